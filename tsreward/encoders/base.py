@@ -1,0 +1,46 @@
+"""What every encoder is: observations `[B, *obs]` in, features `[B, D]` out, each frame once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from tsreward.errors import OptionError, ShapeError
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """Options of an encoder; the base has none."""
+
+
+class Encoder(nn.Module, ABC):
+    """Maps single observations to feature vectors; `dim` is their width D."""
+
+    Options: ClassVar[type[EncoderOptions]]
+    dim: int
+
+    def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions) -> None:
+        super().__init__()
+        if not obs_shape or min(obs_shape) < 1:
+            raise OptionError(f"{type(self).__name__} needs an observation shape like (12,), got {tuple(obs_shape)}.")
+        self.obs_shape, self.options = tuple(obs_shape), options
+
+    @abstractmethod
+    def encode(self, obs: Tensor) -> Tensor:
+        """Return features [B, D] of observations [B, *obs] that have the right shape."""
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return features [B, D] of observations [B, *obs].
+
+        Raises:
+            ShapeError: the observations have another shape.
+        """
+        if tuple(obs.shape[1:]) != self.obs_shape:
+            raise ShapeError(
+                f"{type(self).__name__} expects observations [B, {', '.join(map(str, self.obs_shape))}], got "
+                f"{list(obs.shape)}: this model was fitted on another observation."
+            )
+        return self.encode(obs)

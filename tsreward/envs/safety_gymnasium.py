@@ -1,0 +1,159 @@
+"""Safety-Gymnasium as plain Gymnasium environments: five values per step, the cost in `info["cost"]`."""
+
+from copy import deepcopy
+from functools import cache
+from math import sqrt
+from types import MethodType, SimpleNamespace
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.wrappers import TimeLimit
+
+from tsreward.envs.safety_import import import_safety_gymnasium, rebound
+from tsreward.errors import OptionError, unknown_name
+
+BUILDER = "safety_gymnasium.builder:Builder"
+VELOCITY = "safety_gymnasium.tasks.safe_velocity."
+
+
+def safety_ids() -> list[str]:
+    """Return every supported id: navigation, circle, run and velocity, with a flat observation and one agent."""
+    import_safety_gymnasium()
+    return sorted(id for id, spec in gymnasium.registry.items() if _is_supported(spec))
+
+
+def _is_supported(spec: EnvSpec) -> bool:
+    if spec.entry_point == BUILDER:
+        config = spec.kwargs["config"]
+        pictures_missing = config.get("floor_conf.type") == "village"  # its textures are not in the wheel
+        return not (config.get("observe_vision") or config.get("debug") or pictures_missing)
+    return isinstance(spec.entry_point, str) and spec.entry_point.startswith(VELOCITY)
+
+
+def make_safety(
+    id: str,
+    *,
+    render_mode: str | None = None,
+    max_episode_steps: int | None = None,
+    fast_reset: bool = True,
+    **render_options: Any,
+) -> gymnasium.Env:
+    """Return the Safety-Gymnasium environment `id` with the five-value step of Gymnasium.
+
+    Every `info` holds the `cost` of its step as a float, beside the keys of the task. The same `reset(seed=...)` and
+    the same actions give the same trajectory. The episode is cut (`truncated`) after `max_episode_steps`, or after the
+    length that belongs to the id. `fast_reset` leaves out the picture of the sky, which is decoded at every reset
+    (about a second) and which only a rendered frame shows. `render_options` (`width`, `height`, `camera_id`,
+    `camera_name`) go to the environment.
+
+    Raises OptionError for an unknown id or limit, and MissingExtraError where safety-gymnasium is not installed.
+    """
+    import_safety_gymnasium()
+    spec = gymnasium.registry.get(id)
+    if spec is None or not _is_supported(spec):
+        raise unknown_name("environment", id, safety_ids())
+    limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
+    if not isinstance(limit, int) or limit < 1:
+        raise OptionError(f"make_safety('{id}') expects max_episode_steps of 1 or more, got {limit!r}.")
+    kwargs = {**deepcopy(spec.kwargs), "render_mode": render_mode, **render_options}
+    if spec.entry_point == BUILDER:
+        env = _make_task(kwargs, limit, fast_reset)
+    else:
+        env = load_env_creator(spec.entry_point)(**kwargs)
+    env.spec = deepcopy(spec)
+    env.spec.max_episode_steps = limit
+    return TimeLimit(SafetyEnv(env), limit)
+
+
+def _make_task(kwargs: dict[str, Any], limit: int, fast_reset: bool) -> Any:
+    """Return a navigation, circle or run environment that ends where the time limit does."""
+    with np.errstate(over="ignore"):  # a float64 space is built from float32 bounds
+        env = _task_class()(**kwargs)
+    env.task.num_steps = limit
+    if fast_reset:
+        env.task._build = MethodType(rebound(type(env.task)._build, World=_skyless_world()), env.task)
+    _use_plain_arithmetic(env.task)
+    return env
+
+
+@cache
+def _task_class() -> Any:
+    """Return the class of the task environments, seeded from the operating system and not from numpy's global state."""
+    from safety_gymnasium.builder import Builder
+
+    class TaskEnv(Builder):
+        def set_seed(self, seed: int | None = None) -> None:
+            super().set_seed(int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed)
+
+    return TaskEnv
+
+
+@cache
+def _skyless_world() -> Any:
+    """Return a world that is built by the same code from the same description, less the texture of the sky."""
+    import xmltodict
+    import yaml
+    from safety_gymnasium.world import World
+
+    parsed: dict[str, Any] = {}
+
+    def load_once(file: Any, Loader: Any) -> Any:
+        if file.name not in parsed:
+            parsed[file.name] = yaml.load(file, Loader=Loader)
+        return parsed[file.name]  # World.build only reads it
+
+    def unparse(tree: Any) -> str:
+        asset = tree["mujoco"]["asset"]
+        asset["texture"] = [texture for texture in asset["texture"] if texture["@type"] != "skybox"]
+        return xmltodict.unparse(tree)
+
+    class SkylessWorld(World):
+        build = rebound(
+            World.build,
+            xmltodict=SimpleNamespace(parse=xmltodict.parse, unparse=unparse),
+            yaml=SimpleNamespace(load=load_once, FullLoader=yaml.FullLoader),
+        )
+
+    return SkylessWorld
+
+
+class _Joined:
+    """`np.r_` for arrays alone."""
+
+    def __getitem__(self, parts: tuple[Any, ...]) -> np.ndarray:
+        return np.concatenate(parts)
+
+
+def _square(xy: np.ndarray) -> tuple[float, float]:
+    x, y = xy.tolist()
+    return x * x, y * y
+
+
+# Distances in the plane, thousands at a reset and dozens at a step: the same IEEE operations without numpy's overhead.
+PLAIN = SimpleNamespace(**{**vars(np), "square": _square, "sum": lambda xy: xy[0] + xy[1], "sqrt": sqrt, "r_": _Joined()})
+
+
+def _use_plain_arithmetic(task: Any) -> None:
+    """Let this task's busiest methods run on `PLAIN`; every number stays the same to the last bit."""
+    for owner, name in [(task.random_generator, "sample_layout"), (task.agent, "dist_xy")]:
+        setattr(owner, name, MethodType(rebound(getattr(type(owner), name), np=PLAIN), owner))
+    for mocap in task._mocaps.values():
+        mocap.move = MethodType(rebound(type(mocap).move, np=PLAIN), mocap)
+
+
+class SafetyEnv(gymnasium.Wrapper):
+    """Six values become five: the cost moves into `info`."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode; its `info["cost"]` is 0."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        info["cost"] = 0.0
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Act once."""
+        obs, reward, cost, terminated, truncated, info = self.env.step(np.asarray(action))  # type: ignore[misc]
+        info["cost"] = float(cost)
+        return obs, float(reward), bool(terminated), bool(truncated), info

@@ -1,0 +1,77 @@
+"""Safety penalty whose weight follows the share of flagged steps, so that no weight has to be chosen per task."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tsreward.calibration import Calibration
+from tsreward.errors import DataError
+from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.rewards.penalty import reward_unit
+
+
+@dataclass(frozen=True)
+class LagrangianOptions(RewardOptions):
+    """Options of `Lagrangian`."""
+
+    target: float = 0.02
+    """Share of flagged steps that is aimed at."""
+    rate: float = 4.0
+    """How fast the multiplier follows: μ ← μ + rate · (seen share − target) after every rollout."""
+    cap: float = 20.0
+    """The multiplier never exceeds this."""
+    unit: float | None = None
+    """A typical single-step |reward|; None takes it from the data given to fit."""
+
+
+class Lagrangian(RewardMode):
+    """r' = (r − μ · unit · 1[score > threshold]) / (1 + μ), with dual ascent on μ (as in Ray et al. 2019, PPO-Lagrangian).
+
+    With a weak scorer an agent can learn to end episodes early instead of being safe: `update` warns when episodes
+    become less than half as long as they were.
+    """
+
+    Options = LagrangianOptions
+    options: LagrangianOptions
+    replaces = False
+    unit: Tensor
+    multiplier: Tensor
+    longest: Tensor
+
+    def __init__(self, options: LagrangianOptions = LagrangianOptions()) -> None:  # noqa: B008 - frozen
+        super().__init__(options)
+        self.register_buffer("threshold", torch.tensor(0.0))
+        self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
+        self.register_buffer("multiplier", torch.tensor(0.0, dtype=torch.float64))
+        self.register_buffer("longest", torch.tensor(0.0, dtype=torch.float64))
+
+    def fit(self, calibration: Calibration, unit: float | None) -> None:
+        self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
+        self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
+        self.multiplier.fill_(0.0)
+        self.longest.fill_(0.0)
+
+    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
+        if env_reward is None:
+            raise DataError("Lagrangian lowers the environment's reward: give env_reward, or use a likeness mode.")
+        flagged = (scores > self.threshold).double()
+        return (env_reward.double() - self.multiplier * self.unit * flagged) / (1 + self.multiplier)
+
+    def update(self, flag_rate: float, episode_length: float | None = None) -> None:
+        """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged."""
+        moved = float(self.multiplier) + self.options.rate * (flag_rate - self.options.target)
+        self.multiplier.fill_(min(max(moved, 0.0), self.options.cap))
+        if episode_length is None:
+            return
+        if episode_length < 0.5 * float(self.longest) and self.multiplier > 0:
+            warnings.warn(
+                f"Episodes fell to {episode_length:.0f} steps from {float(self.longest):.0f} under the penalty: the "
+                f"agent may be ending them to escape it. Check the scorer's ROC, or lower cap ({self.options.cap}).",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self.longest.fill_(max(float(self.longest), episode_length))

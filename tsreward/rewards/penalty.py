@@ -1,0 +1,75 @@
+"""Safety penalty: what the environment pays, less what is strange (AnoSeqs, arXiv 2407.19860)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tsreward.calibration import Calibration
+from tsreward.errors import OptionError
+from tsreward.functional.shaping import excess
+from tsreward.rewards.base import RewardMode, RewardOptions
+
+
+@dataclass(frozen=True)
+class PenaltyOptions(RewardOptions):
+    """Options of `Penalty`."""
+
+    form: Literal["tail", "raw", "constant"] = "tail"
+    """tail: bounded, weight · unit · excess(tail probability). raw: the paper's weight · score. constant: weight · unit."""
+    weight: float = 4.0
+    unit: float | None = None
+    """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
+
+
+class Penalty(RewardMode):
+    """r' = r − weight · g(score) where the score passes the threshold, else r."""
+
+    Options = PenaltyOptions
+    options: PenaltyOptions
+    replaces = False
+    unit: Tensor
+
+    def __init__(self, options: PenaltyOptions = PenaltyOptions()) -> None:  # noqa: B008 - frozen
+        super().__init__(options)
+        if options.form not in ("tail", "raw", "constant"):
+            raise OptionError(f"Penalty.form is 'tail', 'raw' or 'constant', got '{options.form}'.")
+        if not options.weight >= 0:
+            raise OptionError(f"Penalty.weight must not be negative, got {options.weight}.")
+        self.register_buffer("threshold", torch.tensor(0.0))
+        self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
+
+    def fit(self, calibration: Calibration, unit: float | None) -> None:
+        self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
+        if self.options.form != "raw":
+            self.unit.fill_(reward_unit(self.options.unit, unit, "Penalty"))
+
+    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
+        if env_reward is None:
+            raise OptionError("Penalty lowers the environment's reward: give env_reward, or use a likeness mode.")
+        flagged = (scores > self.threshold).double()
+        if self.options.form == "raw":
+            size = scores.double()
+        elif self.options.form == "tail":
+            size = self.unit * excess(tail, self.options.false_alarm_rate).double()
+        else:
+            size = self.unit
+        return env_reward.double() - self.options.weight * size * flagged
+
+
+def reward_unit(chosen: float | None, measured: float | None, who: str) -> float:
+    """Return the unit of a penalty: the option where given, else the measured typical |reward|.
+
+    Raises:
+        OptionError: neither is there, or it is not positive.
+    """
+    unit = measured if chosen is None else chosen
+    if unit is None or not unit > 0:
+        raise OptionError(
+            f"{who} is measured in typical single-step |reward|, got {unit}: pass unit=... in its options, or give "
+            f"rewards to fit."
+        )
+    return unit

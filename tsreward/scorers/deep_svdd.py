@@ -1,0 +1,111 @@
+"""Deep SVDD over windows (Ruff et al. 2018), and Deep SAD (Ruff et al. 2020) where bad windows are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tsreward.functional.moments import precision_factor, squared_mahalanobis
+from tsreward.functional.semi_supervised import inverse
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.training import Report, TrainOptions, train
+from tsreward.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class DeepSVDDOptions(ScorerOptions):
+    """Options of `DeepSVDD`."""
+
+    network: Literal["mlp", "gru"] = "mlp"
+    hidden: int = 128
+    embedding: int = 32
+    negative_weight: float = 1.0
+    """η of Deep SAD: how much the bad windows weigh."""
+    distance: Literal["centre", "mahalanobis"] = "centre"
+    """Score: squared distance to the centre, or Mahalanobis distance to the embedded normal windows."""
+    shrinkage: float = 0.01
+    """Share of the identity in the covariance of the Mahalanobis distance."""
+
+
+class DeepSVDD(Scorer):
+    """Squared distance of a window's embedding to the centre of the normal ones.
+
+    Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over bad ones (Ruff et al. 2020, eq. 8).
+    The layers have no bias and the centre is kept away from zero: with either, a constant φ is a perfect solution
+    (Ruff et al. 2018, propositions 1 and 2).
+    """
+
+    options: DeepSVDDOptions
+    centre: Tensor
+    embedded_mean: Tensor
+    factor: Tensor
+
+    def __init__(self, window: int, dim: int, options: DeepSVDDOptions = DeepSVDDOptions()) -> None:  # noqa: B008
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        options = self.options
+        if options.network == "gru":
+            self.embed = _GRU(self.dim, options.hidden, options.embedding)
+        else:
+            self.embed = nn.Sequential(
+                nn.Flatten(),
+                nn.Linear(self.window * self.dim, options.hidden, bias=False),
+                nn.LeakyReLU(0.1),
+                nn.Linear(options.hidden, options.hidden, bias=False),
+                nn.LeakyReLU(0.1),
+                nn.Linear(options.hidden, options.embedding, bias=False),
+            )
+        self.register_buffer("centre", torch.zeros(options.embedding))
+        self.register_buffer("embedded_mean", torch.zeros(options.embedding))
+        self.register_buffer("factor", torch.eye(options.embedding))
+
+    def learn(
+        self,
+        normal: tuple[WindowSet, WindowSet],
+        negative: tuple[WindowSet, WindowSet] | None,
+        options: TrainOptions,
+        report: Report | None,
+    ) -> None:
+        centre = self._embed_all(normal[0]).mean(0)
+        # A coordinate near zero could be reached by the trivial map; push it to ±0.1 as the authors do.
+        away = torch.where(centre < 0, -0.1, 0.1)
+        self.centre.copy_(torch.where(centre.abs() < 0.1, away, centre))
+
+        def loss(good: Tensor, bad: Tensor | None, noise: torch.Generator) -> Tensor:
+            value = self._to_centre(good).mean()
+            return value if bad is None else value + self.options.negative_weight * inverse(self._to_centre(bad))
+
+        train(self, loss, normal, negative, options, report)
+        embedded = self._embed_all(normal[0])
+        self.embedded_mean.copy_(embedded.mean(0))
+        self.factor.copy_(precision_factor(embedded.cpu(), self.options.shrinkage))
+
+    def measure(self, windows: Tensor) -> Tensor:
+        if self.options.distance == "centre":
+            return self._to_centre(windows)
+        return squared_mahalanobis(self.embed(windows), self.embedded_mean, self.factor)
+
+    def _to_centre(self, windows: Tensor) -> Tensor:
+        return (self.embed(windows) - self.centre).square().sum(-1)
+
+    @torch.no_grad()
+    def _embed_all(self, windows: WindowSet) -> Tensor:
+        windows = windows.to(self.centre.device)
+        index = torch.arange(len(windows), device=self.centre.device)
+        return torch.cat([self.embed(windows.gather(batch)) for batch in index.split(1024)])
+
+
+class _GRU(nn.Module):
+    """Last hidden state of a GRU, mapped without bias."""
+
+    def __init__(self, dim: int, hidden: int, embedding: int) -> None:
+        super().__init__()
+        self.recurrent = nn.GRU(dim, hidden, batch_first=True, bias=False)
+        self.out = nn.Linear(hidden, embedding, bias=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return self.out(self.recurrent(windows)[0][:, -1])

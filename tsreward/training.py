@@ -1,0 +1,180 @@
+"""The only gradient loop: seeded, resumable, early stop on held-out windows, CPU or CUDA."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
+from torch import Tensor, nn
+
+from tsreward.errors import CheckpointError, DataError, OptionError
+from tsreward.files import write_atomic
+from tsreward.seeding import generator
+from tsreward.windows import WindowSet
+
+Loss = Callable[[Tensor, Tensor | None, torch.Generator], Tensor]
+"""(normal windows [B, K, D], negative windows [B', K, D] or None, generator for noise) -> scalar."""
+
+Report = Callable[[int, int, float], None]
+"""Called after every epoch with (epochs done, epochs at most, held-out loss)."""
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How a scorer is fitted."""
+
+    epochs: int = 50
+    """Passes over the normal windows at most."""
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-6
+    held_out: float = 0.15
+    """Share of the normal episodes that decides when to stop."""
+    patience: int = 8
+    """Epochs without a better held-out loss before training stops; the best weights are kept."""
+    windows_per_epoch: int | None = 20_000
+    """Windows drawn in one epoch at most; None takes all."""
+    seed: int = 0
+    device: str = "cpu"
+    state: Path | None = None
+    """File that holds the state after every epoch; where it exists, training goes on from it."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "patience"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"TrainOptions.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 < self.held_out < 1:
+            raise OptionError(f"TrainOptions.held_out is a share between 0 and 1, got {self.held_out}.")
+
+
+def train(
+    module: nn.Module,
+    loss: Loss,
+    normal: tuple[WindowSet, WindowSet],
+    negative: tuple[WindowSet, WindowSet] | None,
+    options: TrainOptions,
+    report: Report | None = None,
+) -> None:
+    """Minimise `loss` over `module`'s parameters; `normal` and `negative` are (training part, held-out part).
+
+    Every epoch draws its order and its noise from (seed, epoch) alone, so a run that was cut off and resumed from
+    `options.state` ends with the same weights as one that was not.
+
+    Raises:
+        DataError: the loss is not finite.
+        CheckpointError: `options.state` is damaged or belongs to another run.
+    """
+    module.to(options.device)
+    normal_train, normal_held = (part.to(options.device) for part in normal)
+    negative_train, negative_held = (part.to(options.device) for part in negative) if negative else (None, None)
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.Adam(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
+    progress = _Progress(options, normal_train)
+    progress.restore(module, optimiser)
+
+    total = min(len(normal_train), options.windows_per_epoch or len(normal_train))
+    while progress.epoch < options.epochs and progress.without_better < options.patience:
+        noise = generator(options.seed, progress.epoch)
+        module.train()
+        for batch in torch.randperm(len(normal_train), generator=noise)[:total].split(options.batch_size):
+            drawn = None if negative_train is None else _draw(negative_train, len(batch), noise)
+            value = loss(normal_train.gather(batch.to(options.device)), drawn, noise)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            nn.utils.clip_grad_norm_(parameters, 10.0)
+            optimiser.step()
+        module.eval()
+        held = _held_out_loss(loss, normal_held, negative_held, options)
+        if held != held or held in (float("inf"), float("-inf")):
+            raise DataError(
+                f"The held-out loss became {held} in epoch {progress.epoch + 1}: lower the learning rate "
+                f"({options.learning_rate}) or check the scale of the data."
+            )
+        progress.note(module, held)
+        progress.save(module, optimiser)
+        if report is not None:
+            report(progress.epoch, options.epochs, held)
+    module.load_state_dict(progress.best)
+    module.eval()
+
+
+def _draw(windows: WindowSet, number: int, noise: torch.Generator) -> Tensor:
+    index = torch.randint(len(windows), (number,), generator=noise)
+    return windows.gather(index.to(windows.last.device))
+
+
+@torch.no_grad()
+def _held_out_loss(loss: Loss, normal: WindowSet, negative: WindowSet | None, options: TrainOptions) -> float:
+    """Average the loss over the held-out windows, 8,192 at most, with the same noise in every epoch."""
+    noise, total, count = generator(options.seed, -1), 0.0, 0
+    index = torch.randperm(len(normal), generator=generator(options.seed, -2))[:8192]
+    for batch in index.split(1024):
+        drawn = None if negative is None else _draw(negative, len(batch), noise)
+        total += float(loss(normal.gather(batch.to(options.device)), drawn, noise)) * len(batch)
+        count += len(batch)
+    return total / count
+
+
+class _Progress:
+    """What has to survive a kill: epoch, best weights, weights, optimiser."""
+
+    def __init__(self, options: TrainOptions, normal: WindowSet) -> None:
+        self.path = options.state
+        self.epoch, self.without_better, self.best_loss = 0, 0, float("inf")
+        self.best: dict[str, Tensor] = {}
+        settings = {name: value for name, value in asdict(options).items() if name not in ("state", "device", "epochs")}
+        store = hashlib.sha256(normal.store.cpu().contiguous().numpy().tobytes()).hexdigest()
+        self.run = hashlib.sha256(json.dumps([settings, store, len(normal)]).encode()).hexdigest()
+
+    def note(self, module: nn.Module, held: float) -> None:
+        self.epoch += 1
+        if held < self.best_loss:
+            self.best_loss, self.without_better = held, 0
+            self.best = {name: value.detach().clone() for name, value in module.state_dict().items()}
+        else:
+            self.without_better += 1
+
+    def save(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        if self.path is None:
+            return
+        tensors = {f"now/{name}": value for name, value in module.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.items()}
+        for index, state in optimiser.state_dict()["state"].items():
+            tensors |= {f"adam/{index}/{name}": value for name, value in state.items()}
+        position = {"epoch": self.epoch, "without_better": self.without_better, "best_loss": self.best_loss.hex()}
+        metadata = {"run": self.run, "position": json.dumps(position)}
+        write_atomic(self.path, serialise({name: t.cpu().contiguous() for name, t in tensors.items()}, metadata))
+
+    def restore(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        if self.path is None or not Path(self.path).exists():
+            return
+        try:
+            with safe_open(self.path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            position = json.loads(metadata["position"])
+        except (SafetensorError, KeyError, ValueError, OSError) as error:
+            raise CheckpointError(f"Training state {self.path} is damaged ({error}): delete it to start anew.") from error
+        if metadata["run"] != self.run:
+            raise CheckpointError(
+                f"Training state {self.path} belongs to other options or data: delete it or name another file."
+            )
+        self.epoch, self.without_better = position["epoch"], position["without_better"]
+        self.best_loss = float.fromhex(position["best_loss"])
+        self.best = _part(tensors, "best/")
+        module.load_state_dict(_part(tensors, "now/"))
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, "adam/").items():
+            index, _, key = name.partition("/")
+            state.setdefault(int(index), {})[key] = value
+        optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
