@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -51,23 +52,24 @@ class OnlineReward:
         `mask` [E] is false for environments that did not move; their state stays, and their entries mean nothing.
         """
         self._check(obs)
-        model = self.model
+        model, mode = self.model, self.model.mode
         self._stream.push(model.encode(obs), mask)
         windows = self._stream.windows()
         score = model.score(windows)
-        if model.mode.options.smoothing:
-            smoothed = smooth_step(self._smoothed, score, model.mode.options.smoothing)
+        if mode.options.smoothing:
+            smoothed = smooth_step(self._smoothed, score, mode.options.smoothing)
             self._smoothed = smoothed if mask is None else torch.where(mask, smoothed, self._smoothed)
             score = smoothed
         tail = model.calibration.tail(score)
-        reward = model.mode(score, tail, env_reward)
+        reward = mode(score, tail, env_reward)
         if self.bonus is not None:
             reward = reward + self.bonus(windows)
-        return StepReward(reward, score, tail, score > model.mode.threshold)
+        return StepReward(reward, score, tail, score > mode.threshold)
 
     def _check(self, obs: Tensor) -> None:
         if len(obs) != self.num_envs:
             raise ShapeError(f"OnlineReward serves {self.num_envs} environments, got observations {list(obs.shape)}.")
-        if obs.is_floating_point() and not torch.isfinite(obs.sum()) and not torch.isfinite(obs).all():
+        # One sum sees every NaN and inf; only where it is not finite does a second look tell which rows they are in.
+        if obs.is_floating_point() and not math.isfinite(obs.sum().item()) and not torch.isfinite(obs).all():
             bad = (~torch.isfinite(obs.flatten(1)).all(1)).nonzero().flatten().tolist()
             raise DataError(f"Environment(s) {bad[:5]} gave NaN or inf in the observation: reset or repair them.")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
@@ -75,7 +75,7 @@ def train(
     negative_train, negative_held = (part.to(options.device) for part in negative) if negative else (None, None)
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     optimiser = torch.optim.Adam(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
-    progress = _Progress(options, normal_train)
+    progress = _Progress(options.state, lambda: _run(module, normal_train, negative_train, options))
     progress.restore(module, optimiser)
 
     total = min(len(normal_train), options.windows_per_epoch or len(normal_train))
@@ -121,16 +121,28 @@ def _held_out_loss(loss: Loss, normal: WindowSet, negative: WindowSet | None, op
     return total / count
 
 
-class _Progress:
-    """What has to survive a kill: epoch, best weights, weights, optimiser."""
+def _run(module: nn.Module, normal: WindowSet, negative: WindowSet | None, options: TrainOptions) -> str:
+    """Return a digest of all that a run's weights follow from: the module with its options, the data, the settings."""
+    settings = {name: value for name, value in asdict(options).items() if name not in ("state", "device", "epochs")}
+    digest = hashlib.sha256(json.dumps([repr(module), settings]).encode())
+    for windows in (normal, negative):
+        for part in () if windows is None else (windows.store, windows.last, windows.first):
+            digest.update(f"{list(part.shape)}".encode())
+            digest.update(part.cpu().contiguous().numpy().data)
+    return digest.hexdigest()
 
-    def __init__(self, options: TrainOptions, normal: WindowSet) -> None:
-        self.path = options.state
+
+class _Progress:
+    """What has to survive a kill: epoch, best weights, weights, optimiser.
+
+    The file is a safetensors file followed by its SHA-256: a flipped bit in a weight would load unseen otherwise.
+    """
+
+    def __init__(self, path: Path | None, run: Callable[[], str]) -> None:
+        self.path = path
+        self.run = None if path is None else run()
         self.epoch, self.without_better, self.best_loss = 0, 0, float("inf")
         self.best: dict[str, Tensor] = {}
-        settings = {name: value for name, value in asdict(options).items() if name not in ("state", "device", "epochs")}
-        store = hashlib.sha256(normal.store.cpu().contiguous().numpy().tobytes()).hexdigest()
-        self.run = hashlib.sha256(json.dumps([settings, store, len(normal)]).encode()).hexdigest()
 
     def note(self, module: nn.Module, held: float) -> None:
         self.epoch += 1
@@ -148,23 +160,23 @@ class _Progress:
         for index, state in optimiser.state_dict()["state"].items():
             tensors |= {f"adam/{index}/{name}": value for name, value in state.items()}
         position = {"epoch": self.epoch, "without_better": self.without_better, "best_loss": self.best_loss.hex()}
-        metadata = {"run": self.run, "position": json.dumps(position)}
-        write_atomic(self.path, serialise({name: t.cpu().contiguous() for name, t in tensors.items()}, metadata))
+        metadata = {"run": str(self.run), "position": json.dumps(position)}
+        data = serialise({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, metadata)
+        write_atomic(self.path, data + hashlib.sha256(data).digest())
 
     def restore(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         if self.path is None or not Path(self.path).exists():
             return
-        try:
-            with safe_open(self.path, framework="pt") as file:
-                metadata = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-            position = json.loads(metadata["position"])
-        except (SafetensorError, KeyError, ValueError, OSError) as error:
-            raise CheckpointError(f"Training state {self.path} is damaged ({error}): delete it to start anew.") from error
+        content = Path(self.path).read_bytes()
+        data, digest = content[:-32], content[-32:]
+        if hashlib.sha256(data).digest() != digest:
+            raise CheckpointError(f"Training state {self.path} is damaged: delete it to start anew.")
+        metadata, tensors = _metadata(data), deserialise(data)
         if metadata["run"] != self.run:
             raise CheckpointError(
                 f"Training state {self.path} belongs to other options or data: delete it or name another file."
             )
+        position = json.loads(metadata["position"])
         self.epoch, self.without_better = position["epoch"], position["without_better"]
         self.best_loss = float.fromhex(position["best_loss"])
         self.best = _part(tensors, "best/")
@@ -174,6 +186,11 @@ class _Progress:
             index, _, key = name.partition("/")
             state.setdefault(int(index), {})[key] = value
         optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """Return the metadata in the JSON header of a safetensors file, whose length is its first 8 bytes."""
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

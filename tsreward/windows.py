@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class WindowSet:
         """
         if window < 1 or skip < 1:
             raise OptionError(f"WindowSet needs window >= 1 and skip >= 1, got window={window}, skip={skip}.")
-        tensors = [torch.as_tensor(episode) for episode in episodes]
+        tensors = [_as_float(torch.as_tensor(episode)) for episode in episodes]
         if not tensors:
             raise DataError("WindowSet got no episodes: give at least one array [T, *obs].")
         for index, episode in enumerate(tensors):
@@ -58,7 +58,7 @@ class WindowSet:
                 f"A window spans {span} steps (window={window}, skip={skip}) but the longest of {len(tensors)} "
                 f"episodes has {int(lengths.max())}: use a shorter window or longer episodes."
             )
-        store = torch.cat([_as_float(episode) for episode in tensors])
+        store = torch.cat(tensors)
         starts = lengths.cumsum(0) - lengths
         return cls(store, torch.arange(len(store)), starts.repeat_interleave(lengths), window, skip)
 
@@ -73,6 +73,11 @@ class WindowSet:
     def gather(self, index: Tensor) -> Tensor:
         """Return the windows `[B, K, *obs]` at these positions."""
         return self.store[window_rows(self.last[index], self.first[index], self.window, self.skip)]
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """Yield all windows in order, `size` at a time, so that they are never all copied at once."""
+        for index in torch.arange(len(self), device=self.last.device).split(size):
+            yield self.gather(index)
 
     def where(self, keep: Tensor | np.ndarray) -> WindowSet:
         """Return only the windows whose flag in `keep` [B] is true; the store is shared."""
@@ -94,9 +99,7 @@ class WindowSet:
 
     def to(self, device: torch.device | str) -> WindowSet:
         """Return the same windows on another device."""
-        return WindowSet(
-            self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.skip
-        )
+        return WindowSet(self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.skip)
 
     def split(self, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
         """Return (the rest, `fraction` of the episodes), split by episode so that no window is seen from both sides.

@@ -22,5 +22,9 @@ def make(id: str, **options: Any) -> gymnasium.Env:
         return make_safety(id, **options)
     try:
         return gymnasium.make(id, **options)
-    except gymnasium.error.UnregisteredEnv as error:
-        raise unknown_name("environment", id, gymnasium.registry) from error
+    except gymnasium.error.DependencyNotInstalled:
+        raise
+    except gymnasium.error.Error as error:
+        if id in gymnasium.registry:
+            raise
+        raise unknown_name("environment", id, (name for name in gymnasium.registry if name[:6] != "Safety")) from error

@@ -49,6 +49,12 @@ def make_safety(
     `camera_name`) go to the environment.
 
     Raises OptionError for an unknown id or limit, and MissingExtraError where safety-gymnasium is not installed.
+
+    >>> env = make_safety("SafetyPointGoal1-v0")
+    >>> obs, info = env.reset(seed=0)
+    >>> obs, reward, terminated, truncated, info = env.step([1.0, 0.0])
+    >>> obs.shape, info["cost"]
+    ((60,), 0.0)
     """
     import_safety_gymnasium()
     spec = gymnasium.registry.get(id)
@@ -58,10 +64,11 @@ def make_safety(
     if not isinstance(limit, int) or limit < 1:
         raise OptionError(f"make_safety('{id}') expects max_episode_steps of 1 or more, got {limit!r}.")
     kwargs = {**deepcopy(spec.kwargs), "render_mode": render_mode, **render_options}
+    env: Any
     if spec.entry_point == BUILDER:
         env = _make_task(kwargs, limit, fast_reset)
     else:
-        env = load_env_creator(spec.entry_point)(**kwargs)
+        env = load_env_creator(str(spec.entry_point))(**kwargs)
     env.spec = deepcopy(spec)
     env.spec.max_episode_steps = limit
     return TimeLimit(SafetyEnv(env), limit)
@@ -72,8 +79,8 @@ def _make_task(kwargs: dict[str, Any], limit: int, fast_reset: bool) -> Any:
     with np.errstate(over="ignore"):  # a float64 space is built from float32 bounds
         env = _task_class()(**kwargs)
     env.task.num_steps = limit
-    if fast_reset:
-        env.task._build = MethodType(rebound(type(env.task)._build, World=_skyless_world()), env.task)
+    world = _skyless_world() if fast_reset else _same_world()
+    env.task._build = MethodType(rebound(type(env.task)._build, World=world), env.task)
     _use_plain_arithmetic(env.task)
     return env
 
@@ -87,7 +94,30 @@ def _task_class() -> Any:
         def set_seed(self, seed: int | None = None) -> None:
             super().set_seed(int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed)
 
+        def close(self) -> None:
+            for viewer in self.task._viewers.values():
+                viewer.close()
+            self.task._viewers.clear()
+            self.task.viewer = None
+
     return TaskEnv
+
+
+@cache
+def _same_world() -> Any:
+    """Return a world that is the same at every reset with the same seed.
+
+    The original computes the forces once at the first reset of an environment and twice, from a warm start, at later
+    ones, so that the same seed would give other trajectories after the first episode.
+    """
+    from safety_gymnasium.world import World
+
+    class SameWorld(World):
+        def rebuild(self, config: dict[str, Any] | None = None, state: bool = True) -> None:
+            self.parse(config)
+            self.build()
+
+    return SameWorld
 
 
 @cache
@@ -109,7 +139,7 @@ def _skyless_world() -> Any:
         asset["texture"] = [texture for texture in asset["texture"] if texture["@type"] != "skybox"]
         return xmltodict.unparse(tree)
 
-    class SkylessWorld(World):
+    class SkylessWorld(_same_world()):
         build = rebound(
             World.build,
             xmltodict=SimpleNamespace(parse=xmltodict.parse, unparse=unparse),
@@ -119,28 +149,35 @@ def _skyless_world() -> Any:
     return SkylessWorld
 
 
-class _Joined:
-    """`np.r_` for arrays alone."""
+class _PlainNumpy:
+    """numpy, with the same IEEE operations on points of the plane done as Python floats: a reset makes thousands."""
 
-    def __getitem__(self, parts: tuple[Any, ...]) -> np.ndarray:
-        return np.concatenate(parts)
+    sqrt = staticmethod(sqrt)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
 
-def _square(xy: np.ndarray) -> tuple[float, float]:
-    x, y = xy.tolist()
-    return x * x, y * y
+    @staticmethod
+    def square(xy: np.ndarray) -> tuple[float, float]:
+        x, y = xy.tolist()
+        return x * x, y * y
 
+    @staticmethod
+    def sum(xy: tuple[float, float]) -> float:
+        return xy[0] + xy[1]
 
-# Distances in the plane, thousands at a reset and dozens at a step: the same IEEE operations without numpy's overhead.
-PLAIN = SimpleNamespace(**{**vars(np), "square": _square, "sum": lambda xy: xy[0] + xy[1], "sqrt": sqrt, "r_": _Joined()})
+    class r_:
+        def __class_getitem__(cls, parts: tuple[Any, ...]) -> np.ndarray:
+            return np.concatenate(parts)
 
 
 def _use_plain_arithmetic(task: Any) -> None:
-    """Let this task's busiest methods run on `PLAIN`; every number stays the same to the last bit."""
+    """Let this task's busiest methods skip numpy's overhead; every number stays the same to the last bit."""
+    plain = _PlainNumpy()
     for owner, name in [(task.random_generator, "sample_layout"), (task.agent, "dist_xy")]:
-        setattr(owner, name, MethodType(rebound(getattr(type(owner), name), np=PLAIN), owner))
+        setattr(owner, name, MethodType(rebound(getattr(type(owner), name), np=plain), owner))
     for mocap in task._mocaps.values():
-        mocap.move = MethodType(rebound(type(mocap).move, np=PLAIN), mocap)
+        mocap.move = MethodType(rebound(type(mocap).move, np=plain), mocap)
 
 
 class SafetyEnv(gymnasium.Wrapper):

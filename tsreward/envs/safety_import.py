@@ -1,6 +1,6 @@
 """Import safety_gymnasium 1.0.0 on a newer Python, Gymnasium and MuJoCo than it was written for.
 
-The package is imported as it is where that works, so a release that imports unaided needs nothing from here. Otherwise
+The package is imported as it is where that works, so a release that imports unaided gets nothing from here. Otherwise
 the names that Gymnasium has moved are lent to it in `sys.modules` while it imports, and taken back afterwards. What
 stays changed afterwards lies inside safety_gymnasium alone.
 """
@@ -22,6 +22,7 @@ import numpy as np
 from tsreward.errors import MissingExtraError
 
 PACKAGE = "safety_gymnasium"
+ADAPTED_VERSION = "1.0.0"
 INSTALL = "pip install 'tsreward[safety]' and then: pip install --no-deps safety-gymnasium==1.0.0"
 _LOCK = threading.RLock()
 
@@ -90,7 +91,7 @@ def _moved_names() -> dict[str, dict[str, Any]]:
 def _exists(module: str) -> bool:
     try:
         return module in sys.modules or importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # its parent package is missing
+    except ImportError:  # its parent package is missing or broken
         return False
 
 
@@ -133,8 +134,10 @@ def _preload_colours() -> None:
 
 
 def _adapt(package: ModuleType) -> ModuleType:
-    """Mend, inside safety_gymnasium alone, three calls that today's packages refuse or warn about."""
-    underlying = importlib.import_module(f"{PACKAGE}.bases.underlying")
+    """Mend, inside safety_gymnasium 1.0.0 alone, three calls that today's packages refuse or warn about."""
+    if getattr(package, "__version__", None) != ADAPTED_VERSION:
+        return package
+    underlying: Any = importlib.import_module(f"{PACKAGE}.bases.underlying")
     agent = importlib.import_module(f"{PACKAGE}.bases.base_agent").BaseAgent
     width = inspect.signature(underlying.OffScreenViewer).parameters.get("width")
     if width is not None and width.default is inspect.Parameter.empty:

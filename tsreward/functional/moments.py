@@ -1,7 +1,9 @@
 """Mean, spread and covariance of normal data, and squared distances measured in them."""
 
+from collections.abc import Iterable
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64
 from torch import Tensor
 
 
@@ -17,18 +19,36 @@ def standardise(
     return scaled if clip is None else scaled.clamp(-clip, clip)
 
 
-def precision_factor(rows: Float[Tensor, "n d"], shrinkage: float) -> Float[Tensor, "d d"]:
-    """Return W with W Wᵀ the inverse covariance of `rows`, so that ‖(x − μ) W‖² is the squared Mahalanobis distance.
+def mean_and_covariance(
+    batches: Iterable[Float[Tensor, "_ d"]],
+) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    """Return the mean and the (population) covariance of rows that come in batches, in float64.
+
+    Meant for standardised rows: sums of squares lose digits where the mean is large against the spread.
+
+    >>> mean_and_covariance([torch.tensor([[1.0]]), torch.tensor([[3.0]])])
+    (tensor([2.], dtype=torch.float64), tensor([[1.]], dtype=torch.float64))
+    """
+    count, total, products = 0, torch.zeros(1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    for batch in batches:
+        rows = batch.double()
+        count, total, products = count + len(rows), total + rows.sum(0), products + rows.T @ rows
+    mean = total / count
+    return mean, products / count - mean[:, None] * mean
+
+
+def precision_factor(covariance: Float64[Tensor, "d d"], shrinkage: float) -> Float[Tensor, "d d"]:
+    """Return W with W Wᵀ the inverse covariance, so that ‖(x − μ) W‖² is the squared Mahalanobis distance.
 
     The covariance is shrunk towards a multiple of the identity (Ledoit & Wolf 2004, with a fixed share `shrinkage`),
     so the factor exists for constant and for collinear columns.
+
+    >>> precision_factor(torch.tensor([[4.0]], dtype=torch.float64), shrinkage=0.0).abs()
+    tensor([[0.5000]])
     """
-    rows = rows.double()
-    centred = rows - rows.mean(0)
-    covariance = centred.T @ centred / max(1, len(rows) - 1)
     level = covariance.diagonal().mean().clamp_min(1e-12)
-    covariance = (1 - shrinkage) * covariance + shrinkage * level * torch.eye(rows.shape[1], dtype=torch.float64)
-    values, vectors = torch.linalg.eigh(covariance)
+    shrunk = (1 - shrinkage) * covariance + shrinkage * level * torch.eye(len(covariance), dtype=torch.float64)
+    values, vectors = torch.linalg.eigh(shrunk)
     return (vectors / values.clamp_min(1e-9 * float(level)).sqrt()).float()
 
 
@@ -41,3 +61,19 @@ def squared_mahalanobis(
     tensor([9.])
     """
     return ((rows - mean) @ factor).square().sum(-1)
+
+
+def principal_components(
+    covariance: Float64[Tensor, "d d"],
+) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
+    """Return the shares of the variance in falling order and the directions, one unit vector per column.
+
+    The largest entry of a direction is positive, so that its sign is defined.
+
+    >>> principal_components(torch.diag(torch.tensor([1.0, 3.0])).double())[0]
+    tensor([0.7500, 0.2500], dtype=torch.float64)
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    values, vectors = values.flip(0).clamp_min(0), vectors.flip(1)
+    largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
+    return values / values.sum().clamp_min(1e-300), vectors * torch.where(largest < 0, -1.0, 1.0)

@@ -11,7 +11,7 @@ def hinge(error: Float[Tensor, " b"], margin: float) -> Float[Tensor, ""]:
     >>> hinge(torch.tensor([0.25, 3.0]), margin=1.0)
     tensor(0.3750)
     """
-    return (margin - error).clamp_min(0).mean()
+    return torch.relu(margin - error).mean()
 
 
 def inverse(error: Float[Tensor, " b"], epsilon: float = 1e-3) -> Float[Tensor, ""]:

@@ -1,5 +1,7 @@
 """Windows over a trajectory as index arithmetic: nothing is copied until rows are gathered."""
 
+from typing import Literal
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -26,3 +28,12 @@ def sliding_windows(trajectory: Float[Tensor, "t d"], window: int, skip: int = 1
     """
     last = torch.arange(len(trajectory), device=trajectory.device)
     return trajectory[window_rows(last, torch.zeros_like(last), window, skip)]
+
+
+def flat_steps(windows: Float[Tensor, "b k d"], steps: Literal["last", "window"]) -> Float[Tensor, "b p"]:
+    """Return the last step of every window, or all its steps in one row, oldest first.
+
+    >>> flat_steps(torch.tensor([[[1.0], [2.0]]]), "window")
+    tensor([[1., 2.]])
+    """
+    return windows[:, -1] if steps == "last" else windows.flatten(1)

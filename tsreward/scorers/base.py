@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import types
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -17,28 +20,85 @@ from tsreward.windows import WindowSet
 
 @dataclass(frozen=True)
 class ScorerOptions:
-    """Options that all scorers share: how the inputs are standardised with the moments of normal data."""
+    """Options that all scorers share: how the inputs are standardised with the moments of normal data.
+
+    Every value is checked against its annotation, because options also come from files: integers are at least 1,
+    floats finite and not negative, choices one of those listed.
+
+    >>> ScorerOptions(clip=-1.0)
+    Traceback (most recent call last):
+    tsreward.errors.OptionError: ScorerOptions.clip must be a finite number >= 0 or None, got -1.0.
+    """
 
     std_floor: float = 0.01
     """Smallest standard deviation of a column, so that a constant column does not explode."""
     clip: float | None = 10.0
     """Standardised values are limited to ± this; None leaves them."""
 
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not _fits(value, hints[field.name]):
+                self.refuse(field.name, _wanted(hints[field.name]))
+        if self.std_floor == 0:
+            self.refuse("std_floor", "above 0")
 
-class Scorer(nn.Module, ABC):
+    def refuse(self, name: str, wanted: str) -> None:
+        """Raise the OptionError that names the option, what it must be, and what it is."""
+        raise OptionError(f"{type(self).__name__}.{name} must be {wanted}, got {getattr(self, name)!r}.")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Tell whether an option's value is allowed by its annotation; a bool is not a number, an int is a float."""
+    if get_origin(hint) in (Union, types.UnionType):
+        return any(_fits(value, member) for member in get_args(hint))
+    if get_origin(hint) is Literal:
+        return isinstance(value, str) and value in get_args(hint)
+    if hint is int:
+        return type(value) is int and value >= 1
+    if hint is float:
+        return type(value) in (int, float) and math.isfinite(value) and value >= 0
+    return type(value) is hint
+
+
+def _wanted(hint: Any) -> str:
+    if get_origin(hint) in (Union, types.UnionType):
+        return " or ".join(_wanted(member) for member in get_args(hint))
+    if get_origin(hint) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(hint))
+    names = {int: "an integer >= 1", float: "a finite number >= 0", bool: "true or false", types.NoneType: "None"}
+    return names[hint]
+
+
+OptionsT = TypeVar("OptionsT", bound=ScorerOptions)
+
+
+class Scorer(nn.Module, ABC, Generic[OptionsT]):
     """A normality model over windows. Subclasses write `build`, `learn` and `measure`.
 
     The constructor fixes every state shape; `fit` starts from freshly seeded weights; `forward` changes nothing.
     """
 
+    Options: ClassVar[type[ScorerOptions]]
+    """The options dataclass: `cls(window, dim, cls.Options(**values))` builds the scorer again."""
+    uses_negative: ClassVar[bool]
+    """Whether `fit` can learn from known bad windows."""
+    uses_held_out: ClassVar[bool]
+    """Whether `learn` needs held-out normal windows, to know when to stop; the others learn from all of them."""
+    min_window: ClassVar[int] = 1
+    """The shortest window it can work on."""
+
     mean: Tensor
     std: Tensor
     fitted: Tensor
 
-    def __init__(self, window: int, dim: int, options: ScorerOptions) -> None:
+    def __init__(self, window: int, dim: int, options: OptionsT) -> None:
         super().__init__()
-        if window < 1 or dim < 1:
-            raise OptionError(f"{type(self).__name__} needs window >= 1 and dim >= 1, got {window} and {dim}.")
+        if window < self.min_window or dim < 1:
+            raise OptionError(
+                f"{type(self).__name__} needs window >= {self.min_window} and dim >= 1, got {window} and {dim}."
+            )
         self.window, self.dim, self.options = window, dim, options
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("std", torch.ones(dim))
@@ -59,7 +119,10 @@ class Scorer(nn.Module, ABC):
         options: TrainOptions,
         report: Report | None,
     ) -> None:
-        """Learn from standardised windows, each given as (training part, held-out part)."""
+        """Learn from standardised windows, each given as (training part, held-out part).
+
+        Without `uses_held_out`, both parts of `normal` are all the windows.
+        """
 
     @abstractmethod
     def measure(self, windows: Tensor) -> Tensor:
@@ -75,20 +138,28 @@ class Scorer(nn.Module, ABC):
         """Learn what is normal; `negative` are known bad windows for the scorers that can use them.
 
         Raises:
+            OptionError: `negative` is given to a scorer that cannot use it (`uses_negative` is false).
             DataError: no normal windows, or too few episodes to hold some out.
             ShapeError: windows of another length or width than this scorer's.
         """
         self._check_set(normal, "normal")
         if negative is not None:
+            if not self.uses_negative:
+                raise OptionError(
+                    f"{type(self).__name__} cannot learn from negative windows: leave them out, or use a scorer that "
+                    f"can: DeepSVDD, TransformerAE or LSTMVAE."
+                )
             self._check_set(negative, "negative")
-        parts = normal.split(options.held_out, options.seed)
-        rows = parts[0].store[_used_rows(parts[0])].double()
+        normal = normal.to("cpu")
+        parts = normal.split(options.held_out, options.seed) if self.uses_held_out else (normal, normal)
+        rows = parts[0].store[parts[0].last].double()
+        self.fitted.fill_(False)
         with seeded(options.seed):
             self.build()
         self.to("cpu")
         self.mean.copy_(rows.mean(0))
         self.std.copy_(rows.std(0, correction=0).clamp_min(self.options.std_floor))
-        negative_parts = None if negative is None else _split_or_share(negative, options)
+        negative_parts = None if negative is None else _split_or_share(negative.to("cpu"), options)
         self.learn(
             (parts[0].map(self._standardise), parts[1].map(self._standardise)),
             negative_parts and (negative_parts[0].map(self._standardise), negative_parts[1].map(self._standardise)),
@@ -96,7 +167,7 @@ class Scorer(nn.Module, ABC):
             report,
         )
         self.fitted.fill_(True)
-        self.eval()
+        self.to(options.device).eval()
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return one score per window: [B, K, D] -> [B], float32. Rows do not see each other.
@@ -113,11 +184,16 @@ class Scorer(nn.Module, ABC):
         if not self.fitted:
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
         scores = self.measure(self._standardise(windows.to(torch.float32)))
-        # The sum of finite numbers this small is finite, so one sum sees every NaN and inf of windows and scores.
+        # One sum sees every NaN and inf; a sum that overflows by itself leaves `bad` empty.
         if not torch.isfinite(windows.sum() + scores.sum()):
             bad = (~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores)).nonzero().flatten().tolist()
-            raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
+            if bad:
+                raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
         return scores
+
+    def extra_repr(self) -> str:
+        """Describe the scorer for `repr`, which also tells one training run from another."""
+        return f"window={self.window}, dim={self.dim}, options={self.options}"
 
     def _standardise(self, rows: Tensor) -> Tensor:
         return standardise(rows, self.mean, self.std, self.options.clip)
@@ -131,11 +207,6 @@ class Scorer(nn.Module, ABC):
                 f"{name} expects {kind} windows [B, {self.window}, {self.dim}], got "
                 f"[B, {windows.window}, {', '.join(map(str, windows.store.shape[1:]))}]."
             )
-
-
-def _used_rows(windows: WindowSet) -> Tensor:
-    """Return the rows of the store that end a window: the data the moments are taken from."""
-    return windows.last
 
 
 def _split_or_share(negative: WindowSet, options: TrainOptions) -> tuple[WindowSet, WindowSet]:

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tsreward.functional.moments import precision_factor, squared_mahalanobis
+from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.semi_supervised import inverse
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.training import Report, TrainOptions, train
@@ -29,8 +29,13 @@ class DeepSVDDOptions(ScorerOptions):
     shrinkage: float = 0.01
     """Share of the identity in the covariance of the Mahalanobis distance."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shrinkage > 1:
+            self.refuse("shrinkage", "a share between 0 and 1")
 
-class DeepSVDD(Scorer):
+
+class DeepSVDD(Scorer[DeepSVDDOptions]):
     """Squared distance of a window's embedding to the centre of the normal ones.
 
     Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over bad ones (Ruff et al. 2020, eq. 8).
@@ -38,12 +43,15 @@ class DeepSVDD(Scorer):
     (Ruff et al. 2018, propositions 1 and 2).
     """
 
-    options: DeepSVDDOptions
+    Options = DeepSVDDOptions
+    uses_negative = True
+    uses_held_out = True
+
     centre: Tensor
     embedded_mean: Tensor
     factor: Tensor
 
-    def __init__(self, window: int, dim: int, options: DeepSVDDOptions = DeepSVDDOptions()) -> None:  # noqa: B008
+    def __init__(self, window: int, dim: int, options: DeepSVDDOptions = DeepSVDDOptions()) -> None:
         super().__init__(window, dim, options)
 
     def build(self) -> None:
@@ -82,7 +90,8 @@ class DeepSVDD(Scorer):
         train(self, loss, normal, negative, options, report)
         embedded = self._embed_all(normal[0])
         self.embedded_mean.copy_(embedded.mean(0))
-        self.factor.copy_(precision_factor(embedded.cpu(), self.options.shrinkage))
+        covariance = mean_and_covariance([embedded.cpu()])[1]
+        self.factor.copy_(precision_factor(covariance, self.options.shrinkage))
 
     def measure(self, windows: Tensor) -> Tensor:
         if self.options.distance == "centre":
@@ -94,9 +103,7 @@ class DeepSVDD(Scorer):
 
     @torch.no_grad()
     def _embed_all(self, windows: WindowSet) -> Tensor:
-        windows = windows.to(self.centre.device)
-        index = torch.arange(len(windows), device=self.centre.device)
-        return torch.cat([self.embed(windows.gather(batch)) for batch in index.split(1024)])
+        return torch.cat([self.embed(batch) for batch in windows.to(self.centre.device).batches(1024)])
 
 
 class _GRU(nn.Module):

@@ -1,0 +1,47 @@
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check
+READY := $(VENV)/.ready
+# One thread per process: small networks are faster so, and two processes share two cores fairly.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo test check format benchmarks tables clean
+
+help:  ## Show the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(READY)  ## Create .venv with the tested versions
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt torch
+	$(PIP) install -c constraints.txt -e '.[all,dev]'
+	$(PIP) install -c constraints.txt --no-deps safety-gymnasium
+	touch $(READY)
+
+demo: $(READY)  ## Learn a safety penalty end to end on SafetyHopperVelocity-v1 (about 2 minutes)
+	$(BIN)/tsreward demo $(ARGS)
+
+test: $(READY)  ## Run the test suite
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: $(READY)  ## Lint, formatting, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(READY)  ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/results
+	$(BIN)/python -m benchmarks.anoseqs
+	$(BIN)/python -m benchmarks.overhead
+	$(BIN)/python -m benchmarks.reliability --full
+
+tables: $(READY)  ## Write the tables of README.md from benchmarks/results
+	$(BIN)/python -m benchmarks.tables
+
+clean:  ## Remove .venv and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info

@@ -1,0 +1,165 @@
+"""Safety penalty on Safety-Gymnasium: source run → scorer → target run, every arm over several seeds.
+
+    python -m benchmarks.anoseqs --tasks hopper circle --seeds 0 1 2 3 4
+
+The source run of seed s is the vanilla run of the next seed, and the ROC of a scorer is taken on the vanilla run of
+the seed after that, which neither the scorer nor the target agent has seen. Runs that are in the result file already
+are not repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import tyro
+
+from benchmarks.oracle import TrueCostPenalty
+from benchmarks.records import RESULTS, Records
+from tsreward.agents.training import AgentOptions, train_agent
+from tsreward.data.episodes import load_episodes, save_episodes
+from tsreward.episodes import Episode
+from tsreward.evaluation.costs import summarise_training
+from tsreward.model import RewardModel
+from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_penalty
+
+CACHE = Path(__file__).parent / "cache"
+SEEDS = (0, 1, 2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One row of the table: where the scorer is learned and where the agent is trained."""
+
+    source: str
+    target: str
+    steps: int
+    algorithm: Literal["ppo", "td3"] = "ppo"
+    arms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train the target agent; `scorer` None means no learned penalty."""
+
+    scorer: str | None = None
+    penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
+    weight: float = 4.0
+    false_alarm_rate: float = 0.05
+    oracle: bool = False
+
+
+ARMS = {
+    "vanilla": Arm(),
+    "oracle: true cost, constant x4": Arm(oracle=True),
+    "Deep SAD, tail x4": Arm("deep_sad"),
+    "Deep SAD, constant x4": Arm("deep_sad", "constant"),
+    "Deep SAD, raw x1": Arm("deep_sad", "raw", 1.0),
+    "Deep SAD, Lagrangian": Arm("deep_sad", "lagrangian"),
+    "semi-supervised AE, tail x4": Arm("semi_supervised_ae"),
+    "transformer AE, raw x1 (paper)": Arm("transformer_ae", "raw", 1.0),
+    "transformer AE, tail x4": Arm("transformer_ae"),
+    "Deep SVDD, tail x4": Arm("deep_svdd"),
+    "KNN, tail x4": Arm("knn"),
+}
+CORE = ("vanilla", "oracle: true cost, constant x4", "Deep SAD, tail x4", "transformer AE, raw x1 (paper)")
+TASKS = {
+    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", 60_000, arms=tuple(ARMS)),
+    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", 100_000, arms=tuple(ARMS)),
+    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", 100_000, arms=CORE),
+    "goal": Task("SafetyPointGoal1-v0", "SafetyPointGoal1-v0", 300_000, arms=CORE),
+    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", 40_000, "td3", CORE),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    tasks: tuple[str, ...] = tuple(TASKS)
+    arms: tuple[str, ...] = ()
+    """Arms of the tasks; empty takes all that a task lists."""
+    seeds: tuple[int, ...] = SEEDS
+    out: Path = field(default=RESULTS)
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    for seed in options.seeds:
+        for name in options.tasks:
+            records = Records(options.out / f"anoseqs-{name}.json", ("arm", "seed"))
+            for arm in options.arms or TASKS[name].arms:
+                if not records.has(arm=arm, seed=seed):
+                    record = run(name, arm, seed)
+                    records.add(record)
+                    print(name, arm, seed, {key: value for key, value in record.items() if key != "arm"}, flush=True)
+
+
+def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
+    """Train one agent and return its record."""
+    task, arm = TASKS[name], ARMS[arm_name]
+    record: dict[str, Any] = {"task": name, "arm": arm_name, "seed": seed, "steps": task.steps}
+    model, reward = None, None
+    if arm.scorer is not None:
+        began = time.perf_counter()
+        model = fitted(task, arm, seed)
+        record["fit_seconds"] = round(time.perf_counter() - began, 2)
+        record["roc"], record["average_precision"] = agreement_with_cost(model, vanilla(task, seed + 2))
+    if arm.oracle:
+        unit = float(np.mean([np.abs(episode.rewards).mean() for episode in source(task, seed + 1)]))
+        reward = lambda venv: TrueCostPenalty(venv, arm.weight * unit)  # noqa: E731
+    began = time.perf_counter()
+    agent = train_agent(
+        task.target, AgentOptions(task.algorithm, task.steps, seed=seed), model, reward, needs_cost=True
+    )
+    record["train_seconds"] = round(time.perf_counter() - began, 2)
+    everything = agent.record.all_episodes()
+    if arm_name == "vanilla":
+        keep(everything, cached(task.target, task, seed))
+    return record | summarise_training(agent.record.finished, everything).as_json()
+
+
+def fitted(task: Task, arm: Arm, seed: int) -> RewardModel:
+    """Return the reward model of an arm, learned on the source run that belongs to this seed."""
+    options = AnoSeqsOptions(
+        env=task.source,
+        scorer=arm.scorer or "deep_sad",
+        penalty=arm.penalty,
+        weight=arm.weight,
+        false_alarm_rate=arm.false_alarm_rate,
+        seed=seed,
+    )
+    return fit_penalty(source(task, seed + 1), options)
+
+
+def source(task: Task, seed: int) -> list[Episode]:
+    """Return the source run: a vanilla PPO run on the source environment."""
+    return vanilla(next(other for other in TASKS.values() if other.target == task.source), seed)
+
+
+def vanilla(task: Task, seed: int) -> list[Episode]:
+    """Return the episodes of the vanilla run of a task, run now if it is not in the cache."""
+    seed %= len(SEEDS)
+    path = cached(task.target, task, seed)
+    if not path.exists():
+        name = next(name for name, other in TASKS.items() if other == task)
+        Records(RESULTS / f"anoseqs-{name}.json", ("arm", "seed")).add(run(name, "vanilla", seed))
+    return load_episodes(path)
+
+
+def cached(env: str, task: Task, seed: int) -> Path:
+    return CACHE / f"{env}-{task.algorithm}-{task.steps}-{seed}.npz"
+
+
+def keep(episodes: list[Episode], path: Path) -> None:
+    """Keep the episodes of a run for those that learn from it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_episodes(episodes, path)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

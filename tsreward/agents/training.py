@@ -1,0 +1,131 @@
+"""Train Stable-Baselines3 agents, on the environment's reward or on a learned one, and keep what really happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from stable_baselines3 import PPO, SAC, TD3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+
+from tsreward.agents.multiplier import MultiplierUpdates
+from tsreward.agents.random_state import kept_random_state
+from tsreward.agents.recording import EpisodeRecorder
+from tsreward.envs.make import make
+from tsreward.errors import OptionError
+from tsreward.model import RewardModel
+from tsreward.rewards.lagrangian import Lagrangian
+from tsreward.wrappers.sb3 import LearnedRewardVecEnv
+
+StepReport = Callable[[int, int], None]
+"""Called with (steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How an agent is trained."""
+
+    algorithm: Literal["ppo", "td3", "sac"] = "ppo"
+    steps: int = 60_000
+    num_envs: int = 8
+    hidden: int = 64
+    """Width of the two hidden layers of actor and critic."""
+    gradient_steps: int = 4
+    """Updates after every step of all environments (td3, sac)."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.algorithm not in ("ppo", "td3", "sac"):
+            raise OptionError(f"AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got '{self.algorithm}'.")
+        for name in ("steps", "num_envs", "hidden", "gradient_steps"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"AgentOptions.{name} must be at least 1, got {getattr(self, name)}.")
+
+
+@dataclass(frozen=True)
+class TrainedAgent:
+    """An agent, the normaliser it looks through, and the true record of its training."""
+
+    algorithm: BaseAlgorithm
+    normaliser: VecNormalize
+    record: EpisodeRecorder
+
+
+def train_agent(
+    env: str,
+    options: AgentOptions,
+    model: RewardModel | None = None,
+    reward: Callable[[VecEnv], VecEnv] | None = None,
+    needs_cost: bool = False,
+    report: StepReport | None = None,
+    env_options: dict[str, Any] | None = None,
+) -> TrainedAgent:
+    """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
+
+    The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations.
+    """
+    with kept_random_state():
+        venv = DummyVecEnv([lambda: make(env, **(env_options or {}))] * options.num_envs)
+        record = EpisodeRecorder(venv, needs_cost)
+        rewarded: VecEnv = record if reward is None else reward(record)
+        callbacks: list[BaseCallback] = []
+        if model is not None:
+            rewarded = LearnedRewardVecEnv(rewarded, model)
+            if isinstance(model.mode, Lagrangian):
+                callbacks.append(MultiplierUpdates(model.mode, record))
+        if report is not None:
+            callbacks.append(_Steps(report, options.steps))
+        normaliser = VecNormalize(rewarded, norm_reward=options.algorithm == "ppo")
+        algorithm = _algorithm(normaliser, options)
+        algorithm.learn(options.steps, callback=callbacks)
+    return TrainedAgent(algorithm, normaliser, record)
+
+
+def roll_out(
+    agent: TrainedAgent, env: str, episodes: int, seed: int, deterministic: bool = True, needs_cost: bool = False
+) -> EpisodeRecorder:
+    """Run the agent, unchanged, for at least this many complete episodes; the record says what happened."""
+    with kept_random_state():
+        venv = DummyVecEnv([lambda: make(env)] * min(8, episodes))
+        venv.seed(seed)
+        record = EpisodeRecorder(venv, needs_cost)
+        obs = record.reset()
+        while len(record.finished) < episodes:
+            actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=deterministic)
+            obs = record.step(actions)[0]
+        venv.close()
+    return record
+
+
+def _algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
+    shared: dict[str, Any] = {
+        "seed": options.seed,
+        "device": "cpu",
+        "policy_kwargs": {"net_arch": [options.hidden, options.hidden]},
+    }
+    if options.algorithm == "ppo":
+        steps = max(1, min(256, options.steps // options.num_envs))
+        return PPO("MlpPolicy", venv, learning_rate=4e-4, n_steps=steps, batch_size=256, n_epochs=8, **shared)
+    shared |= {"learning_rate": 1e-3 if options.algorithm == "td3" else 7e-4, "batch_size": 256}
+    shared |= {"gradient_steps": options.gradient_steps, "learning_starts": min(5_000, options.steps // 4)}
+    if options.algorithm == "sac":
+        return SAC("MlpPolicy", venv, **shared)
+    size = int(np.prod(venv.action_space.shape or (1,)))
+    return TD3("MlpPolicy", venv, action_noise=NormalActionNoise(np.zeros(size), 0.1 * np.ones(size)), **shared)
+
+
+class _Steps(BaseCallback):
+    """Tells how many steps are done."""
+
+    def __init__(self, report: StepReport, total: int) -> None:
+        super().__init__()
+        self._report, self._total = report, total
+
+    def _on_step(self) -> bool:
+        self._report(min(self.num_timesteps, self._total), self._total)
+        return True

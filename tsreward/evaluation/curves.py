@@ -1,0 +1,52 @@
+"""Learning curves of return and cost as one picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tsreward.episodes import Episode
+from tsreward.errors import missing_extra
+from tsreward.files import write_atomic
+
+
+def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -> None:
+    """Write a PNG with true return and cost per episode over training steps, one line per named run.
+
+    Lines are means over a twentieth of training; dots are episodes.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        DataError: the file cannot be written.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise missing_extra("matplotlib", "report") from error
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 2)
+    for axis, name, values in ((axes[0], "return", "rewards"), (axes[1], "cost", "costs")):
+        for color, (run, episodes) in zip(("tab:gray", "tab:blue", "tab:orange", "tab:green"), runs.items(), strict=False):
+            steps = np.cumsum([len(episode) for episode in episodes])
+            totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
+            axis.plot(steps, totals, ".", color=color, alpha=0.25, markersize=3)
+            axis.plot(*_binned(steps, totals), color=color, label=run)
+        axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.suptitle(title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_atomic(path, buffer.getvalue())
+
+
+def _binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    edges = np.linspace(0, steps[-1] + 1, bins + 1)
+    which = np.digitize(steps, edges) - 1
+    filled = np.unique(which)
+    return (edges[:-1] + edges[1:])[filled] / 2, np.array([totals[which == index].mean() for index in filled])

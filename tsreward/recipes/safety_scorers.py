@@ -1,0 +1,42 @@
+"""The scorers a safety penalty can be learned with, under the names the papers use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tsreward.errors import unknown_name
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.scorers.deep_svdd import DeepSVDDOptions
+from tsreward.scorers.table import SCORERS
+from tsreward.scorers.transformer_ae import TransformerAEOptions
+
+
+@dataclass(frozen=True)
+class SafetyScorer:
+    """A scorer of the table, its options, and whether the source run's unsafe windows are shown to it."""
+
+    name: str
+    options: ScorerOptions
+    negative: bool = False
+
+    def build(self, window: int, dim: int) -> Scorer:
+        """Return the unfitted scorer for windows [B, window, dim]."""
+        return SCORERS[self.name](window, dim, self.options)
+
+
+SAFETY_SCORERS: dict[str, SafetyScorer] = {
+    **{name: SafetyScorer(name, scorer.Options()) for name, scorer in SCORERS.items()},
+    "deep_sad": SafetyScorer("deep_svdd", DeepSVDDOptions(), negative=True),
+    "semi_supervised_ae": SafetyScorer("transformer_ae", TransformerAEOptions(), negative=True),
+}
+
+
+def safety_scorer(name: str) -> SafetyScorer:
+    """Return the scorer of this name.
+
+    Raises:
+        OptionError: there is none; the nearest name is suggested.
+    """
+    if name not in SAFETY_SCORERS:
+        raise unknown_name("scorer", name, SAFETY_SCORERS)
+    return SAFETY_SCORERS[name]

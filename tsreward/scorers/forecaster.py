@@ -1,0 +1,81 @@
+"""How surprising the last step of a window is, given the steps before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from tsreward.functional.likelihoods import gaussian_nll
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.training import Report, TrainOptions, train
+from tsreward.windows import WindowSet
+
+_LOG_STD_LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class ForecasterOptions(ScorerOptions):
+    """Options of `Forecaster`."""
+
+    network: Literal["gru", "mlp"] = "gru"
+    hidden: int = 64
+    loss: Literal["nll", "mse"] = "nll"
+    """Gaussian negative log-likelihood with a learned spread per column, or mean squared error."""
+
+
+class Forecaster(Scorer[ForecasterOptions]):
+    """Error of predicting the last step from the K − 1 before it; the network predicts the change of the last known.
+
+    The predicted standard deviation of a standardised column stays within e^±3, so that no column can dominate.
+
+    >>> Forecaster(window=1, dim=3)
+    Traceback (most recent call last):
+    tsreward.errors.OptionError: Forecaster needs window >= 2 and dim >= 1, got 1 and 3.
+    """
+
+    Options = ForecasterOptions
+    uses_negative = False
+    uses_held_out = True
+    min_window = 2
+
+    def __init__(self, window: int, dim: int, options: ForecasterOptions = ForecasterOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        hidden = self.options.hidden
+        if self.options.network == "gru":
+            self.past = nn.GRU(self.dim, hidden, batch_first=True)
+        else:
+            self.past = nn.Sequential(
+                nn.Flatten(),
+                nn.Linear((self.window - 1) * self.dim, hidden),
+                nn.ReLU(),
+                nn.Linear(hidden, hidden),
+                nn.ReLU(),
+            )
+        self.out = nn.Linear(hidden, self.dim * (2 if self.options.loss == "nll" else 1))
+
+    def learn(
+        self,
+        normal: tuple[WindowSet, WindowSet],
+        negative: tuple[WindowSet, WindowSet] | None,
+        options: TrainOptions,
+        report: Report | None,
+    ) -> None:
+        def loss(good: Tensor, bad: Tensor | None, noise: torch.Generator) -> Tensor:
+            return self.measure(good).mean()
+
+        train(self, loss, normal, None, options, report)
+
+    def measure(self, windows: Tensor) -> Tensor:
+        past, target = windows[:, :-1], windows[:, -1]
+        features = self.past(past)[0][:, -1] if self.options.network == "gru" else self.past(past)
+        answer = self.out(features)
+        mean = past[:, -1] + answer[:, : self.dim]
+        if self.options.loss == "mse":
+            return (target - mean).square().mean(1)
+        log_std = _LOG_STD_LIMIT * torch.tanh(answer[:, self.dim :] / _LOG_STD_LIMIT)
+        return gaussian_nll(target, mean, log_std)

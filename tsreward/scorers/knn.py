@@ -1,0 +1,88 @@
+"""Distance to the nearest normal windows: nothing is learned but what is remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tsreward.errors import DataError
+from tsreward.functional.windows import flat_steps
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.seeding import generator
+from tsreward.training import Report, TrainOptions
+from tsreward.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class KNNOptions(ScorerOptions):
+    """Options of `KNN`."""
+
+    neighbours: int = 5
+    distance: Literal["mean", "kth"] = "mean"
+    """Mean distance to the nearest windows, or the distance to the last of them."""
+    steps: Literal["last", "window"] = "last"
+    """Compare the last step only, or the whole window."""
+    bank_size: int = 2000
+    """Normal windows that are remembered, drawn at random where there are more."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bank_size < self.neighbours:
+            self.refuse("bank_size", f"at least neighbours={self.neighbours}")
+
+
+class KNN(Scorer[KNNOptions]):
+    """Euclidean distance to the k nearest of at most `bank_size` normal windows (Ramaswamy et al. 2000).
+
+    >>> from tsreward.windows import WindowSet
+    >>> scorer = KNN(window=1, dim=1, options=KNNOptions(neighbours=1))
+    >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
+    >>> scorer(torch.tensor([[[1.0]], [[4.0]]]))
+    tensor([0., 3.])
+    """
+
+    Options = KNNOptions
+    uses_negative = False
+    uses_held_out = False
+
+    bank: Tensor
+    squared_norms: Tensor
+
+    def __init__(self, window: int, dim: int, options: KNNOptions = KNNOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        columns = self.dim * (self.window if self.options.steps == "window" else 1)
+        self.register_buffer("bank", torch.zeros(self.options.bank_size, columns))
+        # An unused row is infinitely far away.
+        self.register_buffer("squared_norms", torch.full((self.options.bank_size,), torch.inf))
+
+    def learn(
+        self,
+        normal: tuple[WindowSet, WindowSet],
+        negative: tuple[WindowSet, WindowSet] | None,
+        options: TrainOptions,
+        report: Report | None,
+    ) -> None:
+        windows = normal[0]
+        if len(windows) < self.options.neighbours:
+            raise DataError(
+                f"KNN needs at least {self.options.neighbours} normal windows (neighbours={self.options.neighbours}), "
+                f"got {len(windows)}: collect more or lower neighbours."
+            )
+        drawn = torch.randperm(len(windows), generator=generator(options.seed))[: self.options.bank_size]
+        rows = flat_steps(windows.gather(drawn), self.options.steps)
+        self.bank[: len(rows)] = rows
+        self.squared_norms[: len(rows)] = rows.square().sum(1)
+
+    def measure(self, windows: Tensor) -> Tensor:
+        rows = flat_steps(windows, self.options.steps)
+        # ‖x − b‖² less ‖x‖², which is the same for every b: one matrix product finds the neighbours...
+        compared = torch.addmm(self.squared_norms, rows, self.bank.T, alpha=-2)
+        nearest = compared.topk(self.options.neighbours, largest=False).indices
+        # ...and their distances are taken directly, because that difference of squares is inexact near zero.
+        distances = (rows[:, None] - self.bank[nearest]).square().sum(-1).sqrt()
+        return distances.mean(1) if self.options.distance == "mean" else distances.max(1).values

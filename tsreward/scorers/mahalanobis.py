@@ -1,0 +1,74 @@
+"""Distance to the mean of the normal windows, in their own spread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
+from tsreward.functional.windows import flat_steps
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.training import Report, TrainOptions
+from tsreward.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class MahalanobisOptions(ScorerOptions):
+    """Options of `Mahalanobis`."""
+
+    covariance: Literal["full", "diagonal"] = "full"
+    """Diagonal ignores correlations: the score is the L2 norm of the z-scored columns, with nothing else learned."""
+    steps: Literal["last", "window"] = "last"
+    """Look at the last step only, or at the whole window."""
+    shrinkage: float = 0.01
+    """Share of the identity in the full covariance, which keeps it invertible."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shrinkage > 1:
+            self.refuse("shrinkage", "a share between 0 and 1")
+
+
+class Mahalanobis(Scorer[MahalanobisOptions]):
+    """Mahalanobis distance ‖(x − μ) W‖ with W Wᵀ the inverse covariance of the normal data.
+
+    >>> from tsreward.windows import WindowSet
+    >>> scorer = Mahalanobis(window=1, dim=1, options=MahalanobisOptions(covariance="diagonal"))
+    >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
+    >>> scorer(torch.tensor([[[0.0]], [[-3.0]]]))
+    tensor([0., 3.])
+    """
+
+    Options = MahalanobisOptions
+    uses_negative = False
+    uses_held_out = False
+
+    centre: Tensor
+    factor: Tensor
+
+    def __init__(self, window: int, dim: int, options: MahalanobisOptions = MahalanobisOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        columns = self.dim * (self.window if self.options.steps == "window" else 1)
+        self.register_buffer("centre", torch.zeros(columns))
+        self.register_buffer("factor", torch.eye(columns))
+
+    def learn(
+        self,
+        normal: tuple[WindowSet, WindowSet],
+        negative: tuple[WindowSet, WindowSet] | None,
+        options: TrainOptions,
+        report: Report | None,
+    ) -> None:
+        if self.options.covariance == "diagonal":
+            return  # the windows are standardised already
+        mean, covariance = mean_and_covariance(flat_steps(b, self.options.steps) for b in normal[0].batches(4096))
+        self.centre.copy_(mean)
+        self.factor.copy_(precision_factor(covariance, self.options.shrinkage))
+
+    def measure(self, windows: Tensor) -> Tensor:
+        return squared_mahalanobis(flat_steps(windows, self.options.steps), self.centre, self.factor).sqrt()

@@ -1,0 +1,106 @@
+"""Principal components of the normal windows, and what they leave over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tsreward.errors import OptionError
+from tsreward.functional.moments import mean_and_covariance, principal_components
+from tsreward.functional.windows import flat_steps
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.training import Report, TrainOptions
+from tsreward.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class PCAOptions(ScorerOptions):
+    """Options of `PCA`."""
+
+    components: int | float | None = 0.9
+    """Components that are kept: their number, the share of the variance they explain, or None for all."""
+    steps: Literal["last", "window"] = "last"
+    """Look at the last step only, or at the whole window."""
+    score: Literal["residual", "weighted"] = "residual"
+    """The mean squared residual, or the weighted distance of PyOD's PCA, the one in the TSB-AD leaderboard."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (isinstance(self.components, float) and not 0 < self.components < 1) or self.components == 0:
+            self.refuse("components", "an integer >= 1, a share between 0 and 1, or None")
+        if self.components is None and self.score == "residual":
+            self.refuse("components", "a number or a share for the residual, which is zero when all are kept,")
+
+
+class PCA(Scorer[PCAOptions]):
+    """Distance of a window to the principal components of normal windows.
+
+    `residual` is ‖x − x̂‖² / P with x̂ the projection onto the kept components; at least one direction of the P is
+    left out. `weighted` is Σᵢ ‖x − vᵢ‖ / ρᵢ over the kept components vᵢ (unit length) with ρᵢ their share of the
+    variance: the decision function of PyOD's PCA, whose leaderboard setting is components=0.25. Components without
+    variance are never kept.
+
+    >>> from tsreward.windows import WindowSet
+    >>> line = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
+    >>> scorer = PCA(window=1, dim=2, options=PCAOptions(components=1))
+    >>> scorer.fit(WindowSet.from_episodes([line], window=1))
+    >>> [round(score, 3) for score in scorer(torch.tensor([[[0.5, 0.5]], [[0.5, -0.5]]])).tolist()]
+    [0.0, 0.721]
+    """
+
+    Options = PCAOptions
+    uses_negative = False
+    uses_held_out = False
+
+    centre: Tensor
+    directions: Tensor
+    weights: Tensor
+
+    def __init__(self, window: int, dim: int, options: PCAOptions = PCAOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        columns = self.dim * (self.window if self.options.steps == "window" else 1)
+        most = columns - 1 if self.options.score == "residual" else columns
+        if isinstance(self.options.components, int) and self.options.components > most:
+            raise OptionError(f"PCA.components can be at most {most} of {columns}, got {self.options.components}.")
+        self.register_buffer("centre", torch.zeros(columns))
+        self.register_buffer("directions", torch.eye(columns))
+        self.register_buffer("weights", torch.zeros(columns))
+
+    def learn(
+        self,
+        normal: tuple[WindowSet, WindowSet],
+        negative: tuple[WindowSet, WindowSet] | None,
+        options: TrainOptions,
+        report: Report | None,
+    ) -> None:
+        mean, covariance = mean_and_covariance(flat_steps(b, self.options.steps) for b in normal[0].batches(4096))
+        ratio, directions = principal_components(covariance)
+        kept = torch.arange(len(ratio)) < self._number(ratio)
+        if self.options.score == "residual":
+            weights = (~kept).double() / len(ratio)
+        else:
+            weights = torch.where(kept & (ratio > 1e-9), 1 / ratio.clamp_min(1e-9), 0.0)
+        self.centre.copy_(mean)
+        self.directions.copy_(directions)
+        self.weights.copy_(weights)
+
+    def measure(self, windows: Tensor) -> Tensor:
+        rows = flat_steps(windows, self.options.steps)
+        if self.options.score == "residual":
+            return ((rows - self.centre) @ self.directions).square() @ self.weights
+        # ‖x − v‖² for all unit vectors v at once
+        squared = rows.square().sum(1, keepdim=True) - 2 * rows @ self.directions + 1
+        return squared.clamp_min(0).sqrt() @ self.weights
+
+    def _number(self, ratio: Tensor) -> int:
+        """Return how many components are kept, given their shares of the variance in falling order."""
+        components = self.options.components
+        if isinstance(components, float):
+            components = int((ratio.cumsum(0) <= components).sum()) + 1
+        most = len(ratio) - 1 if self.options.score == "residual" else len(ratio)
+        return most if components is None else min(components, most)

@@ -1,0 +1,23 @@
+"""Names of the scorers, for the command line and for loading files; Python code passes classes."""
+
+from tsreward.scorers.base import Scorer
+from tsreward.scorers.deep_svdd import DeepSVDD
+from tsreward.scorers.forecaster import Forecaster
+from tsreward.scorers.knn import KNN
+from tsreward.scorers.lstm_vae import LSTMVAE
+from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.scorers.pca import PCA
+from tsreward.scorers.transformer_ae import TransformerAE
+from tsreward.scorers.var import RidgeVAR
+
+SCORERS: dict[str, type[Scorer]] = {
+    "transformer_ae": TransformerAE,
+    "lstm_vae": LSTMVAE,
+    "deep_svdd": DeepSVDD,
+    "forecaster": Forecaster,
+    "knn": KNN,
+    "mahalanobis": Mahalanobis,
+    "pca": PCA,
+    "ridge_var": RidgeVAR,
+}
+"""`SCORERS[name](window, dim, SCORERS[name].Options(**values))` builds a scorer from a file's names and values."""

@@ -1,0 +1,91 @@
+"""Transformer autoencoder over windows, the scorer of AnoSeqs (arXiv 2407.19860)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import relu, scaled_dot_product_attention
+
+from tsreward.scorers.reconstruction import Reconstruction, ReconstructionOptions
+
+
+@dataclass(frozen=True)
+class TransformerAEOptions(ReconstructionOptions):
+    """Options of `TransformerAE`."""
+
+    width: int = 64
+    layers: int = 2
+    """Layers of the encoder, and as many again of the decoder."""
+    heads: int = 4
+    feed_forward: int = 128
+    bottleneck: int = 16
+    """Numbers that each step is squeezed through between encoder and decoder."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width % self.heads:
+            self.refuse("width", f"a multiple of heads={self.heads}")
+
+
+class TransformerAE(Reconstruction[TransformerAEOptions]):
+    """Mean absolute error of a transformer that reconstructs the window through a narrow code per step.
+
+    The paper gives the method (a transformer autoencoder trained on safe windows, mean absolute error as the anomaly
+    score); window length, width, depth and threshold are not in its text and are this package's choice.
+
+    >>> from tsreward.training import TrainOptions
+    >>> from tsreward.windows import WindowSet
+    >>> episodes = [torch.randn(20, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
+    >>> scorer = TransformerAE(window=4, dim=3)
+    >>> scorer.fit(WindowSet.from_episodes(episodes, window=4), options=TrainOptions(epochs=1))
+    >>> scorer(torch.zeros(2, 4, 3)).shape
+    torch.Size([2])
+    """
+
+    Options = TransformerAEOptions
+
+    def __init__(self, window: int, dim: int, options: TransformerAEOptions = TransformerAEOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        options = self.options
+        self.into = nn.Linear(self.dim, options.width)
+        self.encoder_positions = nn.Parameter(0.02 * torch.randn(self.window, options.width))
+        self.encoder = nn.Sequential(*self._layers())
+        self.narrow = nn.Linear(options.width, options.bottleneck)
+        self.widen = nn.Linear(options.bottleneck, options.width)
+        self.decoder_positions = nn.Parameter(0.02 * torch.randn(self.window, options.width))
+        self.decoder = nn.Sequential(*self._layers(), nn.LayerNorm(options.width))
+        self.out = nn.Linear(options.width, self.dim)
+
+    def reconstruct(self, windows: Tensor, noise: torch.Generator | None = None) -> tuple[Tensor, None]:
+        code = self.narrow(self.encoder(self.into(windows) + self.encoder_positions))
+        return self.out(self.decoder(self.widen(code) + self.decoder_positions)), None
+
+    def _layers(self) -> list[nn.Module]:
+        options = self.options
+        return [_Layer(options.width, options.heads, options.feed_forward) for _ in range(options.layers)]
+
+
+class _Layer(nn.Module):
+    """Pre-norm transformer layer without dropout; on small windows it takes 3/4 of the time of torch's own."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_attention = nn.LayerNorm(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.norm_feed_forward = nn.LayerNorm(width)
+        self.up = nn.Linear(width, feed_forward)
+        self.down = nn.Linear(feed_forward, width)
+
+    def forward(self, steps: Tensor) -> Tensor:
+        batch, window, width = steps.shape
+        # [B, K, 3·W] -> three of [B, heads, K, W / heads]
+        split = self.queries_keys_values(self.norm_attention(steps)).view(batch, window, 3, self.heads, -1)
+        attended = scaled_dot_product_attention(*split.permute(2, 0, 3, 1, 4).unbind(0))
+        steps = steps + self.mix(attended.transpose(1, 2).reshape(batch, window, width))
+        return steps + self.down(relu(self.up(self.norm_feed_forward(steps))))

@@ -1,0 +1,49 @@
+"""What all adapters check before the first step, and how arrays reach torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsreward.errors import NotFittedError, ShapeError
+from tsreward.model import RewardModel
+
+INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_tail", "is_anomaly")
+"""What every adapter adds to `info`: the environment's reward, the (smoothed) score, its calibrated tail, the flag."""
+
+
+def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> None:
+    """Check that a model can read the observations of one environment.
+
+    Raises:
+        ShapeError: `space` is not a Box of the shape that the model was made for.
+        NotFittedError: the model is not fitted.
+    """
+    wanted = model.obs_shape
+    if not isinstance(space, gymnasium.spaces.Box):
+        raise ShapeError(
+            f"{who} reads Box observations {wanted}, got {space}: put gymnasium.wrappers.FlattenObservation round "
+            f"the single environment, and fit the model on what that gives."
+        )
+    if space.shape != wanted:
+        raise ShapeError(
+            f"{who}: the environment gives observations {space.shape} but the model reads {wanted}: fit a model on "
+            f"this environment, or put the same observation wrappers round it that the model was fitted with."
+        )
+    if not bool(model.scorer.fitted) or not int(model.calibration.count):
+        raise NotFittedError(f"{who} got a model that is not fitted: call model.fit(...) or load a fitted one first.")
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor that shares the array's memory, or a copy of it where torch cannot share (read-only, reversed).
+
+    >>> as_tensor(np.arange(3.0)[::-1])
+    tensor([2., 1., 0.], dtype=torch.float64)
+    """
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy()
+    return torch.from_numpy(array)

@@ -1,0 +1,60 @@
+"""`LearnedReward`: a learned reward for one Gymnasium environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.utils import RecordConstructorArgs
+from torch import Tensor
+
+from tsreward.model import RewardModel
+from tsreward.online import OnlineReward
+from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.wrappers.boundary import as_tensor, check_model
+
+
+class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
+    """Give the rewards of `model`, and keep the environment's in `info["original_reward"]`.
+
+    The info also gets `anomaly_score`, `anomaly_tail` and `is_anomaly`; every other key stays, `cost` among them.
+
+    Raises:
+        ShapeError: the observation is not a Box, or not of the model's shape.
+        NotFittedError: the model is not fitted.
+        DataError: in a step, an observation holds NaN or inf.
+    """
+
+    online: OnlineReward
+
+    def __init__(self, env: gymnasium.Env, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+        # Without a copy: the recorded model is the one that runs, not a second one per environment.
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus)
+        gymnasium.Wrapper.__init__(self, env)
+        check_model(type(self).__name__, model, env.observation_space)
+        self.online = OnlineReward(model, 1, bonus)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment and begin its episode."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        self.online.start(_row(obs))
+        return obs, info
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Return what the environment gives, with the learned reward in place of its own."""
+        obs, env_reward, terminated, truncated, info = self.env.step(action)
+        earned = self.online.step(_row(obs), torch.tensor([float(env_reward)], dtype=torch.float64))
+        info = {
+            **info,
+            "original_reward": env_reward,
+            "anomaly_score": earned.score.item(),
+            "anomaly_tail": earned.tail.item(),
+            "is_anomaly": earned.flagged.item(),
+        }
+        return obs, earned.reward.item(), terminated, truncated, info
+
+
+def _row(obs: Any) -> Tensor:
+    return as_tensor(np.asarray(obs))[None]

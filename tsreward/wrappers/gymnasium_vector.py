@@ -1,0 +1,122 @@
+"""`LearnedRewardVector`: a learned reward for Gymnasium vector environments, in every autoreset mode."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import VectorEnv, VectorWrapper
+
+from tsreward.errors import ProtocolError
+from tsreward.model import RewardModel
+from tsreward.online import OnlineReward
+from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.wrappers.boundary import INFO_KEYS, as_tensor, check_model
+
+Mode = Literal["NextStep", "SameStep", "Disabled"]
+
+
+class LearnedRewardVector(VectorWrapper):
+    """Give the rewards of `model`, and keep the environments' in `infos["original_reward"]`.
+
+    The infos also get `anomaly_score`, `anomaly_tail` and `is_anomaly`, each [E] with its mask `_original_reward` and
+    so on; every other key stays. They describe the step whose reward is returned, in SAME_STEP too, where the
+    environment's own infos of that step are in `infos["final_info"]`.
+
+    In NEXT_STEP the step after an end only resets. It earns no learned reward: there the reward and the score are 0,
+    the tail is 1, nothing is flagged, and the masks are false.
+
+    Raises:
+        ShapeError: the observation is not a Box, or not of the model's shape.
+        NotFittedError: the model is not fitted.
+        ProtocolError: the autoreset mode is not known; or, in a step, SAME_STEP without `final_obs`, or DISABLED without
+            a reset after an end.
+        DataError: in a step, an observation holds NaN or inf.
+    """
+
+    online: OnlineReward
+
+    def __init__(self, envs: VectorEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+        super().__init__(envs)
+        check_model(type(self).__name__, model, envs.single_observation_space)
+        self.online = OnlineReward(model, envs.num_envs, bonus)
+        self._mode = _autoreset_mode(envs)
+        self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
+
+    def reset(
+        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments, only where `options["reset_mask"]` is true if it is given, and begin their episodes."""
+        mask = np.ones(self.num_envs, bool)
+        if options is not None:
+            mask = np.array(options.get("reset_mask", mask), bool)
+            options = dict(options)  # Gymnasium pops the mask out of the dict that it is given
+        obs, infos = self.env.reset(seed=seed, options=options)
+        self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
+        self._waiting = self._waiting & ~mask
+        return obs, infos
+
+    def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Return what the environments give, with the learned rewards [E] in float64 in place of their own."""
+        if self._mode == "Disabled" and self._waiting.any():
+            raise ProtocolError(
+                f"Environment(s) {np.flatnonzero(self._waiting)[:5].tolist()} ended and autoreset is disabled: call "
+                f"reset(options={{'reset_mask': terminated | truncated}}) before the next step."
+            )
+        obs, env_rewards, terminated, truncated, infos = self.env.step(actions)
+        ended, moved = np.logical_or(terminated, truncated), ~self._waiting
+        in_place = self._mode == "SameStep" and ended.any()
+        last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
+        earned = self.online.step(
+            as_tensor(last), as_tensor(np.asarray(env_rewards)), None if moved.all() else torch.from_numpy(moved)
+        )
+        begun = ended if in_place else ~moved
+        if begun.any():
+            self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
+        if self._mode != "SameStep":
+            self._waiting = ended
+        infos = {
+            **infos,
+            "original_reward": np.array(env_rewards),
+            "anomaly_score": np.where(moved, earned.score.numpy(), np.float32(0)),
+            "anomaly_tail": np.where(moved, earned.tail.numpy(), np.float32(1)),
+            "is_anomaly": moved & earned.flagged.numpy(),
+        }
+        infos |= {f"_{key}": moved.copy() for key in INFO_KEYS}
+        return obs, np.where(moved, earned.reward.numpy(), 0.0), terminated, truncated, infos
+
+
+def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: dict[str, Any]) -> np.ndarray:
+    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves.
+
+    Who ended is read from `ended` alone: AtariVectorEnv gives every row of `final_obs`, and no mask.
+    """
+    if "final_obs" not in infos:
+        raise ProtocolError(
+            f"Environment(s) {np.flatnonzero(ended)[:5].tolist()} ended under AutoresetMode.SAME_STEP without "
+            f"infos['final_obs']: use NEXT_STEP, or an environment that gives the last observation."
+        )
+    last = np.array(obs)
+    for index in np.flatnonzero(ended):
+        last[index] = infos["final_obs"][index]  # obs[index] is already the first of the next episode
+    return last
+
+
+def _autoreset_mode(envs: VectorEnv) -> Mode:
+    """Return how the environments reset after an end.
+
+    Asked from the environment itself first: `metadata` is shared by all instances of a class in Gymnasium 1.1 to 1.3,
+    and then tells the mode of whichever was made last.
+    """
+    mode = getattr(envs.unwrapped, "autoreset_mode", None) or envs.unwrapped.metadata.get("autoreset_mode")
+    if mode is None and not hasattr(gymnasium.vector, "AutoresetMode"):
+        return "NextStep"  # Gymnasium 1.0 knows no other
+    value = getattr(mode, "value", mode)
+    if value not in ("NextStep", "SameStep", "Disabled"):
+        raise ProtocolError(
+            f"LearnedRewardVector must know how {envs} resets, got autoreset_mode {mode!r}: set "
+            f"envs.unwrapped.autoreset_mode to a gymnasium.vector.AutoresetMode."
+        )
+    return value

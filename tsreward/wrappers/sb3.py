@@ -1,0 +1,82 @@
+"""`LearnedRewardVecEnv`: a learned reward for Stable-Baselines3 algorithms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tsreward.errors import ProtocolError, missing_extra
+from tsreward.model import RewardModel
+from tsreward.online import OnlineReward
+from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.wrappers.boundary import as_tensor, check_model
+
+try:
+    from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+except ImportError as error:
+    raise missing_extra("stable_baselines3", "sb3") from error
+
+
+class LearnedRewardVecEnv(VecEnvWrapper):
+    """Give the rewards of `model`, and keep the environment's in `infos[i]["original_reward"]`.
+
+    The infos also get `anomaly_score`, `anomaly_tail` and `is_anomaly`; every other key stays. Rewards are float32, as
+    everywhere in Stable-Baselines3. To normalise, put VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv,
+    model))`. A VecMonitor outside logs the learned return as `rollout/ep_rew_mean`, a Monitor inside the true one.
+
+    Raises:
+        ShapeError: the observation is not a Box, or not of the model's shape.
+        NotFittedError: the model is not fitted.
+        ProtocolError: there is a VecNormalize inside; or, in a step, an episode ended without `terminal_observation`.
+        DataError: in a step, an observation holds NaN or inf.
+    """
+
+    online: OnlineReward
+
+    def __init__(self, venv: VecEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+        inner: VecEnv | None = venv
+        while isinstance(inner, VecEnvWrapper):
+            if isinstance(inner, VecNormalize):
+                raise ProtocolError(
+                    "LearnedRewardVecEnv got a VecNormalize inside: off-policy algorithms would take the rewards from "
+                    "there and drop the learned ones. Turn them round: VecNormalize(LearnedRewardVecEnv(venv, model))."
+                )
+            inner = inner.venv
+        check_model(type(self).__name__, model, venv.observation_space)
+        super().__init__(venv)
+        self.online = OnlineReward(model, venv.num_envs, bonus)
+
+    def reset(self) -> np.ndarray:
+        """Reset all environments and begin their episodes."""
+        obs = self.venv.reset()
+        self.online.start(as_tensor(obs))
+        return obs  # type: ignore[return-value]
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
+        obs, env_rewards, dones, infos = self.venv.step_wait()
+        ended = np.flatnonzero(dones)
+        last = _last_obs(obs, ended, infos) if len(ended) else obs
+        earned = self.online.step(as_tensor(last), as_tensor(env_rewards))
+        if len(ended):
+            self.online.start(as_tensor(obs), as_tensor(dones))
+        columns = (env_rewards, earned.score, earned.tail, earned.flagged)
+        infos = [
+            {**info, "original_reward": env_reward, "anomaly_score": score, "anomaly_tail": tail, "is_anomaly": flagged}
+            for info, env_reward, score, tail, flagged in zip(infos, *(c.tolist() for c in columns), strict=True)
+        ]
+        # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
+        return obs, earned.reward.numpy().astype(np.float32), dones, infos
+
+
+def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: list[dict]) -> np.ndarray:
+    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves."""
+    last = obs.copy()
+    for index in ended:
+        if "terminal_observation" not in infos[index]:
+            raise ProtocolError(
+                f"Environment {index} ended an episode without infos[{index}]['terminal_observation']: a VecEnv that "
+                f"resets by itself must give it, because obs[{index}] already belongs to the next episode."
+            )
+        last[index] = infos[index]["terminal_observation"]  # SB3 has already overwritten obs[index] with the reset
+    return last
