@@ -27,12 +27,21 @@ class Episode:
 
     def __post_init__(self) -> None:
         if self.obs.ndim < 2 or len(self.obs) < 2:
-            raise ShapeError(f"Episode expects observations [T + 1, *obs] of at least one step, got {list(self.obs.shape)}.")
+            raise ShapeError(
+                f"Episode expects observations [T + 1, *obs] of at least one step, got {list(self.obs.shape)}."
+            )
         for name in ("rewards", "costs", "actions"):
             values = getattr(self, name)
-            if values is not None and len(values) != len(self):
+            if values is None:
+                continue
+            if len(values) != len(self):
                 raise ShapeError(
                     f"Episode expects {len(self)} {name} for {len(self.obs)} observations, got {len(values)}."
+                )
+            # A column [T, 1] would broadcast against scores [T] to a matrix.
+            if name != "actions" and np.ndim(values) != 1:
+                raise ShapeError(
+                    f"Episode expects {name} [{len(self)}], got {list(np.shape(values))}: flatten them to one per step."
                 )
 
     def __len__(self) -> int:
@@ -46,11 +55,13 @@ def safe_windows(episodes: Sequence[Episode], window: int, skip: int = 1) -> tup
     now may not be.
 
     Raises:
-        DataError: an episode has no costs, or no window is safe.
+        DataError: an episode has no costs, or some that are not finite; or no window is safe.
     """
     for index, episode in enumerate(episodes):
         if episode.costs is None:
             raise DataError(f"Episode {index} has no costs: collect from an environment that gives info['cost'].")
+        if not np.isfinite(episode.costs).all():
+            raise DataError(f"Episode {index} has NaN or inf among its costs: whether those steps are safe is not known.")
     windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, skip)
     costly = np.concatenate([np.concatenate([[False], np.asarray(episode.costs) > 0]) for episode in episodes])
     safe = ~windows.any_step(costly)

@@ -43,9 +43,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
     Unknown scorer 'deep_svd': did you mean 'deep_svdd'? Known: deep_svdd, knn.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.4)
+    near = get_close_matches(name, names, n=3, cutoff=0.4)
     hint = f": did you mean '{near[0]}'?" if near else "."
-    return OptionError(f"Unknown {kind} '{name}'{hint} Known: {', '.join(names)}.")
+    listed = names if len(names) <= 20 else near or names[:20]
+    return OptionError(f"Unknown {kind} '{name}'{hint} Known: {', '.join(listed)}{' ...' * (listed is not names)}.")
 
 
 def missing_extra(package: str, extra: str) -> MissingExtraError:

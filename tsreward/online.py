@@ -52,6 +52,8 @@ class OnlineReward:
         `mask` [E] is false for environments that did not move; their state stays, and their entries mean nothing.
         """
         self._check(obs)
+        if env_reward is not None and env_reward.shape != (self.num_envs,):
+            raise ShapeError(f"OnlineReward expects rewards [{self.num_envs}], got {list(env_reward.shape)}.")
         model, mode = self.model, self.model.mode
         self._stream.push(model.encode(obs), mask)
         windows = self._stream.windows()

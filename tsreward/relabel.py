@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from tsreward.episodes import Episode
@@ -21,7 +22,8 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
         ShapeError: observations of another shape than the model's.
         DataError: NaN or inf in an observation.
     """
-    features = [model.encode(torch.as_tensor(episode.obs)) for episode in episodes]
+    # A copy, because torch cannot share read-only arrays, such as those of a memory-mapped file.
+    features = [model.encode(torch.from_numpy(np.array(episode.obs))) for episode in episodes]
     results = []
     for episode, encoded in zip(episodes, features, strict=True):
         span = encoded.shape[0]

@@ -106,8 +106,7 @@ def test_the_numbers_are_those_of_the_package_itself(id):
             obs, reward, cost, terminated, truncated, info = self.env.step(action)  # type: ignore[misc]
             return obs, reward, terminated, truncated, {**info, "cost": cost}
 
-    with np.errstate(over="ignore"):
-        original = FiveValues(Builder(**copy.deepcopy(gymnasium.registry[id].kwargs)))
+    original = FiveValues(Builder(**copy.deepcopy(gymnasium.registry[id].kwargs)))
     for expected, got in zip(play(original, 2, 25), play(make_safety(id), 2, 25), strict=True):
         assert np.array_equal(expected, got)
 
@@ -171,6 +170,7 @@ def test_the_cost_counts_in_circle_tasks():
 
 
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
+@pytest.mark.filterwarnings("ignore:.*A Box observation space")
 def test_gymnasiums_checker_and_vector_environments_accept_it():
     check_env(make_safety("SafetyPointGoal1-v0"), skip_render_check=True)
     envs = gymnasium.vector.SyncVectorEnv([lambda: make_safety("SafetyPointCircle1-v0", max_episode_steps=3)] * 2)
@@ -191,6 +191,16 @@ def test_gymnasiums_checker_and_vector_environments_accept_it():
 def test_an_unknown_id_gets_the_nearest_one(id, near):
     with pytest.raises(OptionError, match=rf"Unknown environment '{id}': did you mean '{near}'\?"):
         make(id)
+
+
+@pytest.mark.parametrize("id", ["SafetyPointRun0-v0", "SafetyHalfCheetahVelocity-v1"])
+def test_its_spec_makes_it_again(id):
+    env = make_safety(id, max_episode_steps=1100)
+    assert env.spec is not None
+    again = gymnasium.make(env.spec)
+    for first, second in zip(play(env, 3, 1200), play(again, 3, 1200), strict=True):
+        assert np.array_equal(first, second)
+        assert len(first) in (1100, 1101)
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5])

@@ -100,7 +100,7 @@ def _empty_eye(rows: int, columns: int | None = None, **kwargs: Any) -> Tensor:
 
 def _look_up(kind: str, table: Mapping[str, T], name: str) -> T:
     if name not in table:
-        raise unknown_name(kind, shown(name)[1:-1], table)
+        raise unknown_name(kind, ascii(name[:40])[1:-1], table)
     return table[name]
 
 

@@ -39,8 +39,8 @@ def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(prefix, "little")
     if len(prefix) < 8 or not 2 <= length <= MAX_HEADER:
         raise CheckpointError(
-            f"It is no model file: the first 8 bytes of one give the length of a header of at most {MAX_HEADER} bytes, "
-            f"here {len(prefix)} bytes that say {length}."
+            f"It is no model file: it does not begin with a safetensors header of at most {MAX_HEADER} bytes. Files of "
+            f"pickle, torch.save or joblib can run code and are never opened."
         )
     if length > size - 8:
         raise CheckpointError(f"It ends inside its header of {length} bytes: the file was cut off at {size}.")

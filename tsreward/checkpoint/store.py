@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as deserialise
 
@@ -20,6 +21,9 @@ from tsreward.checkpoint.values import check_values
 from tsreward.errors import CheckpointError, NotFittedError
 from tsreward.files import write_atomic
 from tsreward.model import RewardModel
+
+Head = tuple[dict[str, Any], dict[str, Entry]]
+"""What the file says about itself, and where its tensors lie."""
 
 
 def save(model: RewardModel, path: Path | str, note: dict[str, Any] | None = None) -> None:
@@ -48,7 +52,7 @@ def load(path: Path | str) -> RewardModel:
 
     The SHA-256 digests in the file show damage: a flipped bit, a cut, a part of another file. They are no signature:
     who writes a file on purpose can write its digests too. Such a file is safe to open all the same, because nothing
-    in it is run and it allocates no more than it holds, but its scores are only as good as its author.
+    in it is run and no memory is taken for more than it holds, but its scores are only as good as its author.
 
     `path` may be a symbolic link to a regular file; devices, pipes and folders are refused.
 
@@ -71,7 +75,7 @@ def describe(path: Path | str) -> dict[str, Any]:
     """
     with _opened(path) as (file, size):
         manifest, entries = _read_head(file, size)
-        check_digests(manifest, entries, _read_all(file, size))
+        check_digests(manifest, entries, _read_rest(file, size, (manifest, entries)))
     tensors = {
         name: {"dtype": entry.dtype, "shape": list(entry.shape), "sha256": manifest["tensors"][name]}
         for name, entry in sorted(entries.items())
@@ -82,29 +86,31 @@ def describe(path: Path | str) -> dict[str, Any]:
 def _restore(file: BinaryIO, size: int) -> RewardModel:
     manifest, entries = _read_head(file, size)
     check_against(manifest, entries)
-    data = _read_all(file, size)
+    data = _read_rest(file, size, (manifest, entries))
     check_digests(manifest, entries, data)
     try:
         tensors = deserialise(data)
     except SafetensorError as error:
         raise CheckpointError(f"The safetensors library refuses it ({error}).") from error
-    model = assemble(manifest)
+    with torch.device("cpu"):
+        model = assemble(manifest)
     check_values(model, tensors)
     model.load_state_dict(tensors)
     return model
 
 
-def _read_head(file: BinaryIO, size: int) -> tuple[dict[str, Any], dict[str, Entry]]:
+def _read_head(file: BinaryIO, size: int) -> Head:
     header, start = read_header(file, size)
     # The manifest first: a newer version may lay out its tensors in another way, and has to be named.
     manifest = read_manifest(metadata_text(header))
     return manifest, read_entries(header, start, size)
 
 
-def _read_all(file: BinaryIO, size: int) -> bytes:
+def _read_rest(file: BinaryIO, size: int, head: Head) -> bytes:
+    """Return all bytes of the file, whose head must still be the one that was checked."""
     file.seek(0)
     data = file.read(size + 1)
-    if len(data) != size:
+    if len(data) != size or _read_head(io.BytesIO(data), size) != head:
         raise CheckpointError("It changed while it was read.")
     return data
 
@@ -115,16 +121,16 @@ def _opened(path: Path | str) -> Iterator[tuple[BinaryIO, int]]:
     with _naming(f"{path} cannot be loaded"):
         try:
             # A pipe would block and a device could react: neither is opened. O_NONBLOCK for one that comes in between.
-            _require_regular(os.stat(path))
-            with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            _require_regular(Path(path).stat())
+            with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
                 status = os.fstat(file.fileno())
                 _require_regular(status)
                 yield file, status.st_size
+        except CheckpointError:
+            raise
         except FileNotFoundError as error:
             raise CheckpointError("There is no such file.") from error
         except (OSError, ValueError, MemoryError) as error:  # ValueError: a NUL in the path
-            if isinstance(error, CheckpointError):
-                raise
             raise CheckpointError(f"It cannot be read ({getattr(error, 'strerror', None) or error}).") from error
 
 

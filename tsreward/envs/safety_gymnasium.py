@@ -63,21 +63,21 @@ def make_safety(
     limit = spec.max_episode_steps if max_episode_steps is None else max_episode_steps
     if not isinstance(limit, int) or limit < 1:
         raise OptionError(f"make_safety('{id}') expects max_episode_steps of 1 or more, got {limit!r}.")
-    kwargs = {**deepcopy(spec.kwargs), "render_mode": render_mode, **render_options}
+    picture = {"render_mode": render_mode, **render_options}
+    kwargs = {**deepcopy(spec.kwargs), **picture}
     env: Any
     if spec.entry_point == BUILDER:
         env = _make_task(kwargs, limit, fast_reset)
     else:
         env = load_env_creator(str(spec.entry_point))(**kwargs)
-    env.spec = deepcopy(spec)
-    env.spec.max_episode_steps = limit
+    options = {"id": id, "max_episode_steps": limit, "fast_reset": fast_reset, **picture}
+    env.spec = EnvSpec(id, f"{__name__}:make_safety", spec.reward_threshold, max_episode_steps=limit, kwargs=options)
     return TimeLimit(SafetyEnv(env), limit)
 
 
 def _make_task(kwargs: dict[str, Any], limit: int, fast_reset: bool) -> Any:
     """Return a navigation, circle or run environment that ends where the time limit does."""
-    with np.errstate(over="ignore"):  # a float64 space is built from float32 bounds
-        env = _task_class()(**kwargs)
+    env = _task_class()(**kwargs)
     env.task.num_steps = limit
     world = _skyless_world() if fast_reset else _same_world()
     env.task._build = MethodType(rebound(type(env.task)._build, World=world), env.task)
@@ -93,6 +93,10 @@ def _task_class() -> Any:
     class TaskEnv(Builder):
         def set_seed(self, seed: int | None = None) -> None:
             super().set_seed(int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed)
+
+        def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict]:
+            gymnasium.Env.reset(self, seed=seed)
+            return super().reset(seed=seed, options=options)
 
         def close(self) -> None:
             for viewer in self.task._viewers.values():
@@ -182,6 +186,11 @@ def _use_plain_arithmetic(task: Any) -> None:
 
 class SafetyEnv(gymnasium.Wrapper):
     """Six values become five: the cost moves into `info`."""
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """The environment's own spec; it makes this wrapper too."""
+        return self.env.spec
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode; its `info["cost"]` is 0."""

@@ -134,7 +134,7 @@ def _preload_colours() -> None:
 
 
 def _adapt(package: ModuleType) -> ModuleType:
-    """Mend, inside safety_gymnasium 1.0.0 alone, three calls that today's packages refuse or warn about."""
+    """Mend, inside safety_gymnasium 1.0.0 alone, four calls that today's packages refuse or warn about."""
     if getattr(package, "__version__", None) != ADAPTED_VERSION:
         return package
     underlying: Any = importlib.import_module(f"{PACKAGE}.bases.underlying")
@@ -145,6 +145,7 @@ def _adapt(package: ModuleType) -> ModuleType:
     if not hasattr(agent._init_jnt_sensors, "__wrapped__"):
         agent._init_jnt_sensors = _with_integer_joints(agent._init_jnt_sensors)
         agent.obs_sensor = rebound(agent.obs_sensor, float=_only_number)
+        agent._build_action_space = np.errstate(over="ignore")(agent._build_action_space)  # float64 from float32 bounds
     return package
 
 

@@ -169,8 +169,9 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.fitted.fill_(True)
         self.to(options.device).eval()
 
+    @torch.no_grad()
     def forward(self, windows: Tensor) -> Tensor:
-        """Return one score per window: [B, K, D] -> [B], float32. Rows do not see each other.
+        """Return one score per window: [B, K, D] -> [B], float32, without gradients. Rows do not see each other.
 
         Raises:
             NotFittedError: before `fit` or loading.

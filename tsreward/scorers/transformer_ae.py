@@ -85,7 +85,7 @@ class _Layer(nn.Module):
     def forward(self, steps: Tensor) -> Tensor:
         batch, window, width = steps.shape
         # [B, K, 3·W] -> three of [B, heads, K, W / heads]
-        split = self.queries_keys_values(self.norm_attention(steps)).view(batch, window, 3, self.heads, -1)
+        split = self.queries_keys_values(self.norm_attention(steps)).view(batch, window, 3, self.heads, width // self.heads)
         attended = scaled_dot_product_attention(*split.permute(2, 0, 3, 1, 4).unbind(0))
         steps = steps + self.mix(attended.transpose(1, 2).reshape(batch, window, width))
         return steps + self.down(relu(self.up(self.norm_feed_forward(steps))))

@@ -1,0 +1,86 @@
+"""Write the tables of README.md from benchmarks/results: every number there comes from a file here.
+
+    python -m benchmarks.tables            # write
+    python -m benchmarks.tables --check    # fail where README.md differs
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RESULTS = Path(__file__).parent / "results"
+README = Path(__file__).parent.parent / "README.md"
+COLUMNS = {
+    "return": ("return", "{:.1f}"),
+    "cost": ("cost per episode", "{:.1f}"),
+    "cost_rate": ("cost rate", "{:.3f}"),
+    "length": ("length", "{:.0f}"),
+    "roc": ("ROC", "{:.3f}"),
+    "average_precision": ("AP", "{:.3f}"),
+}
+
+
+def anoseqs(name: str) -> str:
+    """Return the table of one task: mean ± standard deviation over seeds."""
+    records = json.loads((RESULTS / f"anoseqs-{name}.json").read_text())["records"]
+    arms = list(dict.fromkeys(record["arm"] for record in sorted(records, key=_arm_order)))
+    lines = ["| agent's reward | seeds | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
+    lines.append("|---|---|" + "---|" * len(COLUMNS))
+    for arm in arms:
+        rows = [record for record in records if record["arm"] == arm]
+        cells = [_cell([row[key] for row in rows if key in row], form) for key, (_, form) in COLUMNS.items()]
+        lines.append(f"| {arm} | {len(rows)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def overhead() -> str:
+    """Return the table of training throughput."""
+    content = json.loads((RESULTS / "overhead.json").read_text())
+    lines = ["| reward | PPO steps/s | overhead, median (min to max of rounds) |", "|---|---|---|"]
+    for row in content["records"]:
+        spread = f"{row['overhead']:+.1%} ({row['overhead_min']:+.1%} to {row['overhead_max']:+.1%})"
+        lines.append(f"| {row['arm']} | {row['steps_per_second']:,} | {'–' if row['arm'] == 'vanilla' else spread} |")
+    return "\n".join(lines)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    **{f"anoseqs-{name}": lambda name=name: anoseqs(name) for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")},
+    "overhead": overhead,
+}
+
+
+def rendered(text: str) -> str:
+    """Return `text` with what stands between `<!-- table NAME -->` and `<!-- end -->` made anew."""
+
+    def table(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return f"<!-- table {name} -->\n{TABLES[name]()}\n<!-- end -->"
+
+    return re.sub(r"<!-- table (\S+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def _arm_order(record: dict[str, Any]) -> tuple[int, str]:
+    first = ("vanilla", "oracle", "Deep SAD", "semi", "transformer", "Deep SVDD", "KNN")
+    return next((rank for rank, prefix in enumerate(first) if record["arm"].startswith(prefix)), len(first)), record["arm"]
+
+
+def _cell(values: list[float], form: str) -> str:
+    if not values:
+        return "–"
+    spread = f" ± {form.format(float(np.std(values, ddof=1)))}" if len(values) > 1 else ""
+    return form.format(float(np.mean(values))) + spread
+
+
+if __name__ == "__main__":
+    current = README.read_text()
+    wanted = rendered(current)
+    if "--check" in sys.argv[1:]:
+        sys.exit("README.md differs from benchmarks/results: run python -m benchmarks.tables." if wanted != current else 0)
+    README.write_text(wanted)

@@ -1,0 +1,99 @@
+"""Options, and what the base class does for every scorer."""
+
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+import pytest
+import torch
+
+from tsreward.errors import OptionError
+from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.scorers.deep_svdd import DeepSVDDOptions
+from tsreward.scorers.knn import KNN, KNNOptions
+from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
+from tsreward.scorers.pca import PCAOptions
+from tsreward.scorers.table import SCORERS
+from tsreward.scorers.transformer_ae import TransformerAEOptions
+from tsreward.scorers.var import RidgeVAROptions
+from tsreward.training import TrainOptions
+from tsreward.windows import WindowSet
+
+BAD_OPTIONS = [
+    (ScorerOptions, "std_floor", 0.0, "above 0"),
+    (ScorerOptions, "std_floor", True, "a finite number >= 0"),
+    (ScorerOptions, "std_floor", "0.1", "a finite number >= 0"),
+    (ScorerOptions, "std_floor", None, "a finite number >= 0"),
+    (ScorerOptions, "clip", float("nan"), "a finite number >= 0 or None"),
+    (ScorerOptions, "clip", float("inf"), "a finite number >= 0 or None"),
+    (TransformerAEOptions, "layers", 0, "an integer >= 1"),
+    (TransformerAEOptions, "layers", 2.0, "an integer >= 1"),
+    (TransformerAEOptions, "layers", True, "an integer >= 1"),
+    (TransformerAEOptions, "width", 30, "a multiple of heads=4"),
+    (TransformerAEOptions, "norm", "l3", "'l1' or 'l2'"),
+    (TransformerAEOptions, "norm", ["l1"], "'l1' or 'l2'"),
+    (TransformerAEOptions, "negative_weight", -1.0, "a finite number >= 0"),
+    (DeepSVDDOptions, "shrinkage", 1.5, "a share between 0 and 1"),
+    (MahalanobisOptions, "shrinkage", 1.5, "a share between 0 and 1"),
+    (KNNOptions, "bank_size", 4, "at least neighbours=5"),
+    (PCAOptions, "components", 1.0, "an integer >= 1, a share between 0 and 1, or None"),
+    (PCAOptions, "components", 0, "an integer >= 1, a share between 0 and 1, or None"),
+    (PCAOptions, "components", None, "a number or a share for the residual"),
+    (RidgeVAROptions, "ridge", 0.0, "above 0"),
+    (RidgeVAROptions, "scale_residuals", 1, "true or false"),
+]
+
+
+@pytest.mark.parametrize(("options", "name", "value", "wanted"), BAD_OPTIONS)
+def test_a_wrong_option_names_itself(options: type[ScorerOptions], name: str, value: Any, wanted: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        options(**{name: value})
+    assert str(caught.value).startswith(f"{options.__name__}.{name} must be {wanted}")
+    assert str(caught.value).endswith(f"got {value!r}.")
+
+
+@pytest.mark.parametrize("name", SCORERS)
+def test_a_scorer_is_rebuilt_from_its_name_and_json(name: str) -> None:
+    scorer_class = SCORERS[name]
+    values = json.loads(json.dumps(asdict(scorer_class.Options())))
+    scorer = scorer_class(4, 3, scorer_class.Options(**values))
+    assert scorer.options == scorer_class.Options()
+    assert len(values) == len(fields(scorer_class.Options))
+
+
+@pytest.mark.parametrize("scorer_class", SCORERS.values())
+@pytest.mark.parametrize(("window", "dim"), [(0, 3), (4, 0), (-1, 3)])
+def test_sizes_below_one_are_refused(scorer_class: type[Scorer], window: int, dim: int) -> None:
+    with pytest.raises(OptionError, match=rf"needs window >= {scorer_class.min_window} and dim >= 1, got {window} and"):
+        scorer_class(window, dim, scorer_class.Options())
+
+
+def test_whole_numbers_are_floats_too() -> None:
+    assert ScorerOptions(clip=5).clip == 5
+
+
+def test_a_constant_column_does_not_explode(normal: WindowSet) -> None:
+    flat = normal.map(lambda store: torch.cat([store, torch.full((len(store), 1), 7.0)], 1))
+    scorer = Mahalanobis(4, 6, MahalanobisOptions(covariance="diagonal", clip=None))
+    scorer.fit(flat)
+    window = flat.gather(torch.tensor([0]))
+    window[..., -1] += 0.01
+    assert float(scorer(window) ** 2 - scorer(flat.gather(torch.tensor([0]))) ** 2) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_clipping_limits_what_one_column_can_do(normal: WindowSet) -> None:
+    clipped, free = Mahalanobis(4, 5), Mahalanobis(4, 5, MahalanobisOptions(clip=None))
+    far = torch.full((1, 4, 5), 1e4)
+    for scorer in (clipped, free):
+        scorer.fit(normal)
+    assert float(clipped(far)) < 1e-2 * float(free(far))
+
+
+def test_closed_form_scorers_learn_from_every_window(normal: WindowSet) -> None:
+    scorer = KNN(4, 5, KNNOptions(bank_size=len(normal), neighbours=1))
+    scorer.fit(normal, options=TrainOptions(held_out=0.5))
+    assert float(scorer(normal.gather(torch.arange(len(normal)))).max()) < 1e-5
+
+
+def test_repr_names_the_options() -> None:
+    assert "window=4, dim=5, options=KNNOptions(" in repr(KNN(4, 5))

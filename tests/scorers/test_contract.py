@@ -1,0 +1,14 @@
+"""Every scorer of the table keeps the contract."""
+
+import pytest
+
+from tests.contract import ScorerContract
+from tsreward.scorers.base import Scorer
+from tsreward.scorers.table import SCORERS
+
+
+class TestContract(ScorerContract):
+    @pytest.fixture(scope="class", params=sorted(SCORERS))
+    @classmethod
+    def scorer_class(cls, request: pytest.FixtureRequest) -> type[Scorer]:
+        return SCORERS[request.param]

@@ -1,0 +1,64 @@
+"""What is particular to Deep SVDD: its centre, its layers without bias, its two distances."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.naive import squared_mahalanobis
+from tests.worlds import broken, roc_auc
+from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.training import TrainOptions
+from tsreward.windows import WindowSet
+
+QUICK = TrainOptions(epochs=3)
+
+
+@pytest.fixture(scope="module")
+def fitted(normal: WindowSet) -> DeepSVDD:
+    scorer = DeepSVDD(4, 5)
+    scorer.fit(normal, options=QUICK)
+    return scorer
+
+
+def test_the_centre_stays_away_from_zero(fitted: DeepSVDD) -> None:
+    assert float(fitted.centre.abs().min()) >= 0.1
+
+
+@pytest.mark.parametrize("network", ["mlp", "gru"])
+def test_no_layer_has_a_bias(network: str) -> None:
+    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network))  # pyright: ignore[reportArgumentType]
+    assert not [name for name, _ in scorer.named_parameters() if "bias" in name]
+    assert torch.equal(scorer.embed(torch.zeros(1, 4, 5)), torch.zeros(1, 32))
+
+
+def test_training_moves_every_weight_and_shrinks_the_sphere(
+    fitted: DeepSVDD, normal: WindowSet, unseen: Tensor
+) -> None:
+    still = DeepSVDD(4, 5)
+    still.fit(normal, options=TrainOptions(epochs=1, learning_rate=0.0))
+    for layer, before in zip(fitted.embed, still.embed, strict=True):
+        if isinstance(layer, nn.Linear):
+            assert (layer.weight - before.weight).detach().abs().mean().item() > 1e-3
+    assert float(fitted(unseen).mean()) < 0.5 * float(still(unseen).mean())
+
+
+def test_the_score_is_the_squared_distance_to_the_centre(fitted: DeepSVDD, unseen: Tensor) -> None:
+    embedded = fitted.embed((unseen - fitted.mean) / fitted.std)
+    torch.testing.assert_close(fitted(unseen), (embedded - fitted.centre).square().sum(1))
+
+
+def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: Tensor) -> None:
+    scorer = DeepSVDD(4, 5, DeepSVDDOptions(distance="mahalanobis", embedding=6, shrinkage=0.0, clip=None))
+    scorer.fit(normal, options=QUICK)
+    with torch.no_grad():
+        learned = normal.split(QUICK.held_out, QUICK.seed)[0]
+        known = scorer.embed((learned.gather(torch.arange(len(learned))) - scorer.mean) / scorer.std).double()
+        rows = scorer.embed((unseen - scorer.mean) / scorer.std).double()
+    expected = squared_mahalanobis(rows.numpy(), known.mean(0).numpy(), known.T.cov(correction=0).numpy())
+    torch.testing.assert_close(scorer(unseen), torch.from_numpy(expected).float(), rtol=1e-2, atol=1e-2)
+
+
+def test_the_recurrent_network_learns_too(normal: WindowSet, unseen: Tensor, seed: int) -> None:
+    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network="gru", hidden=32))
+    scorer.fit(normal, options=TrainOptions(epochs=10))
+    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75

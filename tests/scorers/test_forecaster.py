@@ -1,0 +1,48 @@
+"""What is particular to the forecaster: it must have a past, and its spread is bounded."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.worlds import broken, roc_auc
+from tsreward.errors import OptionError
+from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
+from tsreward.training import TrainOptions
+from tsreward.windows import WindowSet
+
+
+def test_one_step_has_no_past() -> None:
+    with pytest.raises(OptionError, match="Forecaster needs window >= 2"):
+        Forecaster(1, 3)
+
+
+@pytest.mark.parametrize("network", ["gru", "mlp"])
+@pytest.mark.parametrize("loss", ["nll", "mse"])
+def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed: int, network: str, loss: str) -> None:
+    options = ForecasterOptions(network=network, loss=loss)  # pyright: ignore[reportArgumentType]
+    scorer = Forecaster(4, 5, options)
+    scorer.fit(normal, options=TrainOptions(epochs=15))
+    wrong_end = unseen.clone()
+    wrong_end[:, -1] = broken(unseen, seed)[:, -1]
+    assert roc_auc(scorer(unseen), scorer(wrong_end)) > 0.9
+
+
+def test_without_an_answer_it_expects_the_last_known_step(unseen: Tensor) -> None:
+    scorer = Forecaster(4, 5, ForecasterOptions(loss="mse", clip=None))
+    torch.nn.init.zeros_(scorer.out.weight)
+    torch.nn.init.zeros_(scorer.out.bias)
+    scorer.fitted.fill_(True)
+    torch.testing.assert_close(scorer(unseen), (unseen[:, -1] - unseen[:, -2]).square().mean(1))
+
+
+@pytest.mark.parametrize("raw", [-1e6, 1e6])
+def test_the_predicted_spread_is_bounded(unseen: Tensor, raw: float) -> None:
+    scorer = Forecaster(4, 5)
+    torch.nn.init.zeros_(scorer.out.weight)
+    torch.nn.init.constant_(scorer.out.bias, 0.0)
+    with torch.no_grad():
+        scorer.out.bias[5:] = raw
+    scorer.fitted.fill_(True)
+    still = unseen[:1, :1].expand(1, 4, 5)
+    sign = 1 if raw > 0 else -1
+    assert float(scorer(still)) == pytest.approx(sign * 3.0 + 0.9189, abs=1e-3)

@@ -1,0 +1,96 @@
+"""What the two autoencoders share, and what is particular to each."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.worlds import all_windows, broken, hazard, roc_auc
+from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
+from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
+from tsreward.training import TrainOptions
+from tsreward.windows import WindowSet
+
+QUICK = TrainOptions(epochs=6)
+
+
+def vae(window: int = 4, dim: int = 5, **options: Any) -> LSTMVAE:
+    return LSTMVAE(window, dim, LSTMVAEOptions(hidden=32, **options))
+
+
+@pytest.mark.parametrize(("error", "norm"), [("window", "l1"), ("window", "l2"), ("last", "l1"), ("last", "l2")])
+@pytest.mark.parametrize("scorer_class", [TransformerAE, LSTMVAE])
+def test_the_score_is_the_error_of_the_reconstruction(
+    scorer_class: type, normal: WindowSet, unseen: Tensor, error: str, norm: str
+) -> None:
+    scorer = scorer_class(4, 5, scorer_class.Options(error=error, norm=norm, clip=None))
+    scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
+    windows = (unseen - scorer.mean) / scorer.std
+    difference = (windows - scorer.reconstruct(windows)[0]).detach()
+    difference = difference[:, -1] if error == "last" else difference
+    expected = difference.abs() if norm == "l1" else difference**2
+    torch.testing.assert_close(scorer(unseen), expected.flatten(1).mean(1))
+
+
+def test_steps_of_a_window_are_told_apart(normal: WindowSet, unseen: Tensor) -> None:
+    scorer = TransformerAE(4, 5)
+    scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
+    assert not torch.allclose(scorer(unseen.flip(1)), scorer(unseen), atol=1e-3)
+
+
+@pytest.mark.parametrize("decoder", ["lstm", "mlp"])
+def test_both_decoders_learn(normal: WindowSet, unseen: Tensor, seed: int, decoder: str) -> None:
+    scorer = vae(decoder=decoder)
+    scorer.fit(normal, options=TrainOptions(epochs=20))
+    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
+
+
+def test_training_draws_from_the_posterior_and_scoring_does_not(unseen: Tensor, seed: int) -> None:
+    scorer = vae()
+    draw = torch.Generator().manual_seed(seed)
+    first, second = (scorer.reconstruct(unseen, draw)[0] for _ in range(2))
+    assert not torch.equal(first, second)
+    assert torch.equal(scorer.reconstruct(unseen)[0], scorer.reconstruct(unseen)[0])
+
+
+def test_beta_draws_the_posterior_to_the_prior(normal: WindowSet, unseen: Tensor, seed: int) -> None:
+    divergences = []
+    for beta in (0.01, 10.0):
+        scorer = vae(beta=beta)
+        scorer.fit(normal, options=QUICK)
+        divergence = scorer.reconstruct(unseen, torch.Generator().manual_seed(seed))[1]
+        assert divergence is not None
+        divergences.append(divergence.detach().mean().item() / beta)
+    assert divergences[1] < 0.1 * divergences[0]
+
+
+@pytest.mark.parametrize("negative_loss", ["hinge", "inverse"])
+def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
+    (normal, negative), (good, bad) = hazard(seed, 4), hazard(seed + 1, 4)
+    scores = []
+    for known in (None, negative):
+        scorer = vae(dim=4, negative_loss=negative_loss)
+        scorer.fit(normal, known, TrainOptions(epochs=20, seed=seed))
+        scores.append((scorer(all_windows(good)), scorer(all_windows(bad))))
+    assert roc_auc(*scores[1]) > roc_auc(*scores[0]) + 0.15
+
+
+def test_the_weight_of_bad_windows_counts(seed: int) -> None:
+    normal, negative = hazard(seed, 4)
+    ignoring, heeding, alone = vae(dim=4, negative_weight=0.0), vae(dim=4, negative_weight=3.0), vae(dim=4)
+    ignoring.fit(normal, negative, QUICK)
+    heeding.fit(normal, negative, QUICK)
+    bad = all_windows(negative)
+    assert float(heeding(bad).mean()) > 1.05 * float(ignoring(bad).mean())
+    assert alone.options.negative_weight == 1.0
+
+
+def test_the_margin_bounds_how_far_bad_windows_are_pushed(seed: int) -> None:
+    normal, negative = hazard(seed, 4)
+    means = []
+    for margin in (0.5, 4.0):
+        scorer = TransformerAE(4, 4, TransformerAEOptions(margin=margin, layers=1, width=32, heads=2))
+        scorer.fit(normal, negative, QUICK)
+        means.append(float(scorer(all_windows(negative)).mean()))
+    assert means[1] > 1.3 * means[0]

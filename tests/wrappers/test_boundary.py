@@ -1,0 +1,76 @@
+"""What every adapter checks before the first step, and how arrays reach torch."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.vector import SyncVectorEnv
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from tests.scripted import ScriptedEnv, scripts
+from tsreward.errors import DataError, NotFittedError, ShapeError
+from tsreward.model import RewardModel
+from tsreward.wrappers.boundary import as_tensor
+from tsreward.wrappers.gymnasium_env import LearnedReward
+from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
+from tsreward.wrappers.sb3 import LearnedRewardVecEnv
+
+ADAPTERS = {
+    "LearnedReward": lambda env, model: LearnedReward(env, model),
+    "LearnedRewardVector": lambda env, model: LearnedRewardVector(SyncVectorEnv([lambda: env]), model),
+    "LearnedRewardVecEnv": lambda env, model: LearnedRewardVecEnv(DummyVecEnv([lambda: env]), model),
+}
+
+
+def scripted(space: gymnasium.Space | None = None) -> ScriptedEnv:
+    return ScriptedEnv(scripts(0, 1)[0], space)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_another_shape_is_refused_with_both_shapes_and_the_remedy(name: str, model: RewardModel) -> None:
+    with pytest.raises(ShapeError, match=rf"{name}: .* \(5,\) but the model reads \(3,\): fit a model on this"):
+        ADAPTERS[name](scripted(Box(-1.0, 1.0, (5,))), model)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("space", [Dict({"a": Box(-1.0, 1.0, (3,))}), Discrete(3)], ids=["dict", "discrete"])
+def test_other_spaces_are_refused_with_the_remedy(name: str, space: gymnasium.Space, model: RewardModel) -> None:
+    with pytest.raises(ShapeError, match=f"{name} reads Box observations .*{type(space).__name__}.*FlattenObservation"):
+        ADAPTERS[name](scripted(space), model)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_model_that_is_not_fitted_is_refused(name: str, unfitted: RewardModel) -> None:
+    with pytest.raises(NotFittedError, match=rf"{name} got a model that is not fitted: call model.fit"):
+        ADAPTERS[name](scripted(), unfitted)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_observation_that_is_not_finite_is_refused(name: str, value: float, model: RewardModel) -> None:
+    env = scripted()
+    env.episodes[1].obs[1, 0] = value  # the only step of the second episode
+    wrapped = ADAPTERS[name](env, model)
+    wrapped.reset()
+    wrapped.reset()
+    with pytest.raises(DataError, match=r"Environment\(s\) \[0\] gave NaN or inf"):
+        wrapped.step(np.zeros((1, 1), np.float32))
+
+
+def test_memory_is_shared_where_torch_can() -> None:
+    array = np.zeros(2)
+    as_tensor(array)[0] = 1
+    assert array.tolist() == [1, 0]
+
+
+def test_read_only_and_reversed_arrays_are_copied() -> None:
+    array = np.arange(4.0)
+    array.flags.writeable = False
+    for view in (array, array[::-1], np.broadcast_to(array, (2, 4))):
+        tensor = as_tensor(view)
+        assert tensor.tolist() == view.tolist()
+        tensor.zero_()
+    assert torch.from_numpy(array.copy()).tolist() == [0, 1, 2, 3]
