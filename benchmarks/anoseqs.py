@@ -10,7 +10,7 @@ are not repeated.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,9 +37,8 @@ class Task:
 
     source: str
     target: str
-    steps: int
-    algorithm: Literal["ppo", "td3"] = "ppo"
-    arms: tuple[str, ...] = ()
+    agent: AgentOptions
+    arms: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,11 +67,13 @@ ARMS = {
 }
 CORE = ("vanilla", "oracle: true cost, constant x4", "Deep SAD, tail x4", "transformer AE, raw x1 (paper)")
 TASKS = {
-    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", 60_000, arms=tuple(ARMS)),
-    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", 100_000, arms=tuple(ARMS)),
-    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", 100_000, arms=CORE),
-    "goal": Task("SafetyPointGoal1-v0", "SafetyPointGoal1-v0", 300_000, arms=CORE),
-    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", 40_000, "td3", CORE),
+    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), tuple(ARMS)),
+    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000), tuple(ARMS)),
+    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000), CORE),
+    "goal": Task(
+        "SafetyPointGoal1-v0", "SafetyPointGoal1-v0", AgentOptions(steps=300_000, hidden=256, rollout=128), CORE
+    ),
+    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=40_000), CORE),
 }
 
 
@@ -102,7 +103,7 @@ def main(options: Options) -> None:
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     """Train one agent and return its record."""
     task, arm = TASKS[name], ARMS[arm_name]
-    record: dict[str, Any] = {"task": name, "arm": arm_name, "seed": seed, "steps": task.steps}
+    record: dict[str, Any] = {"task": name, "arm": arm_name, "seed": seed, "steps": task.agent.steps}
     model, reward = None, None
     if arm.scorer is not None:
         began = time.perf_counter()
@@ -113,9 +114,7 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
         unit = float(np.mean([np.abs(episode.rewards).mean() for episode in source(task, seed + 1)]))
         reward = lambda venv: TrueCostPenalty(venv, arm.weight * unit)  # noqa: E731
     began = time.perf_counter()
-    agent = train_agent(
-        task.target, AgentOptions(task.algorithm, task.steps, seed=seed), model, reward, needs_cost=True
-    )
+    agent = train_agent(task.target, replace(task.agent, seed=seed), model, reward, needs_cost=True)
     record["train_seconds"] = round(time.perf_counter() - began, 2)
     everything = agent.record.all_episodes()
     if arm_name == "vanilla":
@@ -152,7 +151,7 @@ def vanilla(task: Task, seed: int) -> list[Episode]:
 
 
 def cached(env: str, task: Task, seed: int) -> Path:
-    return CACHE / f"{env}-{task.algorithm}-{task.steps}-{seed}.npz"
+    return CACHE / f"{env}-{task.agent.algorithm}-{task.agent.hidden}-{task.agent.steps}-{seed}.npz"
 
 
 def keep(episodes: list[Episode], path: Path) -> None:

@@ -1,7 +1,7 @@
 """Write the tables of README.md from benchmarks/results: every number there comes from a file here.
 
-    python -m benchmarks.tables            # write
-    python -m benchmarks.tables --check    # fail where README.md differs
+python -m benchmarks.tables            # write
+python -m benchmarks.tables --check    # fail where README.md differs
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def overhead() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    **{f"anoseqs-{name}": lambda name=name: anoseqs(name) for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")},
+    **{
+        f"anoseqs-{name}": lambda name=name: anoseqs(name)
+        for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")
+    },
     "overhead": overhead,
 }
 
@@ -68,7 +71,9 @@ def rendered(text: str) -> str:
 
 def _arm_order(record: dict[str, Any]) -> tuple[int, str]:
     first = ("vanilla", "oracle", "Deep SAD", "semi", "transformer", "Deep SVDD", "KNN")
-    return next((rank for rank, prefix in enumerate(first) if record["arm"].startswith(prefix)), len(first)), record["arm"]
+    return next((rank for rank, prefix in enumerate(first) if record["arm"].startswith(prefix)), len(first)), record[
+        "arm"
+    ]
 
 
 def _cell(values: list[float], form: str) -> str:
@@ -82,5 +87,7 @@ if __name__ == "__main__":
     current = README.read_text()
     wanted = rendered(current)
     if "--check" in sys.argv[1:]:
-        sys.exit("README.md differs from benchmarks/results: run python -m benchmarks.tables." if wanted != current else 0)
+        sys.exit(
+            "README.md differs from benchmarks/results: run python -m benchmarks.tables." if wanted != current else 0
+        )
     README.write_text(wanted)

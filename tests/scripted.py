@@ -1,4 +1,4 @@
-"""Scripted environments: what they give is known beforehand, whatever is done in them."""
+"""Scripted environments, which give what is known beforehand whatever is done in them, and small models for them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,31 @@ from gymnasium.spaces import Box, Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from tsreward.encoders.identity import Identity
 from tsreward.episodes import Episode
+from tsreward.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.training import TrainOptions
 
 
-def script(
-    rng: np.random.Generator, length: int, shape: tuple[int, ...] = (3,), dtype: Any = np.float32
-) -> Episode:
+def small_model(
+    shape: tuple[int, ...] = (3,), mode: str = "penalty", smoothing: float = 0.0, skip: int = 1, window: int = 4
+) -> RewardModel:
+    """Return a model for observations of a shape, fitted on noise; a penalty flags four of ten normal windows."""
+    scorer = DeepSVDD(window, int(np.prod(shape)), DeepSVDDOptions(hidden=16, embedding=4))
+    reward = {
+        "penalty": lambda: Penalty(PenaltyOptions(form="raw", false_alarm_rate=0.4, smoothing=smoothing)),
+        "likeness": lambda: Likeness(LikenessOptions(smoothing=smoothing)),
+    }[mode]()
+    model = RewardModel(scorer, reward, Identity(shape), skip=skip)
+    normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)
+    model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(epochs=1))
+    return model
+
+
+def script(rng: np.random.Generator, length: int, shape: tuple[int, ...] = (3,), dtype: Any = np.float32) -> Episode:
     """Return an episode of `length` steps; its rewards and costs are exact in float32. A uint8 one is of images."""
     size = (length + 1, *shape)
     return Episode(

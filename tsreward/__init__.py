@@ -1,1 +1,147 @@
-"""tsreward."""
+"""Turn a sequence anomaly detector into a reward for reinforcement learning.
+
+The names below are loaded when they are first used, so that `import tsreward` imports neither torch nor gymnasium.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tsreward.calibration import Calibration
+    from tsreward.checkpoint import load, save
+    from tsreward.data.episodes import load_episodes, save_episodes
+    from tsreward.encoders.identity import Identity
+    from tsreward.encoders.sorted_lidar import SortedLidar
+    from tsreward.envs.make import make
+    from tsreward.episodes import Episode, safe_windows
+    from tsreward.errors import (
+        CheckpointError,
+        DataError,
+        MissingExtraError,
+        NotFittedError,
+        OptionError,
+        ProtocolError,
+        ShapeError,
+        TSRewardError,
+    )
+    from tsreward.model import RewardModel
+    from tsreward.online import OnlineReward
+    from tsreward.relabelling import relabel
+    from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
+    from tsreward.rewards.likeness import Likeness, LikenessOptions
+    from tsreward.rewards.penalty import Penalty, PenaltyOptions
+    from tsreward.scorers.deep_svdd import DeepSVDD
+    from tsreward.scorers.forecaster import Forecaster
+    from tsreward.scorers.knn import KNN
+    from tsreward.scorers.lstm_vae import LSTMVAE
+    from tsreward.scorers.mahalanobis import Mahalanobis
+    from tsreward.scorers.pca import PCA
+    from tsreward.scorers.transformer_ae import TransformerAE
+    from tsreward.scorers.var import RidgeVAR
+    from tsreward.training import TrainOptions
+    from tsreward.windows import StreamBuffer, WindowSet
+    from tsreward.wrappers.gymnasium_env import LearnedReward
+    from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
+    from tsreward.wrappers.sb3 import LearnedRewardVecEnv
+
+    __version__: str
+
+_MODULES = {
+    "tsreward.calibration": ("Calibration",),
+    "tsreward.checkpoint": ("load", "save"),
+    "tsreward.data.episodes": ("load_episodes", "save_episodes"),
+    "tsreward.encoders.identity": ("Identity",),
+    "tsreward.encoders.sorted_lidar": ("SortedLidar",),
+    "tsreward.envs.make": ("make",),
+    "tsreward.episodes": ("Episode", "safe_windows"),
+    "tsreward.errors": (
+        "CheckpointError",
+        "DataError",
+        "MissingExtraError",
+        "NotFittedError",
+        "OptionError",
+        "ProtocolError",
+        "ShapeError",
+        "TSRewardError",
+    ),
+    "tsreward.model": ("RewardModel",),
+    "tsreward.online": ("OnlineReward",),
+    "tsreward.relabelling": ("relabel",),
+    "tsreward.rewards.lagrangian": ("Lagrangian", "LagrangianOptions"),
+    "tsreward.rewards.likeness": ("Likeness", "LikenessOptions"),
+    "tsreward.rewards.penalty": ("Penalty", "PenaltyOptions"),
+    "tsreward.scorers.deep_svdd": ("DeepSVDD",),
+    "tsreward.scorers.forecaster": ("Forecaster",),
+    "tsreward.scorers.knn": ("KNN",),
+    "tsreward.scorers.lstm_vae": ("LSTMVAE",),
+    "tsreward.scorers.mahalanobis": ("Mahalanobis",),
+    "tsreward.scorers.pca": ("PCA",),
+    "tsreward.scorers.transformer_ae": ("TransformerAE",),
+    "tsreward.scorers.var": ("RidgeVAR",),
+    "tsreward.training": ("TrainOptions",),
+    "tsreward.windows": ("StreamBuffer", "WindowSet"),
+    "tsreward.wrappers.gymnasium_env": ("LearnedReward",),
+    "tsreward.wrappers.gymnasium_vector": ("LearnedRewardVector",),
+    "tsreward.wrappers.sb3": ("LearnedRewardVecEnv",),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "KNN",
+    "LSTMVAE",
+    "PCA",
+    "Calibration",
+    "CheckpointError",
+    "DataError",
+    "DeepSVDD",
+    "Episode",
+    "Forecaster",
+    "Identity",
+    "Lagrangian",
+    "LagrangianOptions",
+    "LearnedReward",
+    "LearnedRewardVecEnv",
+    "LearnedRewardVector",
+    "Likeness",
+    "LikenessOptions",
+    "Mahalanobis",
+    "MissingExtraError",
+    "NotFittedError",
+    "OnlineReward",
+    "OptionError",
+    "Penalty",
+    "PenaltyOptions",
+    "ProtocolError",
+    "RewardModel",
+    "RidgeVAR",
+    "ShapeError",
+    "SortedLidar",
+    "StreamBuffer",
+    "TSRewardError",
+    "TrainOptions",
+    "TransformerAE",
+    "WindowSet",
+    "load",
+    "load_episodes",
+    "make",
+    "relabel",
+    "safe_windows",
+    "save",
+    "save_episodes",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("tsreward")
+    if name not in _HOME:
+        raise AttributeError(f"module 'tsreward' has no attribute '{name}'")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

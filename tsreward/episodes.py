@@ -61,14 +61,15 @@ def safe_windows(episodes: Sequence[Episode], window: int, skip: int = 1) -> tup
         if episode.costs is None:
             raise DataError(f"Episode {index} has no costs: collect from an environment that gives info['cost'].")
         if not np.isfinite(episode.costs).all():
-            raise DataError(f"Episode {index} has NaN or inf among its costs: whether those steps are safe is not known.")
+            raise DataError(f"Episode {index} has NaN or inf among its costs: whether those steps are safe is unknown.")
     windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, skip)
     costly = np.concatenate([np.concatenate([[False], np.asarray(episode.costs) > 0]) for episode in episodes])
     safe = ~windows.any_step(costly)
-    if not safe.any():
+    arrivals = windows.last > windows.first  # the window of a first observation has no cost in any case
+    if not (safe & arrivals).any():
         raise DataError(
-            f"None of {len(windows)} windows of {window} steps is free of cost: collect from a safer agent, collect "
-            f"more, or use a shorter window."
+            f"None of {int(arrivals.sum())} windows of {window} steps is free of cost: collect from a safer agent, "
+            f"collect more, or use a shorter window."
         )
     unsafe = windows.where(costly)
     return windows.where(safe), unsafe if len(unsafe) else None

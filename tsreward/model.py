@@ -26,13 +26,20 @@ class RewardModel(nn.Module):
     """A pipeline from observations to rewards.
 
     `encoder` defaults to the identity over flat observations of the scorer's width. Encoding and scoring always run in
-    batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-equal on CPU.
+    batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-equal on CPU; None takes the
+    scorer's smallest safe number.
     """
 
     def __init__(
-        self, scorer: Scorer, mode: RewardMode, encoder: Encoder | None = None, skip: int = 1, chunk: int = 8
+        self,
+        scorer: Scorer,
+        mode: RewardMode,
+        encoder: Encoder | None = None,
+        skip: int = 1,
+        chunk: int | None = None,
     ) -> None:
         super().__init__()
+        chunk = scorer.chunk if chunk is None else chunk
         if skip < 1 or chunk < 1:
             raise OptionError(f"RewardModel needs skip >= 1 and chunk >= 1, got skip={skip}, chunk={chunk}.")
         self.encoder = Identity((scorer.dim,)) if encoder is None else encoder

@@ -61,8 +61,8 @@ def kill_writers(folder: Path, kills: int, seed: int) -> Counter[str]:
     kills that came during a write, which the other counts are about.
     """
     path, draw, seen = folder / "model.safetensors", random.Random(seed), Counter[str]()
-    models = [fitted(0), fitted(1)]
-    versions = [file_bytes(models[count % 2], count=count, filling="x" * 200_000) for count in range(FILES)]
+    models = [fitted(0, size=2**16), fitted(1, size=2**16)]
+    versions = [file_bytes(models[count % 2], count=count) for count in range(FILES)]
     write_atomic(path, versions[0])
     for _ in range(kills):
         acknowledged, unfinished = _kill_one(path, versions, draw.uniform(0, 0.008))

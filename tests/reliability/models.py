@@ -18,10 +18,10 @@ def episodes(seed: int = 0, number: int = 6, dim: int = DIM) -> list[torch.Tenso
     return [torch.randn(30, dim, generator=generator) for _ in range(number)]
 
 
-def fitted(seed: int = 0) -> RewardModel:
-    """Return a fitted model whose file has about 8 kB."""
+def fitted(seed: int = 0, size: int = 64) -> RewardModel:
+    """Return a fitted model whose file has about 4 kB, and 4 bytes for every further place of its calibration."""
     model = RewardModel(DeepSVDD(WINDOW, DIM, DeepSVDDOptions(hidden=8, embedding=4)), Likeness())
-    model.calibration = Calibration(64)
+    model.calibration = Calibration(size)
     model.fit(episodes(seed), options=TrainOptions(epochs=1, seed=seed))
     return model
 

@@ -1,15 +1,21 @@
 """Hostile model files are refused for the right reason, before anything is run, written or allocated."""
 
-import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
+import torch
 
-from tests.reliability.hostile import CANARY, HOSTILE, MORE_HOSTILE, write_hostile
-from tsreward.checkpoint import describe, load
+from tests.reliability.audit import ROOT, annotations, audited, is_suspicious
+from tests.reliability.forge import CANARY
+from tests.reliability.hostile import HOSTILE, MORE_HOSTILE, write_hostile
+from tests.reliability.models import episodes
+from tsreward.checkpoint import describe, load, save
 from tsreward.errors import CheckpointError
+from tsreward.model import RewardModel
+from tsreward.rewards.penalty import Penalty
+from tsreward.scorers.table import SCORERS
+from tsreward.training import TrainOptions
 
 CASES = {**HOSTILE, **MORE_HOSTILE}
 
@@ -40,16 +46,37 @@ def test_is_described_or_refused(name: str, paths: dict[str, Path]) -> None:
         assert str(paths[name]) in str(error)
 
 
+@pytest.mark.parametrize(
+    ("event", "args", "suspicious"),
+    [
+        ("os.system", (b"true",), True),
+        ("subprocess.Popen", ("true", ["true"], None, None), True),
+        ("socket.connect", (None, ("127.0.0.1", 1)), True),
+        ("import", ("evil", None, None, None, None), True),
+        ("open", ("x", "w", os.O_WRONLY | os.O_CREAT), True),
+        ("open", ("x", "r", os.O_RDONLY), False),
+        ("compile", (b"__import__('os')", "<string>"), True),
+        ("compile", (b"int", "<string>"), False),
+        ("exec", (compile("__import__('os')", "<string>", "eval"),), True),
+        ("exec", (compile("int", "<string>", "eval"),), False),
+    ],
+)
+def test_the_watch_sees_what_it_should(event: str, args: tuple[object, ...], suspicious: bool) -> None:
+    assert is_suspicious(event, args, annotations()) is suspicious
+
+
 def test_nothing_is_run_written_or_allocated(paths: dict[str, Path], tmp_path: Path) -> None:
-    listed = tmp_path / "paths.json"
-    listed.write_text(json.dumps({name: str(path) for name, path in paths.items()}))
-    root = Path(__file__).parents[2]
-    result = subprocess.run(
-        [sys.executable, "-m", "tests.reliability.audit", str(listed)], cwd=root, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
-    assert report["refused"] == len(CASES)
-    assert report["events"] == []
+    report = audited(paths.values(), tmp_path)
+    assert (report["refused"], report["events"]) == (len(CASES), [])
     assert report["grown_mb"] < 64
-    assert not (root / CANARY).exists() and not Path(CANARY).exists()
+    assert not (ROOT / CANARY).exists() and not Path(CANARY).exists()
+
+
+def test_good_files_run_and_import_nothing_either(tmp_path: Path) -> None:
+    for name, cls in SCORERS.items():
+        model = RewardModel(cls(4, 3, cls.Options()), Penalty())
+        model.fit(episodes(number=8), rewards=torch.ones(3), options=TrainOptions(epochs=1))
+        save(model, tmp_path / f"{name}.safetensors")
+    report = audited(tmp_path.glob("*.safetensors"), tmp_path)
+    assert (report["loaded"], report["events"]) == (len(SCORERS), [])
+    assert report["grown_mb"] < 64

@@ -26,7 +26,7 @@ def test_the_centre_stays_away_from_zero(fitted: DeepSVDD) -> None:
 
 @pytest.mark.parametrize("network", ["mlp", "gru"])
 def test_no_layer_has_a_bias(network: str) -> None:
-    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network))  # pyright: ignore[reportArgumentType]
+    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network))
     assert not [name for name, _ in scorer.named_parameters() if "bias" in name]
     assert torch.equal(scorer.embed(torch.zeros(1, 4, 5)), torch.zeros(1, 32))
 

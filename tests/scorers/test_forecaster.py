@@ -19,7 +19,7 @@ def test_one_step_has_no_past() -> None:
 @pytest.mark.parametrize("network", ["gru", "mlp"])
 @pytest.mark.parametrize("loss", ["nll", "mse"])
 def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed: int, network: str, loss: str) -> None:
-    options = ForecasterOptions(network=network, loss=loss)  # pyright: ignore[reportArgumentType]
+    options = ForecasterOptions(network=network, loss=loss)
     scorer = Forecaster(4, 5, options)
     scorer.fit(normal, options=TrainOptions(epochs=15))
     wrong_end = unseen.clone()

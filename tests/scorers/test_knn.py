@@ -21,7 +21,7 @@ def rows(scorer: KNN, windows: Tensor, steps: str) -> np.ndarray:
 @pytest.mark.parametrize("steps", ["last", "window"])
 @pytest.mark.parametrize("distance", ["mean", "kth"])
 def test_it_equals_scikit_learn(normal: WindowSet, unseen: Tensor, steps: str, distance: str) -> None:
-    options = KNNOptions(steps=steps, distance=distance, neighbours=4, clip=None)  # pyright: ignore[reportArgumentType]
+    options = KNNOptions(steps=steps, distance=distance, neighbours=4, clip=None)
     scorer = KNN(4, 5, options)
     scorer.fit(normal)
     reference = NearestNeighbors(n_neighbors=4).fit(rows(scorer, all_windows(normal), steps))

@@ -13,7 +13,7 @@ from tsreward.windows import WindowSet
 
 @pytest.mark.parametrize("steps", ["last", "window"])
 def test_it_equals_numpy(normal: WindowSet, unseen: Tensor, steps: str) -> None:
-    options = MahalanobisOptions(steps=steps, shrinkage=0.0, clip=None)  # pyright: ignore[reportArgumentType]
+    options = MahalanobisOptions(steps=steps, shrinkage=0.0, clip=None)
     scorer = Mahalanobis(4, 5, options)
     scorer.fit(normal)
     known, new = (
@@ -26,7 +26,7 @@ def test_it_equals_numpy(normal: WindowSet, unseen: Tensor, steps: str) -> None:
 
 @pytest.mark.parametrize("steps", ["last", "window"])
 def test_diagonal_is_the_norm_of_z_scores(normal: WindowSet, unseen: Tensor, steps: str) -> None:
-    options = MahalanobisOptions(covariance="diagonal", steps=steps, clip=None)  # pyright: ignore[reportArgumentType]
+    options = MahalanobisOptions(covariance="diagonal", steps=steps, clip=None)
     scorer = Mahalanobis(4, 5, options)
     scorer.fit(normal)
     known = all_windows(normal)[:, -1]

@@ -23,7 +23,7 @@ def rows(scorer: PCA, windows: Tensor) -> np.ndarray:
 def test_the_residual_equals_scikit_learn(
     normal: WindowSet, unseen: Tensor, components: int | float, steps: str
 ) -> None:
-    options = PCAOptions(components=components, steps=steps, clip=None)  # pyright: ignore[reportArgumentType]
+    options = PCAOptions(components=components, steps=steps, clip=None)
     scorer = PCA(4, 5, options)
     scorer.fit(normal)
     reference = SklearnPCA(components, svd_solver="full").fit(rows(scorer, all_windows(normal)))

@@ -13,10 +13,10 @@ import pytest
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
-from tests.scripted import DenseFinalObsEnv, Earned, ScriptedEnv, scripts
+from tests.scripted import DenseFinalObsEnv, Earned, ScriptedEnv, scripts, small_model
 from tsreward.episodes import Episode
 from tsreward.model import RewardModel
-from tsreward.relabel import relabel
+from tsreward.relabelling import relabel
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 from tsreward.wrappers.sb3 import LearnedRewardVecEnv
@@ -25,14 +25,15 @@ STEPS = 26  # every environment plays its four episodes, begins again, and stops
 Rewards = dict[tuple[int, int], Earned]
 """(environment, running number of its episode) -> what its transitions earned."""
 
+
 @pytest.fixture(
     scope="module",
     params=list(product(("penalty", "likeness"), (0.0, 0.6), (1, 2))),
     ids=lambda param: "{}-smoothing{}-skip{}".format(*param),
 )
-def any_model(request: pytest.FixtureRequest, make_model: Callable[..., RewardModel]) -> RewardModel:
+def any_model(request: pytest.FixtureRequest) -> RewardModel:
     mode, smoothing, skip = request.param
-    return make_model(mode=mode, smoothing=smoothing, skip=skip)
+    return small_model(mode=mode, smoothing=smoothing, skip=skip)
 
 
 def in_bulk(model: RewardModel, episodes: list[list[Episode]]) -> Rewards:
@@ -189,11 +190,9 @@ def test_a_vector_of_wrapped_environments_earns_the_same(model: RewardModel, mod
 @pytest.mark.parametrize(
     "kind", [{"dtype": np.float64}, {"dtype": np.uint8, "shape": (3, 2, 1)}], ids=["double precision", "images"]
 )
-def test_rewards_are_the_same_for_other_observations(
-    make_model: Callable[..., RewardModel], kind: dict[str, Any], adapter: str
-) -> None:
+def test_rewards_are_the_same_for_other_observations(kind: dict[str, Any], adapter: str) -> None:
     episodes = scripts(1, 3, **kind)
-    model = make_model(episodes[0][0].obs.shape[1:], smoothing=0.5)
+    model = small_model(episodes[0][0].obs.shape[1:], smoothing=0.5)
     found = ADAPTERS[adapter](model, episodes)
     check_equal(found, in_bulk(model, episodes), 3, single_precision=adapter == "sb3")
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
-from collections.abc import Callable
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -11,26 +12,24 @@ import pytest
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.wrappers import RecordEpisodeStatistics, RescaleAction, TimeLimit
 
-from tests.scripted import ScriptedEnv, play_single, scripts
+from tests.scripted import ScriptedEnv, play_single, scripts, small_model
 from tsreward.envs.make import make
 from tsreward.model import RewardModel
 from tsreward.rewards.exploration import RandomNetworkDistillation
 from tsreward.wrappers.boundary import INFO_KEYS
 from tsreward.wrappers.gymnasium_env import LearnedReward
 
-MakeModel = Callable[..., RewardModel]
-
 
 def environment(id: str) -> gymnasium.Env:
-    if id.startswith("Safety"):
-        pytest.importorskip("safety_gymnasium")
+    if id.startswith("Safety") and importlib.util.find_spec("safety_gymnasium") is None:
+        pytest.skip("safety-gymnasium is not installed")
     return ScriptedEnv(scripts(0, 1)[0]) if id == "scripted" else make(id)
 
 
 @pytest.mark.parametrize("id", ["scripted", "Pendulum-v1", "CartPole-v1", "SafetyPointGoal1-v0"])
-def test_everything_but_the_reward_is_left_as_it_is(id: str, make_model: MakeModel) -> None:
+def test_everything_but_the_reward_is_left_as_it_is(id: str) -> None:
     bare, inner = environment(id), environment(id)
-    env = LearnedReward(inner, make_model(inner.observation_space.shape))
+    env = LearnedReward(inner, small_model(inner.observation_space.shape))
     assert env.observation_space == bare.observation_space
     assert env.action_space == bare.action_space
     plain, learned = play_single(bare, 200, seed=3), play_single(env, 200, seed=3)
@@ -46,8 +45,10 @@ def test_everything_but_the_reward_is_left_as_it_is(id: str, make_model: MakeMod
 
 
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
-def test_the_checker_says_nothing_that_it_does_not_say_of_the_bare_environment(make_model: MakeModel) -> None:
-    check_env(LearnedReward(RescaleAction(gymnasium.make("Pendulum-v1"), -1, 1), make_model((3,))), skip_render_check=True)
+def test_the_checker_says_nothing_that_it_does_not_say_of_the_bare_environment() -> None:
+    check_env(
+        LearnedReward(RescaleAction(gymnasium.make("Pendulum-v1"), -1, 1), small_model((3,))), skip_render_check=True
+    )
 
 
 def test_the_checker_says_the_same_of_an_environment_with_its_own_faults(model: RewardModel) -> None:
@@ -61,15 +62,15 @@ def test_the_checker_says_the_same_of_an_environment_with_its_own_faults(model: 
     assert said[0]
 
 
-def test_the_recorded_arguments_make_the_same_environment_again(make_model: MakeModel) -> None:
-    model = make_model((3,))
+def test_the_recorded_arguments_make_the_same_environment_again() -> None:
+    model = small_model((3,))
     again = gymnasium.make(LearnedReward(gymnasium.make("Pendulum-v1"), model).spec)
     assert isinstance(again, LearnedReward)
     assert again.online.model is model
 
 
 def test_statistics_outside_sum_the_learned_rewards(model: RewardModel) -> None:
-    given = play_single(RecordEpisodeStatistics(LearnedReward(ScriptedEnv(scripts(0, 1)[0]), model)), 2)
+    given = play_single(RecordEpisodeStatistics(LearnedReward(ScriptedEnv(scripts(0, 1, (20,))[0]), model)), 20)
     steps = [entry for entry in given if len(entry) == 5]
     assert steps[-1][4]["episode"]["r"] == pytest.approx(sum(step[1] for step in steps))
     assert sum(step[1] for step in steps) != sum(step[4]["original_reward"] for step in steps)
@@ -87,9 +88,9 @@ def test_a_bonus_is_added(model: RewardModel) -> None:
 
 def test_the_info_of_the_environment_is_not_written_to(model: RewardModel) -> None:
     class Sharing(ScriptedEnv):
-        shared: dict = {}
+        shared: ClassVar[dict[str, Any]] = {}
 
-        def step(self, action):
+        def step(self, action: Any) -> Any:
             return *super().step(action)[:4], self.shared
 
     env = LearnedReward(Sharing(scripts(0, 1)[0]), model)

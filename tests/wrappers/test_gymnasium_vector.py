@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -12,11 +12,11 @@ from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
-from tests.scripted import DenseFinalObsEnv, ScriptedEnv, scripts
+from tests.scripted import DenseFinalObsEnv, ScriptedEnv, scripts, small_model
 from tsreward.episodes import Episode
 from tsreward.errors import ProtocolError
 from tsreward.model import RewardModel
-from tsreward.relabel import relabel
+from tsreward.relabelling import relabel
 from tsreward.wrappers.boundary import INFO_KEYS
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 
@@ -29,10 +29,10 @@ def scripted(mode: AutoresetMode = AutoresetMode.NEXT_STEP, num_envs: int = 3) -
     return envs
 
 
-def play(envs: VectorEnv, steps: int = 200) -> list[tuple[Any, ...]]:
+def play(envs: VectorEnv, steps: int, seed: int | None = None) -> list[tuple[Any, ...]]:
     """Return all that the environments give; where they do not reset by themselves, reset those that ended."""
-    envs.action_space.seed(3)
-    given: list[tuple[Any, ...]] = [envs.reset(seed=3)]
+    envs.action_space.seed(seed)
+    given: list[tuple[Any, ...]] = [envs.reset(seed=seed)]
     for _ in range(steps):
         given.append(envs.step(envs.action_space.sample()))
         ended = given[-1][2] | given[-1][3]
@@ -46,7 +46,7 @@ def test_everything_but_the_reward_is_left_as_it_is(mode: AutoresetMode, model: 
     wrapped = LearnedRewardVector(scripted(mode), model)
     assert wrapped.unwrapped.autoreset_mode is mode
     assert wrapped.observation_space == scripted(mode).observation_space
-    for wanted, found in zip(play(scripted(mode)), play(wrapped), strict=True):
+    for wanted, found in zip(play(scripted(mode), 200, 3), play(wrapped, 200, 3), strict=True):
         if len(found) == 5:
             assert found[4]["original_reward"].tolist() == wanted[1].tolist()
             assert found[1].dtype == np.float64
@@ -70,12 +70,12 @@ def test_the_cost_of_the_last_step_stays_where_gymnasium_puts_it(model: RewardMo
 
 def test_the_mode_is_asked_from_the_environment_and_not_from_shared_metadata(model: RewardModel) -> None:
     class Shared(ScriptedEnv):
-        metadata: dict[str, Any] = {"render_modes": []}
+        metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
     episodes = scripts(0, 2)
     make = partial(SyncVectorEnv, [partial(Shared, played) for played in episodes])
     first, _ = make(autoreset_mode=AutoresetMode.SAME_STEP), make(autoreset_mode=AutoresetMode.DISABLED)
-    assert first.metadata["autoreset_mode"] is not first.autoreset_mode, "metadata tells the truth: this test is of no use"
+    assert first.metadata["autoreset_mode"] is not first.autoreset_mode, "metadata tells the truth: nothing is tested"
     given = play(LearnedRewardVector(first, model), 2)
     wanted = relabel(model, [episodes[0][0]])[0].reward.tolist()  # two steps, so the last one needs final_obs
     assert [step[1][0] for step in given[1:]] == wanted
@@ -110,11 +110,9 @@ def test_a_step_after_an_end_without_a_reset_is_refused(model: RewardModel) -> N
     envs = LearnedRewardVector(scripted(AutoresetMode.DISABLED), model)
     envs.reset()
     actions = envs.action_space.sample()
-    envs.step(actions)
-    assert envs.step(actions)[2:4][0].shape == (3,)
+    envs.step(actions)  # the first episode of the second environment has one step
     with pytest.raises(ProtocolError, match=r"Environment\(s\) \[1\] ended and autoreset is disabled: call reset\("):
-        for _ in range(9):
-            envs.step(actions)
+        envs.step(actions)
 
 
 def test_an_end_without_final_obs_is_refused(model: RewardModel) -> None:
@@ -127,7 +125,7 @@ def test_an_end_without_final_obs_is_refused(model: RewardModel) -> None:
     envs = LearnedRewardVector(Forgetful([ScriptedEnv(scripts(0, 1)[0])]), model)
     envs.reset()
     envs.step(envs.action_space.sample())
-    with pytest.raises(ProtocolError, match=r"Environment\(s\) \[0\] ended under .*SAME_STEP without infos\['final_obs'\]"):
+    with pytest.raises(ProtocolError, match=r"Environment\(s\) \[0\] ended under .* without infos\['final_obs'\]"):
         envs.step(envs.action_space.sample())
 
 
@@ -148,9 +146,9 @@ def test_infos_become_one_dict_per_environment(model: RewardModel) -> None:
     assert [INFO_KEYS[1] in info for info in infos] == [True, False, True]  # the second environment only reset
 
 
-def test_environments_that_are_vectors_by_themselves(make_model) -> None:
+def test_environments_that_are_vectors_by_themselves() -> None:
     """CartPole's own vector form, against the observations that it gave."""
-    model = make_model((4,), mode="likeness")
+    model = small_model((4,), mode="likeness")
     envs = LearnedRewardVector(gymnasium.make_vec("CartPole-v1", 2, vectorization_mode="vector_entry_point"), model)
     assert envs.unwrapped.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
     obs, _ = envs.reset(seed=0)

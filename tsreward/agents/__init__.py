@@ -3,6 +3,11 @@
 from tsreward.errors import missing_extra
 
 try:
-    import stable_baselines3 as stable_baselines3
+    import stable_baselines3 as _  # noqa: F401
 except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
+
+from tsreward.agents.recording import EpisodeRecorder
+from tsreward.agents.training import AgentOptions, TrainedAgent, roll_out, train_agent
+
+__all__ = ["AgentOptions", "EpisodeRecorder", "TrainedAgent", "roll_out", "train_agent"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import gcd
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from tsreward.agents.multiplier import MultiplierUpdates
 from tsreward.agents.random_state import kept_random_state
 from tsreward.agents.recording import EpisodeRecorder
+from tsreward.agents.suitability import check_spaces
 from tsreward.envs.make import make
 from tsreward.errors import OptionError
 from tsreward.model import RewardModel
@@ -31,20 +33,28 @@ class AgentOptions:
     """How an agent is trained."""
 
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
+    """td3 and sac need continuous actions."""
     steps: int = 60_000
+    """Steps of all environments together."""
     num_envs: int = 8
+    """Environments that run side by side."""
     hidden: int = 64
     """Width of the two hidden layers of actor and critic."""
+    rollout: int = 256
+    """Steps of every environment between two updates (ppo)."""
     gradient_steps: int = 4
     """Updates after every step of all environments (td3, sac)."""
     seed: int = 0
+    """Every random number follows from it."""
 
     def __post_init__(self) -> None:
         if self.algorithm not in ("ppo", "td3", "sac"):
             raise OptionError(f"AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got '{self.algorithm}'.")
-        for name in ("steps", "num_envs", "hidden", "gradient_steps"):
+        for name in ("steps", "num_envs", "hidden", "rollout", "gradient_steps"):
             if getattr(self, name) < 1:
                 raise OptionError(f"AgentOptions.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"AgentOptions.seed is an integer from 0 to 2**32 - 1, got {self.seed}.")
 
 
 @dataclass(frozen=True)
@@ -68,9 +78,15 @@ def train_agent(
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
     The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations.
+
+    Raises:
+        OptionError: no such environment, or one that the algorithm cannot act in.
+        ShapeError: observations that are not arrays of real numbers, or not those of the model.
+        ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
     """
     with kept_random_state():
         venv = DummyVecEnv([lambda: make(env, **(env_options or {}))] * options.num_envs)
+        check_spaces(env, venv.observation_space, venv.action_space, options.algorithm)
         record = EpisodeRecorder(venv, needs_cost)
         rewarded: VecEnv = record if reward is None else reward(record)
         callbacks: list[BaseCallback] = []
@@ -109,14 +125,22 @@ def _algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
         "policy_kwargs": {"net_arch": [options.hidden, options.hidden]},
     }
     if options.algorithm == "ppo":
-        steps = max(1, min(256, options.steps // options.num_envs))
-        return PPO("MlpPolicy", venv, learning_rate=4e-4, n_steps=steps, batch_size=256, n_epochs=8, **shared)
+        steps, batch = _rollout(options)
+        return PPO("MlpPolicy", venv, learning_rate=4e-4, n_steps=steps, batch_size=batch, n_epochs=8, **shared)
     shared |= {"learning_rate": 1e-3 if options.algorithm == "td3" else 7e-4, "batch_size": 256}
     shared |= {"gradient_steps": options.gradient_steps, "learning_starts": min(5_000, options.steps // 4)}
+    shared["buffer_size"] = min(1_000_000, options.steps + options.num_envs)
     if options.algorithm == "sac":
         return SAC("MlpPolicy", venv, **shared)
     size = int(np.prod(venv.action_space.shape or (1,)))
     return TD3("MlpPolicy", venv, action_noise=NormalActionNoise(np.zeros(size), 0.1 * np.ones(size)), **shared)
+
+
+def _rollout(options: AgentOptions) -> tuple[int, int]:
+    """Return (steps of each environment, batch size) of PPO: whole batches of 256 where there are enough steps."""
+    steps = max(2, min(options.rollout, options.steps // options.num_envs))
+    whole = steps - steps % (256 // gcd(256, options.num_envs))
+    return (whole, 256) if whole else (steps, steps * options.num_envs)
 
 
 class _Steps(BaseCallback):

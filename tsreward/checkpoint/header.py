@@ -88,7 +88,7 @@ def read_entries(header: dict[str, Any], start: int, size: int) -> dict[str, Ent
             )
         position = entry.end
     if position != size:
-        raise CheckpointError(f"Its tensors end at byte {position}, and the file at {size}: it was cut off or extended.")
+        raise CheckpointError(f"Its tensors end at byte {position}, the file at {size}: it was cut off or extended.")
     return entries
 
 

@@ -1,9 +1,9 @@
 """The JSON entry of a model file: what the model is made of, who wrote it, and the digests of everything.
 
-    {"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
-     "encoder": {"name", "obs_shape", "options"}, "scorer": {"name", "window", "dim", "options"},
-     "mode": {"name", "options"}, "calibration": {"size"}, "skip", "chunk", "note": {...},
-     "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
+{"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
+ "encoder": {"name", "obs_shape", "options"}, "scorer": {"name", "window", "dim", "options"},
+ "mode": {"name", "options"}, "calibration": {"size"}, "skip", "chunk", "note": {...},
+ "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -129,7 +130,7 @@ def _check_schema(manifest: dict[str, Any]) -> None:
         raise CheckpointError(f"It has schema {shown(schema)}, which no tsreward writes.")
     if schema > SCHEMA:
         raise CheckpointError(
-            f"It has schema {schema}, written by tsreward {shown(writer)}; this is tsreward {_versions()['tsreward']}, "
+            f"It has schema {schema}, written by tsreward {shown(writer)}; this is tsreward {_own_version()}, "
             f"which reads schema {SCHEMA}. Upgrade with: pip install -U tsreward"
         )
 
@@ -158,11 +159,16 @@ def _name_of(part: object, table: Mapping[str, type]) -> str:
     raise OptionError(f"{type(part).__name__} cannot be saved: only {', '.join(table)} can be read from a file again.")
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _own_version() -> str:
     try:
-        own = metadata.version("tsreward")
+        return metadata.version("tsreward")
     except metadata.PackageNotFoundError:
-        own = "unknown"
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    own = _own_version()
     return {"tsreward": own, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
 
 

@@ -19,8 +19,8 @@ def parse(text: bytes) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        CheckpointError: not UTF-8, not JSON, nested deeper than `MAX_DEPTH`, a key that appears twice, NaN, infinity, or
-            an integer of more than 20 digits.
+        CheckpointError: not UTF-8, not JSON, nested deeper than `MAX_DEPTH`, a key that appears twice, NaN, infinity,
+            or an integer of more than 20 digits.
 
     >>> parse(b'{"a": 1, "a": 2}')
     Traceback (most recent call last):

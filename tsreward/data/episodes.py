@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from tsreward.data.arrays import read_arrays
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, TSRewardError
 from tsreward.files import write_atomic
@@ -44,9 +44,26 @@ def load_episodes(path: str | Path) -> list[Episode]:
     """Read a file of `save_episodes`.
 
     Raises:
-        DataError: the file is missing, damaged, or its arrays do not fit together.
+        DataError: the file is missing, damaged, holds NaN or inf, or its arrays do not fit together.
     """
-    arrays = _read(Path(path))
+    path = Path(path)
+    return episodes_from(read_arrays(path), path)
+
+
+def is_episodes(arrays: dict[str, np.ndarray]) -> bool:
+    """Tell whether the arrays of an NPZ file are meant to be those of `save_episodes`."""
+    return "obs" in arrays and "lengths" in arrays
+
+
+def episodes_from(arrays: dict[str, np.ndarray], path: Path) -> list[Episode]:
+    """Return the episodes that the arrays of the file `path` describe.
+
+    Raises:
+        DataError: the arrays do not fit together, or hold NaN or inf.
+    """
+    missing = {"obs", "lengths", "terminated"} - arrays.keys()
+    if missing:
+        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: write it with tsreward.save_episodes.")
     lengths = arrays["lengths"]
     if lengths.ndim != 1 or len(lengths) == 0 or lengths.dtype.kind not in "iu" or lengths.min() < 1:
         raise DataError(f"{path}: 'lengths' must be positive integers, one per episode; write it with save_episodes.")
@@ -58,27 +75,25 @@ def load_episodes(path: str | Path) -> list[Episode]:
                 f"{path}: 'lengths' promises {rows} rows of '{name}', found shape {list(arrays[name].shape)}."
             )
     bounds, borders = np.cumsum(lengths + 1)[:-1], np.cumsum(lengths)[:-1]
-    fields = {name: np.split(arrays[name], borders) for name in _OPTIONAL if name in arrays}
+    parts = {name: np.split(arrays[name], borders) for name in _OPTIONAL if name in arrays}
+    parts["obs"] = np.split(arrays["obs"], bounds)
+    for name, values in parts.items():
+        _check_finite(path, name, values, arrays[name])
     try:
         return [
-            Episode(
-                obs, **{name: parts[index] for name, parts in fields.items()}, terminated=bool(arrays["terminated"][index])
-            )
-            for index, obs in enumerate(np.split(arrays["obs"], bounds))
+            Episode(**{name: values[index] for name, values in parts.items()}, terminated=bool(ended))
+            for index, ended in enumerate(arrays["terminated"])
         ]
     except TSRewardError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("obs", "lengths", "terminated", *_OPTIONAL) if name in file}
-    except FileNotFoundError as error:
-        raise DataError(f"No episodes file {path}: make one with `tsreward collect`.") from error
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile, KeyError, AttributeError, TypeError) as error:
-        raise DataError(f"{path} is not an episodes file or is damaged ({error}): collect it again.") from error
-    missing = {"obs", "lengths", "terminated"} - arrays.keys()
-    if missing:
-        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: write it with tsreward.save_episodes.")
-    return arrays
+def _check_finite(path: Path, name: str, parts: list[np.ndarray], whole: np.ndarray) -> None:
+    if np.isfinite(whole).all():
+        return
+    for index, values in enumerate(parts):
+        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
+        if len(rows):
+            raise DataError(
+                f"{path}: '{name}' of episode {index} holds NaN or inf at step {rows[0]}: drop that episode."
+            )

@@ -31,14 +31,16 @@ class SortedLidar(Encoder):
     Options = SortedLidarOptions
     options: SortedLidarOptions
 
-    def __init__(self, obs_shape: tuple[int, ...], options: SortedLidarOptions = SortedLidarOptions()) -> None:  # noqa: B008
+    def __init__(self, obs_shape: tuple[int, ...], options: SortedLidarOptions = SortedLidarOptions()) -> None:
         super().__init__(obs_shape, options)
         if len(self.obs_shape) != 1:
             raise OptionError(f"SortedLidar needs flat observations (D,), got {self.obs_shape}.")
         self.dim = self.obs_shape[0]
         for first, past in options.groups:
             if not 0 <= first < past <= self.dim:
-                raise OptionError(f"SortedLidar group ({first}, {past}) lies outside an observation of {self.dim} columns.")
+                raise OptionError(
+                    f"SortedLidar group ({first}, {past}) lies outside an observation of {self.dim} columns."
+                )
 
     def encode(self, obs: Tensor) -> Tensor:
         features = obs.to(torch.float32, copy=True)

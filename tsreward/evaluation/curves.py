@@ -12,9 +12,23 @@ from tsreward.episodes import Episode
 from tsreward.errors import missing_extra
 from tsreward.files import write_atomic
 
+_COLORS = ("tab:gray", "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")
+
+
+def check_plotting() -> None:
+    """Find out before a long run whether curves can be drawn.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.backends.backend_agg as matplotlib  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("matplotlib", "report") from error
+
 
 def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -> None:
-    """Write a PNG with true return and cost per episode over training steps, one line per named run.
+    """Write a PNG with true return per episode over training steps, and cost where there is one; a colour per run.
 
     Lines are means over a twentieth of training; dots are episodes.
 
@@ -22,16 +36,17 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
         MissingExtraError: matplotlib is not installed.
         DataError: the file cannot be written.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise missing_extra("matplotlib", "report") from error
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    check_plotting()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
+    panels = {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2)
-    for axis, name, values in ((axes[0], "return", "rewards"), (axes[1], "cost", "costs")):
-        for color, (run, episodes) in zip(("tab:gray", "tab:blue", "tab:orange", "tab:green"), runs.items(), strict=False):
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        for color, (run, episodes) in zip(_COLORS, runs.items(), strict=False):
             steps = np.cumsum([len(episode) for episode in episodes])
             totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
             axis.plot(steps, totals, ".", color=color, alpha=0.25, markersize=3)

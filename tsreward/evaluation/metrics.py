@@ -17,7 +17,7 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     0.75
     """
     labels, scores = _checked(labels, scores)
-    values, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     positives = int(labels.sum())
     negatives = len(labels) - positives
@@ -45,7 +45,9 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
 def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=np.float64)
     if labels.ndim != 1 or labels.shape != scores.shape:
-        raise ShapeError(f"A metric expects labels [N] and scores [N], got {list(labels.shape)} and {list(scores.shape)}.")
+        raise ShapeError(
+            f"A metric expects labels [N] and scores [N], got {list(labels.shape)} and {list(scores.shape)}."
+        )
     if not np.isfinite(scores).all():
         raise DataError("A metric got NaN or inf among the scores: score clean data only.")
     labels = labels > 0

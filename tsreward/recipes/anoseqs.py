@@ -10,28 +10,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import torch
-
+from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import AgentOptions, StepReport, TrainedAgent, train_agent
-from tsreward.encoders.base import Encoder
-from tsreward.encoders.identity import Identity
-from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
-from tsreward.envs.describe import describe
-from tsreward.episodes import Episode, safe_windows
-from tsreward.errors import DataError, OptionError
-from tsreward.evaluation.metrics import average_precision, roc_auc
+from tsreward.episodes import Episode
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.evaluation.scores import agreement, score_episodes
 from tsreward.model import RewardModel
+from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
 from tsreward.recipes.safety_scorers import safety_scorer
-from tsreward.relabel import relabel
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
-from tsreward.seeding import generator
 from tsreward.training import TrainOptions
 
 Stage = Callable[[str], StepReport]
 """Called with the name of a stage as it begins; what it returns is told the progress."""
+
+SOURCE_SEED = 1000
+"""What is added to the seed for the source agent, so that it is not the vanilla agent over again."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +43,26 @@ class AnoSeqsOptions:
     window: int = 4
     """Steps K in a window."""
     penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
+    """How a flagged step is punished: by its tail probability, by its score (the paper), always alike, or by a weight
+    that follows the share of flagged steps."""
     weight: float = 4.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
     false_alarm_rate: float = 0.05
+    """Share of held-out safe windows that may be flagged."""
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
+    """Algorithm of every agent."""
     steps: int = 60_000
     """Environment steps of every agent."""
     seed: int = 0
+    """Every random number follows from it."""
 
     def __post_init__(self) -> None:
-        safety_scorer(self.scorer)
+        safety_scorer(self.scorer).build(self.window, 1)
         if self.penalty not in ("tail", "raw", "constant", "lagrangian"):
             raise OptionError(f"penalty is 'tail', 'raw', 'constant' or 'lagrangian', got '{self.penalty}'.")
+        reward_mode(self)
+        for seed in (self.seed, self.seed + SOURCE_SEED):
+            _agent(self, seed)
 
 
 @dataclass(frozen=True)
@@ -78,46 +82,55 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     """Run the whole method once.
 
     Raises:
-        ProtocolError: the source environment gives no cost.
+        OptionError, ShapeError, ProtocolError: the environments do not suit; found out before any training.
         DataError: no safe window, or no finished episode.
     """
+    check_environments(options)
     target = options.target_env or options.env
     source = train_agent(
-        options.env, _agent(options, options.seed + 1000), needs_cost=True, report=stage("source agent")
+        options.env, _agent(options, options.seed + SOURCE_SEED), needs_cost=True, report=stage("source agent")
     )
-    episodes = source.record.all_episodes()
     source.normaliser.close()
-    learn, held = hold_out(episodes, 0.2, options.seed)
+    learn, held = hold_out(source.record.all_episodes(), 0.2, options.seed)
     model = fit_penalty(learn, options, stage("scorer"))
     roc, precision = agreement_with_cost(model, held)
-    vanilla = train_agent(target, _agent(options, options.seed), needs_cost=True, report=stage("vanilla agent"))
-    penalised = train_agent(
-        target, _agent(options, options.seed), model, needs_cost=True, report=stage("penalised agent")
-    )
-    return AnoSeqsResult(model, roc, precision, vanilla, penalised)
+    agents = []
+    for name, learned in (("vanilla agent", None), ("penalised agent", model)):
+        agents.append(train_agent(target, _agent(options, options.seed), learned, needs_cost=True, report=stage(name)))
+        if not agents[-1].record.finished:
+            raise DataError(
+                f"No episode of the {name} finished within {options.steps} steps of {target}: train for more steps."
+            )
+        agents[-1].normaliser.close()
+    return AnoSeqsResult(model, roc, precision, *agents)
+
+
+def check_environments(options: AnoSeqsOptions) -> None:
+    """Find out before any training whether source and target environment suit each other, the scorer and the agent.
+
+    Raises:
+        OptionError: there is no such environment, or the algorithm cannot act in it.
+        ShapeError: the observations are no arrays, or differ in shape.
+        ProtocolError: one of them gives no info["cost"].
+    """
+    envs = dict.fromkeys((options.env, options.target_env or options.env))
+    shapes = {env: check_environment(env, options.algorithm, needs_cost=True) for env in envs}
+    if len(set(shapes.values())) > 1:
+        listed = " but ".join(f"{env} gives observations {shape}" for env, shape in shapes.items())
+        raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
 
 
 def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: StepReport | None = None) -> RewardModel:
     """Fit the penalty that `options` describe on source episodes with costs."""
-    choice = safety_scorer(options.scorer)
-    safe, unsafe = safe_windows(episodes, options.window)
-    encoder = suited_encoder(options.env)
-    model = RewardModel(choice.build(options.window, encoder.dim), reward_mode(options), encoder)
-    rewards = np.concatenate([episode.rewards for episode in episodes if episode.rewards is not None])
-    model.fit(
-        safe,
-        unsafe if choice.negative else None,
-        rewards=rewards,
-        options=TrainOptions(seed=options.seed),
+    return fit_reward(
+        episodes,
+        options.window,
+        safety_scorer(options.scorer),
+        reward_mode(options),
+        suited_encoder(options.env),
+        TrainOptions(seed=options.seed),
         report=None if report is None else lambda done, total, _: report(done, total),
-    )
-    return model
-
-
-def suited_encoder(env: str) -> Encoder:
-    """Return sorted lidar for environments that have rings of lidar, else the observation as it is."""
-    shape, rings = describe(env)
-    return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape)
+    ).model
 
 
 def reward_mode(options: AnoSeqsOptions) -> RewardMode:
@@ -129,28 +142,17 @@ def reward_mode(options: AnoSeqsOptions) -> RewardMode:
     )
 
 
-def hold_out(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list[Episode], list[Episode]]:
-    """Return (the rest, a random share of the episodes).
-
-    Raises:
-        DataError: fewer than two episodes.
-    """
-    if len(episodes) < 2:
-        raise DataError(f"Holding out episodes needs at least 2, got {len(episodes)}: collect for longer.")
-    order = torch.randperm(len(episodes), generator=generator(seed)).tolist()
-    cut = min(len(episodes) - 1, max(1, round(share * len(episodes))))
-    return [episodes[index] for index in order[cut:]], [episodes[index] for index in order[:cut]]
-
-
 def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tuple[float, float]:
     """Return ROC area and average precision of the score against cost, over all transitions of the episodes.
 
     Raises:
         DataError: every transition has a cost, or none.
     """
-    scores = np.concatenate([step.score.numpy() for step in relabel(model, episodes)])
-    costs = np.concatenate([np.asarray(episode.costs) > 0 for episode in episodes])
-    return roc_auc(costs, scores), average_precision(costs, scores)
+    scores = score_episodes(model, episodes)
+    if scores.label is None:
+        raise DataError("Agreement with cost needs episodes with costs: collect where info['cost'] is given.")
+    result = agreement(scores.label, scores.score)
+    return result.roc, result.average_precision
 
 
 def _agent(options: AnoSeqsOptions, seed: int) -> AgentOptions:

@@ -1,9 +1,13 @@
-"""What a run leaves behind: config, model, curves and results in one folder."""
+"""What a run leaves behind: config, model or agent, curves and results in one folder."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,26 +16,40 @@ from typing import Any
 from tsreward.checkpoint import save
 from tsreward.errors import DataError
 from tsreward.evaluation.costs import summarise_training
-from tsreward.evaluation.curves import plot_curves
+from tsreward.evaluation.curves import check_plotting, plot_curves
 from tsreward.files import write_atomic
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
 
 _PACKAGES = ("tsreward", "torch", "numpy", "gymnasium", "mujoco", "stable-baselines3", "safety-gymnasium")
 
 
-def new_folder(path: Path) -> Path:
-    """Create an empty folder for a run.
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Create an empty folder for a run, before its work begins; where the work fails, it is empty or gone again.
 
     Raises:
-        DataError: it exists and holds something, or cannot be created.
+        DataError: it exists and holds something, or cannot be created or written to.
+        MissingExtraError: matplotlib, which draws the curves of a run, is not installed.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise DataError(f"{path} exists and is not an empty folder: name another one with --out.")
+    check_plotting()
+    created = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise DataError(f"{path} exists and is not an empty folder: name another one with --out.")
         path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
-        raise DataError(f"Cannot create the folder {path}: {error.strerror}. Name another one with --out.") from error
-    return path
+        raise DataError(f"Cannot write into {path}: {error.strerror}. Name another folder with --out.") from error
+    try:
+        yield path
+    except BaseException:
+        for name in ("config.json", "model.safetensors", "agent.zip", "normaliser.npz", "curves.png", "results.json"):
+            (path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something else is in there by now
+            for folder in created:
+                folder.rmdir()
+        raise
 
 
 def installed_versions() -> dict[str, str]:
@@ -72,4 +90,4 @@ def write_run(folder: Path, options: AnoSeqsOptions, result: AnoSeqsResult) -> d
 
 def as_json(content: dict[str, Any]) -> bytes:
     """Return readable JSON with a final newline."""
-    return (json.dumps(content, indent=2, default=str) + "\n").encode()
+    return (json.dumps(content, indent=2, default=str, allow_nan=False) + "\n").encode()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tsreward.errors import unknown_name
 from tsreward.scorers.base import Scorer, ScorerOptions
@@ -31,12 +31,13 @@ SAFETY_SCORERS: dict[str, SafetyScorer] = {
 }
 
 
-def safety_scorer(name: str) -> SafetyScorer:
-    """Return the scorer of this name.
+def safety_scorer(name: str, options: ScorerOptions | None = None) -> SafetyScorer:
+    """Return the scorer of this name, with its own options or with others.
 
     Raises:
         OptionError: there is none; the nearest name is suggested.
     """
     if name not in SAFETY_SCORERS:
         raise unknown_name("scorer", name, SAFETY_SCORERS)
-    return SAFETY_SCORERS[name]
+    scorer = SAFETY_SCORERS[name]
+    return scorer if options is None else replace(scorer, options=options)

@@ -42,7 +42,7 @@ class Lagrangian(RewardMode):
     multiplier: Tensor
     longest: Tensor
 
-    def __init__(self, options: LagrangianOptions = LagrangianOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(self, options: LagrangianOptions = LagrangianOptions()) -> None:
         super().__init__(options)
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))

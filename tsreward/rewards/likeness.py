@@ -43,7 +43,7 @@ class Likeness(RewardMode):
     low: Tensor
     high: Tensor
 
-    def __init__(self, options: LikenessOptions = LikenessOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(self, options: LikenessOptions = LikenessOptions()) -> None:
         super().__init__(options)
         if options.shape not in ("exponential", "negative", "tail"):
             raise OptionError(f"Likeness.shape is 'exponential', 'negative' or 'tail', got '{options.shape}'.")

@@ -33,7 +33,7 @@ class Penalty(RewardMode):
     replaces = False
     unit: Tensor
 
-    def __init__(self, options: PenaltyOptions = PenaltyOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(self, options: PenaltyOptions = PenaltyOptions()) -> None:
         super().__init__(options)
         if options.form not in ("tail", "raw", "constant"):
             raise OptionError(f"Penalty.form is 'tail', 'raw' or 'constant', got '{options.form}'.")

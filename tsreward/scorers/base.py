@@ -107,6 +107,11 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             self.build()
         self.eval()
 
+    @property
+    def chunk(self) -> int:
+        """Rows to score at once so that no row's bits depend on its place among them: see `functional.chunks`."""
+        return 16
+
     @abstractmethod
     def build(self) -> None:
         """Create the modules and buffers, with fresh weights from torch's generator."""

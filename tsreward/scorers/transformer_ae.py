@@ -49,6 +49,11 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     def __init__(self, window: int, dim: int, options: TransformerAEOptions = TransformerAEOptions()) -> None:
         super().__init__(window, dim, options)
 
+    @property
+    def chunk(self) -> int:
+        # Every matrix product sees the steps of all windows as rows: with two steps, 8 windows are 16 rows.
+        return 8 if self.window > 1 else 16
+
     def build(self) -> None:
         options = self.options
         self.into = nn.Linear(self.dim, options.width)
@@ -85,7 +90,9 @@ class _Layer(nn.Module):
     def forward(self, steps: Tensor) -> Tensor:
         batch, window, width = steps.shape
         # [B, K, 3·W] -> three of [B, heads, K, W / heads]
-        split = self.queries_keys_values(self.norm_attention(steps)).view(batch, window, 3, self.heads, width // self.heads)
+        split = self.queries_keys_values(self.norm_attention(steps)).view(
+            batch, window, 3, self.heads, width // self.heads
+        )
         attended = scaled_dot_product_attention(*split.permute(2, 0, 3, 1, 4).unbind(0))
         steps = steps + self.mix(attended.transpose(1, 2).reshape(batch, window, width))
         return steps + self.down(relu(self.up(self.norm_feed_forward(steps))))

@@ -31,8 +31,8 @@ class LearnedRewardVector(VectorWrapper):
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
         NotFittedError: the model is not fitted.
-        ProtocolError: the autoreset mode is not known; or, in a step, SAME_STEP without `final_obs`, or DISABLED without
-            a reset after an end.
+        ProtocolError: the autoreset mode is not known; or, in a step, SAME_STEP without `final_obs`, or DISABLED
+            without a reset after an end.
         DataError: in a step, an observation holds NaN or inf.
     """
 
@@ -48,12 +48,12 @@ class LearnedRewardVector(VectorWrapper):
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset the environments, only where `options["reset_mask"]` is true if it is given, and begin their episodes."""
+        """Reset the environments, only those in `options["reset_mask"]` where it is given, and begin their episodes."""
         mask = np.ones(self.num_envs, bool)
         if options is not None:
             mask = np.array(options.get("reset_mask", mask), bool)
             options = dict(options)  # Gymnasium pops the mask out of the dict that it is given
-        obs, infos = self.env.reset(seed=seed, options=options)
+        obs, infos = super().reset(seed=seed, options=options)
         self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
         self._waiting = self._waiting & ~mask
         return obs, infos
@@ -69,9 +69,7 @@ class LearnedRewardVector(VectorWrapper):
         ended, moved = np.logical_or(terminated, truncated), ~self._waiting
         in_place = self._mode == "SameStep" and ended.any()
         last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
-        earned = self.online.step(
-            as_tensor(last), as_tensor(np.asarray(env_rewards)), None if moved.all() else torch.from_numpy(moved)
-        )
+        earned = self.online.step(as_tensor(last), as_tensor(np.asarray(env_rewards)))
         begun = ended if in_place else ~moved
         if begun.any():
             self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))

@@ -49,12 +49,14 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     def reset(self) -> np.ndarray:
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
+        assert isinstance(obs, np.ndarray)  # the space is a Box
         self.online.start(as_tensor(obs))
-        return obs  # type: ignore[return-value]
+        return obs
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
         obs, env_rewards, dones, infos = self.venv.step_wait()
+        assert isinstance(obs, np.ndarray)
         ended = np.flatnonzero(dones)
         last = _last_obs(obs, ended, infos) if len(ended) else obs
         earned = self.online.step(as_tensor(last), as_tensor(env_rewards))

@@ -22,7 +22,7 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
         ShapeError: observations of another shape than the model's.
         DataError: NaN or inf in an observation.
     """
-    # A copy, because torch cannot share read-only arrays, such as those of a memory-mapped file.
+    # Copies, because torch cannot share read-only arrays, such as those of a memory-mapped file.
     features = [model.encode(torch.from_numpy(np.array(episode.obs))) for episode in episodes]
     results = []
     for episode, encoded in zip(episodes, features, strict=True):
@@ -32,7 +32,7 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
         scores = torch.cat([model.score(windows.gather(part)) for part in torch.arange(len(last)).split(1024)])
         scores = smooth_episodes(scores, torch.zeros_like(last), model.mode.options.smoothing)
         tail = model.calibration.tail(scores)
-        env_reward = None if episode.rewards is None else torch.as_tensor(episode.rewards)
+        env_reward = None if episode.rewards is None else torch.from_numpy(np.array(episode.rewards))
         reward = model.mode(scores, tail, env_reward)
         results.append(StepReward(reward, scores, tail, scores > model.mode.threshold))
     return results

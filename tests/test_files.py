@@ -1,0 +1,185 @@
+"""Atomic writes: whole files only, the permissions that belong to them, and no litter."""
+
+import os
+import signal
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.crashes import fork, one_thread
+from tsreward.errors import DataError
+from tsreward.files import write_atomic
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "file"
+
+
+def names(folder: Path) -> list[str]:
+    """Return the sorted names in a folder."""
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def dead_process() -> int:
+    """Return the number of a process that has ended."""
+    with one_thread():
+        child = fork(lambda: None)
+    os.waitpid(child, 0)
+    return child
+
+
+def test_a_file_is_written_and_replaced(path: Path) -> None:
+    for data in (b"first", b""):
+        write_atomic(path, data)
+        assert path.read_bytes() == data
+    assert names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_new_file_has_the_usual_permissions(path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomic(path, b"")
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+
+
+@pytest.mark.parametrize("permissions", [0o600, 0o664, 0o444])
+def test_a_replaced_file_keeps_its_permissions(path: Path, permissions: int) -> None:
+    path.touch()
+    path.chmod(permissions)
+    write_atomic(path, b"new")
+    assert stat.S_IMODE(path.stat().st_mode) == permissions
+
+
+def test_threads_leave_the_umask_alone(path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        threads = [
+            threading.Thread(target=lambda name=name: [write_atomic(path.with_name(name), b"x") for _ in range(30)])
+            for name in "abcd"
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert os.umask(0o027) == 0o027
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.parametrize("name", ["file", "model[1].safetensors", "*", "a-b", "ü"])
+def test_what_killed_writers_left_is_removed(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    dead = dead_process()
+    stale = tmp_path / f".tsreward-tmp-{name}-{dead}-0123abcd"
+    others = tmp_path / f".tsreward-tmp-other-{dead}-0123abcd"
+    living = tmp_path / f".tsreward-tmp-{name}-{os.getppid()}-0123abcd"
+    for file in (stale, others, living):
+        file.touch()
+    write_atomic(path, b"x")
+    assert names(tmp_path) == sorted([name, others.name, living.name])
+
+
+def test_a_missing_folder_is_named(path: Path) -> None:
+    with pytest.raises(DataError, match=f"Cannot write {path}/file: the folder {path} does not exist. Create it first"):
+        write_atomic(path / "file", b"")
+
+
+def test_a_folder_is_not_replaced(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(DataError, match=f"Cannot write {path}: Is a directory. The previous file is unchanged"):
+        write_atomic(path, b"")
+    assert names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "/"])
+def test_an_impossible_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="Cannot write"):
+        write_atomic(tmp_path / name, b"")
+    assert names(tmp_path) == []
+
+
+def test_an_error_of_the_system_leaves_the_previous_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_atomic(path, b"previous")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for function in ("fsync", "scandir"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, function, fail)
+            with pytest.raises(DataError, match=f"{path}: No space left on device. The previous file is unchanged"):
+                write_atomic(path, b"next")
+    assert path.read_bytes() == b"previous"
+    assert names(path.parent) == ["file"]
+
+
+@pytest.mark.parametrize("error", [22, 95])
+def test_a_folder_that_cannot_be_synced_is_no_error(path: Path, monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    _fail_on_folders(monkeypatch, error)
+    write_atomic(path, b"next")
+    assert path.read_bytes() == b"next"
+
+
+def test_a_folder_that_fails_to_sync_is_told_as_what_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fail_on_folders(monkeypatch, 5)
+    with pytest.raises(DataError, match=f"{path} is written, but its folder could not be synced"):
+        write_atomic(path, b"next")
+    assert path.read_bytes() == b"next"
+
+
+def _fail_on_folders(monkeypatch: pytest.MonkeyPatch, error: int) -> None:
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(error, os.strerror(error))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+def test_a_link_is_replaced_and_its_target_stays(path: Path) -> None:
+    target = path.with_name("target")
+    target.write_bytes(b"target")
+    path.symlink_to(target)
+    write_atomic(path, b"next")
+    assert (path.is_symlink(), path.read_bytes(), target.read_bytes()) == (False, b"next", b"target")
+
+
+def test_an_interrupt_leaves_no_litter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(path, b"x")
+    assert names(path.parent) == []
+
+
+def test_many_writers_of_one_name_leave_one_whole_file(path: Path) -> None:
+    contents = [bytes([65 + index]) * 100_000 for index in range(4)]
+    write_atomic(path, contents[0])
+    with one_thread():
+        children = [fork(lambda data=data: [write_atomic(path, data) for _ in range(50)]) for data in contents]
+    running, seen = set(children), set()
+    while running:
+        seen.add(path.read_bytes())
+        ended, status = _reap(running)
+        if ended:
+            assert status == 0
+            running.remove(ended)
+    seen.add(path.read_bytes())
+    assert seen <= set(contents)
+    assert names(path.parent) == ["file"]
+
+
+def _reap(children: set[int]) -> tuple[int, int]:
+    for child in children:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return ended, status
+    return 0, 0

@@ -1,0 +1,37 @@
+"""An agent on disk: what Stable-Baselines3 saves of it, and the normaliser it looks through."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+
+from tsreward.agents.training import TrainedAgent
+from tsreward.files import write_atomic
+
+
+def save_agent(agent: TrainedAgent, folder: Path) -> None:
+    """Write `agent.zip`, for `load` of its Stable-Baselines3 class, and `normaliser.npz`, each at once or not at all.
+
+    The agent was trained on clip((obs − mean) / sqrt(variance + epsilon), −clip, clip) with the arrays of that name in
+    `normaliser.npz`; without that it acts blindly.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    buffer = io.BytesIO()
+    agent.algorithm.save(buffer)
+    write_atomic(folder / "agent.zip", buffer.getvalue())
+    moments, normaliser, buffer = agent.normaliser.obs_rms, agent.normaliser, io.BytesIO()
+    assert isinstance(moments, RunningMeanStd)
+    np.savez(
+        buffer,
+        allow_pickle=False,
+        mean=moments.mean,
+        variance=moments.var,
+        epsilon=np.array(normaliser.epsilon),
+        clip=np.array(normaliser.clip_obs),
+    )
+    write_atomic(folder / "normaliser.npz", buffer.getvalue())

@@ -1,0 +1,105 @@
+"""`tsreward evaluate`: how well scores agree with costs or labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tsreward.checkpoint import load
+from tsreward.cli.output import print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.remarks import remark
+from tsreward.cli.shapes import check_shape
+from tsreward.data.series import read_series
+from tsreward.data.tables import read_columns
+from tsreward.errors import DataError, OptionError
+from tsreward.evaluation.scores import agreement, score_episodes
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare scores with the truth: of a model on data with costs or labels, or scores that are in a file already.
+
+    Nothing here depends on a threshold but the shares of flagged steps, which need a model.
+    """
+
+    model: Path | None = None
+    """File of tsreward fit; needs --data."""
+    data: Path | None = None
+    """File of tsreward collect with costs, or a CSV file with --label."""
+    scores: Path | None = None
+    """CSV or NPZ file with a column "score", in place of --model and --data."""
+    labels: Path | None = None
+    """CSV or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
+    label: str | None = None
+    """Column that says what is anomalous (above 0); "label" for --scores, where none is named."""
+    ignore: tuple[str, ...] = ()
+    """Columns of a CSV file in --data that are left out."""
+    min_roc: float | None = None
+    """Exit with 1 where the area under the ROC is below this."""
+    json: bool = False
+    """Print the result as one JSON document."""
+
+    def __post_init__(self) -> None:
+        if (self.scores is None) == (self.model is None and self.data is None) or (self.model is None) != (
+            self.data is None
+        ):
+            raise OptionError("evaluate takes either --model and --data, or --scores with --labels or --label.")
+        if self.labels is not None and self.scores is None:
+            raise OptionError("--labels belongs to --scores: name the label column of --data with --label.")
+        if self.min_roc is not None and not 0 <= self.min_roc <= 1:
+            raise OptionError(f"--min-roc lies between 0 and 1, got {self.min_roc}.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "evaluate", arguments))
+
+
+def run(options: Options) -> int:
+    """Measure, print, and compare with what was asked for."""
+    labels, scores, flags = _from_model(options) if options.scores is None else _from_file(options, options.scores)
+    result: dict[str, float | None] = asdict(agreement(labels, scores))
+    anomalous = labels > 0
+    result["flagged_anomalous"] = None if flags is None else float(flags[anomalous].mean())
+    result["flagged_normal"] = None if flags is None else float(flags[~anomalous].mean())
+    if options.json:
+        print_json(result)
+    else:
+        rows = [(name, "–" if value is None else value) for name, value in result.items()]
+        print_table(f"{options.scores or options.data}", ["what", "value"], rows)
+    roc = result["roc"]
+    if options.min_roc is not None and roc is not None and roc < options.min_roc:
+        remark(f"check failed: the ROC of {roc:.4f} is below --min-roc {options.min_roc}")
+        return 1
+    return 0
+
+
+def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    assert options.model is not None and options.data is not None
+    model = load(options.model)
+    episodes = read_series([options.data], options.label, options.ignore)
+    check_shape(model, options.model, episodes, options.data)
+    scores = score_episodes(model, episodes)
+    if scores.label is None:
+        raise DataError(
+            f"{options.data} has neither costs nor labels: collect from an environment that gives info['cost'], or "
+            f"name the label column of a CSV file with --label."
+        )
+    return scores.label, scores.score, scores.flag
+
+
+def _from_file(options: Options, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    label = options.label or "label"
+    if options.labels is None:
+        columns = read_columns(path, ("score", label))
+        return columns[label], columns["score"], None
+    scores, labels = read_columns(path, ("score",))["score"], read_columns(options.labels, (label,))[label]
+    if len(scores) != len(labels):
+        raise DataError(
+            f"{path} has {len(scores)} scores, but {options.labels} {len(labels)} labels: give one per score."
+        )
+    return labels, scores, None

@@ -1,0 +1,164 @@
+"""`tsreward fit`: from episodes or sensor logs to a model file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Generic, TypeVar
+
+import tyro
+
+from tsreward.checkpoint import save
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.parsing import parse, peek
+from tsreward.cli.paths import check_output
+from tsreward.cli.remarks import remark
+from tsreward.data.series import read_series
+from tsreward.encoders.base import Encoder
+from tsreward.encoders.identity import Identity
+from tsreward.episodes import Episode
+from tsreward.errors import DataError, OptionError, ShapeError, unknown_name
+from tsreward.evaluation.scores import Agreement, agreement, score_episodes
+from tsreward.model import RewardModel
+from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.recipes.safety_scorers import safety_scorer
+from tsreward.rewards.base import RewardOptions
+from tsreward.rewards.table import MODES
+from tsreward.scorers.base import ScorerOptions
+from tsreward.training import TrainOptions
+
+ScorerT = TypeVar("ScorerT", bound=ScorerOptions)
+ModeT = TypeVar("ModeT", bound=RewardOptions)
+
+
+@dataclass(frozen=True)
+class Options(Generic[ScorerT, ModeT]):
+    """Learn a reward. Where the episodes have costs, the windows without cost are normal, and deep_sad and
+    semi_supervised_ae also learn from those with cost; where they have none, all windows are normal.
+
+    The options --scorer.* and --mode.* are those of the names given: tsreward fit --scorer knn --help.
+    """
+
+    episodes: tuple[Path, ...]
+    """Files of tsreward collect, CSV files with a header, or NPY and NPZ arrays [T, D], each one series."""
+    out: Path
+    """File of the model, .safetensors."""
+    scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]
+    mode_options: Annotated[ModeT, tyro.conf.arg(name="mode")]
+    train: TrainOptions = TrainOptions()
+    scorer: str = "deep_sad"
+    """deep_sad, semi_supervised_ae, or a scorer that learns from normal windows alone: transformer_ae, lstm_vae,
+    deep_svdd, forecaster, knn, mahalanobis, pca, ridge_var."""
+    mode: str = "penalty"
+    """penalty, lagrangian or likeness."""
+    window: int = 4
+    """Steps K in a window."""
+    env: str | None = None
+    """Environment that the episodes are from: its lidar, if it has any, is sorted for the scorer."""
+    label: str | None = None
+    """Column of CSV files that says which rows are anomalous (above 0)."""
+    ignore: tuple[str, ...] = ()
+    """Columns of CSV files that are left out."""
+    held_out: float = 0.2
+    """Share of the episodes with costs that is kept from the fit, for the ROC that is printed; 0 is none."""
+    json: bool = False
+    """Print what was fitted as one JSON document."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.held_out < 1:
+            raise OptionError(f"held_out is a share in [0, 1), got {self.held_out}.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    scorer = safety_scorer(peek(arguments, "scorer", Options.scorer))
+    mode = peek(arguments, "mode", Options.mode)
+    if mode not in MODES:
+        raise unknown_name("mode", mode, MODES)
+    return run(parse(Options[type(scorer.options), MODES[mode].Options], "fit", arguments))
+
+
+def run(options: Options[Any, Any]) -> int:
+    """Fit, write the file, print a summary."""
+    check_output(options.out)
+    episodes = read_series(options.episodes, options.label, options.ignore)
+    _check_unit(options, episodes)
+    scorer = safety_scorer(options.scorer, options.scorer_options)
+    learn, held = _held_out(episodes, options)
+    with Stages() as stages:
+        report = stages("scorer")
+        fitted = fit_reward(
+            learn,
+            options.window,
+            scorer,
+            MODES[options.mode](options.mode_options),
+            _encoder(options, episodes[0].obs.shape[1:]),
+            options.train,
+            report=lambda done, total, _: report(done, total),
+        )
+    if scorer.negative and not fitted.negative:
+        remark(f"warning: no window has a cost, so {options.scorer} learned from normal windows alone.")
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in options.episodes}
+    save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
+    quality = _quality(fitted.model, held)
+    summary = {
+        "file": str(options.out),
+        "scorer": options.scorer,
+        "mode": options.mode,
+        "window": options.window,
+        "obs_shape": list(fitted.model.obs_shape),
+        "normal_windows": fitted.normal,
+        "negative_windows": fitted.negative,
+        "threshold": float(fitted.model.mode.threshold),
+        "false_alarm_rate": options.mode_options.false_alarm_rate,
+        "held_out_episodes": len(held),
+        "roc": None if quality is None else quality.roc,
+        "average_precision": None if quality is None else quality.average_precision,
+    }
+    if options.json:
+        print_json(summary)
+    else:
+        print_table(
+            "Model", ["what", "value"], [(name, "–" if value is None else value) for name, value in summary.items()]
+        )
+    return 0
+
+
+def _check_unit(options: Options[Any, Any], episodes: list[Episode]) -> None:
+    """Find out before fitting whether the size of a penalty can be known."""
+    needs_unit = hasattr(options.mode_options, "unit") and getattr(options.mode_options, "form", "") != "raw"
+    if needs_unit and options.mode_options.unit is None and all(episode.rewards is None for episode in episodes):
+        raise OptionError(
+            f"The size of a {options.mode} is a multiple of a typical single-step |reward|, and the data has no "
+            f"rewards: add --mode.unit 1.0, or take --mode likeness."
+        )
+
+
+def _encoder(options: Options[Any, Any], shape: tuple[int, ...]) -> Encoder:
+    encoder = Identity(shape) if options.env is None else suited_encoder(options.env)
+    if encoder.obs_shape != shape:
+        raise ShapeError(
+            f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.episodes[0]} holds {list(shape)}: "
+            f"name the environment that the data is from, or leave --env out."
+        )
+    return encoder
+
+
+def _held_out(episodes: list[Episode], options: Options[Any, Any]) -> tuple[list[Episode], list[Episode]]:
+    if options.held_out == 0 or len(episodes) < 2 or any(episode.costs is None for episode in episodes):
+        return episodes, []
+    return hold_out(episodes, options.held_out, options.train.seed)
+
+
+def _quality(model: RewardModel, held: list[Episode]) -> Agreement | None:
+    """Return how well the score agrees with cost, or None where the held-out episodes cannot tell."""
+    if not held:
+        return None
+    scores = score_episodes(model, held)
+    assert scores.label is not None
+    try:
+        return agreement(scores.label, scores.score)
+    except DataError:  # one class only
+        return None

@@ -1,0 +1,51 @@
+"""`tsreward info`: what a model file holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from tsreward.checkpoint import describe
+from tsreward.cli.output import print_json, print_table
+from tsreward.cli.parsing import parse
+
+
+@dataclass(frozen=True)
+class Options:
+    """Show the parts of a model, their options and the versions that wrote it, after checking all digests."""
+
+    model: tyro.conf.Positional[Path]
+    """File of tsreward fit."""
+    json: bool = False
+    """Print everything as one JSON document, tensors included."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "info", arguments))
+
+
+def run(options: Options) -> int:
+    """Print the description."""
+    content = describe(options.model)
+    if options.json:
+        print_json(content)
+        return 0
+    rows: list[tuple[str, object]] = []
+    for name in ("encoder", "scorer", "mode", "calibration", "skip", "chunk", "note", "versions"):
+        rows += _rows(name, content[name])
+    rows += [("tensors", len(content["tensors"])), ("bytes", f"{content['bytes']:,}"), ("sha256", content["sha256"])]
+    print_table(str(options.model), ["what", "value"], rows)
+    return 0
+
+
+def _rows(name: str, value: Any) -> list[tuple[str, object]]:
+    if isinstance(value, dict) and value:
+        return [row for key, part in value.items() for row in _rows(f"{name}.{key}".replace(".options.", "."), part)]
+    # JSON is ASCII, so that no control character of a file reaches the terminal.
+    return [(json.dumps(name)[1:-1], value if isinstance(value, str) and value.isprintable() else json.dumps(value))]

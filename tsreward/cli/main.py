@@ -1,0 +1,107 @@
+"""`tsreward`: finds the command, and keeps the promises about errors and exit codes.
+
+0 done, 1 a check that was asked for failed, 2 bad input, 130 interrupted, 143 terminated.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+from tsreward.cli.remarks import remark
+from tsreward.errors import TSRewardError, unknown_name
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("run the whole method once and compare an agent with and without the penalty", "tsreward.cli.demo"),
+    "collect": ("record the episodes of an agent in an environment", "tsreward.cli.collect"),
+    "fit": ("learn a reward from recorded episodes or sensor logs", "tsreward.cli.fit"),
+    "score": ("score episodes or sensor logs", "tsreward.cli.score"),
+    "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
+    "train": ("train an agent on a learned reward", "tsreward.cli.train"),
+    "info": ("show what a model file holds", "tsreward.cli.info"),
+}
+"""Name -> (help, module); the module has a `main` that takes the arguments and returns the exit code."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        with _termination_raises(), warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where: remark(f"warning: {message}")
+            return _dispatch(given)
+    except TSRewardError as error:
+        remark(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        remark("interrupted")
+        return 130
+    except _Terminated:
+        remark("terminated")
+        return 143
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout once more when it exits
+        return 141
+    except SystemExit as stop:  # tyro has shown the help, or what is wrong with the arguments
+        return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
+
+
+def _dispatch(arguments: list[str]) -> int:
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if command in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if command == "--version":
+        import tsreward
+
+        print(f"tsreward {tsreward.__version__}")
+        return 0
+    if not command:
+        print(_help(), file=sys.stderr)
+        return 2
+    if command not in COMMANDS:
+        raise unknown_name("command", command, COMMANDS)
+    return import_module(COMMANDS[command][1]).main(rest)
+
+
+def _help() -> str:
+    lines = [f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: tsreward COMMAND [OPTIONS]",
+            "",
+            "Turn a sequence anomaly detector into a reward for reinforcement learning.",
+            "",
+            *lines,
+            "",
+            "tsreward COMMAND --help shows its options, tsreward --version the version.",
+        ]
+    )
+
+
+class _Terminated(BaseException):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _termination_raises() -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, so that what it began to write is taken away."""
+
+    def stop(number: int, frame: Any) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

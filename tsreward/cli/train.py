@@ -1,0 +1,116 @@
+"""`tsreward train`: an agent on a learned reward."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from tsreward.agents.saving import save_agent
+from tsreward.agents.suitability import check_environment
+from tsreward.agents.training import AgentOptions, TrainedAgent, train_agent
+from tsreward.checkpoint import load
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.paths import run_path
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.evaluation.costs import summarise_training
+from tsreward.evaluation.curves import plot_curves
+from tsreward.files import write_atomic
+from tsreward.model import RewardModel
+from tsreward.recipes.run_folder import as_json, installed_versions, new_folder
+from tsreward.rewards.penalty import Penalty
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
+
+    The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
+    observations that the agent expects), curves.png and results.json.
+    """
+
+    env: str
+    """Id of the environment, e.g. SafetyPointCircle1-v0."""
+    model: Path
+    """File of tsreward fit; what becomes of the environment's reward is in it."""
+    agent: tyro.conf.OmitArgPrefixes[AgentOptions] = AgentOptions()
+    out: Path | None = None
+    """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
+    penalty_weight: float | None = None
+    """Weight in place of the model's own, for a model whose mode is penalty."""
+    json: bool = False
+    """Print the results as one JSON document."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "train", arguments))
+
+
+def run(options: Options) -> int:
+    """Train, write the folder, print the results."""
+    prefer_one_thread()
+    model = load(options.model)
+    digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
+    if options.penalty_weight is not None:
+        model.mode = _reweighted(model, options.penalty_weight)
+    shape = check_environment(options.env, options.agent.algorithm)
+    if shape != model.obs_shape:
+        raise ShapeError(
+            f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: fit a "
+            f"model on episodes of this environment."
+        )
+    with new_folder(options.out or run_path("train", options.env, options.agent.seed)) as folder:
+        with Stages() as stages:
+            agent = train_agent(options.env, options.agent, model, report=stages("agent"))
+        if not agent.record.finished:
+            raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
+        results = _write(folder, options, agent, digest)
+    if options.json:
+        print_json({"folder": str(folder), **results})
+    else:
+        print_table(
+            f"{options.env}, {options.agent.steps:,} steps, seed {options.agent.seed}: the true figures",
+            ["what", "value"],
+            list(results["agent"].items()),
+        )
+        print(f"Written to {folder}")
+    return 0
+
+
+def _reweighted(model: RewardModel, weight: float) -> Penalty:
+    if not isinstance(model.mode, Penalty):
+        raise OptionError(
+            f"--penalty-weight needs a model whose mode is penalty, this one's is {type(model.mode).__name__}."
+        )
+    mode = Penalty(replace(model.mode.options, weight=weight))
+    mode.load_state_dict(model.mode.state_dict())
+    return mode
+
+
+def _write(folder: Path, options: Options, agent: TrainedAgent, digest: str) -> dict[str, Any]:
+    everything = agent.record.all_episodes()
+    figures = summarise_training(agent.record.finished, everything).as_json()
+    if not agent.record.gives_cost:
+        figures = {name: value for name, value in figures.items() if "cost" not in name}
+    results = {
+        "env": options.env,
+        "algorithm": options.agent.algorithm,
+        "seed": options.agent.seed,
+        "steps": options.agent.steps,
+        "model": {"file": str(options.model), "sha256": digest},
+        "agent": figures,
+        "versions": installed_versions(),
+    }
+    write_atomic(folder / "config.json", as_json(asdict(options)))
+    save_agent(agent, folder)
+    finished = everything[: len(agent.record.finished)]
+    plot_curves({"agent": finished}, folder / "curves.png", f"{options.env}, seed {options.agent.seed}")
+    write_atomic(folder / "results.json", as_json(results))
+    return results

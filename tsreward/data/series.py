@@ -1,0 +1,58 @@
+"""Whatever holds observations, as episodes: files of recorded episodes, and tables of which each is one series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tsreward.data.arrays import read_arrays
+from tsreward.data.episodes import episodes_from, is_episodes
+from tsreward.data.tables import Table, read_csv, table_of
+from tsreward.episodes import Episode
+from tsreward.errors import DataError
+
+
+def read_series(paths: Sequence[Path], label: str | None = None, ignore: Sequence[str] = ()) -> list[Episode]:
+    """Read files of `save_episodes`, CSV files, and NPY or NPZ files of arrays [T, D].
+
+    A table of T rows becomes an episode of T transitions whose first observation is its first row once more: every
+    row is then arrived at, and as short history repeats the first observation anyway, no window changes. `label` names
+    the column of CSV files that becomes the costs: above 0 is anomalous. `ignore` names columns that are left out.
+
+    Raises:
+        DataError: no file, one that is missing, damaged or not finite, or observations of different shapes.
+        MissingExtraError: a file is CSV, and pandas is not installed.
+    """
+    episodes: list[Episode] = []
+    for path in paths:
+        read = _read(path, label, ignore)
+        first = (episodes or read)[0].obs.shape[1:]
+        for episode in read:
+            if episode.obs.shape[1:] != first:
+                raise DataError(
+                    f"{path} holds observations {list(episode.obs.shape[1:])}, but {paths[0]} {list(first)}: give data "
+                    f"of one shape."
+                )
+        episodes += read
+    if not episodes:
+        raise DataError("No file was given: name at least one.")
+    return episodes
+
+
+def _read(path: Path, label: str | None, ignore: Sequence[str]) -> list[Episode]:
+    if path.suffix.lower() not in (".npz", ".npy"):
+        return [_episode(read_csv(path, label, ignore))]
+    if label is not None or ignore:
+        raise DataError(f"{path} has no named columns: only a CSV file has a label column or columns to ignore.")
+    arrays = read_arrays(path)
+    if not arrays:
+        raise DataError(f"{path} holds no array.")
+    if is_episodes(arrays):
+        return episodes_from(arrays, path)
+    return [_episode(table_of(array, f"{path}, array '{name}',")) for name, array in arrays.items()]
+
+
+def _episode(table: Table) -> Episode:
+    return Episode(np.concatenate([table.values[:1], table.values]), costs=table.labels)

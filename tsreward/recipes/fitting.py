@@ -1,0 +1,77 @@
+"""From recorded episodes to a fitted reward model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tsreward.encoders.base import Encoder
+from tsreward.encoders.identity import Identity
+from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
+from tsreward.envs.describe import describe
+from tsreward.episodes import Episode, safe_windows
+from tsreward.errors import DataError
+from tsreward.model import RewardModel
+from tsreward.recipes.safety_scorers import SafetyScorer
+from tsreward.rewards.base import RewardMode
+from tsreward.seeding import generator
+from tsreward.training import Report, TrainOptions
+from tsreward.windows import WindowSet
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted model and how many windows it was shown."""
+
+    model: RewardModel
+    normal: int
+    negative: int
+    """Known bad windows; 0 for a scorer that does not use them."""
+
+
+def fit_reward(
+    episodes: Sequence[Episode],
+    window: int,
+    scorer: SafetyScorer,
+    mode: RewardMode,
+    encoder: Encoder,
+    options: TrainOptions,
+    report: Report | None = None,
+) -> Fitted:
+    """Fit a model on the safe windows of episodes with costs, or on all windows of episodes without.
+
+    Raises:
+        DataError: no window is safe or long enough, damaged data, or only some of the episodes have costs.
+        ShapeError: the episodes have another observation than the encoder.
+    """
+    model = RewardModel(scorer.build(window, encoder.dim), mode, encoder)
+    if any(episode.costs is not None for episode in episodes):
+        normal, unsafe = safe_windows(episodes, window)
+    else:
+        normal, unsafe = WindowSet.from_episodes([episode.obs for episode in episodes], window), None
+    negative = unsafe if scorer.negative else None
+    rewards = [episode.rewards for episode in episodes if episode.rewards is not None]
+    model.fit(normal, negative, np.concatenate(rewards) if rewards else None, options, report=report)
+    return Fitted(model, len(normal), 0 if negative is None else len(negative))
+
+
+def suited_encoder(env: str) -> Encoder:
+    """Return sorted lidar for environments that have rings of lidar, else the observation as it is."""
+    shape, rings = describe(env)
+    return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape)
+
+
+def hold_out(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list[Episode], list[Episode]]:
+    """Return (the rest, a random share of the episodes).
+
+    Raises:
+        DataError: fewer than two episodes.
+    """
+    if len(episodes) < 2:
+        raise DataError(f"Holding out episodes needs at least 2, got {len(episodes)}: collect for longer.")
+    order = torch.randperm(len(episodes), generator=generator(seed)).tolist()
+    cut = min(len(episodes) - 1, max(1, round(share * len(episodes))))
+    return [episodes[index] for index in order[cut:]], [episodes[index] for index in order[:cut]]
