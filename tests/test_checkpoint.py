@@ -158,7 +158,7 @@ def test_describe_says_what_is_inside(path: Path) -> None:
     }
     assert found["scorer"]["options"]["hidden"] == 8
     assert found["mode"]["name"] == "likeness" and found["mode"]["options"]["shape"] == "exponential"
-    assert (found["calibration"], found["skip"], found["chunk"]) == ({"size": 64}, 1, 8)
+    assert (found["calibration"], found["skip"], found["chunk"]) == ({"size": 64}, 1, fitted().chunk)
     assert found["note"] == {"seed": 7, "env": "SafetyHopperVelocity-v1"}
     assert found["bytes"] == path.stat().st_size
     assert found["tensors"]["scorer.mean"]["dtype"] == "F32" and found["tensors"]["scorer.mean"]["shape"] == [3]

@@ -54,6 +54,8 @@ class OnlineReward:
         self._check(obs)
         if env_reward is not None and env_reward.shape != (self.num_envs,):
             raise ShapeError(f"OnlineReward expects rewards [{self.num_envs}], got {list(env_reward.shape)}.")
+        if env_reward is not None:
+            checked_rewards(env_reward if mask is None else env_reward[mask])
         model, mode = self.model, self.model.mode
         self._stream.push(model.encode(obs), mask)
         windows = self._stream.windows()
@@ -75,3 +77,15 @@ class OnlineReward:
         if obs.is_floating_point() and not math.isfinite(obs.sum().item()) and not torch.isfinite(obs).all():
             bad = (~torch.isfinite(obs.flatten(1)).all(1)).nonzero().flatten().tolist()
             raise DataError(f"Environment(s) {bad[:5]} gave NaN or inf in the observation: reset or repair them.")
+
+
+def checked_rewards(rewards: Tensor) -> Tensor:
+    """Return the environment's rewards as they are.
+
+    Raises:
+        DataError: NaN or inf among them.
+    """
+    if not math.isfinite(rewards.sum().item()) and not torch.isfinite(rewards).all():
+        bad = (~torch.isfinite(rewards)).nonzero().flatten().tolist()
+        raise DataError(f"The environment's reward is NaN or inf at {bad[:5]}: repair the environment.")
+    return rewards

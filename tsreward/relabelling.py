@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 
 from tsreward.episodes import Episode
+from tsreward.functional.arrays import as_tensor
 from tsreward.functional.smoothing import smooth_episodes
 from tsreward.model import RewardModel
-from tsreward.online import StepReward
+from tsreward.online import StepReward, checked_rewards
 from tsreward.windows import WindowSet
 
 
@@ -20,10 +20,9 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
 
     Raises:
         ShapeError: observations of another shape than the model's.
-        DataError: NaN or inf in an observation.
+        DataError: NaN or inf in an observation or a reward.
     """
-    # Copies, because torch cannot share read-only arrays, such as those of a memory-mapped file.
-    features = [model.encode(torch.from_numpy(np.array(episode.obs))) for episode in episodes]
+    features = [model.encode(as_tensor(episode.obs)) for episode in episodes]
     results = []
     for episode, encoded in zip(episodes, features, strict=True):
         span = encoded.shape[0]
@@ -32,7 +31,7 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
         scores = torch.cat([model.score(windows.gather(part)) for part in torch.arange(len(last)).split(1024)])
         scores = smooth_episodes(scores, torch.zeros_like(last), model.mode.options.smoothing)
         tail = model.calibration.tail(scores)
-        env_reward = None if episode.rewards is None else torch.from_numpy(np.array(episode.rewards))
+        env_reward = None if episode.rewards is None else checked_rewards(as_tensor(episode.rewards))
         reward = model.mode(scores, tail, env_reward)
         results.append(StepReward(reward, scores, tail, scores > model.mode.threshold))
     return results

@@ -51,6 +51,16 @@ class TrainOptions:
                 raise OptionError(f"TrainOptions.{name} must be at least 1, got {getattr(self, name)}.")
         if not 0 < self.held_out < 1:
             raise OptionError(f"TrainOptions.held_out is a share between 0 and 1, got {self.held_out}.")
+        if not 0 <= self.learning_rate < 1e3 or not 0 <= self.weight_decay < 1e3:
+            raise OptionError(
+                f"TrainOptions needs learning_rate >= 0 and weight_decay >= 0, got {self.learning_rate} and "
+                f"{self.weight_decay}."
+            )
+        if self.windows_per_epoch is not None and self.windows_per_epoch < 1:
+            raise OptionError(f"TrainOptions.windows_per_epoch is None or at least 1, got {self.windows_per_epoch}.")
+        if not 0 <= self.seed < 2**63 - 1:
+            raise OptionError(f"TrainOptions.seed is an integer from 0 to 2**63 - 2, got {self.seed}.")
+        _check_device(self.device)
 
 
 def train(
@@ -102,6 +112,14 @@ def train(
             report(progress.epoch, options.epochs, held)
     module.load_state_dict(progress.best)
     module.eval()
+
+
+def _check_device(name: str) -> None:
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
+        reason = str(error).partition("\n")[0]
+        raise OptionError(f"TrainOptions.device '{name}' cannot be used here ({reason}): take 'cpu'.") from error
 
 
 def _draw(windows: WindowSet, number: int, noise: torch.Generator) -> Tensor:
@@ -167,7 +185,10 @@ class _Progress:
     def restore(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         if self.path is None or not Path(self.path).exists():
             return
-        content = Path(self.path).read_bytes()
+        try:
+            content = Path(self.path).read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"Training state {self.path} cannot be read ({error.strerror}).") from error
         data, digest = content[:-32], content[-32:]
         if hashlib.sha256(data).digest() != digest:
             raise CheckpointError(f"Training state {self.path} is damaged: delete it to start anew.")

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.functional.arrays import as_tensor
 from tsreward.functional.windows import window_rows
 from tsreward.seeding import generator
 
@@ -39,7 +40,7 @@ class WindowSet:
         """
         if window < 1 or skip < 1:
             raise OptionError(f"WindowSet needs window >= 1 and skip >= 1, got window={window}, skip={skip}.")
-        tensors = [_as_float(torch.as_tensor(episode)) for episode in episodes]
+        tensors = [_as_float(episode if isinstance(episode, Tensor) else as_tensor(episode)) for episode in episodes]
         if not tensors:
             raise DataError("WindowSet got no episodes: give at least one array [T, *obs].")
         for index, episode in enumerate(tensors):

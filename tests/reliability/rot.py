@@ -57,6 +57,7 @@ def outcomes(copies: Iterator[bytes], data: bytes, path: Path) -> tuple[Counter[
     seen: Counter[str] = Counter()
     longest = 0.0
     for copy in copies:
+        path.unlink(missing_ok=True)  # some file systems wait for the disk where a file is overwritten
         path.write_bytes(copy)
         start = time.perf_counter()
         seen[_outcome(path, data)] += 1

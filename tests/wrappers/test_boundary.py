@@ -5,7 +5,6 @@ from __future__ import annotations
 import gymnasium
 import numpy as np
 import pytest
-import torch
 from gymnasium.spaces import Box, Dict, Discrete
 from gymnasium.vector import SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv
@@ -13,7 +12,6 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from tests.scripted import ScriptedEnv, scripts
 from tsreward.errors import DataError, NotFittedError, ShapeError
 from tsreward.model import RewardModel
-from tsreward.wrappers.boundary import as_tensor
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 from tsreward.wrappers.sb3 import LearnedRewardVecEnv
@@ -58,19 +56,3 @@ def test_an_observation_that_is_not_finite_is_refused(name: str, value: float, m
     wrapped.reset()
     with pytest.raises(DataError, match=r"Environment\(s\) \[0\] gave NaN or inf"):
         wrapped.step(np.zeros((1, 1), np.float32))
-
-
-def test_memory_is_shared_where_torch_can() -> None:
-    array = np.zeros(2)
-    as_tensor(array)[0] = 1
-    assert array.tolist() == [1, 0]
-
-
-def test_read_only_and_reversed_arrays_are_copied() -> None:
-    array = np.arange(4.0)
-    array.flags.writeable = False
-    for view in (array, array[::-1], np.broadcast_to(array, (2, 4))):
-        tensor = as_tensor(view)
-        assert tensor.tolist() == view.tolist()
-        tensor.zero_()
-    assert torch.from_numpy(array.copy()).tolist() == [0, 1, 2, 3]

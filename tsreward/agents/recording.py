@@ -43,6 +43,7 @@ class EpisodeRecorder(VecEnvWrapper):
 
     def step_wait(self) -> Any:
         obs, rewards, dones, infos = self.venv.step_wait()
+        assert isinstance(obs, np.ndarray)
         for index, (running, info) in enumerate(zip(self._running, infos, strict=True)):
             cost = info.get("cost")
             if cost is None and self.needs_cost:

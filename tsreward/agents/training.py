@@ -110,7 +110,7 @@ def roll_out(
         venv = DummyVecEnv([lambda: make(env)] * min(8, episodes))
         venv.seed(seed)
         record = EpisodeRecorder(venv, needs_cost)
-        obs = record.reset()
+        obs: Any = record.reset()
         while len(record.finished) < episodes:
             actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=deterministic)
             obs = record.step(actions)[0]

@@ -91,6 +91,10 @@ class _Blueprint(TorchFunctionMode):
         return result
 
 
+def _empty(*sizes: Any, generator: torch.Generator | None = None, **kwargs: Any) -> Tensor:
+    return torch.empty(*sizes, **kwargs)
+
+
 def _empty_square(rows: int, columns: int | None = None, **kwargs: Any) -> Tensor:
     return torch.empty(rows, rows if columns is None else columns, **kwargs)
 
@@ -102,8 +106,8 @@ def _product(first: Tensor, second: Any) -> Tensor:
 # On the meta device these import torch's decompositions, 2 s and 70 MB, and only shapes are asked for.
 _CHEAP: dict[Any, Any] = {
     torch.eye: _empty_square,
-    torch.rand: torch.empty,
-    torch.randn: torch.empty,
+    torch.rand: _empty,
+    torch.randn: _empty,
     Tensor.mul: _product,
 }
 

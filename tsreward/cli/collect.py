@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,7 @@ from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
 from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.episodes import save_episodes
+from tsreward.evaluation.costs import summarise_training
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Options:
     """File of the episodes, .npz."""
     agent: Literal["train", "random"] = "train"
     """train: everything that an agent does while it learns the environment's reward. random: uniform actions."""
-    training: tyro.conf.OmitArgPrefixes[AgentOptions] = AgentOptions()
+    training: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     json: bool = False
     """Print what was recorded as one JSON document."""
 
@@ -67,13 +68,11 @@ def run(options: Options) -> int:
         "steps": steps,
         "episodes": len(episodes),
         "complete_episodes": len(finished),
-        "mean_return": float(np.mean([np.sum(episode.rewards) for episode in finished])) if finished else None,
+        "final_return": summarise_training(finished, episodes).episode_return if finished else None,
         "cost_rate": float(np.concatenate(costs).mean()) if costs else None,
     }
     if options.json:
         print_json(summary)
     else:
-        print_table(
-            "Episodes", ["what", "value"], [(name, "–" if value is None else value) for name, value in summary.items()]
-        )
+        print_table("Episodes", ["what", "value"], summary.items())
     return 0

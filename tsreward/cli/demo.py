@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class Options:
     The folder of the run holds config.json, model.safetensors, curves.png and results.json.
     """
 
-    recipe: tyro.conf.OmitArgPrefixes[AnoSeqsOptions] = AnoSeqsOptions()
+    recipe: tyro.conf.OmitArgPrefixes[AnoSeqsOptions] = field(default_factory=AnoSeqsOptions)
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/demo-<env>-seed<seed>-<time>."""
     quick: bool = False
@@ -69,9 +69,7 @@ def run(options: Options) -> int:
 
 def _show(results: dict[str, Any], folder: Path) -> None:
     scorer = results["scorer"]
-    print(
-        f"Scorer {scorer['name']}: ROC {scorer['roc']:.3f} against true cost on held-out episodes of the source agent."
-    )
+    print(f"Scorer {scorer['name']}: ROC {scorer['roc']:.3f} against true cost, on episodes it has not seen.")
     names = {
         "return": "return",
         "cost": "cost",

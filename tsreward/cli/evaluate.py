@@ -69,8 +69,7 @@ def run(options: Options) -> int:
     if options.json:
         print_json(result)
     else:
-        rows = [(name, "–" if value is None else value) for name, value in result.items()]
-        print_table(f"{options.scores or options.data}", ["what", "value"], rows)
+        print_table(f"{options.scores or options.data}", ["what", "value"], result.items())
     roc = result["roc"]
     if options.min_roc is not None and roc is not None and roc < options.min_roc:
         remark(f"check failed: the ROC of {roc:.4f} is below --min-roc {options.min_roc}")
@@ -100,6 +99,6 @@ def _from_file(options: Options, path: Path) -> tuple[np.ndarray, np.ndarray, np
     scores, labels = read_columns(path, ("score",))["score"], read_columns(options.labels, (label,))[label]
     if len(scores) != len(labels):
         raise DataError(
-            f"{path} has {len(scores)} scores, but {options.labels} {len(labels)} labels: give one per score."
+            f"{path} has {len(scores)} scores, but {options.labels} {len(labels)} labels: give one label per score."
         )
     return labels, scores, None

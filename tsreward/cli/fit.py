@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -47,7 +47,7 @@ class Options(Generic[ScorerT, ModeT]):
     """File of the model, .safetensors."""
     scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]
     mode_options: Annotated[ModeT, tyro.conf.arg(name="mode")]
-    train: TrainOptions = TrainOptions()
+    train: TrainOptions = field(default_factory=TrainOptions)
     scorer: str = "deep_sad"
     """deep_sad, semi_supervised_ae, or a scorer that learns from normal windows alone: transformer_ae, lstm_vae,
     deep_svdd, forecaster, knn, mahalanobis, pca, ridge_var."""
@@ -120,9 +120,7 @@ def run(options: Options[Any, Any]) -> int:
     if options.json:
         print_json(summary)
     else:
-        print_table(
-            "Model", ["what", "value"], [(name, "–" if value is None else value) for name, value in summary.items()]
-        )
+        print_table("Model", ["what", "value"], summary.items())
     return 0
 
 
@@ -140,8 +138,8 @@ def _encoder(options: Options[Any, Any], shape: tuple[int, ...]) -> Encoder:
     encoder = Identity(shape) if options.env is None else suited_encoder(options.env)
     if encoder.obs_shape != shape:
         raise ShapeError(
-            f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.episodes[0]} holds {list(shape)}: "
-            f"name the environment that the data is from, or leave --env out."
+            f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.episodes[0]} holds "
+            f"{list(shape)}: name the environment that the data is from, or leave --env out."
         )
     return encoder
 

@@ -63,15 +63,18 @@ def print_json(document: Mapping[str, Any]) -> None:
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to stdout; cells are plain text, whatever characters are in them."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table()
     for position, name in enumerate(header):
         table.add_column(name, justify="right" if position else "left")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
+    print(title)
     Console().print(table)
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return "–"
     if isinstance(value, float):
         return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3f}"
     return str(value)

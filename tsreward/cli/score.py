@@ -88,8 +88,9 @@ def _summary(scores: Scores, path: Path) -> dict[str, object]:
 
 
 def _csv(columns: dict[str, np.ndarray]) -> str:
-    rows = zip(*(values.tolist() if values.dtype.kind != "f" else map(str, values) for values in columns.values()))
-    return "\n".join([",".join(columns), *(",".join(map(str, row)) for row in rows)]) + "\n"
+    # str of a float32 is the shortest text that reads back as the same number.
+    rows = zip(*(map(str, values) for values in columns.values()), strict=True)
+    return "\n".join([",".join(columns), *map(",".join, rows)]) + "\n"
 
 
 def _npz(columns: dict[str, np.ndarray]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Options:
     """Id of the environment, e.g. SafetyPointCircle1-v0."""
     model: Path
     """File of tsreward fit; what becomes of the environment's reward is in it."""
-    agent: tyro.conf.OmitArgPrefixes[AgentOptions] = AgentOptions()
+    agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     penalty_weight: float | None = None
@@ -87,7 +87,7 @@ def run(options: Options) -> int:
 def _reweighted(model: RewardModel, weight: float) -> Penalty:
     if not isinstance(model.mode, Penalty):
         raise OptionError(
-            f"--penalty-weight needs a model whose mode is penalty, this one's is {type(model.mode).__name__}."
+            f"--penalty-weight is for a model whose mode is penalty, but this one's is {type(model.mode).__name__}."
         )
     mode = Penalty(replace(model.mode.options, weight=weight))
     mode.load_state_dict(model.mode.state_dict())

@@ -121,7 +121,7 @@ def _numbers(path: Path, frame: pandas.DataFrame, name: str) -> np.ndarray:
     import pandas
 
     column = frame[name]
-    values = pandas.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.asarray(pandas.to_numeric(column, errors="coerce"), dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         cell = column.iloc[bad[0]]

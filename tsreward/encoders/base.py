@@ -41,6 +41,6 @@ class Encoder(nn.Module, ABC):
         if tuple(obs.shape[1:]) != self.obs_shape:
             raise ShapeError(
                 f"{type(self).__name__} expects observations [B, {', '.join(map(str, self.obs_shape))}], got "
-                f"{list(obs.shape)}: this model was fitted on another observation."
+                f"[B, {', '.join(map(str, obs.shape[1:]))}]: this model was fitted on another observation."
             )
         return self.encode(obs)

@@ -48,8 +48,9 @@ def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.nda
         raise ShapeError(
             f"A metric expects labels [N] and scores [N], got {list(labels.shape)} and {list(scores.shape)}."
         )
-    if not np.isfinite(scores).all():
-        raise DataError("A metric got NaN or inf among the scores: score clean data only.")
+    for name, values in (("labels", labels), ("scores", scores)):
+        if not np.isfinite(values).all():
+            raise DataError(f"A metric got NaN or inf among the {name}: score clean data only.")
     labels = labels > 0
     if labels.all() or not labels.any():
         which = "anomalous" if labels.any() else "normal"

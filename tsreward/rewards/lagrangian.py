@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tsreward.calibration import Calibration
-from tsreward.errors import DataError
+from tsreward.errors import OptionError
 from tsreward.rewards.base import RewardMode, RewardOptions
 from tsreward.rewards.penalty import reward_unit
 
@@ -18,21 +18,22 @@ from tsreward.rewards.penalty import reward_unit
 class LagrangianOptions(RewardOptions):
     """Options of `Lagrangian`."""
 
-    target: float = 0.02
-    """Share of flagged steps that is aimed at."""
-    rate: float = 4.0
+    target: float | None = None
+    """Share of flagged steps that is aimed at; None is twice the false-alarm rate. Below that rate even a safe agent
+    is flagged too often, and the multiplier would climb to its cap."""
+    rate: float = 1.0
     """How fast the multiplier follows: μ ← μ + rate · (seen share − target) after every rollout."""
-    cap: float = 20.0
+    cap: float = 10.0
     """The multiplier never exceeds this."""
     unit: float | None = None
     """A typical single-step |reward|; None takes it from the data given to fit."""
 
 
 class Lagrangian(RewardMode):
-    """r' = (r − μ · unit · 1[score > threshold]) / (1 + μ), with dual ascent on μ (as in Ray et al. 2019, PPO-Lagrangian).
+    """r' = (r − μ · unit · 1[score > threshold]) / (1 + μ), with dual ascent on μ (Ray et al. 2019, PPO-Lagrangian).
 
     With a weak scorer an agent can learn to end episodes early instead of being safe: `update` warns when episodes
-    become less than half as long as they were.
+    become less than half as long as they were, once.
     """
 
     Options = LagrangianOptions
@@ -44,6 +45,15 @@ class Lagrangian(RewardMode):
 
     def __init__(self, options: LagrangianOptions = LagrangianOptions()) -> None:
         super().__init__(options)
+        self.target = 2 * options.false_alarm_rate if options.target is None else options.target
+        if not options.false_alarm_rate < self.target < 1:
+            raise OptionError(
+                f"Lagrangian.target must lie between false_alarm_rate ({options.false_alarm_rate}) and 1, got "
+                f"{self.target}: even a safe agent is flagged at the false-alarm rate."
+            )
+        if not options.rate > 0 or not options.cap > 0:
+            raise OptionError(f"Lagrangian.rate and cap must be positive, got {options.rate} and {options.cap}.")
+        self._warned = False
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
         self.register_buffer("multiplier", torch.tensor(0.0, dtype=torch.float64))
@@ -54,20 +64,22 @@ class Lagrangian(RewardMode):
         self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
         self.multiplier.fill_(0.0)
         self.longest.fill_(0.0)
+        self._warned = False
 
     def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:
-            raise DataError("Lagrangian lowers the environment's reward: give env_reward, or use a likeness mode.")
+            raise OptionError("Lagrangian lowers the environment's reward: give env_reward, or use a likeness mode.")
         flagged = (scores > self.threshold).double()
         return (env_reward.double() - self.multiplier * self.unit * flagged) / (1 + self.multiplier)
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged."""
-        moved = float(self.multiplier) + self.options.rate * (flag_rate - self.options.target)
+        moved = float(self.multiplier) + self.options.rate * (flag_rate - self.target)
         self.multiplier.fill_(min(max(moved, 0.0), self.options.cap))
         if episode_length is None:
             return
-        if episode_length < 0.5 * float(self.longest) and self.multiplier > 0:
+        if not self._warned and episode_length < 0.5 * float(self.longest) and self.multiplier > 0:
+            self._warned = True
             warnings.warn(
                 f"Episodes fell to {episode_length:.0f} steps from {float(self.longest):.0f} under the penalty: the "
                 f"agent may be ending them to escape it. Check the scorer's ROC, or lower cap ({self.options.cap}).",

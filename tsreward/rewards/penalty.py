@@ -19,7 +19,7 @@ class PenaltyOptions(RewardOptions):
     """Options of `Penalty`."""
 
     form: Literal["tail", "raw", "constant"] = "tail"
-    """tail: bounded, weight · unit · excess(tail probability). raw: the paper's weight · score. constant: weight · unit."""
+    """tail: weight · unit · excess(tail probability). raw: the paper's weight · score. constant: weight · unit."""
     weight: float = 4.0
     unit: float | None = None
     """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
@@ -50,14 +50,13 @@ class Penalty(RewardMode):
     def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:
             raise OptionError("Penalty lowers the environment's reward: give env_reward, or use a likeness mode.")
-        flagged = (scores > self.threshold).double()
-        if self.options.form == "raw":
-            size = scores.double()
-        elif self.options.form == "tail":
-            size = self.unit * excess(tail, self.options.false_alarm_rate).double()
-        else:
-            size = self.unit
-        return env_reward.double() - self.options.weight * size * flagged
+        reward = env_reward.double()
+        if self.options.form == "tail":
+            # Zero exactly where the score does not pass the threshold: both come from the same order statistics.
+            return reward - self.options.weight * self.unit * excess(tail, self.options.false_alarm_rate)
+        flagged = scores > self.threshold
+        size = scores.double() if self.options.form == "raw" else self.unit
+        return reward - self.options.weight * size * flagged
 
 
 def reward_unit(chosen: float | None, measured: float | None, who: str) -> float:

@@ -191,7 +191,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
         scores = self.measure(self._standardise(windows.to(torch.float32)))
         # One sum sees every NaN and inf; a sum that overflows by itself leaves `bad` empty.
-        if not torch.isfinite(windows.sum() + scores.sum()):
+        if not math.isfinite((windows.sum() + scores.sum()).item()):
             bad = (~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores)).nonzero().flatten().tolist()
             if bad:
                 raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")

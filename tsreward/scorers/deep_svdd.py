@@ -54,6 +54,11 @@ class DeepSVDD(Scorer[DeepSVDDOptions]):
     def __init__(self, window: int, dim: int, options: DeepSVDDOptions = DeepSVDDOptions()) -> None:
         super().__init__(window, dim, options)
 
+    @property
+    def chunk(self) -> int:
+        # Only products with a handful of columns need more rows.
+        return 8 if min(self.options.hidden, self.options.embedding) >= 16 else 16
+
     def build(self) -> None:
         options = self.options
         if options.network == "gru":

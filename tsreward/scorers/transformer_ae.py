@@ -16,8 +16,8 @@ class TransformerAEOptions(ReconstructionOptions):
     """Options of `TransformerAE`."""
 
     width: int = 64
-    layers: int = 2
-    """Layers of the encoder, and as many again of the decoder."""
+    layers: int = 1
+    """Layers of the encoder, and as many again of the decoder; one is enough for windows of a few steps."""
     heads: int = 4
     feed_forward: int = 128
     bottleneck: int = 16

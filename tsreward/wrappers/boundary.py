@@ -1,13 +1,10 @@
-"""What all adapters check before the first step, and how arrays reach torch."""
+"""What all adapters check before the first step."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import gymnasium
-import numpy as np
-import torch
-from torch import Tensor
 
 from tsreward.errors import NotFittedError, ShapeError
 from tsreward.model import RewardModel
@@ -36,14 +33,3 @@ def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> No
         )
     if not bool(model.scorer.fitted) or not int(model.calibration.count):
         raise NotFittedError(f"{who} got a model that is not fitted: call model.fit(...) or load a fitted one first.")
-
-
-def as_tensor(array: np.ndarray) -> Tensor:
-    """Return a tensor that shares the array's memory, or a copy of it where torch cannot share (read-only, reversed).
-
-    >>> as_tensor(np.arange(3.0)[::-1])
-    tensor([2., 1., 0.], dtype=torch.float64)
-    """
-    if not array.flags.writeable or min(array.strides, default=0) < 0:
-        array = array.copy()
-    return torch.from_numpy(array)

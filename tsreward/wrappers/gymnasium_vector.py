@@ -10,10 +10,11 @@ import torch
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from tsreward.errors import ProtocolError
+from tsreward.functional.arrays import as_tensor
 from tsreward.model import RewardModel
 from tsreward.online import OnlineReward
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.boundary import INFO_KEYS, as_tensor, check_model
+from tsreward.wrappers.boundary import INFO_KEYS, check_model
 
 Mode = Literal["NextStep", "SameStep", "Disabled"]
 
@@ -69,6 +70,7 @@ class LearnedRewardVector(VectorWrapper):
         ended, moved = np.logical_or(terminated, truncated), ~self._waiting
         in_place = self._mode == "SameStep" and ended.any()
         last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
+        # Where an environment only reset, what this gives is not used, and `start` wipes it out of the state.
         earned = self.online.step(as_tensor(last), as_tensor(np.asarray(env_rewards)))
         begun = ended if in_place else ~moved
         if begun.any():

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from tsreward.errors import ProtocolError, missing_extra
+from tsreward.functional.arrays import as_tensor
 from tsreward.model import RewardModel
 from tsreward.online import OnlineReward
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.boundary import as_tensor, check_model
+from tsreward.wrappers.boundary import check_model
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
