@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,7 @@ from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.episodes import Episode
 from tsreward.evaluation.costs import summarise_training
 from tsreward.model import RewardModel
-from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_penalty
+from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_penalty, reward_mode
 
 CACHE = Path(__file__).parent / "cache"
 SEEDS = (0, 1, 2, 3, 4)
@@ -106,13 +107,11 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     record: dict[str, Any] = {"task": name, "arm": arm_name, "seed": seed, "steps": task.agent.steps}
     model, reward = None, None
     if arm.scorer is not None:
-        began = time.perf_counter()
-        model = fitted(task, arm, seed)
-        record["fit_seconds"] = round(time.perf_counter() - began, 2)
+        model, seconds = fitted(task, arm, seed)
+        record["fit_seconds"] = round(seconds, 2)
         record["roc"], record["average_precision"] = agreement_with_cost(model, vanilla(task, seed + 2))
     if arm.oracle:
-        unit = float(np.mean([np.abs(episode.rewards).mean() for episode in source(task, seed + 1)]))
-        reward = lambda venv: TrueCostPenalty(venv, arm.weight * unit)  # noqa: E731
+        reward = partial(TrueCostPenalty, weight=arm.weight * unit_of(source(task.source, seed + 1)))
     began = time.perf_counter()
     agent = train_agent(task.target, replace(task.agent, seed=seed), model, reward, needs_cost=True)
     record["train_seconds"] = round(time.perf_counter() - began, 2)
@@ -122,22 +121,35 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     return record | summarise_training(agent.record.finished, everything).as_json()
 
 
-def fitted(task: Task, arm: Arm, seed: int) -> RewardModel:
-    """Return the reward model of an arm, learned on the source run that belongs to this seed."""
-    options = AnoSeqsOptions(
-        env=task.source,
-        scorer=arm.scorer or "deep_sad",
-        penalty=arm.penalty,
-        weight=arm.weight,
-        false_alarm_rate=arm.false_alarm_rate,
-        seed=seed,
+def fitted(task: Task, arm: Arm, seed: int) -> tuple[RewardModel, float]:
+    """Return the reward model of an arm, and the seconds that fitting its scorer took."""
+    assert arm.scorer is not None
+    options = AnoSeqsOptions(penalty=arm.penalty, weight=arm.weight, false_alarm_rate=arm.false_alarm_rate, seed=seed)
+    base, seconds = scorer_of(task.source, arm.scorer, seed)
+    model = RewardModel(base.scorer, reward_mode(options), base.encoder)
+    model.calibration = base.calibration
+    model.mode.fit(base.calibration, unit_of(source(task.source, seed + 1)))
+    return model, seconds
+
+
+@lru_cache(maxsize=8)
+def scorer_of(env: str, scorer: str, seed: int) -> tuple[RewardModel, float]:
+    """Return a model with the scorer that is learned on the source run of this seed, and how long that took."""
+    began = time.perf_counter()
+    model = fit_penalty(source(env, seed + 1), AnoSeqsOptions(env=env, scorer=scorer, seed=seed))
+    return model, time.perf_counter() - began
+
+
+def unit_of(episodes: list[Episode]) -> float:
+    """Return the mean single-step |reward|."""
+    return float(
+        np.abs(np.concatenate([episode.rewards for episode in episodes if episode.rewards is not None])).mean()
     )
-    return fit_penalty(source(task, seed + 1), options)
 
 
-def source(task: Task, seed: int) -> list[Episode]:
+def source(env: str, seed: int) -> list[Episode]:
     """Return the source run: a vanilla PPO run on the source environment."""
-    return vanilla(next(other for other in TASKS.values() if other.target == task.source), seed)
+    return vanilla(next(other for other in TASKS.values() if other.target == env), seed)
 
 
 def vanilla(task: Task, seed: int) -> list[Episode]:

@@ -29,7 +29,7 @@ Report = Callable[[int, int, float], None]
 class TrainOptions:
     """How a scorer is fitted."""
 
-    epochs: int = 50
+    epochs: int = 30
     """Passes over the normal windows at most."""
     batch_size: int = 256
     learning_rate: float = 1e-3
