@@ -68,7 +68,7 @@ def test_other_values_than_real_numbers_are_refused(tmp_path, values):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    with pytest.raises(DataError, match="There is no file .*none.npz"):
+    with pytest.raises(DataError, match=r"There is no file .*none.npz"):
         read_arrays(tmp_path / "none.npz")
     with pytest.raises(DataError, match="is damaged or not an NPY or NPZ file"):
         read_arrays(tmp_path)

@@ -58,7 +58,7 @@ def test_data_that_does_not_belong_together_is_refused(tmp_path):
         read_series([tmp_path / "wide.npy", tmp_path / "slim.npy"])
     with pytest.raises(DataError, match="No file was given"):
         read_series([])
-    with pytest.raises(DataError, match="none.npz holds no array"):
+    with pytest.raises(DataError, match=r"none.npz holds no array"):
         read_series([tmp_path / "none.npz"])
-    with pytest.raises(DataError, match="wide.npy has no named columns: only a CSV file"):
+    with pytest.raises(DataError, match=r"wide.npy has no named columns: only a CSV file"):
         read_series([tmp_path / "wide.npy"], label="attack")

@@ -112,7 +112,7 @@ def test_single_columns_come_from_csv_and_npz(tmp_path):
     for path in (tmp_path / "s.npz", csv):
         columns = read_columns(path, ("score", "label"))
         assert {name: column.tolist() for name, column in columns.items()} == {"score": [0.5, 1.5], "label": [0, 1]}
-        with pytest.raises(DataError, match="has no (column|array) 'truth': it has score, label"):
+        with pytest.raises(DataError, match=r"has no (column|array) 'truth': it has score, label"):
             read_columns(path, ("truth",))
     with pytest.raises(DataError, match=r"'wide' must be finite numbers \[T\], found shape \[2, 2\]"):
         read_columns(tmp_path / "s.npz", ("wide",))

@@ -46,8 +46,8 @@ def run(options: Options) -> int:
     training = options.training
     check_output(options.out)
     prefer_one_thread()
-    check_environment(options.env, training.algorithm if options.agent == "train" else None)
     with Stages() as stages:
+        check_environment(options.env, training.algorithm if options.agent == "train" else None)
         report = stages(f"{options.agent} agent")
         if options.agent == "train":
             agent = train_agent(options.env, training, report=report)

@@ -85,24 +85,21 @@ def run(options: Options[Any, Any]) -> int:
     check_output(options.out)
     episodes = read_series(options.episodes, options.label, options.ignore)
     _check_unit(options, episodes)
-    scorer = safety_scorer(options.scorer, options.scorer_options)
+    scorer, mode = safety_scorer(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
     learn, held = _held_out(episodes, options)
     with Stages() as stages:
+        encoder = _encoder(options, episodes[0].obs.shape[1:])
         report = stages("scorer")
         fitted = fit_reward(
-            learn,
-            options.window,
-            scorer,
-            MODES[options.mode](options.mode_options),
-            _encoder(options, episodes[0].obs.shape[1:]),
-            options.train,
-            report=lambda done, total, _: report(done, total),
+            learn, options.window, scorer, mode, encoder, options.train, lambda done, total, _: report(done, total)
         )
     if scorer.negative and not fitted.negative:
         remark(f"warning: no window has a cost, so {options.scorer} learned from normal windows alone.")
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in options.episodes}
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
     quality = _quality(fitted.model, held)
+    if held and quality is None:
+        remark("warning: the held-out episodes have steps of one kind only, so there is no ROC: collect more.")
     summary = {
         "file": str(options.out),
         "scorer": options.scorer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, redirect_stdout
 from types import TracebackType
 from typing import Any
 
@@ -23,16 +24,20 @@ from rich.text import Text
 
 
 class Stages:
-    """A bar for every stage, with the time spent and the time left."""
+    """A bar for every stage, with the time spent and the time left.
+
+    While it is open, what simulators print goes to stderr: stdout belongs to the result.
+    """
 
     def __init__(self) -> None:
         columns = (TextColumn("{task.description:<15}"), BarColumn(24), MofNCompleteColumn())
         times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
         self._progress = Progress(*columns, *times, console=Console(stderr=True))
         self._running: TaskID | None = None
+        self._aside = ExitStack()
 
     def __enter__(self) -> Stages:
-        self._progress.start()
+        self._aside.enter_context(redirect_stdout(sys.stderr))
         return self
 
     def __exit__(
@@ -40,11 +45,14 @@ class Stages:
     ) -> None:
         if error is None:
             self._complete()
-        self._progress.stop()
+        if self._running is not None:
+            self._progress.stop()
+        self._aside.close()
 
     def __call__(self, name: str) -> Callable[[int, int], None]:
         """Begin a stage; call what comes back with (done, total)."""
         self._complete()
+        self._progress.start()  # not before there is a bar: an error that comes earlier stands alone
         running = self._running = self._progress.add_task(name, total=None)
         return lambda done, total: self._progress.update(running, completed=done, total=total)
 

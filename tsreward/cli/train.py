@@ -60,18 +60,13 @@ def run(options: Options) -> int:
     digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
     if options.penalty_weight is not None:
         model.mode = _reweighted(model, options.penalty_weight)
-    shape = check_environment(options.env, options.agent.algorithm)
-    if shape != model.obs_shape:
-        raise ShapeError(
-            f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: fit a "
-            f"model on episodes of this environment."
-        )
-    with new_folder(options.out or run_path("train", options.env, options.agent.seed)) as folder:
-        with Stages() as stages:
+    with Stages() as stages:
+        _check_shape(options, model)
+        with new_folder(options.out or run_path("train", options.env, options.agent.seed)) as folder:
             agent = train_agent(options.env, options.agent, model, report=stages("agent"))
-        if not agent.record.finished:
-            raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
-        results = _write(folder, options, agent, digest)
+            if not agent.record.finished:
+                raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
+            results = _write(folder, options, agent, digest)
     if options.json:
         print_json({"folder": str(folder), **results})
     else:
@@ -82,6 +77,15 @@ def run(options: Options) -> int:
         )
         print(f"Written to {folder}")
     return 0
+
+
+def _check_shape(options: Options, model: RewardModel) -> None:
+    shape = check_environment(options.env, options.agent.algorithm)
+    if shape != model.obs_shape:
+        raise ShapeError(
+            f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: fit a "
+            f"model on episodes of this environment."
+        )
 
 
 def _reweighted(model: RewardModel, weight: float) -> Penalty:

@@ -18,7 +18,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with path.open("rb") as file:  # numpy leaves a damaged file open where it opens it by itself
             loaded = np.load(file, allow_pickle=False)
-            arrays = {"array": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+            if isinstance(loaded, np.ndarray):
+                arrays = {"array": loaded}
+            else:
+                arrays = {name: loaded[name] for name in loaded.files}
     except FileNotFoundError as error:
         raise DataError(f"There is no file {path}.") from error
     except Exception as error:  # numpy, zipfile and zlib raise a dozen types for the ways to damage a file

@@ -23,7 +23,7 @@ def smooth_episodes(scores: Float[Tensor, " b"], episode: Int[Tensor, " b"], sha
     if share == 0 or len(scores) == 0:
         return scores
     _, lengths = episode.unique_consecutive(return_counts=True)
-    padded = torch.nn.utils.rnn.pad_sequence(scores.split(lengths.tolist()))  # [T, E]
+    padded = torch.nn.utils.rnn.pad_sequence(list(scores.split(lengths.tolist())))  # [T, E]
     smoothed, previous = [], torch.full_like(padded[0], torch.nan)
     for step in padded:
         previous = smooth_step(previous, step, share)

@@ -1,0 +1,119 @@
+"""The demo from the first step to the last file, in an environment that takes a second."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from tsreward.checkpoint import load
+from tsreward.cli.demo import QUICK_STEPS
+from tsreward.cli.main import main
+
+SMALL = ("demo", "--env", "Tiny/Cost-v0", "--steps", "1024", "--scorer", "mahalanobis")
+AGENT = {"return", "cost", "length", "cost_rate", "final_cost_rate"}
+
+
+def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
+    printed = document(*SMALL, "--seed", "3", "--out", tmp_path / "run")
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.json",
+        "curves.png",
+        "model.safetensors",
+        "results.json",
+    ]
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert set(results) == {"env", "source_env", "seed", "steps", "scorer", "vanilla", "penalised", "versions"}
+    assert set(results["scorer"]) == {"name", "roc", "average_precision"}
+    assert set(results["vanilla"]) == set(results["penalised"]) == AGENT
+    assert {"python", "tsreward", "torch", "numpy", "gymnasium", "stable-baselines3"} <= set(results["versions"])
+    assert results["scorer"]["roc"] > 0.9
+    assert printed == {"folder": str(tmp_path / "run"), **results}
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert (config["env"], config["scorer"]) == ("Tiny/Cost-v0", "mahalanobis")
+    assert (config["seed"], config["steps"]) == (3, 1024)
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert load(tmp_path / "run" / "model.safetensors").obs_shape == (3,)
+    again = document(*SMALL, "--seed", "3", "--out", tmp_path / "again")
+    assert again["penalised"] == results["penalised"]
+
+
+def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("tsreward.cli.demo.WEAK_ROC", 1.1)
+    assert main([*SMALL, "--quick"]) == 0
+    out, err = capsys.readouterr()
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert folder.name.startswith("demo-Tiny-Cost-v0-seed0-20")
+    assert "Scorer mahalanobis: ROC 0.9" in out or "Scorer mahalanobis: ROC 1.0" in out
+    assert all(word in out for word in ("vanilla", "penalised", "return", "cost rate, all", "cost rate, end", "length"))
+    assert f"Written to runs/{folder.name}" in out
+    assert all(stage in err for stage in ("source agent", "scorer", "vanilla agent", "penalised agent", "1024/1024"))
+    assert "below 1.1, so the penalty hardly knows what is unsafe" in err
+
+
+def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
+    taken = []
+
+    def stop(recipe, stages):
+        taken.append(recipe.steps)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tsreward.cli.demo.run_recipe", stop)
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "--quick"]) == main([*SMALL, "--quick"]) == 130
+    assert taken == [QUICK_STEPS, 1024]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--env", "Tiny/Cots-v0"], "Unknown environment 'Tiny/Cots-v0': did you mean 'Tiny/Cost-v0'?"),
+        (["--env", "SafetyHoperVelocity-v1"], "did you mean 'SafetyHopperVelocity-v1'?"),
+        (["--env", "Tiny/Plain-v0"], "Tiny/Plain-v0 gives no info['cost']: use one that does"),
+        (["--env", "Tiny/Discrete-v0", "--algorithm", "td3"], "td3 needs continuous actions"),
+        (["--env", "Tiny/Cost-v0", "--target-env", "Tiny/Wide-v0"], "a scorer reads one shape"),
+        (["--scorer", "deep_sat"], "Unknown scorer 'deep_sat': did you mean 'deep_sad'?"),
+        (["--window", "0"], "needs window >= 1"),
+        (["--scorer", "forecaster", "--window", "1"], "needs window >= 2"),
+        (["--weight", "-1"], "Penalty.weight must not be negative"),
+        (["--false-alarm-rate", "2"], "false_alarm_rate lies between 0 and 1"),
+        (["--seed", "-1"], "AgentOptions.seed is an integer from 0"),
+        (["--env", "Tiny/Cost-v0", "--steps", "40", "--window", "30"], "A window spans 30 steps"),
+    ],
+)
+def test_what_cannot_work_is_one_line_and_leaves_nothing(arguments, message, complaint, tmp_path):
+    assert message in complaint("demo", *arguments, "--out", tmp_path / "deep" / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_episode_that_never_ends_is_told_before_the_second_agent_is_trained(complaint, tmp_path):
+    line = complaint(*SMALL, "--env", "Tiny/Endless-v0", "--steps", "128", "--out", tmp_path / "x")
+    assert "No episode of the vanilla agent finished within 128 steps of Tiny/Endless-v0: train for more steps" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(complaint, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert "exists and is not an empty folder: name another one with --out" in complaint(*SMALL, "--out", tmp_path)
+    assert "exists and is not an empty folder" in complaint(*SMALL, "--out", tmp_path / "mine.txt")
+    assert "Cannot write into" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_at_once(complaint, tmp_path, monkeypatch):
+    def refuse(dir):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tsreward.recipes.run_folder.tempfile.TemporaryFile", refuse)
+    line = complaint(*SMALL, "--out", tmp_path / "run")
+    assert f"Cannot write into {tmp_path / 'run'}: Permission denied. Name another folder with --out." in line
+
+
+def test_a_missing_matplotlib_is_told_before_any_training(complaint, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    line = complaint(*SMALL, "--out", tmp_path / "run")
+    assert line.endswith("matplotlib is not installed. Install it with: pip install 'tsreward[report]'")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,54 @@
+"""A decreasing function of the score, with clipping to quantiles of normal scores."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from tsreward.calibration import Calibration
+from tsreward.errors import OptionError
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+
+
+def rewards(scores: list[float], **options: object) -> list[float]:
+    calibration = Calibration()
+    calibration.fit(torch.arange(101.0))  # median 50, q90 - q50 = 40
+    mode = Likeness(LikenessOptions(**options))  # type: ignore[arg-type]
+    mode.fit(calibration, None)
+    asked = torch.tensor(scores)
+    return mode(asked, calibration.tail(asked), None).tolist()
+
+
+def test_exponential_is_one_up_to_the_median_and_falls_by_e_with_every_spread() -> None:
+    assert rewards([0.0, 50.0, 90.0, 130.0]) == pytest.approx([1.0, 1.0, math.exp(-1), math.exp(-2)])
+
+
+def test_negative_is_the_distance_to_the_median_in_spreads() -> None:
+    assert rewards([10.0, 50.0, 130.0], shape="negative") == pytest.approx([1.0, 0.0, -2.0])
+
+
+def test_tail_is_the_tail_probability() -> None:
+    assert rewards([-1.0, 1000.0], shape="tail") == pytest.approx([1.0, 1 / 102])
+
+
+def test_scores_are_clipped_to_quantiles_of_normal_ones() -> None:
+    got = rewards([-1e6, 1e6], shape="negative", clip_low=0.1, clip_high=0.9)
+    assert got == pytest.approx([1.0, -1.0])
+
+
+def test_a_scale_of_ones_own() -> None:
+    assert rewards([60.0], scale=10.0) == pytest.approx([math.exp(-1)])
+
+
+@pytest.mark.parametrize("shape", ["exponential", "negative", "tail"])
+def test_every_shape_decreases(shape: str) -> None:
+    got = rewards(torch.linspace(-50, 500, 200).tolist(), shape=shape)
+    assert all(later <= earlier for earlier, later in itertools.pairwise(got)) and got[0] > got[-1]
+
+
+def test_options_that_cannot_work_are_refused() -> None:
+    with pytest.raises(OptionError, match="'exponential', 'negative' or 'tail'"):
+        Likeness(LikenessOptions(shape="cubic"))  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="positive"):
+        Likeness(LikenessOptions(scale=0.0))

@@ -1,0 +1,43 @@
+"""Every public name is there, loaded late, and the same for the type checker as at run time."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tsreward
+
+
+def test_names_of_the_table_are_those_the_type_checker_sees():
+    source = ast.parse(Path(tsreward.__file__).read_text())
+    block = next(node for node in source.body if isinstance(node, ast.If))
+    imported = {
+        name.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for name in node.names
+    }
+    assert imported == tsreward._HOME
+    assert sorted(imported) == sorted(tsreward.__all__)
+
+
+@pytest.mark.parametrize("name", tsreward.__all__)
+def test_every_name_is_there(name):
+    value = getattr(tsreward, name)
+    assert value.__name__ == name
+    assert getattr(tsreward, name) is value
+
+
+def test_dir_and_version():
+    assert set(dir(tsreward)) == {*tsreward.__all__, "__version__"}
+    assert tsreward.__version__[0].isdigit()
+    with pytest.raises(AttributeError, match="module 'tsreward' has no attribute 'RewardModle'"):
+        _ = tsreward.RewardModle
+
+
+def test_a_function_is_not_hidden_by_a_module_of_its_name():
+    code = (
+        "import tsreward.relabelling, tsreward.envs.make, tsreward.recipes.fitting, tsreward;"
+        "print([name for name in tsreward.__all__ if type(getattr(tsreward, name)).__name__ == 'module'])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
