@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def test_the_same_seed_gives_the_same_training_and_no_global_state_moves(algorit
     with kept_random_state():
         assert draw() == before
     assert [e.rewards.tolist() for e in first.record.finished] == [e.rewards.tolist() for e in second.record.finished]
-    other = train_agent("Tiny/Cost-v0", AgentOptions(algorithm, 96, 2, 8, 1, seed=1))
+    other = train_agent("Tiny/Cost-v0", replace(options, seed=1))
     assert first.record.finished[0].rewards.tolist() != other.record.finished[0].rewards.tolist()
 
 

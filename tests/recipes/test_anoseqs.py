@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -77,6 +79,10 @@ def test_episodes_without_costs_are_normal_from_end_to_end(episodes):
     assert fitted.normal == sum(len(episode.obs) for episode in bare)
     with pytest.raises(DataError, match="needs episodes with costs"):
         agreement_with_cost(fitted.model, bare)
+    for cost, which in ((0.0, "None"), (1.0, "Every")):
+        alike = [replace(episode, costs=np.full(len(episode), cost)) for episode in episodes]
+        with pytest.raises(DataError, match=f"{which} of .* held-out steps has a cost.*collect for more steps"):
+            agreement_with_cost(fitted.model, alike)
 
 
 def test_the_same_seed_gives_the_same_model(episodes):

@@ -151,6 +151,12 @@ def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tupl
     scores = score_episodes(model, episodes)
     if scores.label is None:
         raise DataError("Agreement with cost needs episodes with costs: collect where info['cost'] is given.")
+    if scores.label.all() or not scores.label.any():
+        which = "Every" if scores.label.any() else "None"
+        raise DataError(
+            f"{which} of {len(scores.label)} held-out steps has a cost, so the scorer cannot be judged: collect for "
+            f"more steps."
+        )
     result = agreement(scores.label, scores.score)
     return result.roc, result.average_precision
 
