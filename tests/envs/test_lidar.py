@@ -20,7 +20,6 @@ RINGS = {
     "SafetyPointGoal1-v0": ["goal", "hazards", "vases"],
     "SafetyDoggoButton2-v0": ["buttons", "goal", "hazards", "gremlins"],
     "SafetyCarPush1-v0": ["goal", "hazards", "pillars", "push_box"],
-    "SafetyAntCircle2-v0": ["circle"],
 }
 
 
@@ -52,8 +51,8 @@ def test_each_group_holds_the_ring_that_the_task_computes(id):
     assert any(group.any() for group in groups)
 
 
-@pytest.mark.parametrize("id", ["SafetyHopperVelocity-v1", "SafetyPointRun0-v0", "CartPole-v1"])
-def test_no_lidar_no_groups(id):
+@pytest.mark.parametrize("id", ["SafetyHopperVelocity-v1", "SafetyPointRun0-v0", "SafetyAntCircle2-v0", "CartPole-v1"])
+def test_no_ring_of_movable_objects_no_groups(id):
     assert lidar_groups(make(id)) == []
 
 

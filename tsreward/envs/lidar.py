@@ -1,13 +1,16 @@
-"""Which columns of a flat Safety-Gymnasium observation belong to one ring of lidar bins."""
+"""Which columns of a flat Safety-Gymnasium observation belong to one ring of lidar bins that may be sorted."""
 
 import gymnasium
 from gymnasium.spaces import Dict, flatdim
 
 from tsreward.errors import ShapeError
 
+LANDMARKS = ("circle_lidar",)
+"""Rings of things that never move: with the compass, their bearing says where the agent is, and sorting would lose it."""
+
 
 def lidar_groups(env: gymnasium.Env) -> list[tuple[int, int]]:
-    """Return the (start, stop) columns of every lidar ring of `env`'s observation; empty without lidar.
+    """Return the (start, stop) columns of every lidar ring of movable objects in `env`'s observation.
 
     A ring holds the closeness of one kind of object in equal angles around the agent, so to sort the columns
     `start:stop` of an observation makes it independent of where the agent looks. The rings are read off the
@@ -25,7 +28,7 @@ def lidar_groups(env: gymnasium.Env) -> list[tuple[int, int]]:
     groups, start = [], 0
     for name, space in named.spaces.items():
         stop = start + flatdim(space)
-        if name.endswith("_lidar"):
+        if name.endswith("_lidar") and name not in LANDMARKS:
             groups.append((start, stop))
         start = stop
     if env.observation_space.shape != (start,):

@@ -59,7 +59,7 @@ def fit_reward(
 
 
 def suited_encoder(env: str) -> Encoder:
-    """Return sorted lidar for environments that have rings of lidar, else the observation as it is."""
+    """Return sorted lidar for environments with rings of movable objects, else the observation as it is."""
     shape, rings = describe(env)
     return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape)
 
