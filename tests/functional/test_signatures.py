@@ -4,9 +4,9 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from tsreward.functional.shaping import excess
+from tsreward.functional.shaping import severity
 
 
 def test_a_call_against_the_signature_is_refused() -> None:
     with pytest.raises(TypeCheckError):
-        excess(torch.zeros(2, 2), 0.1)
+        severity(torch.zeros(2, 2), 0.1)

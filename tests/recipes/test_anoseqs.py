@@ -102,11 +102,12 @@ def test_hold_out_splits_by_episode_under_a_seed(episodes):
         hold_out(episodes[:1], 0.2, seed=0)
 
 
-def test_lidar_is_sorted_where_there_is_any():
+def test_rings_of_movable_objects_are_sorted():
     assert type(suited_encoder("Tiny/Cost-v0")) is Identity
-    encoder = suited_encoder("SafetyPointCircle1-v0")
+    assert type(suited_encoder("SafetyPointCircle1-v0")) is Identity
+    encoder = suited_encoder("SafetyPointGoal1-v0")
     assert isinstance(encoder, SortedLidar)
-    assert encoder.options.groups == ((12, 28),)
+    assert encoder.options.groups == ((12, 28), (28, 44), (44, 60))
 
 
 def test_options_become_reward_modes():

@@ -35,16 +35,17 @@ def test_constant_takes_weight_times_unit_past_the_threshold() -> None:
 def test_tail_grows_with_rarity_and_is_bounded_by_weight_times_unit() -> None:
     got = rewards(PenaltyOptions(form="tail", weight=3.0))
     # Tails (1 + #{>= s}) / 100: 0.90, 0.06, 0.05, 0.03, 0.01.
-    assert got == pytest.approx([1.0, -2.0, 0.5 - 0.0, 0.0 - 6 * 0.4, 3.0 - 6 * 0.8], abs=1e-6)
+    assert got == pytest.approx([1.0, -2.0, 0.5 - 6 * 0.5, 0.0 - 6 * 0.7, 3.0 - 6 * 0.9], abs=1e-6)
 
 
-def test_tail_is_zero_exactly_where_nothing_is_flagged(seed: int) -> None:
-    mode, calibration = Penalty(), calibrated()
+def test_tail_lies_between_half_and_all_of_the_constant_form_where_flagged_and_is_zero_elsewhere(seed: int) -> None:
+    mode, calibration = Penalty(PenaltyOptions(weight=1.0)), calibrated()
     mode.fit(calibration, 1.0)
-    scores = 100 * torch.rand(2000, generator=torch.Generator().manual_seed(seed))
-    lowered = mode(scores, calibration.tail(scores), torch.zeros(2000)) < 0
+    scores = 110 * torch.rand(2000, generator=torch.Generator().manual_seed(seed))
+    size = -mode(scores, calibration.tail(scores), torch.zeros(2000))
     flagged = scores > mode.threshold
-    assert (lowered <= flagged).all() and (flagged & ~lowered).sum() <= (calibration.tail(scores) == 0.05).sum()
+    assert (size[~flagged] == 0).all()
+    assert ((size[flagged] >= 0.5) & (size[flagged] < 1)).all() and flagged.sum() > 100
 
 
 def test_an_option_for_the_unit_wins_over_the_measured_one() -> None:

@@ -35,9 +35,11 @@ class AgentOptions:
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
     """td3 and sac need continuous actions."""
     steps: int = 60_000
-    """Steps of all environments together."""
+    """Decisions in all environments together: environment steps, where no action is repeated."""
     num_envs: int = 8
     """Environments that run side by side."""
+    action_repeat: int = 1
+    """Environment steps that every action is held for; rewards and costs add up."""
     hidden: int = 64
     """Width of the two hidden layers of actor and critic."""
     rollout: int = 256
@@ -50,7 +52,7 @@ class AgentOptions:
     def __post_init__(self) -> None:
         if self.algorithm not in ("ppo", "td3", "sac"):
             raise OptionError(f"AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got '{self.algorithm}'.")
-        for name in ("steps", "num_envs", "hidden", "rollout", "gradient_steps"):
+        for name in ("steps", "num_envs", "action_repeat", "hidden", "rollout", "gradient_steps"):
             if getattr(self, name) < 1:
                 raise OptionError(f"AgentOptions.{name} must be at least 1, got {getattr(self, name)}.")
         if not 0 <= self.seed < 2**32:
@@ -73,7 +75,6 @@ def train_agent(
     reward: Callable[[VecEnv], VecEnv] | None = None,
     needs_cost: bool = False,
     report: StepReport | None = None,
-    env_options: dict[str, Any] | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -85,7 +86,7 @@ def train_agent(
         ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
     """
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make(env, **(env_options or {}))] * options.num_envs)
+        venv = DummyVecEnv([lambda: make(env, options.action_repeat)] * options.num_envs)
         check_spaces(env, venv.observation_space, venv.action_space, options.algorithm)
         record = EpisodeRecorder(venv, needs_cost)
         rewarded: VecEnv = record if reward is None else reward(record)

@@ -6,7 +6,7 @@ from gymnasium.spaces import Dict, flatdim
 from tsreward.errors import ShapeError
 
 LANDMARKS = ("circle_lidar",)
-"""Rings of things that never move: with the compass, their bearing says where the agent is, and sorting would lose it."""
+"""Rings of things that never move: with the compass, their bearing says where the agent is; sorting would lose it."""
 
 
 def lidar_groups(env: gymnasium.Env) -> list[tuple[int, int]]:

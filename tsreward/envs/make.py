@@ -4,11 +4,12 @@ from typing import Any
 
 import gymnasium
 
+from tsreward.envs.action_repeat import ActionRepeat
 from tsreward.errors import unknown_name
 
 
-def make(id: str, **options: Any) -> gymnasium.Env:
-    """Return the environment `id`, made with `options`.
+def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
+    """Return the environment `id`, made with `options`, that takes every action `action_repeat` steps long.
 
     An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), every
     other id to `gymnasium.make`. An id that neither knows raises OptionError with the nearest one.
@@ -16,6 +17,11 @@ def make(id: str, **options: Any) -> gymnasium.Env:
     >>> make("CartPole-v1").observation_space.shape
     (4,)
     """
+    env = _make(id, **options)
+    return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+
+
+def _make(id: str, **options: Any) -> gymnasium.Env:
     if id.startswith("Safety"):
         from tsreward.envs.safety_gymnasium import make_safety
 

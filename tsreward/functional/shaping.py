@@ -5,13 +5,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def excess(tail: Float[Tensor, " b"], false_alarm_rate: float) -> Float[Tensor, " b"]:
-    """Return max(0, 1 − tail / rate) in [0, 1): 0 for windows that are not flagged, towards 1 the rarer they are.
+def severity(tail: Float[Tensor, " b"], false_alarm_rate: float) -> Float[Tensor, " b"]:
+    """Return 1 − p / (2 · rate) for flagged windows, p ≤ rate: from 1/2 at the threshold towards 1 the rarer they are.
 
-    >>> excess(torch.tensor([0.5, 0.05, 0.01]), false_alarm_rate=0.05)
-    tensor([0.0000, 0.0000, 0.8000])
+    The step at the threshold keeps a penalty from fading where unsafe windows look only a little strange.
+
+    >>> severity(torch.tensor([0.05, 0.01]), false_alarm_rate=0.05)
+    tensor([0.5000, 0.9000])
     """
-    return (1 - tail / false_alarm_rate).clamp_min(0)
+    return 1 - tail / (2 * false_alarm_rate)
 
 
 def exponential_likeness(

@@ -52,7 +52,9 @@ class AnoSeqsOptions:
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
     """Algorithm of every agent."""
     steps: int = 60_000
-    """Environment steps of every agent."""
+    """Decisions of every agent: environment steps, where no action is repeated."""
+    action_repeat: int = 1
+    """Environment steps that every action is held for; rewards and costs add up."""
     seed: int = 0
     """Every random number follows from it."""
 
@@ -162,4 +164,4 @@ def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tupl
 
 
 def _agent(options: AnoSeqsOptions, seed: int) -> AgentOptions:
-    return AgentOptions(algorithm=options.algorithm, steps=options.steps, seed=seed)
+    return AgentOptions(options.algorithm, options.steps, action_repeat=options.action_repeat, seed=seed)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
-from tsreward.functional.shaping import excess
+from tsreward.functional.shaping import severity
 from tsreward.rewards.base import RewardMode, RewardOptions
 
 
@@ -19,7 +19,7 @@ class PenaltyOptions(RewardOptions):
     """Options of `Penalty`."""
 
     form: Literal["tail", "raw", "constant"] = "tail"
-    """tail: weight · unit · excess(tail probability). raw: the paper's weight · score. constant: weight · unit."""
+    """tail: weight · unit · severity in [1/2, 1). raw: the paper's weight · score. constant: weight · unit."""
     weight: float = 4.0
     unit: float | None = None
     """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
@@ -50,13 +50,13 @@ class Penalty(RewardMode):
     def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:
             raise OptionError("Penalty lowers the environment's reward: give env_reward, or use a likeness mode.")
-        reward = env_reward.double()
-        if self.options.form == "tail":
-            # Zero exactly where the score does not pass the threshold: both come from the same order statistics.
-            return reward - self.options.weight * self.unit * excess(tail, self.options.false_alarm_rate)
-        flagged = scores > self.threshold
-        size = scores.double() if self.options.form == "raw" else self.unit
-        return reward - self.options.weight * size * flagged
+        if self.options.form == "raw":
+            size = scores.double()
+        elif self.options.form == "tail":
+            size = self.unit * severity(tail, self.options.false_alarm_rate)
+        else:
+            size = self.unit
+        return env_reward.double() - self.options.weight * size * (scores > self.threshold)
 
 
 def reward_unit(chosen: float | None, measured: float | None, who: str) -> float:
