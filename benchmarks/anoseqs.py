@@ -2,9 +2,9 @@
 
     python -m benchmarks.anoseqs --tasks hopper circle --seeds 0 1 2 3 4
 
-The source run of seed s is the vanilla run of the next seed, and the ROC of a scorer is taken on the vanilla run of
-the seed after that, which neither the scorer nor the target agent has seen. Runs that are in the result file already
-are not repeated.
+The source runs of seed s are the vanilla runs of the next three seeds, and the ROC of a scorer is taken on the vanilla
+run of the fourth, which neither the scorer nor the target agent has seen. Runs that are in the result file already are
+not repeated.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_pe
 
 CACHE = Path(__file__).parent / "cache"
 SEEDS = (0, 1, 2, 3, 4)
+SOURCES = 3
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Arm:
     weight: float = 4.0
     false_alarm_rate: float = 0.05
     oracle: bool = False
+    train: bool = True
+    """False measures the scorer alone."""
 
 
 ARMS = {
@@ -62,19 +65,23 @@ ARMS = {
     "Deep SAD, Lagrangian": Arm("deep_sad", "lagrangian"),
     "semi-supervised AE, tail x4": Arm("semi_supervised_ae"),
     "transformer AE, raw x1 (paper)": Arm("transformer_ae", "raw", 1.0),
-    "transformer AE, tail x4": Arm("transformer_ae"),
     "Deep SVDD, tail x4": Arm("deep_svdd"),
     "KNN, tail x4": Arm("knn"),
+    "transformer AE (paper), scorer alone": Arm("transformer_ae", train=False),
 }
-CORE = ("vanilla", "oracle: true cost, constant x4", "Deep SAD, tail x4", "transformer AE, raw x1 (paper)")
+FULL = tuple(name for name, arm in ARMS.items() if arm.train)
+CORE = ("vanilla", "oracle: true cost, constant x4", "Deep SAD, tail x4")
 TASKS = {
-    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), tuple(ARMS)),
-    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000), tuple(ARMS)),
+    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
+    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000), FULL),
     "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000), CORE),
     "goal": Task(
-        "SafetyPointGoal1-v0", "SafetyPointGoal1-v0", AgentOptions(steps=300_000, hidden=256, rollout=128), CORE
+        "SafetyPointGoal1-v0",
+        "SafetyPointGoal1-v0",
+        AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
+        ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
     ),
-    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=40_000), CORE),
+    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=30_000), CORE),
 }
 
 
@@ -104,21 +111,35 @@ def main(options: Options) -> None:
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     """Train one agent and return its record."""
     task, arm = TASKS[name], ARMS[arm_name]
-    record: dict[str, Any] = {"task": name, "arm": arm_name, "seed": seed, "steps": task.agent.steps}
+    record: dict[str, Any] = {
+        "task": name,
+        "arm": arm_name,
+        "seed": seed,
+        "steps": task.agent.steps * task.agent.action_repeat,
+    }
     model, reward = None, None
     if arm.scorer is not None:
         model, seconds = fitted(task, arm, seed)
         record["fit_seconds"] = round(seconds, 2)
-        record["roc"], record["average_precision"] = agreement_with_cost(model, vanilla(task, seed + 2))
+        record["roc"], record["average_precision"] = agreement_with_cost(model, vanilla(task, seed + SOURCES + 1))
+    if not arm.train:
+        return record
     if arm.oracle:
-        reward = partial(TrueCostPenalty, weight=arm.weight * unit_of(source(task.source, seed + 1)))
+        reward = partial(TrueCostPenalty, weight=arm.weight * unit_of(sources(task.source, seed)))
     began = time.perf_counter()
     agent = train_agent(task.target, replace(task.agent, seed=seed), model, reward, needs_cost=True)
     record["train_seconds"] = round(time.perf_counter() - began, 2)
     everything = agent.record.all_episodes()
     if arm_name == "vanilla":
         keep(everything, cached(task.target, task, seed))
-    return record | summarise_training(agent.record.finished, everything).as_json()
+    return record | per_env_step(summarise_training(agent.record.finished, everything).as_json(), task.agent)
+
+
+def per_env_step(summary: dict[str, float], agent: AgentOptions) -> dict[str, float]:
+    """Return the summary with rates and length in environment steps, also where an action is held for several."""
+    repeat = agent.action_repeat
+    rates = {name: summary[name] / repeat for name in ("cost_rate", "final_cost_rate")}
+    return summary | rates | {"length": summary["length"] * repeat}
 
 
 def fitted(task: Task, arm: Arm, seed: int) -> tuple[RewardModel, float]:
@@ -128,7 +149,7 @@ def fitted(task: Task, arm: Arm, seed: int) -> tuple[RewardModel, float]:
     base, seconds = scorer_of(task.source, arm.scorer, seed)
     model = RewardModel(base.scorer, reward_mode(options), base.encoder)
     model.calibration = base.calibration
-    model.mode.fit(base.calibration, unit_of(source(task.source, seed + 1)))
+    model.mode.fit(base.calibration, unit_of(sources(task.source, seed)))
     return model, seconds
 
 
@@ -136,7 +157,7 @@ def fitted(task: Task, arm: Arm, seed: int) -> tuple[RewardModel, float]:
 def scorer_of(env: str, scorer: str, seed: int) -> tuple[RewardModel, float]:
     """Return a model with the scorer that is learned on the source run of this seed, and how long that took."""
     began = time.perf_counter()
-    model = fit_penalty(source(env, seed + 1), AnoSeqsOptions(env=env, scorer=scorer, seed=seed))
+    model = fit_penalty(sources(env, seed), AnoSeqsOptions(env=env, scorer=scorer, seed=seed))
     return model, time.perf_counter() - began
 
 
@@ -147,9 +168,10 @@ def unit_of(episodes: list[Episode]) -> float:
     )
 
 
-def source(env: str, seed: int) -> list[Episode]:
-    """Return the source run: a vanilla PPO run on the source environment."""
-    return vanilla(next(other for other in TASKS.values() if other.target == env), seed)
+def sources(env: str, seed: int) -> list[Episode]:
+    """Return the source runs of a seed: vanilla PPO runs of other seeds on the source environment."""
+    task = next(other for other in TASKS.values() if other.target == env)
+    return [episode for other in range(1, SOURCES + 1) for episode in vanilla(task, seed + other)]
 
 
 def vanilla(task: Task, seed: int) -> list[Episode]:

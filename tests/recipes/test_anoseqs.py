@@ -48,7 +48,7 @@ def test_an_agent_under_the_penalty_costs_less():
     result = run(AnoSeqsOptions("Tiny/Cost-v0", scorer="mahalanobis", steps=6144, weight=8.0), stage)
     assert result.roc > 0.95
     assert 0 < result.precision <= 1
-    assert list(told) == ["source agent", "scorer", "vanilla agent", "penalised agent"]
+    assert list(told) == ["source agent 1", "source agent 2", "scorer", "vanilla agent", "penalised agent"]
     assert told["vanilla agent"] == (6144, 6144)
     last = {
         name: np.concatenate([episode.costs for episode in agent.record.finished[-100:]]).mean()

@@ -27,7 +27,7 @@ Stage = Callable[[str], StepReport]
 """Called with the name of a stage as it begins; what it returns is told the progress."""
 
 SOURCE_SEED = 1000
-"""What is added to the seed for the source agent, so that it is not the vanilla agent over again."""
+"""What is added to the seed for the first source agent, so that it is not the vanilla agent over again."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class AnoSeqsOptions:
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
     false_alarm_rate: float = 0.05
     """Share of held-out safe windows that may be flagged."""
+    sources: int = 2
+    """Source agents. One agent may circle in one direction only, and the other direction would be unknown territory
+    for the scorer."""
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
     """Algorithm of every agent."""
     steps: int = 60_000
@@ -63,7 +66,9 @@ class AnoSeqsOptions:
         if self.penalty not in ("tail", "raw", "constant", "lagrangian"):
             raise OptionError(f"penalty is 'tail', 'raw', 'constant' or 'lagrangian', got '{self.penalty}'.")
         reward_mode(self)
-        for seed in (self.seed, self.seed + SOURCE_SEED):
+        if self.sources < 1:
+            raise OptionError(f"sources must be at least 1, got {self.sources}.")
+        for seed in (self.seed, self.seed + SOURCE_SEED + self.sources):
             _agent(self, seed)
 
 
@@ -89,11 +94,13 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     """
     check_environments(options)
     target = options.target_env or options.env
-    source = train_agent(
-        options.env, _agent(options, options.seed + SOURCE_SEED), needs_cost=True, report=stage("source agent")
-    )
-    source.normaliser.close()
-    learn, held = hold_out(source.record.all_episodes(), 0.2, options.seed)
+    episodes: list[Episode] = []
+    for number in range(options.sources):
+        agent = _agent(options, options.seed + SOURCE_SEED + number)
+        source = train_agent(options.env, agent, needs_cost=True, report=stage(f"source agent {number + 1}"))
+        source.normaliser.close()
+        episodes += source.record.all_episodes()
+    learn, held = hold_out(episodes, 0.2, options.seed)
     model = fit_penalty(learn, options, stage("scorer"))
     roc, precision = agreement_with_cost(model, held)
     agents = []
