@@ -49,7 +49,7 @@ class Arm:
 
     scorer: str | None = None
     penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
-    weight: float = 4.0
+    weight: float = 8.0
     false_alarm_rate: float = 0.05
     oracle: bool = False
     train: bool = True
@@ -58,19 +58,21 @@ class Arm:
 
 ARMS = {
     "vanilla": Arm(),
-    "oracle: true cost, constant x4": Arm(oracle=True),
-    "Deep SAD, tail x4": Arm("deep_sad"),
-    "Deep SAD, constant x4": Arm("deep_sad", "constant"),
+    "oracle: true cost, constant x8": Arm(oracle=True),
+    "oracle: true cost, constant x4": Arm(oracle=True, weight=4.0),
+    "Deep SAD, tail x8": Arm("deep_sad"),
+    "Deep SAD, tail x4": Arm("deep_sad", weight=4.0),
+    "Deep SAD, constant x8": Arm("deep_sad", "constant"),
     "Deep SAD, raw x1": Arm("deep_sad", "raw", 1.0),
     "Deep SAD, Lagrangian": Arm("deep_sad", "lagrangian"),
-    "semi-supervised AE, tail x4": Arm("semi_supervised_ae"),
+    "semi-supervised AE, tail x8": Arm("semi_supervised_ae"),
     "transformer AE, raw x1 (paper)": Arm("transformer_ae", "raw", 1.0),
-    "Deep SVDD, tail x4": Arm("deep_svdd"),
-    "KNN, tail x4": Arm("knn"),
+    "Deep SVDD, tail x8": Arm("deep_svdd"),
+    "KNN, tail x8": Arm("knn"),
     "transformer AE (paper), scorer alone": Arm("transformer_ae", train=False),
 }
-FULL = tuple(name for name, arm in ARMS.items() if arm.train)
-CORE = ("vanilla", "oracle: true cost, constant x4", "Deep SAD, tail x4")
+FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in name)
+CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
 TASKS = {
     "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
     "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000), FULL),
@@ -78,10 +80,10 @@ TASKS = {
     "goal": Task(
         "SafetyPointGoal1-v0",
         "SafetyPointGoal1-v0",
-        AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
+        AgentOptions(steps=120_000, action_repeat=5, hidden=256),
         ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
     ),
-    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=30_000), CORE),
+    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), CORE),
 }
 
 

@@ -45,7 +45,7 @@ class AnoSeqsOptions:
     penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
     """How a flagged step is punished: by its tail probability, by its score (the paper), always alike, or by a weight
     that follows the share of flagged steps."""
-    weight: float = 4.0
+    weight: float = 8.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
     false_alarm_rate: float = 0.05
     """Share of held-out safe windows that may be flagged."""

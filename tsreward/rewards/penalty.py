@@ -20,7 +20,7 @@ class PenaltyOptions(RewardOptions):
 
     form: Literal["tail", "raw", "constant"] = "tail"
     """tail: weight · unit · severity in [1/2, 1). raw: the paper's weight · score. constant: weight · unit."""
-    weight: float = 4.0
+    weight: float = 8.0
     unit: float | None = None
     """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
 
