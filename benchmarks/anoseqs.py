@@ -75,12 +75,12 @@ FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in na
 CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
 TASKS = {
     "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
-    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000), FULL),
-    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000), CORE),
+    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), FULL),
+    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000, rollout=128), CORE),
     "goal": Task(
         "SafetyPointGoal1-v0",
         "SafetyPointGoal1-v0",
-        AgentOptions(steps=120_000, action_repeat=5, hidden=256),
+        AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
         ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
     ),
     "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), CORE),

@@ -12,8 +12,10 @@ from gymnasium.spaces import Box, Discrete
 class TinyEnv(gymnasium.Env):
     """A walk on a line that the action pushes; it pays for going right, and costs where it is right of 0.5."""
 
-    def __init__(self, cost: bool = True, dim: int = 3, discrete: bool = False, broken: int | None = None) -> None:
-        self.cost, self.dim, self.broken = cost, dim, broken
+    def __init__(
+        self, cost: bool = True, dim: int = 3, discrete: bool = False, broken: int | None = None, end: float = 1.5
+    ) -> None:
+        self.cost, self.dim, self.broken, self.end = cost, dim, broken, end
         self.observation_space = Box(-np.inf, np.inf, (dim,), np.float32)
         self.action_space = Discrete(2) if discrete else Box(-1.0, 1.0, (1,), np.float32)
 
@@ -27,7 +29,7 @@ class TinyEnv(gymnasium.Env):
         self.place += 0.2 * push + float(self.np_random.normal(0, 0.1))
         self.steps += 1
         info = {"cost": float(self.place > 0.5)} if self.cost else {}
-        return self._obs(), self.place, self.place > 1.5, False, info
+        return self._obs(), self.place, self.place > self.end, False, info
 
     def _obs(self) -> np.ndarray:
         obs = np.full(self.dim, self.place, np.float32) + self.np_random.normal(0, 0.01, self.dim).astype(np.float32)
@@ -45,4 +47,4 @@ _VARIANTS: dict[str, dict[str, Any]] = {
 }
 for _name, _options in _VARIANTS.items():
     gymnasium.register(f"Tiny/{_name}-v0", TinyEnv, max_episode_steps=12, kwargs=_options, disable_env_checker=True)
-gymnasium.register("Tiny/Endless-v0", TinyEnv, max_episode_steps=10**6, disable_env_checker=True)
+gymnasium.register("Tiny/Endless-v0", TinyEnv, kwargs={"end": np.inf}, disable_env_checker=True)

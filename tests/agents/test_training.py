@@ -97,7 +97,7 @@ def test_random_actions_repeat_under_a_seed():
     ],
 )
 def test_rollouts_are_made_of_whole_batches(steps, num_envs, expected):
-    rows, batch = _rollout(AgentOptions(steps=steps, num_envs=num_envs))
+    rows, batch = _rollout(AgentOptions(steps=steps, num_envs=num_envs, rollout=256))
     assert (rows, batch) == expected
     assert rows * num_envs % batch == 0
 

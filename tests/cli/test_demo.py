@@ -90,7 +90,7 @@ def test_what_cannot_work_is_one_line_and_leaves_nothing(arguments, message, com
 
 
 def test_an_episode_that_never_ends_is_told_before_the_second_agent_is_trained(complaint, tmp_path):
-    line = complaint(*SMALL, "--env", "Tiny/Endless-v0", "--steps", "1024", "--out", tmp_path / "x")
+    line = complaint(*SMALL, "--target-env", "Tiny/Endless-v0", "--out", tmp_path / "x")
     assert "No episode of the vanilla agent finished within 1024 steps of Tiny/Endless-v0: train for more steps" in line
     assert list(tmp_path.iterdir()) == []
 

@@ -42,7 +42,7 @@ class AgentOptions:
     """Environment steps that every action is held for; rewards and costs add up."""
     hidden: int = 64
     """Width of the two hidden layers of actor and critic."""
-    rollout: int = 128
+    rollout: int = 256
     """Steps of every environment between two updates (ppo)."""
     gradient_steps: int = 4
     """Updates after every step of all environments (td3, sac)."""
