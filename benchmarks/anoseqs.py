@@ -70,12 +70,25 @@ ARMS = {
     "Deep SVDD, tail x8": Arm("deep_svdd"),
     "KNN, tail x8": Arm("knn"),
     "transformer AE (paper), scorer alone": Arm("transformer_ae", train=False),
+    "Deep SVDD, scorer alone": Arm("deep_svdd", train=False),
+    "KNN, scorer alone": Arm("knn", train=False),
 }
 FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in name)
+SHORT = (
+    "vanilla",
+    "oracle: true cost, constant x8",
+    "Deep SAD, tail x8",
+    "Deep SAD, constant x8",
+    "Deep SAD, Lagrangian",
+    "semi-supervised AE, tail x8",
+    "transformer AE, raw x1 (paper)",
+    "Deep SVDD, scorer alone",
+    "KNN, scorer alone",
+)
 CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
 TASKS = {
     "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
-    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), FULL),
+    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), SHORT),
     "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000, rollout=128), CORE),
     "goal": Task(
         "SafetyPointGoal1-v0",
