@@ -59,7 +59,7 @@ class ScorerContract:
     @classmethod
     def fitted(cls, make: Make, normal: WindowSet, seed: int) -> Scorer:
         scorer = make()
-        scorer.fit(normal, options=TrainOptions(epochs=15, seed=seed))
+        scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=15, seed=seed))
         return scorer
 
     def test_scores_are_pure_and_repeatable(self, fitted: Scorer, unseen: Tensor) -> None:
@@ -144,7 +144,7 @@ class ScorerContract:
         if not fitted.uses_held_out:
             pytest.skip("not trained by gradient")
         untrained = make()
-        untrained.fit(normal, options=TrainOptions(epochs=1, learning_rate=0.0, seed=seed))
+        untrained.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=1, learning_rate=0.0, seed=seed))
         strange = broken(unseen, seed)
         before, after = (roc_auc(scorer(unseen), scorer(strange)) for scorer in (untrained, fitted))
         assert after > self.learned_auc
@@ -194,7 +194,7 @@ class ScorerContract:
         aucs = []
         for known in (None, negative):
             scorer = scorer_class(WINDOW, 4, scorer_class.Options())
-            scorer.fit(normal, known, TrainOptions(epochs=20, seed=seed))
+            scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=seed))
             aucs.append(roc_auc(scorer(all_windows(good)), scorer(all_windows(bad))))
         assert aucs[0] < 0.7 < self.supervised_auc < aucs[1]
 

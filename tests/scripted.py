@@ -32,7 +32,7 @@ def small_model(
     }[mode]()
     model = RewardModel(scorer, reward, Identity(shape), skip=skip)
     normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)
-    model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(epochs=1))
+    model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(windows_per_epoch=None, epochs=1))
     return model
 
 

@@ -46,7 +46,7 @@ MODE_EXAMPLES: list[RewardMode] = [
 def fit(model: RewardModel) -> RewardModel:
     """Fit a model on random episodes of its observation shape, as little as will do."""
     rows = [episode.reshape(-1, *model.obs_shape) for episode in episodes(number=8, dim=DIM)]
-    model.fit(rows, rewards=torch.ones(3), options=TrainOptions(epochs=1))
+    model.fit(rows, rewards=torch.ones(3), options=TrainOptions(windows_per_epoch=None, epochs=1))
     return model
 
 

@@ -30,7 +30,7 @@ class TrainOptions:
     """How a scorer is fitted."""
 
     epochs: int = 30
-    """Passes over the normal windows at most."""
+    """Epochs at most."""
     batch_size: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 1e-6
@@ -39,7 +39,7 @@ class TrainOptions:
     patience: int = 8
     """Epochs without a better held-out loss before training stops; the best weights are kept."""
     windows_per_epoch: int | None = 20_000
-    """Windows drawn in one epoch at most; None takes all."""
+    """Windows drawn in one epoch: a smaller set is gone through several times. None takes each window once."""
     seed: int = 0
     device: str = "cpu"
     state: Path | None = None
@@ -88,11 +88,11 @@ def train(
     progress = _Progress(options.state, lambda: _run(module, normal_train, negative_train, options))
     progress.restore(module, optimiser)
 
-    total = min(len(normal_train), options.windows_per_epoch or len(normal_train))
+    total = options.windows_per_epoch or len(normal_train)
     while progress.epoch < options.epochs and progress.without_better < options.patience:
         noise = generator(options.seed, progress.epoch)
         module.train()
-        for batch in torch.randperm(len(normal_train), generator=noise)[:total].split(options.batch_size):
+        for batch in _order(len(normal_train), total, noise).split(options.batch_size):
             drawn = None if negative_train is None else _draw(negative_train, len(batch), noise)
             value = loss(normal_train.gather(batch.to(options.device)), drawn, noise)
             optimiser.zero_grad(set_to_none=True)
@@ -120,6 +120,12 @@ def _check_device(name: str) -> None:
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
         reason = str(error).partition("\n")[0]
         raise OptionError(f"TrainOptions.device '{name}' cannot be used here ({reason}): take 'cpu'.") from error
+
+
+def _order(number: int, total: int, noise: torch.Generator) -> Tensor:
+    """Return `total` positions below `number`: whole shuffled passes, the last one cut."""
+    passes = [torch.randperm(number, generator=noise) for _ in range(-(-total // number))]
+    return torch.cat(passes)[:total]
 
 
 def _draw(windows: WindowSet, number: int, noise: torch.Generator) -> Tensor:

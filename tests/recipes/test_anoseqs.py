@@ -61,7 +61,12 @@ def test_deep_sad_sees_the_unsafe_windows_and_deep_svdd_does_not(episodes):
     learn, held = hold_out(episodes, 0.2, seed=0)
     fitted = {
         name: fit_reward(
-            learn, 4, safety_scorer(name), Penalty(), Identity((3,)), TrainOptions(epochs=15, batch_size=64)
+            learn,
+            4,
+            safety_scorer(name),
+            Penalty(),
+            Identity((3,)),
+            TrainOptions(windows_per_epoch=None, epochs=15, batch_size=64),
         )
         for name in ("deep_sad", "deep_svdd")
     }

@@ -22,7 +22,7 @@ def fitted(seed: int = 0, size: int = 64) -> RewardModel:
     """Return a fitted model whose file has about 4 kB, and 4 bytes for every further place of its calibration."""
     model = RewardModel(DeepSVDD(WINDOW, DIM, DeepSVDDOptions(hidden=8, embedding=4)), Likeness())
     model.calibration = Calibration(size)
-    model.fit(episodes(seed), options=TrainOptions(epochs=1, seed=seed))
+    model.fit(episodes(seed), options=TrainOptions(windows_per_epoch=None, epochs=1, seed=seed))
     return model
 
 

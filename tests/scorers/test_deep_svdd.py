@@ -10,7 +10,7 @@ from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.training import TrainOptions
 from tsreward.windows import WindowSet
 
-QUICK = TrainOptions(epochs=3)
+QUICK = TrainOptions(windows_per_epoch=None, epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_training_moves_every_weight_and_shrinks_the_sphere(
     fitted: DeepSVDD, normal: WindowSet, unseen: Tensor
 ) -> None:
     still = DeepSVDD(4, 5)
-    still.fit(normal, options=TrainOptions(epochs=1, learning_rate=0.0))
+    still.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=1, learning_rate=0.0))
     for layer, before in zip(fitted.embed, still.embed, strict=True):
         if isinstance(layer, nn.Linear):
             assert (layer.weight - before.weight).detach().abs().mean().item() > 1e-3
@@ -60,5 +60,5 @@ def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: 
 
 def test_the_recurrent_network_learns_too(normal: WindowSet, unseen: Tensor, seed: int) -> None:
     scorer = DeepSVDD(4, 5, DeepSVDDOptions(network="gru", hidden=32))
-    scorer.fit(normal, options=TrainOptions(epochs=10))
+    scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75

@@ -21,7 +21,7 @@ def test_one_step_has_no_past() -> None:
 def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed: int, network: str, loss: str) -> None:
     options = ForecasterOptions(network=network, loss=loss)
     scorer = Forecaster(4, 5, options)
-    scorer.fit(normal, options=TrainOptions(epochs=15))
+    scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=15))
     wrong_end = unseen.clone()
     wrong_end[:, -1] = broken(unseen, seed)[:, -1]
     assert roc_auc(scorer(unseen), scorer(wrong_end)) > 0.9

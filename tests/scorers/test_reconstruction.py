@@ -12,7 +12,7 @@ from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
 from tsreward.training import TrainOptions
 from tsreward.windows import WindowSet
 
-QUICK = TrainOptions(epochs=6)
+QUICK = TrainOptions(windows_per_epoch=None, epochs=6)
 
 
 def vae(window: int = 4, dim: int = 5, **options: Any) -> LSTMVAE:
@@ -42,7 +42,7 @@ def test_steps_of_a_window_are_told_apart(normal: WindowSet, unseen: Tensor) -> 
 @pytest.mark.parametrize("decoder", ["lstm", "mlp"])
 def test_both_decoders_learn(normal: WindowSet, unseen: Tensor, seed: int, decoder: str) -> None:
     scorer = vae(decoder=decoder)
-    scorer.fit(normal, options=TrainOptions(epochs=20))
+    scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=20))
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
 
 
@@ -71,7 +71,7 @@ def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
     scores = []
     for known in (None, negative):
         scorer = vae(dim=4, negative_loss=negative_loss)
-        scorer.fit(normal, known, TrainOptions(epochs=20, seed=seed))
+        scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=seed))
         scores.append((scorer(all_windows(good)), scorer(all_windows(bad))))
     assert roc_auc(*scores[1]) > roc_auc(*scores[0]) + 0.15
 

@@ -25,7 +25,7 @@ class PCAOptions(ScorerOptions):
     steps: Literal["last", "window"] = "last"
     """Look at the last step only, or at the whole window."""
     score: Literal["residual", "weighted"] = "residual"
-    """The mean squared residual, or the weighted distance of PyOD's PCA, the one in the TSB-AD leaderboard."""
+    """The mean squared residual, or the weighted distance of PyOD's PCA."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,8 +40,7 @@ class PCA(Scorer[PCAOptions]):
 
     `residual` is ‖x − x̂‖² / P with x̂ the projection onto the kept components; at least one direction of the P is
     left out. `weighted` is Σᵢ ‖x − vᵢ‖ / ρᵢ over the kept components vᵢ (unit length) with ρᵢ their share of the
-    variance: the decision function of PyOD's PCA, whose leaderboard setting is components=0.25. Components without
-    variance are never kept.
+    variance: the decision function of PyOD's PCA. Components without variance are never kept.
 
     >>> from tsreward.windows import WindowSet
     >>> line = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
