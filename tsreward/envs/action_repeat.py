@@ -25,13 +25,12 @@ class ActionRepeat(gymnasium.Wrapper):
         self.times = times
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        total, cost = 0.0, 0.0
-        for _ in range(self.times):
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        total, cost = float(reward), info.get("cost", 0.0)
+        for _ in range(self.times - 1):
+            if terminated or truncated:
+                break
             obs, reward, terminated, truncated, info = self.env.step(action)
             total += float(reward)
             cost += info.get("cost", 0.0)
-            if terminated or truncated:
-                break
-        if "cost" in info:
-            info = {**info, "cost": cost}
-        return obs, total, terminated, truncated, info
+        return obs, total, terminated, truncated, {**info, "cost": cost} if "cost" in info else info
