@@ -10,7 +10,7 @@ not repeated.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -108,19 +108,23 @@ class Options:
     arms: tuple[str, ...] = ()
     """Arms of the tasks; empty takes all that a task lists."""
     seeds: tuple[int, ...] = SEEDS
-    out: Path = field(default=RESULTS)
 
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
     for seed in options.seeds:
         for name in options.tasks:
-            records = Records(options.out / f"anoseqs-{name}.json", ("arm", "seed"))
+            records = records_of(name)
             for arm in options.arms or TASKS[name].arms:
                 if not records.has(arm=arm, seed=seed):
                     record = run(name, arm, seed)
                     records.add(record)
                     print(name, arm, seed, {key: value for key, value in record.items() if key != "arm"}, flush=True)
+
+
+def records_of(name: str) -> Records:
+    """Return the records of a task."""
+    return Records(RESULTS / f"anoseqs-{name}.json", ("arm", "seed"))
 
 
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
@@ -190,12 +194,12 @@ def sources(env: str, seed: int) -> list[Episode]:
 
 
 def vanilla(task: Task, seed: int) -> list[Episode]:
-    """Return the episodes of the vanilla run of a task, run now if it is not in the cache."""
+    """Return the episodes of the vanilla run of a task, which is done now, and recorded, if it is not in the cache."""
     seed %= len(SEEDS)
     path = cached(task.target, task, seed)
     if not path.exists():
         name = next(name for name, other in TASKS.items() if other == task)
-        Records(RESULTS / f"anoseqs-{name}.json", ("arm", "seed")).add(run(name, "vanilla", seed))
+        records_of(name).add(run(name, "vanilla", seed))
     return load_episodes(path)
 
 

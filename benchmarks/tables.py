@@ -29,7 +29,7 @@ COLUMNS = {
 
 def anoseqs(name: str) -> str:
     """Return the table of one task: mean ± standard deviation over seeds."""
-    records = json.loads((RESULTS / f"anoseqs-{name}.json").read_text())["records"]
+    records = json.loads((RESULTS / f"anoseqs-{name}.json").read_text(encoding="utf-8"))["records"]
     arms = list(dict.fromkeys(record["arm"] for record in sorted(records, key=_arm_order)))
     lines = ["| agent's reward | seeds | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
     lines.append("|---|---|" + "---|" * len(COLUMNS))
@@ -42,7 +42,7 @@ def anoseqs(name: str) -> str:
 
 def overhead() -> str:
     """Return the table of training throughput."""
-    content = json.loads((RESULTS / "overhead.json").read_text())
+    content = json.loads((RESULTS / "overhead.json").read_text(encoding="utf-8"))
     lines = ["| reward | PPO steps/s | overhead, median (min to max of rounds) |", "|---|---|---|"]
     for row in content["records"]:
         spread = f"{row['overhead']:+.1%} ({row['overhead_min']:+.1%} to {row['overhead_max']:+.1%})"
@@ -84,10 +84,10 @@ def _cell(values: list[float], form: str) -> str:
 
 
 if __name__ == "__main__":
-    current = README.read_text()
+    current = README.read_text(encoding="utf-8")
     wanted = rendered(current)
     if "--check" in sys.argv[1:]:
         sys.exit(
             "README.md differs from benchmarks/results: run python -m benchmarks.tables." if wanted != current else 0
         )
-    README.write_text(wanted)
+    README.write_text(wanted, encoding="utf-8")

@@ -10,7 +10,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad:UserWarning")
 def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"<!-- run -->\n```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    blocks = re.findall(r"<!-- run -->\n```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert len(blocks) == 4
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
@@ -26,11 +26,11 @@ def test_the_python_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.
 def test_every_command_of_the_readme_exists() -> None:
     from tsreward.cli.main import COMMANDS
 
-    named = set(re.findall(r"^tsreward (\w+)", README.read_text(), flags=re.MULTILINE))
+    named = set(re.findall(r"^tsreward (\w+)", README.read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert named == set(COMMANDS)
 
 
 def test_the_tables_of_the_readme_are_those_of_the_results() -> None:
     from benchmarks.tables import rendered
 
-    assert rendered(README.read_text()) == README.read_text()
+    assert rendered(README.read_text(encoding="utf-8")) == README.read_text(encoding="utf-8")
