@@ -50,12 +50,21 @@ def overhead() -> str:
     return "\n".join(lines)
 
 
+def reliability() -> str:
+    """Return the table of the reliability checks."""
+    content = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
+    lines = ["| check | cases | failures |", "|---|---|---|"]
+    lines += [f"| {row['check']} | {row['cases']:,} | {row['failures']} |" for row in content["records"]]
+    return "\n".join(lines)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     **{
         f"anoseqs-{name}": lambda name=name: anoseqs(name)
         for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")
     },
     "overhead": overhead,
+    "reliability": reliability,
 }
 
 
