@@ -50,8 +50,7 @@ class AnoSeqsOptions:
     false_alarm_rate: float = 0.05
     """Share of held-out safe windows that may be flagged."""
     sources: int = 2
-    """Source agents. One agent may circle in one direction only, and the other direction would be unknown territory
-    for the scorer."""
+    """Source agents. Another agent finds other ways to be unsafe than the first, and the scorer must know them."""
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
     """Algorithm of every agent."""
     steps: int = 60_000
