@@ -17,6 +17,11 @@ class Detector(ABC):
     dim: int | None = None
     """Columns it was fitted on; None before."""
 
+    @property
+    def causal(self) -> bool:
+        """Whether the score of a row depends on no later row."""
+        return True
+
     @abstractmethod
     def learn(self, series: Series) -> None:
         """Learn what is normal from all rows of a series; its labels are not looked at."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
 
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.semi_supervised import inverse
@@ -19,7 +20,8 @@ from tsreward.windows import WindowSet
 class DeepSVDDOptions(ScorerOptions):
     """Options of `DeepSVDD`."""
 
-    network: Literal["mlp", "gru"] = "mlp"
+    network: Literal["mlp", "gru", "tcn"] = "mlp"
+    """Layers over the flattened window, the last state of a GRU, or the last output of a temporal convolution."""
     hidden: int = 128
     embedding: int = 32
     negative_weight: float = 1.0
@@ -63,6 +65,8 @@ class DeepSVDD(Scorer[DeepSVDDOptions]):
         options = self.options
         if options.network == "gru":
             self.embed = _GRU(self.dim, options.hidden, options.embedding)
+        elif options.network == "tcn":
+            self.embed = _TCN(self.window, self.dim, options.hidden, options.embedding)
         else:
             self.embed = nn.Sequential(
                 nn.Flatten(),
@@ -121,3 +125,28 @@ class _GRU(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         return self.out(self.recurrent(windows)[0][:, -1])
+
+
+class _TCN(nn.Module):
+    """Last output of a causal convolution of width 2 whose dilation doubles with every layer (Bai et al. 2018).
+
+    That output needs only every second step of each layer, so a stride of 2 in place of the dilation gives the same
+    numbers with 2·K products instead of K·log₂K. There is no bias: see `DeepSVDD`.
+    """
+
+    def __init__(self, window: int, dim: int, hidden: int, embedding: int) -> None:
+        super().__init__()
+        layers = max(1, (window - 1).bit_length())
+        self.missing = 2**layers - window
+        self.layers = nn.ModuleList(
+            nn.Linear(2 * (hidden if layer else dim), hidden, bias=False) for layer in range(layers)
+        )
+        self.out = nn.Linear(hidden, embedding, bias=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        if self.missing:  # the first step once more, as at the beginning of an episode
+            windows = torch.cat([windows[:, :1].expand(-1, self.missing, -1), windows], 1)
+        for layer in self.layers:
+            # [B, K, W] -> [B, K/2, 2·W]: neighbours side by side make the convolution one matrix product
+            windows = leaky_relu(layer(windows.unflatten(1, (-1, 2)).flatten(2)), 0.1)
+        return self.out(windows[:, 0])

@@ -39,6 +39,7 @@ class LSTMVAE(Reconstruction[LSTMVAEOptions]):
         super().__init__(window, dim, options)
 
     def build(self) -> None:
+        super().build()
         options = self.options
         self.encoder = nn.LSTM(self.dim, options.hidden, batch_first=True)
         self.to_latent = nn.Linear(options.hidden, 2 * options.latent)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
+from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.semi_supervised import hinge, inverse
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.training import Report, TrainOptions, train
@@ -23,6 +25,11 @@ class ReconstructionOptions(ScorerOptions):
     """Average the error over the whole window, or take that of its last step."""
     norm: Literal["l1", "l2"] = "l1"
     """Mean absolute or mean squared error of the standardised columns."""
+    distance: Literal["mean", "mahalanobis"] = "mean"
+    """Score: the mean error of the columns, or the squared Mahalanobis distance of a step's error to the errors on
+    normal windows, per column (Malhotra et al. 2016, arXiv 1607.00148). The training loss is the mean error."""
+    shrinkage: float = 0.03
+    """Share of the identity in the covariance of the Mahalanobis distance."""
     negative_loss: Literal["hinge", "inverse"] = "hinge"
     """L_anom for bad windows: max(0, margin − error), or 1 / error as in Deep SAD."""
     negative_weight: float = 1.0
@@ -30,6 +37,11 @@ class ReconstructionOptions(ScorerOptions):
     margin: float = 1.0
     """Error that the hinge asks of bad windows. One unit is the mean error on normal windows of a network that always
     answers with their mean, so 1 says: know no more about bad windows than nothing at all."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.shrinkage > 1:
+            self.refuse("shrinkage", "a share between 0 and 1")
 
 
 ReconstructionT = TypeVar("ReconstructionT", bound=ReconstructionOptions)
@@ -41,6 +53,13 @@ class Reconstruction(Scorer[ReconstructionT]):
     uses_negative = True
     uses_held_out = True
 
+    error_mean: Tensor
+    error_factor: Tensor
+
+    def build(self) -> None:
+        self.register_buffer("error_mean", torch.zeros(self.dim))
+        self.register_buffer("error_factor", torch.eye(self.dim))
+
     @abstractmethod
     def reconstruct(self, windows: Tensor, noise: torch.Generator | None = None) -> tuple[Tensor, Tensor | None]:
         """Return the reconstruction [B, K, D] and an extra loss per window [B] or None.
@@ -49,7 +68,12 @@ class Reconstruction(Scorer[ReconstructionT]):
         """
 
     def measure(self, windows: Tensor) -> Tensor:
-        return self._error(windows, self.reconstruct(windows)[0])
+        reconstruction = self.reconstruct(windows)[0]
+        if self.options.distance == "mean":
+            return self._error(windows, reconstruction)
+        errors = self._judged(windows - reconstruction)
+        squared = squared_mahalanobis(errors.flatten(0, 1), self.error_mean, self.error_factor)
+        return squared.unflatten(0, errors.shape[:2]).mean(1) / self.dim
 
     def learn(
         self,
@@ -71,11 +95,23 @@ class Reconstruction(Scorer[ReconstructionT]):
             return value + self.options.negative_weight * bad_loss(self._error(bad, self.reconstruct(bad)[0]) / unit)
 
         train(self, loss, normal, negative, options, report)
+        if self.options.distance == "mahalanobis":
+            mean, covariance = mean_and_covariance(self._errors(normal[0]))
+            self.error_mean.copy_(mean)
+            self.error_factor.copy_(precision_factor(covariance, self.options.shrinkage))
+
+    def _judged(self, steps: Tensor) -> Tensor:
+        """Return the steps [B, ?, D] that the score looks at."""
+        return steps[:, -1:] if self.options.error == "last" else steps
+
+    @torch.no_grad()
+    def _errors(self, windows: WindowSet) -> Iterator[Tensor]:
+        """Yield the errors [?, D] of the judged steps."""
+        for batch in windows.to(self.error_mean.device).batches(1024):
+            yield self._judged(batch - self.reconstruct(batch)[0]).flatten(0, 1).cpu()
 
     def _error(self, windows: Tensor, reconstruction: Tensor) -> Tensor:
-        difference = windows - reconstruction
-        if self.options.error == "last":
-            difference = difference[:, -1:]
+        difference = self._judged(windows - reconstruction)
         difference = difference.abs() if self.options.norm == "l1" else difference.square()
         return difference.mean((1, 2))
 

@@ -55,6 +55,7 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
         return 8 if self.window > 1 else 16
 
     def build(self) -> None:
+        super().build()
         options = self.options
         self.into = nn.Linear(self.dim, options.width)
         self.encoder_positions = nn.Parameter(0.02 * torch.randn(self.window, options.width))

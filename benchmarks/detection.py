@@ -1,0 +1,129 @@
+"""Detectors on server logs and telemetry: fitted once per series and seed, judged as they are and smoothed.
+
+    python -m benchmarks.detection                       # all sets, finished runs are not repeated
+    python -m benchmarks.detection --sets smd --detectors pca ridge_var
+
+Sets are read from ../shared/data. Under `tsb-ad` a detector learns from the first rows of the series that is judged
+(the leaderboard's rule), under `split` from the set's own training part. Options of the detectors were chosen on
+machine-1-2 and machine-2-3 of SMD under tsb-ad, and on the training files of the six machines with planted anomalies;
+ASD, SMAP, MSL and NAB took no part in it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from benchmarks.records import RESULTS, Records
+from tsreward.data.logs.table import FORMATS
+from tsreward.detectors.alignment import Side, moving_average
+from tsreward.detectors.base import Detector
+from tsreward.detectors.foreign import pyod_detector
+from tsreward.detectors.table import DETECTORS
+from tsreward.evaluation.bench.memory import PeakMemory
+from tsreward.evaluation.judging import judge
+from tsreward.evaluation.protocols import PROTOCOLS
+from tsreward.series import DetectionTask
+
+DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+SETS = {
+    "smd": ("tsb-ad", "smd"),
+    "asd": ("tsb-ad", "asd"),
+    "smd-split": ("split", "smd"),
+    "asd-split": ("split", "asd"),
+    "telemanom-split": ("split", "telemanom"),
+    "nab-split": ("split", "nab"),
+}
+"""Name -> (protocol, format, which is the folder's name too)."""
+FORMS: dict[str, tuple[int, Side]] = {"raw": (1, "causal"), "causal": (10, "causal"), "centred": (10, "centred")}
+"""Name -> rows and side of the moving average."""
+SEEDED = {
+    "random",
+    "isolation_forest",
+    "untrained",
+    "transformer_ae",
+    "lstm_vae",
+    "deep_svdd",
+    "forecaster",
+    "ensemble",
+}
+"""Detectors with a random part; the others give the same for every seed and run once."""
+FOREIGN = ("pyod:HBOS", "pyod:ECOD")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    sets: tuple[str, ...] = tuple(SETS)
+    detectors: tuple[str, ...] = (*DETECTORS, *FOREIGN)
+    seeds: int = 3
+    out: Path = RESULTS
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    for name in options.sets:
+        protocol, kind = SETS[name]
+        tasks = [PROTOCOLS[protocol](task) for task in FORMATS[kind](DATA / kind)]
+        records = Records(options.out / f"detection-{name}.json", key=("detector", "seed"))
+        for seed in range(options.seeds):
+            for detector in options.detectors:
+                if records.has(detector=detector, seed=seed) or (seed and detector not in SEEDED):
+                    continue
+                began = time.perf_counter()
+                runs = [run(task, made(detector, seed)) for task in tasks]
+                records.add({"detector": detector, "seed": seed} | gathered(tasks, runs))
+                vus = np.mean([run["forms"]["centred"]["vus_pr"] for run in runs])
+                print(f"{name} {detector} {seed}: {vus:.3f} in {time.perf_counter() - began:.0f} s", flush=True)
+
+
+def made(name: str, seed: int) -> Detector:
+    """Return a detector, not smoothed."""
+    return pyod_detector(name.removeprefix("pyod:")) if name.startswith("pyod:") else DETECTORS[name](seed)
+
+
+def run(task: DetectionTask, detector: Detector) -> dict[str, Any]:
+    """Fit once, score once, and judge every form."""
+    memory = PeakMemory()
+    began = time.perf_counter()
+    detector.fit(task.train)
+    fitted = time.perf_counter()
+    test = detector.score(task.test)
+    scored = time.perf_counter()
+    train = detector.score(task.train)
+    forms = {}
+    for form, (width, side) in FORMS.items():
+        judged = judge(task, moving_average(train, width, side), moving_average(test, width, side))
+        forms[form] = {name: round(float(value), 5) for name, value in vars(judged).items() if name != "threshold"}
+    return {
+        "forms": forms,
+        "fit_seconds": fitted - began,
+        "points_per_second": len(test) / (scored - fitted),
+        "peak_mb": memory.grown(),
+    }
+
+
+def gathered(tasks: list[DetectionTask], runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return columns over the series in place of one record each."""
+    forms = {
+        form: {metric: [run["forms"][form][metric] for run in runs] for metric in runs[0]["forms"][form]}
+        for form in FORMS
+    }
+    return {
+        "series": [task.name for task in tasks],
+        "forms": forms,
+        "fit_seconds": round(float(np.mean([run["fit_seconds"] for run in runs])), 4),
+        "points_per_second": round(float(np.mean([run["points_per_second"] for run in runs]))),
+        "peak_mb": round(max(run["peak_mb"] for run in runs), 1),
+    }
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

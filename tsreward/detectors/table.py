@@ -1,0 +1,142 @@
+"""Names of detectors, for the command line and benchmarks; Python code composes the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from tsreward.detectors.base import Detector
+from tsreward.detectors.ensemble import Ensemble
+from tsreward.detectors.foreign import isolation_forest, pyod_detector
+from tsreward.detectors.random_scores import RandomScores
+from tsreward.detectors.smoothed import Smoothed
+from tsreward.detectors.transductive import Transductive
+from tsreward.detectors.windows import WindowDetector
+from tsreward.errors import unknown_name
+from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
+from tsreward.scorers.knn import KNN
+from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
+from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
+from tsreward.scorers.pca import PCA, PCAOptions
+from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
+from tsreward.scorers.var import RidgeVAR
+from tsreward.training import TrainOptions
+
+DEFAULT = "ensemble"
+
+_EMBEDDED = DeepSVDDOptions(clip=None, distance="mahalanobis")
+# The components that explain a quarter of the variance, weighted: the row "PCA" of the TSB-AD leaderboard.
+_LEADERBOARD = PCAOptions(clip=None, std_floor=1e-6, components=0.25, score="weighted")
+
+
+def train_options(seed: int) -> TrainOptions:
+    """Return how networks are trained on logs: at most 60,000 windows, some seconds of one core."""
+    return TrainOptions(epochs=30, windows_per_epoch=2_000, patience=6, seed=seed)
+
+
+def _random(seed: int) -> Detector:
+    return RandomScores(seed)
+
+
+def _z_norm(seed: int) -> Detector:
+    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, covariance="diagonal"))
+
+
+def _mahalanobis(seed: int) -> Detector:
+    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, shrinkage=0.03))
+
+
+def _mahalanobis_window(seed: int) -> Detector:
+    return WindowDetector(Mahalanobis, 10, MahalanobisOptions(clip=None, steps="window", shrinkage=0.1))
+
+
+def _pca(seed: int) -> Detector:
+    return WindowDetector(PCA, 1, PCAOptions(clip=None))
+
+
+def _pca_weighted(seed: int) -> Detector:
+    return WindowDetector(PCA, 1, _LEADERBOARD)
+
+
+def _pca_whole_series(seed: int) -> Detector:
+    return Transductive(WindowDetector(PCA, 1, _LEADERBOARD))
+
+
+def _ridge_var(seed: int) -> Detector:
+    return WindowDetector(RidgeVAR, 11)
+
+
+def _knn(seed: int) -> Detector:
+    return WindowDetector(KNN, 1, train=train_options(seed))
+
+
+def _transformer_ae(seed: int) -> Detector:
+    options = TransformerAEOptions(clip=None, error="last", norm="l2", distance="mahalanobis", bottleneck=4)
+    return WindowDetector(TransformerAE, 4, options, train=train_options(seed))
+
+
+def _lstm_vae(seed: int) -> Detector:
+    options = LSTMVAEOptions(clip=None, error="last", norm="l2", distance="mahalanobis", decoder="mlp")
+    return WindowDetector(LSTMVAE, 4, options, train=train_options(seed))
+
+
+def _deep_svdd(seed: int) -> Detector:
+    return WindowDetector(DeepSVDD, 1, _EMBEDDED, train=train_options(seed))
+
+
+def _untrained(seed: int) -> Detector:
+    return WindowDetector(DeepSVDD, 1, _EMBEDDED, train=train_options(seed), trained=False)
+
+
+def _forecaster(seed: int) -> Detector:
+    options = ForecasterOptions(clip=None, network="mlp", loss="mse")
+    return WindowDetector(Forecaster, 10, options, train=train_options(seed))
+
+
+def _ensemble(seed: int) -> Detector:
+    return Ensemble([_lstm_vae(seed), _deep_svdd(seed), _mahalanobis_window(seed)])
+
+
+DETECTORS: dict[str, Callable[[int], Detector]] = {
+    "random": _random,
+    "z_norm": _z_norm,
+    "pca": _pca,
+    "pca_weighted": _pca_weighted,
+    "pca_whole_series": _pca_whole_series,
+    "mahalanobis": _mahalanobis,
+    "ridge_var": _ridge_var,
+    "knn": _knn,
+    "isolation_forest": isolation_forest,
+    "untrained": _untrained,
+    "transformer_ae": _transformer_ae,
+    "lstm_vae": _lstm_vae,
+    "deep_svdd": _deep_svdd,
+    "forecaster": _forecaster,
+    "ensemble": _ensemble,
+}
+"""Name -> function of a seed that returns the detector, not smoothed."""
+
+
+def make_detector(
+    name: str, seed: int = 0, alignment: Literal["causal", "centred"] = "causal", smoothing: int = 10
+) -> Detector:
+    """Return a detector by name, e.g. ensemble or pyod:HBOS, with its scores averaged over `smoothing` rows.
+
+    `causal` averages over the rows before, and suits alarms and rewards; `centred` over both sides, and suits looking
+    back over a log.
+
+    Raises:
+        OptionError: an unknown name.
+        MissingExtraError: the name stands for a package that is not installed.
+
+    >>> make_detector("pca").causal, make_detector("pca", alignment="centred").causal
+    (True, False)
+    """
+    if name.startswith("pyod:"):
+        detector: Detector = pyod_detector(name.removeprefix("pyod:"))
+    elif name in DETECTORS:
+        detector = DETECTORS[name](seed)
+    else:
+        raise unknown_name("detector", name, DETECTORS)
+    return Smoothed(detector, smoothing, alignment)

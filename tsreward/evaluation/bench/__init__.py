@@ -1,0 +1,1 @@
+"""Detectors × series × seeds: run, kept in one file each, and summed up."""
