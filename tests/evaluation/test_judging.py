@@ -78,10 +78,10 @@ def test_what_cannot_be_judged(scores):
         judge(TASK, train, test, "quantil")
     with pytest.raises(OptionError, match="rate"):
         judge(TASK, train, test, false_alarm_rate=0)
-    with pytest.raises(ShapeError, match=r"a: 400 rows in test, but scores \[399\]"):
+    with pytest.raises(ShapeError, match=r"a: 400 rows to judge, but scores \[399\]"):
         judge(TASK, train, test[1:])
     test[5] = np.inf
-    with pytest.raises(DataError, match="a: the score of row 5 in test is inf"):
+    with pytest.raises(DataError, match="a: the score of row 5 to judge is inf"):
         judge(TASK, train, test)
     quiet = DetectionTask("b", TASK.train, Series(TASK.test.values, np.zeros(400)))
     with pytest.raises(DataError):

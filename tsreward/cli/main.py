@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("learn a reward from recorded episodes or sensor logs", "tsreward.cli.fit"),
     "score": ("score episodes or sensor logs", "tsreward.cli.score"),
     "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
+    "bench": ("compare detectors on logs with labels", "tsreward.cli.bench"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
 }

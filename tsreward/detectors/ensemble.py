@@ -32,20 +32,19 @@ class Ensemble(Detector):
         self.floors = []
         for member in self.members:
             member.learn(series)
-            self.floors.append(max(float(np.quantile(member.measure(series), 0.01)), 1e-12))
+            self.floors.append(max(float(np.quantile(_not_negative(member, series), 0.01)), 1e-12))
 
     def measure(self, series: Series) -> np.ndarray:
-        logs = [np.log(self._positive(member, series) + floor) for member, floor in self._pairs()]
+        pairs = zip(self.members, self.floors, strict=True)
+        logs = [np.log(_not_negative(member, series) + floor) for member, floor in pairs]
         return np.exp(np.mean(logs, axis=0))
 
-    def _pairs(self) -> list[tuple[Detector, float]]:
-        return list(zip(self.members, self.floors, strict=True))
 
-    def _positive(self, member: Detector, series: Series) -> np.ndarray:
-        scores = member.measure(series)
-        if scores.min() < 0:
-            raise OptionError(
-                f"Ensemble: {type(member).__name__} gives negative scores, which have no geometric mean: take members "
-                f"that measure an error or a distance."
-            )
-        return scores
+def _not_negative(member: Detector, series: Series) -> np.ndarray:
+    scores = member.measure(series)
+    if scores.min() < 0:
+        raise OptionError(
+            f"Ensemble: {type(member).__name__} gives negative scores, which have no geometric mean: take members that "
+            f"measure an error or a distance."
+        )
+    return scores

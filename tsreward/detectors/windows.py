@@ -22,6 +22,7 @@ class WindowDetector(Detector):
 
     By default inputs are not clipped: what leaves the range of a log's normal rows by far should count by far.
 
+    Scores are raised to `power`: 2 makes a squared distance of a distance, which is what averages over rows should see.
     `trained=False` leaves the networks at their random weights (only closed-form statistics are fitted): what training
     adds is the difference.
 
@@ -43,11 +44,13 @@ class WindowDetector(Detector):
         place: Place = "last",
         train: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
         trained: bool = True,
+        power: float = 1.0,
     ) -> None:
         if window < scorer.min_window:
             raise OptionError(f"{scorer.__name__} needs a window of at least {scorer.min_window} rows, got {window}.")
         self.scorer_class, self.window = scorer, window
         self.place: Place = place
+        self.power = power
         self.options = scorer.Options(clip=None) if options is None else options
         self.train = train if trained else replace(train, epochs=1, learning_rate=0.0)
 
@@ -65,7 +68,7 @@ class WindowDetector(Detector):
         self.scorer.fit(self._windows(series), options=self.train)
 
     def measure(self, series: Series) -> np.ndarray:
-        return place_scores(self._score_windows(series), self.window, self.place)
+        return place_scores(self._score_windows(series) ** self.power, self.window, self.place)
 
     @torch.inference_mode()
     def _score_windows(self, series: Series) -> np.ndarray:

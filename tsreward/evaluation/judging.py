@@ -46,30 +46,39 @@ class Judgement:
 
 def judge(
     task: DetectionTask,
-    train_scores: np.ndarray,
+    normal_scores: np.ndarray,
     test_scores: np.ndarray,
     threshold: str = "conformal",
     false_alarm_rate: float = 0.01,
 ) -> Judgement:
-    """Judge the scores of a task's two parts, [T_train] and [T_test]; a row is flagged where its score is above the
-    threshold that `tsreward.detectors.thresholds` puts on the training scores.
+    """Judge the scores [T] of a task's part to judge; a row is flagged where its score is above the threshold that
+    `tsreward.detectors.thresholds` puts on `normal_scores` [N] of rows to learn from (see `held_out_scores`).
 
     Raises:
         ShapeError: not one score per row.
         DataError: NaN or inf, or a part to judge of one class only.
         OptionError: an unknown threshold, or a rate outside (0, 1).
+
+    >>> from tsreward.data.logs.synthetic import smd_like
+    >>> task = smd_like(seed=0, count=1)[0]
+    >>> perfect = judge(task, np.arange(4000) / 4000, task.test.labels + 0.5)
+    >>> perfect.f1, perfect.flagged, perfect.threshold
+    (1.0, 0.04, 0.99)
     """
     if threshold not in THRESHOLDS:
         raise unknown_name("threshold", threshold, THRESHOLDS)
-    for part, series, scores in (("train", task.train, train_scores), ("test", task.test, test_scores)):
-        if np.shape(scores) != (len(series),):
-            raise ShapeError(f"{task.name}: {len(series)} rows in {part}, but scores {list(np.shape(scores))}.")
+    if np.shape(test_scores) != (len(task.test),) or np.ndim(normal_scores) != 1:
+        raise ShapeError(
+            f"{task.name}: {len(task.test)} rows to judge, but scores {list(np.shape(test_scores))}, and "
+            f"{list(np.shape(normal_scores))} of rows to learn from."
+        )
+    for part, scores in (("to learn from", normal_scores), ("to judge", test_scores)):
         if not np.isfinite(scores).all():
             row = int(np.flatnonzero(~np.isfinite(scores))[0])
-            raise DataError(f"{task.name}: the score of row {row} in {part} is {scores[row]}.")
+            raise DataError(f"{task.name}: the score of row {row} {part} is {scores[row]}.")
     labels = task.test.labels
     assert labels is not None  # a DetectionTask has them
-    level = float(THRESHOLDS[threshold](train_scores, false_alarm_rate))
+    level = float(THRESHOLDS[threshold](normal_scores, false_alarm_rate))
     flags = test_scores > level
     volumes = metrics.vus(labels, test_scores, metrics.vus_window(task.test))
     return Judgement(

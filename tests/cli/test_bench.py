@@ -1,0 +1,204 @@
+"""`tsreward bench detect` from files to tables and a page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from tests.evaluation.bench.fakes import small_task
+from tsreward.cli.datasets import by_dataset
+from tsreward.cli.main import main
+from tsreward.data.logs.synthetic import smd_like, write_smd
+from tsreward.evaluation.bench.work import Work
+from tsreward.series import DetectionTask, Series
+
+QUICK = ("--detectors", "random", "z_norm", "pca", "--seeds", "2")
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory):
+    """Return a folder in the layout of the Server Machine Dataset."""
+    folder = tmp_path_factory.mktemp("smd")
+    write_smd(smd_like(seed=0, count=2, steps=1200, dim=6), folder)
+    return folder
+
+
+def table(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_from_files_to_tables_and_a_page(machines, tmp_path, capsys):
+    out = tmp_path / "new" / "out"
+    assert main(["bench", "detect", "--data", str(machines), "--format", "smd", *QUICK, "--out", str(out)]) == 0
+    shown, remarks = capsys.readouterr()
+    assert "smd: 2 series, 2 seeds" in shown
+    assert "VUS-PR" in shown
+    assert "rows/s" in shown
+    assert "written to" not in shown
+    assert "written to" in remarks
+    rows = table(out / "table.csv")
+    assert {row["detector"] for row in rows} == {"random", "z_norm", "pca"}
+    assert rows[-1]["detector"] == "random"
+    assert float(rows[0]["vus_pr"]) > 2 * float(rows[-1]["vus_pr"])
+    assert len(table(out / "series.csv")) == len(table(out / "timings.csv")) == 3 * 2 * 2
+    page = (out / "report.html").read_text()
+    assert "machine-1-1" in page
+    assert "machine-1-2" in page
+    assert json.loads((out / "run.json").read_text())["options"]["seeds"] == 2
+
+
+def test_json_and_going_on(machines, tmp_path, document, monkeypatch):
+    arguments = ("bench", "detect", "--data", machines, *QUICK, "--out", tmp_path, "--no-report")
+    first = document(*arguments)
+    assert [row["dataset"] for row in first["table"]] == ["smd"] * 3
+    assert first["failed"] == []
+    assert first["left_out"] == {}
+    assert set(first["costs"]) == {"random", "z_norm", "pca"}
+    assert first["table"] == json.loads((tmp_path / "table.json").read_text())
+    assert not (tmp_path / "report.html").exists()
+    monkeypatch.setattr(Work, "carry_out", None)  # nothing is left to do
+    assert document(*arguments) == first
+
+
+def test_the_options_reach_the_detectors(machines, tmp_path, document):
+    def f1(*options):
+        arguments = ("bench", "detect", "--data", machines, "--detectors", "pca", "--seeds", 1, "--no-report")
+        return document(*arguments, "--out", tmp_path, *options)["table"][0]
+
+    usual = f1()
+    assert usual["series"] == 2
+    assert f1("--alignment", "centred")["vus_pr"] != usual["vus_pr"]
+    assert f1("--protocol", "tsb-ad")["vus_pr"] != usual["vus_pr"]
+    assert f1("--series", "machine-1-2")["series"] == 1
+    often = f1("--threshold", "quantile", "--false-alarm-rate", 0.2)
+    assert often["flagged"] > usual["flagged"]
+    assert often["vus_pr"] == usual["vus_pr"]
+
+
+def test_processes_give_the_same_table(machines, tmp_path, document):
+    arguments = ("bench", "detect", "--data", machines, *QUICK, "--no-report")
+    alone = document(*arguments, "--out", tmp_path / "alone")
+    spread = document(*arguments, "--out", tmp_path / "spread", "--jobs", 2)
+    assert spread["table"] == alone["table"]
+
+
+def test_synthetic_series_need_no_data(tmp_path, document):
+    arguments = ("bench", "detect", "--format", "synthetic", "--detectors", "z_norm", "--seeds", 1, "--no-report")
+    result = document(*arguments, "--out", tmp_path)
+    assert [(row["dataset"], row["series"]) for row in result["table"]] == [
+        ("all", 24),
+        ("smd-like", 4),
+        ("yahoo-like", 20),
+    ]
+
+
+def quiet(task: DetectionTask) -> DetectionTask:
+    return DetectionTask("quiet", task.train, Series(task.test.values, np.zeros(len(task.test)), "quiet"))
+
+
+def test_series_that_cannot_be_judged_are_left_out_and_named(tmp_path, document, capsys):
+    write_smd([small_task("good"), quiet(small_task("x"))], tmp_path / "data")
+    arguments = ("bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--seeds", 1, "--no-report")
+    result = document(*arguments, "--out", tmp_path / "out")
+    assert result["table"][0]["series"] == 1
+    assert result["left_out"] == {"quiet": "quiet: all 300 rows to judge are of one class."}
+    assert main([*map(str, arguments), "--out", str(tmp_path / "out")]) == 0
+    assert "warning: left out: quiet: all 300 rows" in capsys.readouterr().err
+
+
+def test_failures_are_told_and_stop_nothing(tmp_path, document):
+    write_smd([small_task("a"), small_task("b", 1)], tmp_path / "data")
+    arguments = ("bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--seeds", 1, "--no-report")
+    result = document(*arguments, "--false-alarm-rate", 1e-4, "--out", tmp_path / "out")
+    assert [(failure["series"], failure["seed"]) for failure in result["failed"]] == [("a", 0), ("b", 0)]
+    assert "at least 9999 training scores" in result["failed"][0]["error"]
+    assert result["table"][0]["failed"] == 2
+    assert result["table"][0]["vus_pr"] is None
+
+
+def test_a_table_of_failures_alone_is_shown(tmp_path, capsys):
+    write_smd([small_task("a")], tmp_path / "data")
+    arguments = ["bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--out", tmp_path / "out"]
+    assert main([*map(str, arguments), "--false-alarm-rate", "1e-4"]) == 0
+    out, err = capsys.readouterr()
+    assert "–" in out
+    assert "warning: z_norm failed on a, seed 0: DataError: A conformal threshold" in err
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--detectors", "ridge_va"], "Unknown detector 'ridge_va': did you mean 'ridge_var'?"),
+        (["--format", "smdx"], "Unknown format 'smdx': did you mean 'smd'?"),
+        (["--protocol", "tsbad"], "Unknown protocol 'tsbad': did you mean 'tsb-ad'?"),
+        (["--threshold", "conform"], "Unknown threshold 'conform': did you mean 'conformal'?"),
+        (["--series", "machine-1-9"], "Unknown series 'machine-1-9': did you mean"),
+        (["--seeds", "0"], "--seeds is at least 1, got 0."),
+        (["--jobs", "0"], "--jobs is at least 1, got 0."),
+        (["--false-alarm-rate", "1"], "--false-alarm-rate lies between 0 and 1, got 1.0."),
+        (["--page.figures", "-1"], "PageOptions.figures is at least 0, got -1."),
+        (["--format", "synthetic"], "--format synthetic makes its series itself: leave --data out"),
+        (["--format", "nab"], "labels/combined_windows.json"),
+        (["--out", "/dev/null/out"], "Cannot create /dev/null/out/results: Not a directory."),
+    ],
+)
+def test_what_cannot_run_is_one_line(machines, tmp_path, complaint, arguments, message):
+    given = ["bench", "detect", "--data", machines, "--detectors", "z_norm", "--out", tmp_path / "out"]
+    assert message in complaint(*given, *arguments)
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_are_needed(tmp_path, complaint):
+    assert "--format smd needs --data" in complaint("bench", "detect", "--out", tmp_path)
+
+
+def test_no_series_that_can_be_judged(tmp_path, complaint):
+    write_smd([quiet(small_task("x"))], tmp_path / "data")
+    line = complaint("bench", "detect", "--data", tmp_path / "data", "--out", tmp_path / "out")
+    assert line.endswith("No series can be judged: quiet: all 300 rows to judge are of one class.")
+
+
+def test_other_things_to_compare_are_refused(capsys):
+    assert main(["bench", "guess", "--out", "x"]) == 2
+    assert "guess" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_sigterm_ends_it_in_one_line_and_keeps_what_is_finished(machines, tmp_path, jobs):
+    code = "import sys; from tsreward.cli.main import main; sys.exit(main())"
+    arguments = ["bench", "detect", "--data", machines, "--detectors", "z_norm", "--seeds", "300", "--out", tmp_path]
+    command = [sys.executable, "-c", code, *map(str, arguments), "--jobs", str(jobs)]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("results/*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(child.pid, signal.SIGTERM)
+    out, err = child.communicate(timeout=30)
+    assert child.returncode == 143
+    assert out == ""
+    assert err.rstrip().endswith("tsreward: terminated")
+    assert "Traceback" not in err
+    assert len(list(tmp_path.glob("results/*.json"))) >= 3
+
+
+@pytest.mark.parametrize(
+    ("form", "names", "expected"),
+    [
+        ("smd", ["machine-1-1", "machine-1-2"], {"smd": 2}),
+        ("yahoo", ["A1-real_1", "A2-synthetic_1", "A1-real_2"], {"yahoo A1": 2, "yahoo A2": 1}),
+        ("tsb-ad", ["001_NAB_id_1_Facility_tr_1_1st_2", "057_SMD_id_1_Facility_tr_1_1st_2"], {"NAB": 1, "SMD": 1}),
+    ],
+)
+def test_series_by_data_set(form, names, expected):
+    found = by_dataset(form, [small_task(name) for name in names])
+    assert {name: len(tasks) for name, tasks in found.items()} == expected

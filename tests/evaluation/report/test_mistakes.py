@@ -1,0 +1,52 @@
+"""False alarms and misses, worst first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tsreward.evaluation.report.mistakes import Mistake, mistakes, runs
+
+
+def naive_runs(mask, join):
+    found, quiet = [], None
+    for row, value in enumerate(mask):
+        if value:
+            if found and quiet is not None and quiet <= join:
+                found[-1][1] = row + 1
+            else:
+                found.append([row, row + 1])
+            quiet = 0
+        elif quiet is not None:
+            quiet += 1
+    return [tuple(run) for run in found]
+
+
+@pytest.mark.parametrize("join", [0, 1, 3])
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.8, 1.0])
+def test_runs_against_an_obvious_twin(join, share):
+    for seed in range(20):
+        mask = np.random.default_rng(seed).random(40) < share
+        assert runs(mask, join) == naive_runs(mask, join)
+
+
+def test_worst_first_and_no_more_than_asked_for():
+    labels, scores = np.zeros(1000, dtype=bool), np.zeros(1000)
+    for start in (100, 300, 500, 700):
+        labels[start : start + 10] = True
+    scores[[105, 305, 505]] = [0.3, 0.1, 2.0]  # two missed, one found, and one without any score
+    scores[[50, 60, 200, 400, 515, 900]] = [5.0, 3.0, 9.0, 1.5, 8.0, 7.0]
+    assert mistakes(labels, scores, threshold=1.0, count=3) == [
+        Mistake("false alarm", 200, 201, 9.0, 200),
+        Mistake("false alarm", 900, 901, 7.0, 900),
+        Mistake("false alarm", 50, 61, 5.0, 50),
+        Mistake("miss", 700, 710, 0.0, 700),
+        Mistake("miss", 300, 310, 0.1, 305),
+        Mistake("miss", 100, 110, 0.3, 105),
+    ]
+    assert [found.peak for found in mistakes(labels, scores, threshold=1.0, count=1)] == [9.0, 0.0]
+
+
+def test_none():
+    labels = np.array([False, True, True, False])
+    assert mistakes(labels, np.array([0.0, 2.0, 0.0, 0.0]), threshold=1.0) == []

@@ -1,0 +1,186 @@
+"""`tsreward bench detect`: detectors compared on labelled logs."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import tyro
+
+from tsreward.cli.datasets import by_dataset, read_tasks
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.remarks import remark
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.detectors.base import Detector
+from tsreward.detectors.table import make_detector
+from tsreward.detectors.thresholds import THRESHOLDS
+from tsreward.errors import DataError, OptionError, unknown_name
+from tsreward.evaluation.bench.records import Record
+from tsreward.evaluation.bench.runner import run as run_benchmark
+from tsreward.evaluation.bench.summary import Row, costs, summary, write_tables
+from tsreward.evaluation.protocols import PROTOCOLS
+from tsreward.evaluation.report.page import PageOptions, check_reporting, render_page
+from tsreward.files import write_atomic
+from tsreward.recipes.run_folder import installed_versions
+from tsreward.series import DetectionTask
+
+_SHOWN = {
+    "vus_pr": "VUS-PR",
+    "average_precision": "AP",
+    "range_f1": "range F1",
+    "event_f1": "event F1",
+    "f1": "F1",
+    "oracle_f1": "oracle F1",
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run detectors on labelled logs and judge their scores; every result is kept, so that the same command goes on
+    after an interruption, and makes again only what changed.
+
+    The folder gets table.csv, table.json (means), series.csv (every result), timings.csv, run.json (options and
+    versions), report.html and results/.
+    """
+
+    what: tyro.conf.Positional[Literal["detect"]]
+    """What is compared: detect, for detectors."""
+    out: Path
+    """Folder of the results; it is created."""
+    data: Path | None = None
+    """Folder or file of the data set."""
+    format: str = "smd"
+    """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
+    detectors: tuple[str, ...] = ("random", "z_norm", "pca", "ridge_var")
+    """Names of detectors; "pyod:HBOS" is one of PyOD's."""
+    protocol: str = "split"
+    """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
+    alignment: Literal["causal", "centred"] = "causal"
+    """Whether a score may look ahead (centred) or not (causal)."""
+    series: tuple[str, ...] = ()
+    """Names of the series; all where none is named."""
+    seeds: int = 3
+    """Each detector runs with the seeds 0, 1, ... up to this many."""
+    threshold: str = "conformal"
+    """Rule that puts a threshold on training scores: quantile, conformal or pot."""
+    false_alarm_rate: float = 0.01
+    """Share of normal rows that the threshold may flag."""
+    jobs: int = 1
+    """Results made at a time, each in its own process."""
+    page: PageOptions = field(default_factory=PageOptions)
+    no_report: bool = False
+    """Write no report.html."""
+    json: bool = False
+    """Print the table as one JSON document."""
+
+    def __post_init__(self) -> None:
+        for kind, name, known in (("protocol", self.protocol, PROTOCOLS), ("threshold", self.threshold, THRESHOLDS)):
+            if name not in known:
+                raise unknown_name(kind, name, known)
+        for option, value in (("--seeds", self.seeds), ("--jobs", self.jobs)):
+            if value < 1:
+                raise OptionError(f"{option} is at least 1, got {value}.")
+        if not 0 < self.false_alarm_rate < 1:
+            raise OptionError(f"--false-alarm-rate lies between 0 and 1, got {self.false_alarm_rate}.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "bench", arguments))
+
+
+def run(options: Options) -> int:
+    """Read, run, judge, write and print."""
+    prefer_one_thread()
+    if not options.no_report:
+        check_reporting()
+    detectors = {name: partial(_make, name, options.alignment) for name in options.detectors}
+    for make in detectors.values():
+        make(0)  # an unknown name, or a package that is missing, is told before data are read
+    datasets, left_out = _prepared(options)
+    with Stages() as stages:
+        records = run_benchmark(
+            datasets,
+            detectors,
+            range(options.seeds),
+            options.out,
+            threshold=options.threshold,
+            false_alarm_rate=options.false_alarm_rate,
+            jobs=options.jobs,
+            progress=stages("results"),
+        )
+    write_tables(records, options.out)
+    _describe(options)
+    if not options.no_report:
+        title = f"{', '.join(datasets)}: {options.protocol} protocol, {options.alignment} scores"
+        page = render_page(datasets, records, options.out, title, options.page)
+        write_atomic(options.out / "report.html", page.encode(errors="xmlcharrefreplace"))
+    _tell(options, records, left_out)
+    return 0
+
+
+def _make(name: str, alignment: Literal["causal", "centred"], seed: int) -> Detector:
+    return make_detector(name, seed=seed, alignment=alignment)
+
+
+def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], dict[str, str]]:
+    """Return the tasks under the protocol by data set, and why which series are left out."""
+    tasks, left_out = [], {}
+    for task in read_tasks(options.data, options.format, options.series):
+        labels = task.test.labels
+        assert labels is not None  # a DetectionTask has them
+        try:
+            if labels.all() or not labels.any():
+                raise DataError(f"{task.name}: all {len(labels)} rows to judge are of one class.")
+            tasks.append(PROTOCOLS[options.protocol](task))
+        except DataError as error:
+            left_out[task.name] = str(error)
+    if not tasks:
+        raise DataError(f"No series can be judged: {next(iter(left_out.values()), 'there is none.')}")
+    return by_dataset(options.format, tasks), left_out
+
+
+def _describe(options: Options) -> None:
+    """Write down how the tables came about."""
+    content = {"options": asdict(options), "versions": installed_versions(), "machine": platform.machine()}
+    write_atomic(options.out / "run.json", (json.dumps(content, indent=1, default=str) + "\n").encode())
+
+
+def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, str]) -> None:
+    rows, spent = summary(records), costs(records)
+    failures = [record for record in records if record.error is not None]
+    for reason in left_out.values():
+        remark(f"warning: left out: {reason}")
+    for record in failures[:10]:
+        remark(
+            f"warning: {record.cell.detector} failed on {record.cell.series}, seed {record.cell.seed}: {record.error}"
+        )
+    if len(failures) > 10:
+        remark(f"warning: {len(failures) - 10} more failures are in {options.out / 'series.csv'}")
+    if options.json:
+        failed = [vars(record.cell) | {"error": record.error} for record in failures]
+        print_json({"folder": str(options.out), "table": rows, "costs": spent, "failed": failed, "left_out": left_out})
+        return
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        chosen = [row for row in rows if row["dataset"] == dataset]
+        title = f"{dataset}: {chosen[0]['series']} series, {chosen[0]['seeds']} seeds"
+        print_table(title, ["detector", *_SHOWN.values()], map(_merits, chosen))
+    header = ["detector", "fit s", "rows/s", "memory MB"]
+    print_table("cost", header, ([name, *map(_rounded, cost.values())] for name, cost in spent.items()))
+    remark(f"written to {options.out}")
+
+
+def _merits(row: Row) -> list[Any]:
+    spread = row["vus_pr_sd"]
+    first = row["vus_pr"] if spread is None else f"{row['vus_pr']:.3f} ±{spread:.3f}"
+    return [row["detector"], first, *(row[name] for name in list(_SHOWN)[1:])]
+
+
+def _rounded(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

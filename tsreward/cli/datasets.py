@@ -1,0 +1,64 @@
+"""Which series a benchmark runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tsreward.data.logs.synthetic import smd_like, yahoo_like
+from tsreward.data.logs.table import FORMATS
+from tsreward.errors import OptionError, unknown_name
+from tsreward.series import DetectionTask
+
+SYNTHETIC = "synthetic"
+
+
+def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[DetectionTask]:
+    """Return the tasks of a data set in a layout, or those of the names given, in the order of the data set.
+
+    Raises:
+        OptionError: an unknown layout or name, or data missing where they are needed, or given where they are not.
+        DataError: a file is missing or malformed.
+
+    >>> [task.name for task in read_tasks(None, "synthetic", ["machine-1-2", "A1-real_1"])]
+    ['machine-1-2', 'A1-real_1']
+    """
+    if form not in {*FORMATS, SYNTHETIC}:
+        raise unknown_name("format", form, [*FORMATS, SYNTHETIC])
+    if form == SYNTHETIC:
+        if path is not None:
+            raise OptionError("--format synthetic makes its series itself: leave --data out, or name another format.")
+        tasks = [*smd_like(seed=0), *yahoo_like(seed=0)]
+    elif path is None:
+        raise OptionError(f"--format {form} needs --data, the folder or file; --format synthetic runs without.")
+    else:
+        tasks = FORMATS[form](path)
+    known = [task.name for task in tasks]
+    for name in names:
+        if name not in known:
+            raise unknown_name("series", name, known)
+    return [task for task in tasks if not names or task.name in names]
+
+
+def by_dataset(form: str, tasks: Sequence[DetectionTask]) -> dict[str, list[DetectionTask]]:
+    """Return the tasks by the data set they belong to, which for some layouts is part of the name.
+
+    >>> from tsreward.data.logs.synthetic import yahoo_like
+    >>> {name: len(tasks) for name, tasks in by_dataset("yahoo", yahoo_like(seed=0, count=8)).items()}
+    {'yahoo A1': 2, 'yahoo A2': 2, 'yahoo A3': 2, 'yahoo A4': 2}
+    """
+    groups: dict[str, list[DetectionTask]] = {}
+    for task in tasks:
+        groups.setdefault(_dataset(form, task.name), []).append(task)
+    return groups
+
+
+def _dataset(form: str, name: str) -> str:
+    """Return the data set that a series belongs to: NAB of 001_NAB_id_1_..., A1 of A1-real_1."""
+    if form == "tsb-ad":
+        return name.split("_")[1]
+    if form == "yahoo":
+        return f"yahoo {name.split('-')[0]}"
+    if form == SYNTHETIC:
+        return "smd-like" if name.startswith("machine") else "yahoo-like"
+    return form

@@ -1,0 +1,1 @@
+"""A benchmark as one web page that needs nothing else."""
