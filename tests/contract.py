@@ -86,9 +86,20 @@ class ScorerContract:
         order = torch.randperm(len(windows), generator=torch.Generator().manual_seed(seed))[:size]
         assert torch.equal(in_chunks(fitted, windows[order], CHUNK), expected[order])
 
+    def test_all_windows_of_a_set_score_as_they_do_one_by_one(self, fitted: Scorer, normal: WindowSet) -> None:
+        few = normal.where(torch.arange(len(normal)) % 5 == 0)
+        torch.testing.assert_close(
+            fitted.score_all(few, batch_size=100), fitted(all_windows(few)), rtol=1e-4, atol=1e-5
+        )
+        assert len(fitted.score_all(normal.where(torch.zeros(len(normal), dtype=torch.bool)))) == 0
+        with pytest.raises(ShapeError, match=rf"expects the windows \[B, {WINDOW}, {DIM}\], got \[B, {WINDOW}, 3\]"):
+            fitted.score_all(WindowSet.from_episodes(waves(0, dim=3), WINDOW))
+
     def test_unfitted_use_is_refused(self, make: Make) -> None:
         with pytest.raises(NotFittedError, match=r"is not fitted: call fit\(windows\) or load a model first"):
             make()(torch.zeros(1, WINDOW, DIM))
+        with pytest.raises(NotFittedError, match="is not fitted"):
+            make().score_all(WindowSet.from_episodes(waves(0, episodes=1), WINDOW))
 
     def test_a_failed_fit_leaves_it_unfitted(
         self, make: Make, normal: WindowSet, monkeypatch: pytest.MonkeyPatch

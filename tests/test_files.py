@@ -10,7 +10,7 @@ import pytest
 
 from tests.reliability.crashes import fork, one_thread
 from tsreward.errors import DataError
-from tsreward.files import write_atomic
+from tsreward.files import open_atomic, write_atomic
 
 
 @pytest.fixture
@@ -158,6 +158,17 @@ def test_an_interrupt_leaves_no_litter(path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(KeyboardInterrupt):
         write_atomic(path, b"x")
     assert names(path.parent) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, DataError])
+def test_a_stream_that_stops_leaves_the_previous_file(path: Path, error: type[BaseException]) -> None:
+    write_atomic(path, b"previous")
+    with pytest.raises(error, match="mine"), open_atomic(path) as file:
+        file.write(b"next")
+        assert path.read_bytes() == b"previous"
+        raise error("mine")
+    assert path.read_bytes() == b"previous"
+    assert names(path.parent) == ["file"]
 
 
 def test_many_writers_of_one_name_leave_one_whole_file(path: Path) -> None:

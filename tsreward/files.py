@@ -4,7 +4,9 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from tsreward.errors import DataError
 
@@ -12,44 +14,66 @@ _STALE = ".tsreward-tmp-"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
-    """Replace `path` with `data`: temporary file beside it, fsync, rename, fsync of the folder.
+    """Replace `path` with `data`, as `open_atomic` does.
 
-    Temporary files that killed writers left for the same target are removed first. A file that is replaced keeps its
-    permissions; a symbolic link is replaced by a file, and what it pointed to stays.
+    Raises:
+        DataError: the folder is missing, or the disk is full; the previous file stays as it was.
+    """
+    with open_atomic(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Replace `path` with what is written: temporary file beside it, fsync, rename, fsync of the folder.
+
+    Where the block raises, nothing has happened. Temporary files that killed writers left for the same target are
+    removed first. A file that is replaced keeps its permissions; a symbolic link is replaced by a file, and what it
+    pointed to stays.
 
     Raises:
         DataError: the folder is missing, or the disk is full; the previous file stays as it was.
     """
     path = Path(path)
-    prefix, temporary = f"{_STALE}{path.name}-", None
     try:
-        if not path.parent.is_dir():
-            raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
-        _remove_stale(path.parent, prefix)
-        temporary = path.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")
-        permissions = _permissions(path)
+        temporary, permissions = _temporary(path), _permissions(path)
         # The kernel applies the umask here, which Python cannot read without changing it for all threads.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, permissions or 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            if permissions is not None:
-                os.fchmod(descriptor, permissions)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        temporary = None
     except DataError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(
-            f"Cannot write {path}: {reason}. The previous file is unchanged; free some space or choose another path."
-        ) from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError, ValueError):
-                temporary.unlink()
+        raise _failed(path, error) from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if permissions is not None:
+                os.fchmod(descriptor, permissions)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):
+            raise _failed(path, error) from error
+        raise
     _sync_folder(path)
+
+
+def _temporary(path: Path) -> Path:
+    """Return a new name beside `path`, and remove what killed writers left there."""
+    if not path.parent.is_dir():
+        raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
+    prefix = f"{_STALE}{path.name}-"
+    _remove_stale(path.parent, prefix)
+    return path.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _failed(path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    return DataError(
+        f"Cannot write {path}: {reason}. The previous file is unchanged; free some space or choose another path."
+    )
 
 
 def _remove_stale(folder: Path, prefix: str) -> None:

@@ -41,6 +41,7 @@ def files(made, tmp_path):
     (tmp_path / "text.csv").write_text("a,b,c\n1,2,3\n1,two,3\n")
     np.save(tmp_path / "flat.npy", np.ones(7))
     (tmp_path / "one.csv").write_text("score,label\n1,0\n2,0\n")
+    (tmp_path / "signs.csv").write_text("score,label\n1,1\n2,-1\n")
     (tmp_path / "long.csv").write_text("label\n1\n0\n0\n")
     return tmp_path
 
@@ -70,12 +71,12 @@ CASES = {
     "unknown env": (f"{FIT} good.npz --env Tiny/Wild-v0", "did you mean 'Tiny/Wide-v0'?"),
     "no folder": ("fit --out OUT/a/m --episodes good.npz", "OUT/a does not exist. Create it first"),
     "a folder": ("fit --out OUT --episodes good.npz", "OUT is a folder: name a file in it"),
-    "model shape": ("score --model MODEL --data wide.npz", "reads observations [3], but wide.npz holds [5]"),
-    "damaged model": ("score --model damaged.safetensors --data good.npz", "does not match its SHA-256"),
-    "no model": ("score --model none --data good.npz", "none cannot be loaded: There is no such file"),
-    "ending": ("score --model MODEL --data good.npz --out OUT/s.txt", "ends with .csv or .npz"),
-    "two on stdout": ("score --model MODEL --data good.npz --json", "would both write to stdout"),
-    "label of npz": ("score --model MODEL --data good.npz --label x", "only a CSV file has a label"),
+    "model shape": ("score wide.npz --model MODEL", "reads observations [3], but wide.npz holds [5]"),
+    "damaged model": ("score good.npz --model damaged.safetensors", "does not match its SHA-256"),
+    "no model": ("score good.npz --model none", "none cannot be loaded: There is no such file"),
+    "ending": ("score good.npz --model MODEL --out OUT/s.txt", "ends with .csv or .npz"),
+    "two on stdout": ("score good.npz --model MODEL --json", "would both write to stdout"),
+    "label of npz": ("score good.npz --model MODEL --label x", "only a CSV file has a label"),
     "info": ("info good.npz", "good.npz cannot be loaded"),
     "no labels": ("evaluate --model MODEL --data costless.npz", "has neither costs nor labels"),
     "one class": ("evaluate --model MODEL --data good.npz", "needs both classes, but all 72 labels are normal"),
@@ -85,6 +86,8 @@ CASES = {
     "labels alone": ("evaluate --model MODEL --data good.npz --labels one.csv", "belongs to --scores"),
     "bar": ("evaluate --scores one.csv --min-roc 2", "--min-roc lies between 0 and 1"),
     "column": ("evaluate --scores one.csv --label truth", "one.csv has no column 'truth': it has score, label"),
+    "signs": ("evaluate --scores signs.csv", "signs.csv: row 2 of label column 'label' must be 0 (normal) or 1"),
+    "time of scores": ("evaluate --scores one.csv --time t", "--scores takes no other column than --label"),
     "lengths": ("evaluate --scores one.csv --labels long.csv", "has 2 scores, but long.csv 3 labels"),
     "no env": ("collect --env Tiny/Wild-v0 --out OUT/e.npz", "did you mean 'Tiny/Wide-v0'?"),
     "broken env": ("collect --env Tiny/Broken-v0 --out OUT/e.npz", "gave NaN or inf as observation in step 4"),
@@ -144,7 +147,7 @@ def test_a_file_that_was_there_stays_when_the_command_fails(files, complaint):
 
 def test_a_missing_pandas_is_named_with_its_command(files, made, complaint, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    line = complaint("score", "--model", made.model, "--data", files / "text.csv")
+    line = complaint("score", files / "text.csv", "--model", made.model)
     assert line == "tsreward: error: pandas is not installed. Install it with: pip install 'tsreward[logs]'"
 
 

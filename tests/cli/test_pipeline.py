@@ -87,7 +87,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     arguments = ("--scorer", "mahalanobis", "--mode", "likeness")
     fitted = document("fit", "--episodes", log, "--out", model, *columns, *arguments)
     assert fitted["obs_shape"] == [2]
-    made = document("score", "--model", model, "--data", log, "--out", scores, *columns)
+    made = document("score", log, "--model", model, "--out", scores, *columns)
     assert (made["steps"], made["episodes"]) == (200, 1)
     rows = scores.read_text().splitlines()
     assert rows[0] == "episode,step,score,tail,flag,label"
@@ -99,7 +99,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     assert (from_model["steps"], from_model["anomalous"]) == (200, 40)
     assert from_model["flagged_anomalous"] > 0.9 > 0.3 > from_model["flagged_normal"]
     npz = tmp_path / "s.npz"
-    document("score", "--model", model, "--data", log, "--out", npz, *columns)
+    document("score", log, "--model", model, "--out", npz, *columns)
     for arguments in (
         ("--scores", scores),
         ("--scores", npz, "--label", "label"),
@@ -109,7 +109,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
         assert from_file["roc"] == from_model["roc"]
         assert from_file["flagged_normal"] is None
     capsys.readouterr()
-    assert main(["score", "--model", str(model), "--data", str(log), *columns]) == 0
+    assert main(["score", str(log), "--model", str(model), *columns]) == 0
     assert capsys.readouterr().out == scores.read_text()
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.scripted import scripts
+from tsreward.data.csv_log import LogColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.series import read_series
 from tsreward.errors import DataError
@@ -45,7 +46,7 @@ def test_every_row_of_a_table_is_scored_by_the_window_that_ends_there(tmp_path, 
 
 def test_labels_become_costs(tmp_path):
     (tmp_path / "c.csv").write_text("x,attack\n1,0\n2,1\n")
-    (episode,) = read_series([tmp_path / "c.csv"], label="attack")
+    (episode,) = read_series([tmp_path / "c.csv"], LogColumns(label="attack"))
     assert episode.costs is not None
     assert episode.costs.tolist() == [0, 1]
 
@@ -61,4 +62,4 @@ def test_data_that_does_not_belong_together_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"none.npz holds no array"):
         read_series([tmp_path / "none.npz"])
     with pytest.raises(DataError, match=r"wide.npy has no named columns: only a CSV file"):
-        read_series([tmp_path / "wide.npy"], label="attack")
+        read_series([tmp_path / "wide.npy"], LogColumns(label="attack"))

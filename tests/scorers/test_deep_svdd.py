@@ -3,9 +3,11 @@
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import conv1d, leaky_relu
 
 from tests.naive import squared_mahalanobis
 from tests.worlds import broken, roc_auc
+from tsreward.functional.chunks import in_chunks
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.training import TrainOptions
 from tsreward.windows import WindowSet
@@ -24,7 +26,7 @@ def test_the_centre_stays_away_from_zero(fitted: DeepSVDD) -> None:
     assert float(fitted.centre.abs().min()) >= 0.1
 
 
-@pytest.mark.parametrize("network", ["mlp", "gru"])
+@pytest.mark.parametrize("network", ["mlp", "gru", "tcn"])
 def test_no_layer_has_a_bias(network: str) -> None:
     scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network))
     assert not [name for name, _ in scorer.named_parameters() if "bias" in name]
@@ -62,3 +64,27 @@ def test_the_recurrent_network_learns_too(normal: WindowSet, unseen: Tensor, see
     scorer = DeepSVDD(4, 5, DeepSVDDOptions(network="gru", hidden=32))
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 8])
+def test_the_convolution_with_strides_equals_the_one_with_dilations(window: int) -> None:
+    scorer = DeepSVDD(window, 3, DeepSVDDOptions(network="tcn", hidden=6, embedding=2))
+    windows = torch.randn(4, window, 3, generator=torch.Generator().manual_seed(0))
+    missing = scorer.embed.missing
+    steps = torch.cat([windows[:, :1].expand(-1, missing, -1), windows], 1).transpose(1, 2)  # [B, D, K]
+    for depth, layer in enumerate(scorer.embed.layers):
+        weight = layer.weight.unflatten(1, (2, -1)).transpose(1, 2)  # [out, 2·in] -> [out, in, 2]
+        steps = leaky_relu(conv1d(steps, weight, dilation=2**depth), 0.1)
+    assert steps.shape[2] == 1
+    torch.testing.assert_close(scorer.embed(windows), scorer.embed.out(steps[..., 0]))
+
+
+@pytest.mark.parametrize("network", ["gru", "tcn"])
+def test_recurrent_and_convolutional_embeddings_learn(
+    network: str, normal: WindowSet, unseen: Tensor, seed: int
+) -> None:
+    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network, hidden=64, distance="mahalanobis"))
+    scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
+    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.8
+    chunked = in_chunks(scorer, unseen[:30], scorer.chunk)
+    assert torch.equal(in_chunks(scorer, unseen[3:4], scorer.chunk), chunked[3:4])

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from tests.naive import squared_mahalanobis
 from tests.worlds import all_windows, broken, hazard, roc_auc
+from tsreward.errors import OptionError
+from tsreward.functional.chunks import in_chunks
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
 from tsreward.training import TrainOptions
@@ -94,3 +98,42 @@ def test_the_margin_bounds_how_far_bad_windows_are_pushed(seed: int) -> None:
         scorer.fit(normal, negative, QUICK)
         means.append(float(scorer(all_windows(negative)).mean()))
     assert means[1] > 1.3 * means[0]
+
+
+@pytest.mark.parametrize("error", ["window", "last"])
+@pytest.mark.parametrize("scorer_class", [TransformerAE, LSTMVAE])
+def test_mahalanobis_distance_of_the_error_equals_the_obvious_one(
+    scorer_class: type, normal: WindowSet, unseen: Tensor, error: str
+) -> None:
+    options = scorer_class.Options(error=error, norm="l2", distance="mahalanobis", shrinkage=0.0, clip=None)
+    scorer = scorer_class(4, 5, options)
+    scorer.fit(normal, options=QUICK)
+
+    def errors(windows: Tensor) -> np.ndarray:
+        standardised = (windows - scorer.mean) / scorer.std
+        difference = (standardised - scorer.reconstruct(standardised)[0]).detach().double().numpy()
+        return difference[:, -1:] if error == "last" else difference
+
+    known = errors(all_windows(normal.split(QUICK.held_out, QUICK.seed)[0])).reshape(-1, 5)
+    found = errors(unseen)
+    distances = squared_mahalanobis(found.reshape(-1, 5), known.mean(0), np.cov(known.T, bias=True))
+    expected = distances.reshape(len(unseen), -1).mean(1) / 5
+    np.testing.assert_allclose(scorer(unseen).numpy(), expected, rtol=1e-2)
+    chunked = in_chunks(scorer, unseen[:30], scorer.chunk)
+    assert torch.equal(in_chunks(scorer, unseen[3:4], scorer.chunk), chunked[3:4])
+
+
+def test_a_broken_relation_among_small_errors_shows_in_their_mahalanobis_distance(
+    normal: WindowSet, unseen: Tensor, seed: int
+) -> None:
+    aucs = {}
+    for distance in ("mean", "mahalanobis"):
+        scorer = vae(error="last", norm="l2", distance=distance)
+        scorer.fit(normal, options=QUICK)
+        aucs[distance] = roc_auc(scorer(unseen), scorer(broken(unseen, seed)))
+    assert aucs["mahalanobis"] > max(aucs["mean"], 0.9)
+
+
+def test_a_share_above_one_is_refused() -> None:
+    with pytest.raises(OptionError, match="shrinkage must be a share between 0 and 1, got 2"):
+        LSTMVAEOptions(shrinkage=2.0)

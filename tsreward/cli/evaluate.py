@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+import tyro
 
 from tsreward.checkpoint import load
 from tsreward.cli.output import print_json, print_table
 from tsreward.cli.parsing import parse
 from tsreward.cli.remarks import remark
 from tsreward.cli.shapes import check_shape
+from tsreward.data.csv_log import LogColumns
 from tsreward.data.series import read_series
 from tsreward.data.tables import read_columns
 from tsreward.errors import DataError, OptionError
@@ -29,15 +31,13 @@ class Options:
     model: Path | None = None
     """File of tsreward fit; needs --data."""
     data: Path | None = None
-    """File of tsreward collect with costs, or a CSV file with --label."""
+    """File of tsreward collect with costs, or a CSV file with --label or --label-intervals."""
     scores: Path | None = None
-    """CSV or NPZ file with a column "score", in place of --model and --data."""
+    """CSV or NPZ file with a column "score", in place of --model and --data; its labels are in the column "label" where
+    --label names no other."""
     labels: Path | None = None
     """CSV or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
-    label: str | None = None
-    """Column that says what is anomalous (above 0); "label" for --scores, where none is named."""
-    ignore: tuple[str, ...] = ()
-    """Columns of a CSV file in --data that are left out."""
+    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     min_roc: float | None = None
     """Exit with 1 where the area under the ROC is below this."""
     json: bool = False
@@ -50,6 +50,8 @@ class Options:
             raise OptionError("evaluate takes either --model and --data, or --scores with --labels or --label.")
         if self.labels is not None and self.scores is None:
             raise OptionError("--labels belongs to --scores: name the label column of --data with --label.")
+        if self.scores is not None and self.columns != LogColumns(self.columns.label):
+            raise OptionError("--scores takes no other column than --label: --ignore and --time belong to --data.")
         if self.min_roc is not None and not 0 <= self.min_roc <= 1:
             raise OptionError(f"--min-roc lies between 0 and 1, got {self.min_roc}.")
 
@@ -62,7 +64,10 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: Options) -> int:
     """Measure, print, and compare with what was asked for."""
     labels, scores, flags = _from_model(options) if options.scores is None else _from_file(options, options.scores)
-    result: dict[str, float | None] = asdict(agreement(labels, scores))
+    try:
+        result: dict[str, float | None] = asdict(agreement(labels, scores))
+    except DataError as error:
+        raise DataError(f"{options.labels or options.scores or options.data}: {error}") from error
     anomalous = labels > 0
     result["flagged_anomalous"] = None if flags is None else float(flags[anomalous].mean())
     result["flagged_normal"] = None if flags is None else float(flags[~anomalous].mean())
@@ -80,7 +85,7 @@ def run(options: Options) -> int:
 def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     assert options.model is not None and options.data is not None
     model = load(options.model)
-    episodes = read_series([options.data], options.label, options.ignore)
+    episodes = read_series([options.data], options.columns)
     check_shape(model, options.model, episodes, options.data)
     scores = score_episodes(model, episodes)
     if scores.label is None:
@@ -92,11 +97,18 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
 
 
 def _from_file(options: Options, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    label = options.label or "label"
+    label = options.columns.label or "label"
     if options.labels is None:
         columns = read_columns(path, ("score", label))
-        return columns[label], columns["score"], None
-    scores, labels = read_columns(path, ("score",))["score"], read_columns(options.labels, (label,))[label]
+        scores, labels = columns["score"], columns[label]
+    else:
+        scores, labels = read_columns(path, ("score",))["score"], read_columns(options.labels, (label,))[label]
+    if (wrong := (labels != 0) & (labels != 1)).any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{options.labels or path}: row {row + 1} of label column '{label}' must be 0 (normal) or 1 (anomalous), "
+            f"found {labels[row]:g}: convert the column."
+        )
     if len(scores) != len(labels):
         raise DataError(
             f"{path} has {len(scores)} scores, but {options.labels} {len(labels)} labels: give one label per score."

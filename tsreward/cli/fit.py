@@ -15,6 +15,7 @@ from tsreward.cli.output import Stages, print_json, print_table
 from tsreward.cli.parsing import parse, peek
 from tsreward.cli.paths import check_output
 from tsreward.cli.remarks import remark
+from tsreward.data.csv_log import LogColumns
 from tsreward.data.series import read_series
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.identity import Identity
@@ -57,10 +58,7 @@ class Options(Generic[ScorerT, ModeT]):
     """Steps K in a window."""
     env: str | None = None
     """Environment that the episodes are from: its lidar, if it has any, is sorted for the scorer."""
-    label: str | None = None
-    """Column of CSV files that says which rows are anomalous (above 0)."""
-    ignore: tuple[str, ...] = ()
-    """Columns of CSV files that are left out."""
+    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     held_out: float = 0.2
     """Share of the episodes with costs that is kept from the fit, for the ROC that is printed; 0 is none."""
     json: bool = False
@@ -83,8 +81,10 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = read_series(options.episodes, options.label, options.ignore)
+    episodes = read_series(options.episodes, options.columns)
+    files = {path.name: _digest(path) for path in options.episodes}
     _check_unit(options, episodes)
+    _check_length(options, episodes)
     scorer, mode = safety_scorer(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
     learn, held = _held_out(episodes, options)
     with Stages() as stages:
@@ -95,7 +95,6 @@ def run(options: Options[Any, Any]) -> int:
         )
     if scorer.negative and not fitted.negative:
         remark(f"warning: no window has a cost, so {options.scorer} learned from normal windows alone.")
-    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in options.episodes}
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
     quality = _quality(fitted.model, held)
     if held and quality is None:
@@ -131,6 +130,16 @@ def _check_unit(options: Options[Any, Any], episodes: list[Episode]) -> None:
         )
 
 
+def _check_length(options: Options[Any, Any], episodes: list[Episode]) -> None:
+    longest = max(map(len, episodes))
+    if longest < options.window:
+        files = ", ".join(map(str, options.episodes[:3]))
+        raise DataError(
+            f"The longest of {len(episodes)} episodes or logs in {files} has a length of {longest}, less than --window "
+            f"{options.window}: use a shorter window or longer episodes."
+        )
+
+
 def _encoder(options: Options[Any, Any], shape: tuple[int, ...]) -> Encoder:
     encoder = Identity(shape) if options.env is None else suited_encoder(options.env)
     if encoder.obs_shape != shape:
@@ -157,3 +166,11 @@ def _quality(model: RewardModel, held: list[Episode]) -> Agreement | None:
         return agreement(scores.label, scores.score)
     except DataError:  # one class only
         return None
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read any more ({error.strerror}): keep the file until fit ends.") from error

@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-import io
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
+import tyro
 
 from tsreward.checkpoint import load
-from tsreward.cli.output import print_json
+from tsreward.cli.output import Stages, print_json
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
 from tsreward.cli.remarks import remark
+from tsreward.cli.score_columns import Columns, Summary, columns_of, written_to
 from tsreward.cli.shapes import check_shape
-from tsreward.data.series import read_series
-from tsreward.errors import OptionError
-from tsreward.evaluation.scores import Scores, score_episodes
-from tsreward.files import write_atomic
+from tsreward.data.csv_log import CsvLog, LogColumns
+from tsreward.data.series import is_csv, read_series
+from tsreward.errors import OptionError, ShapeError
+from tsreward.evaluation.scores import score_episodes
+from tsreward.evaluation.streaming import ScoreStream
+from tsreward.model import RewardModel
 
 
 @dataclass(frozen=True)
 class Options:
     """Score data: columns episode, step, score (higher is stranger), tail (its probability among normal scores), flag
-    (1 where the score passes the threshold) and, where the data has costs or labels, label.
+    (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time, that column
+    stands first, as it is in the data.
 
-    Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t.
+    Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A CSV file of
+    any length is scored in bounded memory. A file of scores is there when all is scored, and not before; on stdout,
+    rows come as they are scored.
     """
 
+    data: tyro.conf.Positional[Path]
+    """File of tsreward collect, CSV file with a header (.csv, or .csv.gz), or NPY or NPZ array [T, D]."""
     model: Path
     """File of tsreward fit."""
-    data: Path
-    """File of tsreward collect, CSV file with a header, or NPY or NPZ array [T, D]."""
     out: str = "-"
-    """File of the scores, .csv or .npz; - is CSV on stdout."""
-    label: str | None = None
-    """Column of a CSV file that is no observation but says which rows are anomalous (above 0)."""
-    ignore: tuple[str, ...] = ()
-    """Columns of a CSV file that are left out."""
+    """File of the scores, .csv or .npz (which holds them in memory first); - is CSV on stdout."""
+    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     json: bool = False
     """Print a summary as one JSON document; needs --out."""
 
@@ -59,41 +60,37 @@ def run(options: Options) -> int:
             raise OptionError(f"--out takes a file that ends with .csv or .npz, or -, got {path}.")
         check_output(path)
     model = load(options.model)
-    episodes = read_series([options.data], options.label, options.ignore)
-    check_shape(model, options.model, episodes, options.data)
-    scores = score_episodes(model, episodes)
-    columns = {name: values for name, values in vars(scores).items() if values is not None}
+    summary = Summary()
+    with written_to(path) as write, Stages() as stages:
+        for columns in _stream(options, model, stages) if is_csv(options.data) else _at_once(options, model):
+            write(columns)
+            summary.add(columns)
     if path is None:
-        sys.stdout.write(_csv(columns))
-        sys.stdout.flush()
         return 0
-    write_atomic(path, _npz(columns) if path.suffix.lower() == ".npz" else _csv(columns).encode())
-    summary = _summary(scores, path)
+    document = {"file": str(path), **summary.as_json()}
     if options.json:
-        print_json(summary)
+        print_json(document)
     else:
-        remark("{steps} scores of {episodes} episodes, {flagged} flagged, written to {file}".format(**summary))
+        remark("{steps} scores of {episodes} episodes, {flagged} flagged, written to {file}".format(**document))
     return 0
 
 
-def _summary(scores: Scores, path: Path) -> dict[str, object]:
-    return {
-        "file": str(path),
-        "episodes": int(scores.episode[-1]) + 1,
-        "steps": len(scores.score),
-        "flagged": int(scores.flag.sum()),
-        "mean_score": float(scores.score.mean(dtype=np.float64)),
-        "max_score": float(scores.score.max()),
-    }
+def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
+    episodes = read_series([options.data], options.columns)
+    check_shape(model, options.model, episodes, options.data)
+    yield columns_of(score_episodes(model, episodes))
 
 
-def _csv(columns: dict[str, np.ndarray]) -> str:
-    # str of a float32 is the shortest text that reads back as the same number.
-    rows = zip(*(map(str, values) for values in columns.values()), strict=True)
-    return "\n".join([",".join(columns), *map(",".join, rows)]) + "\n"
-
-
-def _npz(columns: dict[str, np.ndarray]) -> bytes:
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **columns)
-    return buffer.getvalue()
+def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:
+    with CsvLog(options.data, options.columns) as log:
+        if (len(log.sensors),) != model.obs_shape:
+            raise ShapeError(
+                f"{options.model} reads observations {list(model.obs_shape)}, but {options.data} holds "
+                f"[{len(log.sensors)}]: score data of the kind that the model was fitted on, and leave out other "
+                f"columns with --ignore, --label or --time."
+            )
+        stream, report = ScoreStream(model), None
+        for chunk in log.chunks():
+            yield columns_of(stream.push(chunk.values), chunk.labels, options.columns.time, chunk.time)
+            report = report or stages("bytes")  # not before there is a score: an error in the first rows stands alone
+            report(*log.progress)

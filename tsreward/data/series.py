@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.data.csv_log import LogColumns
 from tsreward.data.episodes import episodes_from, is_episodes
-from tsreward.data.tables import Table, read_csv, table_of
+from tsreward.data.tables import Table, read_log, table_of
 from tsreward.episodes import Episode
 from tsreward.errors import DataError
 
 
-def read_series(paths: Sequence[Path], label: str | None = None, ignore: Sequence[str] = ()) -> list[Episode]:
+def read_series(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:  # noqa: B008 - frozen
     """Read files of `save_episodes`, CSV files, and NPY or NPZ files of arrays [T, D].
 
     A table of T rows becomes an episode of T transitions whose first observation is its first row once more: every
-    row is then arrived at, and as short history repeats the first observation anyway, no window changes. `label` names
-    the column of CSV files that becomes the costs: above 0 is anomalous. `ignore` names columns that are left out.
+    row is then arrived at, and as short history repeats the first observation anyway, no window changes. `columns` says
+    what the columns of CSV files are; labels become the costs.
 
     Raises:
         DataError: no file, one that is missing, damaged or not finite, or observations of different shapes.
@@ -27,7 +28,7 @@ def read_series(paths: Sequence[Path], label: str | None = None, ignore: Sequenc
     """
     episodes: list[Episode] = []
     for path in paths:
-        read = _read(path, label, ignore)
+        read = _read(path, columns)
         first = (episodes or read)[0].obs.shape[1:]
         for episode in read:
             if episode.obs.shape[1:] != first:
@@ -41,10 +42,15 @@ def read_series(paths: Sequence[Path], label: str | None = None, ignore: Sequenc
     return episodes
 
 
-def _read(path: Path, label: str | None, ignore: Sequence[str]) -> list[Episode]:
-    if path.suffix.lower() not in (".npz", ".npy"):
-        return [_episode(read_csv(path, label, ignore))]
-    if label is not None or ignore:
+def is_csv(path: Path) -> bool:
+    """Tell whether a file is read as CSV: every one is that is no NPZ or NPY."""
+    return path.suffix.lower() not in (".npz", ".npy")
+
+
+def _read(path: Path, columns: LogColumns) -> list[Episode]:
+    if is_csv(path):
+        return [_episode(read_log(path, columns))]
+    if columns.named:
         raise DataError(f"{path} has no named columns: only a CSV file has a label column or columns to ignore.")
     arrays = read_arrays(path)
     if not arrays:

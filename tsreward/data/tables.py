@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
-from tsreward.errors import DataError, missing_extra
-
-if TYPE_CHECKING:
-    import pandas
+from tsreward.data.csv_log import CsvLog, LogColumns
+from tsreward.data.csv_rows import CsvRows
+from tsreward.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -24,24 +21,30 @@ class Table:
     values: np.ndarray
     """[T, D] float32, finite."""
     labels: np.ndarray | None = None
-    """[T] float64; above 0 is anomalous."""
+    """[T] float64, 0 or 1 (anomalous)."""
 
 
 def read_csv(path: Path, label: str | None = None, ignore: Sequence[str] = ()) -> Table:
     """Read a comma-separated file whose first line names its columns; the `label` column does not become a value.
 
     Raises:
-        DataError: the file is missing, damaged or empty, a column is missing, or a cell is not a finite number.
+        DataError: the file is missing, damaged or empty, a column is missing, a cell is not a finite number, or a label
+            is neither 0 nor 1.
         MissingExtraError: pandas is not installed.
     """
-    frame = _read_frame(path)
-    dropped = [*ignore, *([] if label is None else [label])]
-    _check_columns(path, frame, dropped)
-    kept = [name for name in frame.columns if name not in dropped]
-    if not kept:
-        raise DataError(f"{path} has no column left without {', '.join(dropped)}: keep at least one.")
-    values = np.stack([_numbers(path, frame, name) for name in kept], 1)
-    return Table(_float32(f"{path}", values), None if label is None else _numbers(path, frame, label))
+    return read_log(path, LogColumns(label, tuple(ignore)))
+
+
+def read_log(path: Path, columns: LogColumns) -> Table:
+    """Read a whole log; a warning tells of gaps in its time.
+
+    Raises:
+        DataError, MissingExtraError: as `read_csv`; or its time stamps are not in order.
+    """
+    with CsvLog(path, columns) as log:
+        chunks = list(log.chunks())
+    labels = [chunk.labels for chunk in chunks if chunk.labels is not None]
+    return Table(np.concatenate([chunk.values for chunk in chunks]), np.concatenate(labels) if labels else None)
 
 
 def table_of(array: np.ndarray, where: str) -> Table:
@@ -63,9 +66,9 @@ def read_columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
         MissingExtraError: the file is CSV, and pandas is not installed.
     """
     if path.suffix.lower() not in (".npz", ".npy"):
-        frame = _read_frame(path)
-        _check_columns(path, frame, names)
-        return {name: _numbers(path, frame, name) for name in names}
+        with CsvRows(path) as rows:
+            read = np.concatenate([chunk.numbers for chunk in rows.chunks(tuple(names))])
+        return {name: read[:, column] for column, name in enumerate(names)}
     arrays = read_arrays(path)
     for name in names:
         if name not in arrays:
@@ -73,64 +76,6 @@ def read_columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
         if arrays[name].ndim != 1 or not np.isfinite(arrays[name]).all():
             raise DataError(f"{path}: '{name}' must be finite numbers [T], found shape {list(arrays[name].shape)}.")
     return {name: arrays[name].astype(np.float64) for name in names}
-
-
-def _read_frame(path: Path) -> pandas.DataFrame:
-    try:
-        import pandas
-    except ImportError as error:
-        raise missing_extra("pandas", "logs") from error
-    try:
-        # An open file, so that a path is never taken for an address, nor unpacked because of its ending.
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)  # rows that are longer than the header
-            header = pandas.read_csv(file, encoding="utf-8-sig", header=None, nrows=1, dtype=str, keep_default_na=False)
-            file.seek(0)
-            frame = pandas.read_csv(file, encoding="utf-8-sig", index_col=False, low_memory=False)
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {path}.") from error
-    except (OSError, ValueError, pandas.errors.ParserWarning) as error:
-        raise DataError(f"{path} cannot be read as CSV in UTF-8 with a header in its first line ({error}).") from error
-    names = [str(name) for name in header.iloc[0]]
-    for position, name in enumerate(names):
-        if not name.strip():
-            raise DataError(f"{path}: column {position + 1} has no name in the first line: name it, or take it out.")
-        if name in names[:position]:
-            raise DataError(f"{path} has two columns '{name}': rename one of them.")
-    if len(names) == 1 and (found := next((mark for mark in ";\t|" if mark in names[0]), None)):
-        raise DataError(f"{path} seems to be separated by {found!r}: tsreward reads commas, and points in numbers.")
-    if not len(frame):
-        raise DataError(f"{path} has a header but no row below it.")
-    frame.columns = names
-    return frame
-
-
-def _check_columns(path: Path, frame: pandas.DataFrame, wanted: Collection[str]) -> None:
-    for name in wanted:
-        if name not in frame.columns:
-            raise DataError(f"{path} has no column '{name}': it has {_listed(frame.columns)}.")
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = [str(name) for name in names]
-    return ", ".join(shown[:12]) + (f" and {len(shown) - 12} more" if len(shown) > 12 else "")
-
-
-def _numbers(path: Path, frame: pandas.DataFrame, name: str) -> np.ndarray:
-    """Return one column in float64, or tell which of its cells is no number."""
-    import pandas
-
-    column = frame[name]
-    values = np.asarray(pandas.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        cell = column.iloc[bad[0]]
-        found = "nothing or NaN" if pandas.isna(cell) else repr(str(cell)[:40])
-        raise DataError(
-            f"{path}: row {bad[0] + 1} of column '{name}' must be a finite number, found {found}: fill or drop the "
-            f"row, or ignore the column."
-        )
-    return values
 
 
 def _float32(where: str, values: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ import torch
 from tsreward.detectors.alignment import Place, place_scores
 from tsreward.detectors.base import Detector
 from tsreward.errors import DataError, OptionError
-from tsreward.functional.chunks import in_chunks
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.series import Series
 from tsreward.training import TrainOptions
@@ -68,14 +67,8 @@ class WindowDetector(Detector):
         self.scorer.fit(self._windows(series), options=self.train)
 
     def measure(self, series: Series) -> np.ndarray:
-        return place_scores(self._score_windows(series) ** self.power, self.window, self.place)
-
-    @torch.inference_mode()
-    def _score_windows(self, series: Series) -> np.ndarray:
-        """Return the score [T] of the window that ends at each row; short history repeats the first row."""
-        windows = self._windows(series).to(self.train.device)
-        parts = [in_chunks(self.scorer, batch, 1024) for batch in windows.batches(1024)]
-        return torch.cat(parts).cpu().double().numpy()
+        scores = self.scorer.score_all(self._windows(series).to(self.train.device)).cpu().double().numpy()
+        return place_scores(scores**self.power, self.window, self.place)
 
     def _windows(self, series: Series) -> WindowSet:
         rows = torch.from_numpy(series.values.astype(np.float32))

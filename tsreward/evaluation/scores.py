@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,8 @@ class Scores:
     """Whether the score passes the threshold."""
     label: np.ndarray | None
     """1 where the transition has a cost; None where the episodes have none."""
+    index: Any = None
+    """The index of the DataFrame that was scored, if it was one."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,18 @@ from tsreward.evaluation.curves import check_plotting, plot_curves
 from tsreward.files import write_atomic
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
 
-_PACKAGES = ("tsreward", "torch", "numpy", "gymnasium", "mujoco", "stable-baselines3", "safety-gymnasium")
+_PACKAGES = (
+    "tsreward",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pyod",
+    "gymnasium",
+    "mujoco",
+    "stable-baselines3",
+    "safety-gymnasium",
+)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
+from tsreward.functional.chunks import in_chunks
 from tsreward.functional.moments import standardise
 from tsreward.seeding import seeded
 from tsreward.training import Report, TrainOptions
@@ -197,6 +198,27 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
                 raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
         return scores
 
+    @torch.inference_mode()
+    def score_all(self, windows: WindowSet, batch_size: int = 1024) -> Tensor:
+        """Return the scores [B] of all windows of a set in order: each row is standardised once, not once per window.
+
+        Raises:
+            NotFittedError: before `fit` or loading.
+            ShapeError: windows of another shape.
+            DataError: a score is NaN or inf.
+        """
+        self._check_shape(windows, "the")
+        if not self.fitted:
+            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
+        if len(windows) == 0:
+            return torch.zeros(0, device=windows.store.device)
+        standardised = windows.map(lambda store: self._standardise(store.to(torch.float32)))
+        scores = torch.cat([in_chunks(self.measure, batch, batch_size) for batch in standardised.batches(batch_size)])
+        bad = (~torch.isfinite(scores)).nonzero().flatten().tolist()
+        if bad:
+            raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
+        return scores
+
     def extra_repr(self) -> str:
         """Describe the scorer for `repr`, which also tells one training run from another."""
         return f"window={self.window}, dim={self.dim}, options={self.options}"
@@ -205,12 +227,16 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         return standardise(rows, self.mean, self.std, self.options.clip)
 
     def _check_set(self, windows: WindowSet, kind: str) -> None:
-        name = type(self).__name__
         if len(windows) == 0:
-            raise DataError(f"{name}.fit got no {kind} windows: nothing to learn from. Collect more {kind} data.")
+            raise DataError(
+                f"{type(self).__name__}.fit got no {kind} windows: nothing to learn from. Collect more {kind} data."
+            )
+        self._check_shape(windows, kind)
+
+    def _check_shape(self, windows: WindowSet, kind: str) -> None:
         if windows.window != self.window or windows.store.shape[1:] != (self.dim,):
             raise ShapeError(
-                f"{name} expects {kind} windows [B, {self.window}, {self.dim}], got "
+                f"{type(self).__name__} expects {kind} windows [B, {self.window}, {self.dim}], got "
                 f"[B, {windows.window}, {', '.join(map(str, windows.store.shape[1:]))}]."
             )
 

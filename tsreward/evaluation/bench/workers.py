@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -17,6 +17,7 @@ from tsreward.errors import DataError, TSRewardError
 from tsreward.evaluation.bench.work import Work
 
 _PRELOADED = ["torch", "tsreward.detectors.table", "tsreward.evaluation.bench.work"]
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], None]) -> None:
@@ -36,7 +37,8 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
             while waiting and len(running) < jobs:
                 work = waiting.popleft()
                 process = context.Process(target=_carry_out, args=(work, folder, torch.get_num_threads()), daemon=True)
-                process.start()
+                with _uninterrupted():  # half of what a process is sent would be a traceback of its own
+                    process.start()
                 running[process.sentinel] = (process, work)
             for sentinel in wait(list(running)):
                 process, work = running.pop(sentinel)
@@ -56,7 +58,18 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
             process.join()
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let signals that end a command wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _carry_out(work: Work, folder: Path, threads: int) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # the server of processes was started while they were blocked
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
     torch.set_num_threads(threads)
     with redirect_stdout(sys.stderr):

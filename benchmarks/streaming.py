@@ -1,0 +1,114 @@
+"""What scoring a long CSV log takes: peak memory and rows per second of `tsreward score`, for a short and a long file.
+
+    python -m benchmarks.streaming
+
+The log has 38 sensors and a time column. The model is Mahalanobis distance over windows of 4 rows, fitted on the short
+file. The command runs in a process of its own, whose peak resident memory the system reports when it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+
+from benchmarks.records import RESULTS, commit, device
+from tsreward.files import write_atomic
+from tsreward.recipes.run_folder import installed_versions
+
+COLUMNS = 38
+SHORT_MB = 3
+_BLOCK = 10_000
+_COMMAND = [sys.executable, "-c", "import sys; from tsreward.cli.main import main; sys.exit(main())"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long a log to score."""
+
+    megabytes: int = 2000
+    """Size of the long file; it is written to the temporary folder, and deleted."""
+    seed: int = 0
+    out: Path = RESULTS / "streaming.json"
+
+
+def write_log(path: Path, megabytes: float, seed: int) -> int:
+    """Write a log of about that size, and return its rows: correlated noise, the same 10,000 rows over and over."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(_BLOCK, COLUMNS)) @ rng.normal(size=(COLUMNS, COLUMNS)) / 6
+    rows = [",".join(f"{value:.6f}" for value in row) for row in values]
+    count = 0
+    with path.open("w") as file:
+        file.write(",".join(["time", *(f"sensor{number}" for number in range(COLUMNS))]) + "\n")
+        while file.tell() < megabytes * 1e6:
+            file.write("".join(f"{1_600_000_000 + count + index},{row}\n" for index, row in enumerate(rows)))
+            count += _BLOCK
+    return count
+
+
+def run(*arguments: object) -> tuple[float, float]:
+    """Run the command, and return its wall-clock seconds and the peak of its resident memory in MB."""
+    began = time.perf_counter()
+    process = subprocess.Popen([*_COMMAND, *map(str, arguments)], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"tsreward ended with {process.returncode}")
+    return time.perf_counter() - began, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
+    """Write a log into the folder, score it, delete it; the model is fitted where there is none yet."""
+    log, model, scores = folder / "log.csv", folder / "model.safetensors", folder / "scores.csv"
+    rows = write_log(log, megabytes, seed)
+    size = log.stat().st_size
+    if not model.exists():
+        run(
+            *("fit", "--episodes", log, "--time", "time", "--out", model, "--window", 4),
+            *("--scorer", "mahalanobis", "--mode", "likeness", "--json"),
+        )
+    seconds, peak = run("score", log, "--model", model, "--time", "time", "--out", scores)
+    with scores.open("rb") as file:
+        assert sum(1 for _ in file) == rows + 1
+    log.unlink()
+    scores.unlink()
+    return {
+        "file_mb": round(size / 1e6, 1),
+        "rows": rows,
+        "seconds": round(seconds, 1),
+        "rows_per_second": round(rows / seconds),
+        "mb_per_second": round(size / 1e6 / seconds, 1),
+        "peak_memory_mb": round(peak),
+    }
+
+
+def main(options: Options) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        records = [measure(Path(folder), size, options.seed) for size in (SHORT_MB, options.megabytes)]
+    content = {
+        "columns": COLUMNS,
+        "scorer": "mahalanobis",
+        "window": 4,
+        "seed": options.seed,
+        "commit": commit(),
+        "device": device(),
+        "versions": installed_versions() | {"pandas": version("pandas")},
+        "records": records,
+    }
+    write_atomic(options.out, (json.dumps(content, indent=1) + "\n").encode())
+    for record in records:
+        print(record)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
