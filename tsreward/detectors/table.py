@@ -87,11 +87,11 @@ def _lstm_vae_whitened(seed: int) -> Detector:
 
 
 def _deep_svdd(seed: int) -> Detector:
-    return WindowDetector(DeepSVDD, 1, _EMBEDDED, train=_briefly(seed))
+    return WindowDetector(DeepSVDD, 4, _EMBEDDED, train=_briefly(seed))
 
 
 def _untrained(seed: int) -> Detector:
-    return WindowDetector(DeepSVDD, 1, _EMBEDDED, train=_briefly(seed), trained=False)
+    return WindowDetector(DeepSVDD, 4, _EMBEDDED, train=_briefly(seed), trained=False)
 
 
 def _forecaster(seed: int) -> Detector:

@@ -11,7 +11,6 @@ import numpy as np
 from tsreward.detectors.base import Detector
 from tsreward.series import DetectionTask, Series
 
-
 LEARNED = 200
 """Rows to learn from; fits on fewer are for a threshold, and are not counted."""
 
