@@ -39,6 +39,11 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.anoseqs
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.reliability --full
+	$(BIN)/python -m benchmarks.detection
+	$(BIN)/python -m benchmarks.labels
+	$(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.metrics_speed
+	$(BIN)/python -m benchmarks.streaming
 
 tables: $(READY)  ## Write the tables of README.md from benchmarks/results
 	$(BIN)/python -m benchmarks.tables

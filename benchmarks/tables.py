@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from benchmarks import log_tables
+from benchmarks.cells import RESULTS, cell
 
-RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parent.parent / "README.md"
 COLUMNS = {
     "return": ("return", "{:.1f}"),
@@ -35,7 +35,7 @@ def anoseqs(name: str) -> str:
     lines.append("|---|---|" + "---|" * len(COLUMNS))
     for arm in arms:
         rows = [record for record in records if record["arm"] == arm]
-        cells = [_cell([row[key] for row in rows if key in row], form) for key, (_, form) in COLUMNS.items()]
+        cells = [cell([row[key] for row in rows if key in row], form) for key, (_, form) in COLUMNS.items()]
         lines.append(f"| {arm} | {len(rows)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -63,6 +63,12 @@ TABLES: dict[str, Callable[[], str]] = {
         f"anoseqs-{name}": lambda name=name: anoseqs(name)
         for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")
     },
+    **{f"detection-{name}": lambda name=name: log_tables.detection(name) for name in ("smd", "asd")},
+    "detection-published": log_tables.published,
+    "detection-checks": log_tables.checks,
+    "labels": log_tables.labels,
+    "speed": log_tables.speed,
+    "log-costs": log_tables.log_costs,
     "overhead": overhead,
     "reliability": reliability,
 }
@@ -83,13 +89,6 @@ def _arm_order(record: dict[str, Any]) -> tuple[int, str]:
     return next((rank for rank, prefix in enumerate(first) if record["arm"].startswith(prefix)), len(first)), record[
         "arm"
     ]
-
-
-def _cell(values: list[float], form: str) -> str:
-    if not values:
-        return "–"
-    spread = f" ± {form.format(float(np.std(values, ddof=1)))}" if len(values) > 1 else ""
-    return form.format(float(np.mean(values))) + spread
 
 
 if __name__ == "__main__":

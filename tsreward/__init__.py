@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from tsreward.calibration import Calibration
     from tsreward.checkpoint import load, save
     from tsreward.data.episodes import load_episodes, save_episodes
+    from tsreward.data.logs.asd import load_asd
+    from tsreward.data.logs.nab import load_nab
+    from tsreward.data.logs.smd import load_smd
+    from tsreward.data.logs.tables import load_tables, read_table
+    from tsreward.data.logs.telemanom import load_telemanom
+    from tsreward.data.logs.tsb_ad import load_tsb_ad
+    from tsreward.data.logs.wadi import load_wadi
+    from tsreward.data.logs.yahoo import load_yahoo
+    from tsreward.detectors.ensemble import Ensemble
+    from tsreward.detectors.foreign import ForeignDetector
+    from tsreward.detectors.smoothed import Smoothed
+    from tsreward.detectors.table import make_detector
+    from tsreward.detectors.windows import WindowDetector
     from tsreward.encoders.identity import Identity
     from tsreward.encoders.sorted_lidar import SortedLidar
     from tsreward.envs.make import make
@@ -24,6 +37,7 @@ if TYPE_CHECKING:
         ShapeError,
         TSRewardError,
     )
+    from tsreward.evaluation.streaming import stream_scores
     from tsreward.model import RewardModel
     from tsreward.online import OnlineReward
     from tsreward.relabelling import relabel
@@ -31,6 +45,9 @@ if TYPE_CHECKING:
     from tsreward.rewards.likeness import Likeness, LikenessOptions
     from tsreward.rewards.penalty import Penalty, PenaltyOptions
     from tsreward.scorers.deep_svdd import DeepSVDD
+    from tsreward.scorers.dqn.active import ActiveOptions
+    from tsreward.scorers.dqn.options import DQNOptions
+    from tsreward.scorers.dqn.scorer import DQN
     from tsreward.scorers.forecaster import Forecaster
     from tsreward.scorers.knn import KNN
     from tsreward.scorers.lstm_vae import LSTMVAE
@@ -38,6 +55,7 @@ if TYPE_CHECKING:
     from tsreward.scorers.pca import PCA
     from tsreward.scorers.transformer_ae import TransformerAE
     from tsreward.scorers.var import RidgeVAR
+    from tsreward.series import DetectionTask, Series
     from tsreward.training import TrainOptions
     from tsreward.windows import StreamBuffer, WindowSet
     from tsreward.wrappers.gymnasium_env import LearnedReward
@@ -50,6 +68,19 @@ _MODULES = {
     "tsreward.calibration": ("Calibration",),
     "tsreward.checkpoint": ("load", "save"),
     "tsreward.data.episodes": ("load_episodes", "save_episodes"),
+    "tsreward.data.logs.asd": ("load_asd",),
+    "tsreward.data.logs.nab": ("load_nab",),
+    "tsreward.data.logs.smd": ("load_smd",),
+    "tsreward.data.logs.tables": ("load_tables", "read_table"),
+    "tsreward.data.logs.telemanom": ("load_telemanom",),
+    "tsreward.data.logs.tsb_ad": ("load_tsb_ad",),
+    "tsreward.data.logs.wadi": ("load_wadi",),
+    "tsreward.data.logs.yahoo": ("load_yahoo",),
+    "tsreward.detectors.ensemble": ("Ensemble",),
+    "tsreward.detectors.foreign": ("ForeignDetector",),
+    "tsreward.detectors.smoothed": ("Smoothed",),
+    "tsreward.detectors.table": ("make_detector",),
+    "tsreward.detectors.windows": ("WindowDetector",),
     "tsreward.encoders.identity": ("Identity",),
     "tsreward.encoders.sorted_lidar": ("SortedLidar",),
     "tsreward.envs.make": ("make",),
@@ -64,6 +95,7 @@ _MODULES = {
         "ShapeError",
         "TSRewardError",
     ),
+    "tsreward.evaluation.streaming": ("stream_scores",),
     "tsreward.model": ("RewardModel",),
     "tsreward.online": ("OnlineReward",),
     "tsreward.relabelling": ("relabel",),
@@ -71,6 +103,9 @@ _MODULES = {
     "tsreward.rewards.likeness": ("Likeness", "LikenessOptions"),
     "tsreward.rewards.penalty": ("Penalty", "PenaltyOptions"),
     "tsreward.scorers.deep_svdd": ("DeepSVDD",),
+    "tsreward.scorers.dqn.active": ("ActiveOptions",),
+    "tsreward.scorers.dqn.options": ("DQNOptions",),
+    "tsreward.scorers.dqn.scorer": ("DQN",),
     "tsreward.scorers.forecaster": ("Forecaster",),
     "tsreward.scorers.knn": ("KNN",),
     "tsreward.scorers.lstm_vae": ("LSTMVAE",),
@@ -78,6 +113,7 @@ _MODULES = {
     "tsreward.scorers.pca": ("PCA",),
     "tsreward.scorers.transformer_ae": ("TransformerAE",),
     "tsreward.scorers.var": ("RidgeVAR",),
+    "tsreward.series": ("DetectionTask", "Series"),
     "tsreward.training": ("TrainOptions",),
     "tsreward.windows": ("StreamBuffer", "WindowSet"),
     "tsreward.wrappers.gymnasium_env": ("LearnedReward",),
@@ -87,15 +123,21 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
+    "DQN",
     "KNN",
     "LSTMVAE",
     "PCA",
+    "ActiveOptions",
     "Calibration",
     "CheckpointError",
+    "DQNOptions",
     "DataError",
     "DeepSVDD",
+    "DetectionTask",
+    "Ensemble",
     "Episode",
     "Forecaster",
+    "ForeignDetector",
     "Identity",
     "Lagrangian",
     "LagrangianOptions",
@@ -114,20 +156,34 @@ __all__ = [
     "ProtocolError",
     "RewardModel",
     "RidgeVAR",
+    "Series",
     "ShapeError",
+    "Smoothed",
     "SortedLidar",
     "StreamBuffer",
     "TSRewardError",
     "TrainOptions",
     "TransformerAE",
+    "WindowDetector",
     "WindowSet",
     "load",
+    "load_asd",
     "load_episodes",
+    "load_nab",
+    "load_smd",
+    "load_tables",
+    "load_telemanom",
+    "load_tsb_ad",
+    "load_wadi",
+    "load_yahoo",
     "make",
+    "make_detector",
+    "read_table",
     "relabel",
     "safe_windows",
     "save",
     "save_episodes",
+    "stream_scores",
 ]
 
 

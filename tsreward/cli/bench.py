@@ -57,7 +57,7 @@ class Options:
     """Folder or file of the data set."""
     format: str = "smd"
     """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
-    detectors: tuple[str, ...] = ("random", "z_norm", "pca", "ridge_var")
+    detectors: tuple[str, ...] = ("random", "z_norm", "pca", "ridge_var", "ensemble")
     """Names of detectors; "pyod:HBOS" is one of PyOD's."""
     protocol: str = "split"
     """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
@@ -68,7 +68,7 @@ class Options:
     seeds: int = 3
     """Each detector runs with the seeds 0, 1, ... up to this many."""
     threshold: str = "conformal"
-    """Rule that puts a threshold on training scores: quantile, conformal or pot."""
+    """Rule that puts a threshold on the scores of held-out normal rows: quantile, conformal or pot."""
     false_alarm_rate: float = 0.01
     """Share of normal rows that the threshold may flag."""
     jobs: int = 1

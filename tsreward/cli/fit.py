@@ -51,7 +51,7 @@ class Options(Generic[ScorerT, ModeT]):
     train: TrainOptions = field(default_factory=TrainOptions)
     scorer: str = "deep_sad"
     """deep_sad, semi_supervised_ae, or a scorer that learns from normal windows alone: transformer_ae, lstm_vae,
-    deep_svdd, forecaster, knn, mahalanobis, pca, ridge_var."""
+    deep_svdd, dqn, forecaster, knn, mahalanobis, pca, ridge_var."""
     mode: str = "penalty"
     """penalty, lagrangian or likeness."""
     window: int = 4

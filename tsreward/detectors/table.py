@@ -15,6 +15,8 @@ from tsreward.detectors.transductive import Transductive
 from tsreward.detectors.windows import WindowDetector
 from tsreward.errors import unknown_name
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.scorers.dqn.options import DQNOptions
+from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
@@ -99,6 +101,11 @@ def _forecaster(seed: int) -> Detector:
     return WindowDetector(Forecaster, 10, options, train=train_options(seed))
 
 
+def _dqn(seed: int) -> Detector:
+    # Without labels only its intrinsic reward speaks; with labels it is trained by `DQN.learn_actively`.
+    return WindowDetector(DQN, 4, DQNOptions(clip=None), train=train_options(seed))
+
+
 def _ensemble(seed: int) -> Detector:
     return Ensemble([_lstm_vae(seed), _deep_svdd(seed), _mahalanobis_window(seed)])
 
@@ -125,6 +132,7 @@ DETECTORS: dict[str, Callable[[int], Detector]] = {
     "lstm_vae_whitened": _lstm_vae_whitened,
     "deep_svdd": _deep_svdd,
     "forecaster": _forecaster,
+    "dqn": _dqn,
     "ensemble": _ensemble,
 }
 """Name -> function of a seed that returns the detector, not smoothed."""

@@ -153,7 +153,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             if not self.uses_negative:
                 raise OptionError(
                     f"{type(self).__name__} cannot learn from negative windows: leave them out, or use a scorer that "
-                    f"can: DeepSVDD, TransformerAE or LSTMVAE."
+                    f"can: DeepSVDD, TransformerAE, LSTMVAE or DQN."
                 )
             self._check_set(negative, "negative")
         normal = normal.to("cpu")

@@ -2,6 +2,7 @@
 
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
+from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.forecaster import Forecaster
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.lstm_vae import LSTMVAE
@@ -14,6 +15,7 @@ SCORERS: dict[str, type[Scorer]] = {
     "transformer_ae": TransformerAE,
     "lstm_vae": LSTMVAE,
     "deep_svdd": DeepSVDD,
+    "dqn": DQN,
     "forecaster": Forecaster,
     "knn": KNN,
     "mahalanobis": Mahalanobis,

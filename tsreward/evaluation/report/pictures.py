@@ -41,7 +41,7 @@ def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) ->
         _shade(axis, labels)
         axis.set_xlim(0, len(labels))
     panels[-1].set_xlabel("row")
-    figure.subplots_adjust(left=0.07, right=0.995, top=0.98, bottom=0.38 / figure.get_figheight(), hspace=0.12)
+    figure.subplots_adjust(left=0.07, right=0.98, top=0.98, bottom=0.38 / figure.get_figheight(), hspace=0.12)
     return _svg(figure)
 
 

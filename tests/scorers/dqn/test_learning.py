@@ -1,0 +1,136 @@
+"""Targets that end where the episode ends, answers that a bonus on both cannot change, and rewards that are learned."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from tsreward.scorers.dqn.environment import Environment
+from tsreward.scorers.dqn.learning import Learner, next_values, targets
+from tsreward.scorers.dqn.network import QNetwork
+from tsreward.scorers.dqn.options import DQNOptions
+from tsreward.seeding import seeded
+from tsreward.training import TrainOptions
+from tsreward.windows import WindowSet
+
+TRAIN = TrainOptions(epochs=12, learning_rate=0.01)
+OPTIONS = DQNOptions(hidden=8, walkers=16, steps=8, batch=64, lambda_start=1.0, lambda_rate=0.0)
+
+
+def learner(options: DQNOptions = OPTIONS, lengths: tuple[int, ...] = (40, 40), train: TrainOptions = TRAIN) -> Learner:
+    """Return a learner in a world of random windows, of which those above 1 are anomalies and half have no label."""
+    draw = torch.Generator().manual_seed(5)
+    windows = WindowSet.from_episodes([torch.randn(length, 2, generator=draw) for length in lengths], window=3)
+    number = len(windows)
+    labels = (windows.store[:, 0] > 1).long()
+    labels[torch.rand(number, generator=draw) < 0.5] = -1
+    errors = torch.randn(number, 3, generator=draw)
+    environment = Environment(windows, labels, errors.mean(1), options)
+    with seeded(train.seed):
+        network = QNetwork(2, options.hidden)
+    groups = (labels >= 0).long() + (labels == 1).long()
+    return Learner(network, environment, errors, errors.mean(1), groups, train)
+
+
+def everywhere(player: Learner) -> Tensor:
+    return player.advantages(torch.arange(len(player.summary)))
+
+
+@pytest.mark.parametrize("discount", [0.0, 0.5, 0.9])
+def test_nothing_follows_the_last_window(discount: float) -> None:
+    rewards, values = torch.tensor([[1.0, -1.0], [5.0, -5.0]]), torch.full((2, 2), 100.0)
+    wanted = targets(rewards, values, torch.tensor([False, True]), discount)
+    assert torch.equal(wanted[0], rewards[0] + discount * 100)
+    assert torch.equal(wanted[1], rewards[1])
+
+
+def test_in_episodes_of_one_window_only_the_reward_is_learned() -> None:
+    lengths = (3,) + (1,) * 60
+    near, far = (
+        learner(replace(OPTIONS, discount=discount), lengths, replace(TRAIN, epochs=4)) for discount in (0.0, 0.99)
+    )
+    for player in (near, far):
+        player.environment.last[:] = True
+        player.play(4)
+    assert torch.equal(everywhere(near), everywhere(far))
+
+
+def test_the_future_counts_where_there_is_one() -> None:
+    near, far = (learner(replace(OPTIONS, discount=discount)) for discount in (0.0, 0.99))
+    for player in (near, far):
+        player.play(4)
+    assert not torch.allclose(near.network.value.weight, far.network.value.weight, atol=1e-2)
+
+
+def test_the_double_target_values_the_online_choice() -> None:
+    draw = torch.Generator().manual_seed(2)
+    target, online = torch.randn(30, 2, 2, generator=draw), torch.randn(30, 2, 2, generator=draw)
+    plain, double = (next_values(target, online, double) for double in (False, True))
+    assert torch.equal(plain, target.amax(-1))
+    assert (double <= plain).all() and not torch.equal(double, plain)
+    assert torch.equal(next_values(target, target, True), plain)
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_a_bonus_on_both_answers_teaches_no_other_answer(double: bool) -> None:
+    options = replace(OPTIONS, discount=0.9, double=double)
+    scores = {}
+    for kind in ("none", "symmetric", "action"):
+        player = learner(replace(options, intrinsic=kind))
+        player.play(TRAIN.epochs)
+        scores[kind] = everywhere(player)
+    torch.testing.assert_close(scores["symmetric"], scores["none"], rtol=1e-3, atol=1e-3)
+    assert not torch.allclose(scores["action"], scores["none"], atol=0.5)
+
+
+def test_the_advantage_becomes_the_difference_of_the_rewards() -> None:
+    player = learner(replace(OPTIONS, discount=0.0, updates=60))
+    player.play(TRAIN.epochs)
+    rewards = player.environment.rewards(torch.arange(len(player.summary)))
+    wanted = rewards[:, 1] - rewards[:, 0]
+    assert float((everywhere(player) - wanted).square().mean() / wanted.var()) < 0.25
+
+
+def test_epsilon_decays_while_it_plays() -> None:
+    player = learner(replace(OPTIONS, updates=1, epsilon_end=0.02))
+    player.play(5)
+    player.play(TRAIN.epochs - 5)
+    assert player.epsilons[0] == 1.0
+    assert player.epsilons[-1] == pytest.approx(0.02)
+    assert len(player.epsilons) == len(player.controller.returns) == TRAIN.epochs
+    assert player.epsilons == sorted(player.epsilons, reverse=True)
+
+
+def test_random_answers_become_greedy_ones() -> None:
+    player = learner(replace(OPTIONS, updates=1, walkers=500, steps=1), lengths=(600,))
+    with torch.no_grad():
+        player.network.advantage_weight.zero_()
+        player.network.advantage_bias.fill_(1.0)  # always "anomaly"
+    shares = []
+    for share in (1.0, 0.2, 0.0):
+        player._walk(share)
+        shares.append(float(player.environment.flags.mean()))
+    assert shares[0] == pytest.approx(0.5, abs=0.1)
+    assert shares[1] == pytest.approx(0.9, abs=0.05)
+    assert shares[2] > 0.98  # a cursor at the end starts anew
+
+
+def test_lambda_of_the_controller_reaches_the_game() -> None:
+    player = learner(replace(OPTIONS, lambda_rate=0.5, lambda_min=0.0, updates=1))
+    player.play(3)
+    assert player.environment.lam == player.controller.lambdas[2] != player.controller.lambdas[0]
+
+
+def test_rare_kinds_are_met_often() -> None:
+    player = learner()
+    player.groups = torch.cat([torch.zeros(1000), torch.ones(10), torch.full((1,), 2.0)]).long()
+    drawn = player.groups[player._drawn(5000)].bincount() / 5000
+    torch.testing.assert_close(drawn, torch.tensor([0.7, 0.15, 0.15]), atol=0.02, rtol=0)
+
+
+def test_the_same_seed_plays_the_same_game() -> None:
+    first, second = learner(), learner()
+    for player in (first, second):
+        player.play(3)
+    assert torch.equal(everywhere(first), everywhere(second))

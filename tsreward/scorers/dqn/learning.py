@@ -1,0 +1,149 @@
+"""Learning to play: double Q-learning in which every transition teaches both answers."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from tsreward.scorers.dqn.controller import LambdaController, epsilon
+from tsreward.scorers.dqn.environment import ANOMALY, Environment, with_flag
+from tsreward.scorers.dqn.network import QNetwork
+from tsreward.scorers.dqn.replay import Replay, Transitions
+from tsreward.seeding import generator
+from tsreward.training import TrainOptions
+
+
+def targets(rewards: Tensor, values: Tensor, done: Tensor, discount: float) -> Tensor:
+    """Return r + γ V(s') [B, 2] for both answers; nothing follows where `done`.
+
+    >>> targets(torch.ones(2, 2), torch.full((2, 2), 4.0), torch.tensor([False, True]), discount=0.5).tolist()
+    [[3.0, 3.0], [1.0, 1.0]]
+    """
+    return rewards + discount * torch.where(done[:, None], 0.0, values)
+
+
+def next_values(target: Tensor, online: Tensor, double: bool) -> Tensor:
+    """Return V [...] from Q [..., 2]: the target network's value of the online network's choice, or of its own.
+
+    With `double`, an answer is not chosen for its overestimate (van Hasselt et al. 2016).
+
+    >>> target, online = torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 0.0]])
+    >>> next_values(target, online, double=True).item(), next_values(target, online, double=False).item()
+    (1.0, 3.0)
+    """
+    chosen = (online if double else target).argmax(-1, keepdim=True)
+    return target.gather(-1, chosen)[..., 0]
+
+
+class Learner:
+    """Plays episodes in an environment and improves a Q-network after each of them.
+
+    `step_errors` [N, K] and `summary` [N] are the errors of the environment's windows. `groups` [N] divides the windows
+    into 0 (nothing asked), 1 (known to be normal) and 2 (known to be anomalous); the last two, however rare, have half
+    of `DQNOptions.labelled_share` each of the starts of walks and of what is remembered.
+    """
+
+    def __init__(
+        self,
+        network: QNetwork,
+        environment: Environment,
+        step_errors: Tensor,
+        summary: Tensor,
+        groups: Tensor,
+        train: TrainOptions,
+    ) -> None:
+        self.network, self.environment, self.train = network, environment, train
+        self.step_errors, self.summary, self.groups = step_errors, summary, groups
+        self.options = environment.options
+        self.controller = LambdaController(self.options)
+        self.replay = Replay(self.options.replay, summary.device)
+        self.target = copy.deepcopy(network).requires_grad_(False)
+        # V and A have separate parameters, and Adam looks at each by itself: V cannot reach A through the optimiser.
+        self.optimiser = torch.optim.Adam(network.parameters(), train.learning_rate, weight_decay=self.options.decay)
+        self.noise = generator(train.seed, 1)
+        self.updated = 0
+        self.epsilons: list[float] = []
+
+    def play(self, episodes: int) -> None:
+        """Play this many of `TrainOptions.epochs` episodes, with updates after each."""
+        for _ in range(episodes):
+            self.environment.lam = self.controller.value
+            self.epsilons.append(epsilon(len(self.epsilons), self.train.epochs, self.options))
+            self.controller.update(self._walk(self.epsilons[-1]))
+            for _ in range(self.options.updates):
+                self._update()
+
+    @torch.no_grad()
+    def advantages(self, positions: Tensor) -> Tensor:
+        """Return Q(anomaly) − Q(normal) [B] at these windows, with the flag at 0."""
+        parts = [self.network.advantage(self._features(self.network, part)) for part in positions.split(4096)]
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _walk(self, share: float) -> float:
+        """Let all cursors walk, with a `share` of random answers; return the mean reward per step."""
+        game, total = self.environment, 0.0
+        game.start(self._drawn(self.options.walkers))
+        for _ in range(self.options.steps):
+            positions, flags = game.positions, game.flags
+            greedy = self.network.advantage(self._features(self.network, positions, flags)) > 0
+            random = self._uniform(2, len(positions))
+            actions = torch.where(random[0] < share, random[1] < 0.5, greedy).long()
+            step = game.step(actions)
+            self.replay.add(Transitions(positions, flags, step.done))
+            total += float(step.rewards.gather(1, actions[:, None]).mean())
+            game.start(self._drawn(len(positions)), where=step.done)
+        return total / self.options.steps
+
+    def _update(self) -> None:
+        batch = self._sample()
+        features = self._features(self.network, batch.positions, batch.flags)
+        with torch.no_grad():
+            plain = self._features(self.network, batch.positions)
+            following = torch.where(batch.done, batch.positions, batch.positions + 1)
+            values = next_values(
+                self._both(self.target, following), self._both(self.network, following), self.options.double
+            )
+            wanted = targets(self.environment.rewards(batch.positions), values, batch.done, self.options.discount)
+        loss = (self.network(features, plain) - wanted).square().mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_value_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        self.updated += 1
+        if self.updated % self.options.target_every == 0:
+            self.target.load_state_dict(self.network.state_dict())
+
+    def _both(self, network: QNetwork, positions: Tensor) -> Tensor:
+        """Return Q [B, 2, 2] at the windows, for either flag."""
+        plain = self._features(network, positions)
+        flagged = self._features(network, positions, torch.full_like(self.summary[positions], ANOMALY))
+        return torch.stack([network(plain, plain), network(flagged, plain)], 1)
+
+    def _features(self, network: QNetwork, positions: Tensor, flags: Tensor | None = None) -> Tensor:
+        summary = self.summary[positions]
+        states = with_flag(
+            self.environment.windows.gather(positions), torch.zeros_like(summary) if flags is None else flags
+        )
+        return network.features(states, self.step_errors[positions], summary)
+
+    def _drawn(self, number: int) -> Tensor:
+        """Return windows [number] to start at."""
+        return self._balanced(self.groups, number)
+
+    def _sample(self) -> Transitions:
+        known = self.replay.all().positions
+        return self.replay.at(self._balanced(self.groups[known], self.options.batch))
+
+    def _balanced(self, groups: Tensor, number: int) -> Tensor:
+        """Draw places [number] in `groups` [N] so that every group that occurs has its share."""
+        counts, labelled = groups.bincount(minlength=3), self.options.labelled_share
+        shares = counts.new_tensor([1 - labelled, labelled / 2, labelled / 2], dtype=torch.double)
+        weights = (shares / counts)[groups].cumsum(0)
+        drawn = self._uniform(number) * weights[-1]
+        return torch.searchsorted(weights, drawn).clamp_max(len(groups) - 1)
+
+    def _uniform(self, *sizes: int) -> Tensor:
+        return torch.rand(*sizes, generator=self.noise).to(self.summary.device)
