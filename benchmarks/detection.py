@@ -51,14 +51,16 @@ SETS = {
 FORMS: dict[str, tuple[int, Side]] = {"raw": (1, "causal"), "causal": (10, "causal"), "centred": (10, "centred")}
 """Name -> rows and side of the moving average."""
 SEEDED = {
-    "random",
-    "isolation_forest",
-    "untrained",
-    "transformer_ae",
-    "lstm_vae",
     "deep_svdd",
-    "forecaster",
+    "dqn",
     "ensemble",
+    "forecaster",
+    "isolation_forest",
+    "lstm_vae",
+    "lstm_vae_whitened",
+    "random",
+    "transformer_ae",
+    "untrained",
 }
 """Detectors with a random part; the others give the same for every seed and run once."""
 FOREIGN = ("pyod:HBOS", "pyod:ECOD")
