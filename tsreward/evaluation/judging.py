@@ -28,7 +28,7 @@ class Judgement:
     average_precision: float
     roc_auc: float
     range_f1: float
-    """The F1s from here on take the rows whose score passes the threshold, which held-out rows to learn from decided."""
+    """The F1s from here on take the rows whose score passes the threshold, which held-out rows decided."""
     affiliation_f1: float
     event_f1: float
     f1: float
