@@ -21,6 +21,7 @@ ALLOWED = {
     "__init__.py": {"import_module(_HOME[name])"},
     "cli/main.py": {"import_module(COMMANDS[command][1])"},
     "detectors/foreign.py": {"import_module(f'pyod.models.{_PYOD[name]}')"},
+    "envs/headless.py": {"import_module(f\"mujoco.{(backend if backend in LIBRARIES else 'gl_context')}\")"},
     "envs/safety_gymnasium.py": {"yaml.load"},
     "envs/safety_import.py": {
         "importlib.import_module(PACKAGE)",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+from gymnasium.utils import RecordConstructorArgs
 
 from tsreward.errors import OptionError
 
 
-class ActionRepeat(gymnasium.Wrapper):
+class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
     """Take every action `times` steps long, or until the episode ends; rewards and `info["cost"]` add up.
 
     >>> env = ActionRepeat(gymnasium.make("CartPole-v1"), times=3)
@@ -19,7 +20,8 @@ class ActionRepeat(gymnasium.Wrapper):
     """
 
     def __init__(self, env: gymnasium.Env, times: int) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, times=times)
+        gymnasium.Wrapper.__init__(self, env)
         if times < 1:
             raise OptionError(f"ActionRepeat repeats an action at least once, got {times}.")
         self.times = times

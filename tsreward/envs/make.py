@@ -1,5 +1,7 @@
 """One function for every environment: the family is read off the id."""
 
+from collections.abc import Callable
+from inspect import signature
 from typing import Any
 
 import gymnasium
@@ -11,14 +13,32 @@ from tsreward.errors import unknown_name
 def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     """Return the environment `id`, made with `options`, that takes every action `action_repeat` steps long.
 
-    An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), every
-    other id to `gymnasium.make`. An id that neither knows raises OptionError with the nearest one.
+    An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), with
+    "dmc/" to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with "atari/" to Atari
+    (`tsreward.envs.atari.make_atari`), every other id to `gymnasium.make`. An id that none knows, or an option that
+    the last two families do not know, raises OptionError with the nearest one.
 
     >>> make("CartPole-v1").observation_space.shape
     (4,)
     """
+    if id.startswith("dmc/"):
+        from tsreward.envs.dm_control import make_dmc
+
+        return _call(make_dmc, id, {"action_repeat": action_repeat, **options})
+    if id.startswith("atari/"):
+        from tsreward.envs.atari import make_atari
+
+        return _call(make_atari, id, {"action_repeat": action_repeat, **options})
     env = _make(id, **options)
     return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+
+
+def _call(maker: Callable[..., gymnasium.Env], id: str, options: dict[str, Any]) -> gymnasium.Env:
+    known = list(signature(maker).parameters)[1:]
+    for name in options:
+        if name not in known:
+            raise unknown_name(f"option of '{id}'", name, known)
+    return maker(id, **options)
 
 
 def _make(id: str, **options: Any) -> gymnasium.Env:
