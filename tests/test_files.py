@@ -155,8 +155,12 @@ def test_a_link_is_replaced_and_its_target_stays(path: Path) -> None:
 
 def test_an_interrupt_leaves_no_litter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: signal.raise_signal(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        write_atomic(path, b"x")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_atomic(path, b"x")
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert names(path.parent) == []
 
 
