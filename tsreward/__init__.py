@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tsreward.calibration import Calibration
     from tsreward.checkpoint import load, save
     from tsreward.data.episodes import load_episodes, save_episodes
+    from tsreward.data.features import encode_episodes, encode_video
     from tsreward.data.logs.asd import load_asd
     from tsreward.data.logs.nab import load_nab
     from tsreward.data.logs.smd import load_smd
@@ -18,14 +19,20 @@ if TYPE_CHECKING:
     from tsreward.data.logs.tsb_ad import load_tsb_ad
     from tsreward.data.logs.wadi import load_wadi
     from tsreward.data.logs.yahoo import load_yahoo
+    from tsreward.data.video.reading import read_frames
     from tsreward.detectors.ensemble import Ensemble
     from tsreward.detectors.foreign import ForeignDetector
     from tsreward.detectors.smoothed import Smoothed
     from tsreward.detectors.table import make_detector
     from tsreward.detectors.windows import WindowDetector
+    from tsreward.encoders.clip import CLIPEncoder
+    from tsreward.encoders.conv import ConvEncoder, ConvOptions
+    from tsreward.encoders.frames import FrameOptions
     from tsreward.encoders.identity import Identity
+    from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
     from tsreward.encoders.sorted_lidar import SortedLidar
     from tsreward.envs.make import make
+    from tsreward.envs.redrawing import render_states
     from tsreward.episodes import Episode, safe_windows
     from tsreward.errors import (
         CheckpointError,
@@ -68,6 +75,7 @@ _MODULES = {
     "tsreward.calibration": ("Calibration",),
     "tsreward.checkpoint": ("load", "save"),
     "tsreward.data.episodes": ("load_episodes", "save_episodes"),
+    "tsreward.data.features": ("encode_episodes", "encode_video"),
     "tsreward.data.logs.asd": ("load_asd",),
     "tsreward.data.logs.nab": ("load_nab",),
     "tsreward.data.logs.smd": ("load_smd",),
@@ -76,14 +84,20 @@ _MODULES = {
     "tsreward.data.logs.tsb_ad": ("load_tsb_ad",),
     "tsreward.data.logs.wadi": ("load_wadi",),
     "tsreward.data.logs.yahoo": ("load_yahoo",),
+    "tsreward.data.video.reading": ("read_frames",),
     "tsreward.detectors.ensemble": ("Ensemble",),
     "tsreward.detectors.foreign": ("ForeignDetector",),
     "tsreward.detectors.smoothed": ("Smoothed",),
     "tsreward.detectors.table": ("make_detector",),
     "tsreward.detectors.windows": ("WindowDetector",),
+    "tsreward.encoders.clip": ("CLIPEncoder",),
+    "tsreward.encoders.conv": ("ConvEncoder", "ConvOptions"),
+    "tsreward.encoders.frames": ("FrameOptions",),
     "tsreward.encoders.identity": ("Identity",),
+    "tsreward.encoders.pixel_pca": ("PixelPCA", "PixelPCAOptions"),
     "tsreward.encoders.sorted_lidar": ("SortedLidar",),
     "tsreward.envs.make": ("make",),
+    "tsreward.envs.redrawing": ("render_states",),
     "tsreward.episodes": ("Episode", "safe_windows"),
     "tsreward.errors": (
         "CheckpointError",
@@ -128,8 +142,11 @@ __all__ = [
     "LSTMVAE",
     "PCA",
     "ActiveOptions",
+    "CLIPEncoder",
     "Calibration",
     "CheckpointError",
+    "ConvEncoder",
+    "ConvOptions",
     "DQNOptions",
     "DataError",
     "DeepSVDD",
@@ -138,6 +155,7 @@ __all__ = [
     "Episode",
     "Forecaster",
     "ForeignDetector",
+    "FrameOptions",
     "Identity",
     "Lagrangian",
     "LagrangianOptions",
@@ -153,6 +171,8 @@ __all__ = [
     "OptionError",
     "Penalty",
     "PenaltyOptions",
+    "PixelPCA",
+    "PixelPCAOptions",
     "ProtocolError",
     "RewardModel",
     "RidgeVAR",
@@ -166,6 +186,8 @@ __all__ = [
     "TransformerAE",
     "WindowDetector",
     "WindowSet",
+    "encode_episodes",
+    "encode_video",
     "load",
     "load_asd",
     "load_episodes",
@@ -178,8 +200,10 @@ __all__ = [
     "load_yahoo",
     "make",
     "make_detector",
+    "read_frames",
     "read_table",
     "relabel",
+    "render_states",
     "safe_windows",
     "save",
     "save_episodes",

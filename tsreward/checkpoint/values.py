@@ -18,7 +18,7 @@ def check_values(fresh: RewardModel, tensors: dict[str, Tensor]) -> None:
 
     Raises:
         CheckpointError: NaN; infinity where a fresh model has none; a flag that is neither 0 nor 1; a scale that is not
-            positive; a scorer that is not fitted; a calibration that is empty or not sorted.
+            positive; a scorer or an encoder that is not fitted; a calibration that is empty or not sorted.
     """
     start = fresh.state_dict()
     for name, tensor in tensors.items():
@@ -39,6 +39,8 @@ def check_values(fresh: RewardModel, tensors: dict[str, Tensor]) -> None:
             raise CheckpointError(f"Tensor '{name}' must not be negative, got {tensors[name].min()}.")
     if not tensors["scorer.fitted"]:
         raise CheckpointError("Its scorer was saved before it was fitted.")
+    if "encoder.fitted" in tensors and not tensors["encoder.fitted"]:
+        raise CheckpointError("Its encoder was saved before it was fitted.")
     _check_calibration(tensors["calibration.scores"], int(tensors["calibration.count"]))
 
 

@@ -22,8 +22,10 @@ def in_chunks(function: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> 
     total = len(rows)
     if total == size:
         return function(rows)
-    missing = -total % size
-    if missing:
-        rows = torch.cat([rows, rows[-1:].expand(missing, *rows.shape[1:])])
-    parts = [function(chunk) for chunk in rows.split(size)]
+    parts = [function(_padded(chunk, size)) for chunk in rows.split(size)]
     return (parts[0] if len(parts) == 1 else torch.cat(parts))[:total]
+
+
+def _padded(chunk: Tensor, size: int) -> Tensor:
+    missing = size - len(chunk)
+    return torch.cat([chunk, chunk[-1:].expand(missing, *chunk.shape[1:])]) if 0 < missing < size else chunk

@@ -1,0 +1,98 @@
+"""Read frames from whatever holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from tsreward.data.video.arrays import array_frames
+from tsreward.data.video.container import container_frames
+from tsreward.data.video.pictures import picture_frames
+from tsreward.encoders.frames import FrameOptions
+from tsreward.errors import DataError, OptionError
+from tsreward.functional.arrays import as_tensor
+
+VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
+ARRAYS = (".npz", ".npy")
+MAX_BYTES = 2**32
+
+
+def read_frames(path: str | Path, options: FrameOptions = FrameOptions(), skip: int = 1) -> np.ndarray:  # noqa: B008
+    """Return all frames uint8 [T, H, W, 3] of a video (mp4, webm, gif, ...), a folder of pictures or an NPZ file.
+
+    `options` blanks rectangles and resizes; the options of an encoder serve as well. Every `skip`-th frame is kept,
+    beginning with the first: for videos with more frames than the environment has steps. Frames of a video with a
+    variable rate count alike, whatever time lies between them.
+
+    Raises:
+        DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; or more than 4 GiB.
+        OptionError: a mask outside the frames, or skip below 1.
+        MissingExtraError: a video needs PyAV, a folder needs Pillow.
+    """
+    batches, size = [], 0
+    for batch in frame_batches(path, options, skip):
+        batches.append(batch)
+        size += batch.nbytes
+        if size > MAX_BYTES:
+            raise DataError(
+                f"{path} has more than {MAX_BYTES >> 30} GiB of frames: give a size or a skip, or encode it in batches."
+            )
+    return np.concatenate(batches)
+
+
+def frame_batches(
+    path: str | Path,
+    options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
+    skip: int = 1,
+    batch: int = 64,
+) -> Iterator[np.ndarray]:
+    """Yield the frames of `read_frames` uint8 [at most `batch`, H, W, 3], so that they are never all in memory.
+
+    Damage that only shows at the end is raised at the end: use no batch before the last one has come.
+    """
+    if skip < 1 or batch < 1:
+        raise OptionError(f"frame_batches needs skip >= 1 and batch >= 1, got skip={skip}, batch={batch}.")
+    shape, kept = None, []
+    for index, frame in enumerate(_frames(Path(path))):
+        if shape is None:
+            shape = frame.shape
+            options.check(*shape[:2])
+        elif frame.shape != shape:
+            raise DataError(
+                f"{path} changes its size at frame {index}, from {shape[0]} x {shape[1]} to {frame.shape[0]} x "
+                f"{frame.shape[1]} pixels: split it there, or bring all of it to one size."
+            )
+        if index % skip == 0:
+            kept.append(_prepared(frame, options))
+        if len(kept) == batch:
+            yield np.stack(kept)
+            kept = []
+    if shape is None:
+        raise DataError(f"{path} holds no frames.")
+    if kept:
+        yield np.stack(kept)
+
+
+def _frames(path: Path) -> Iterator[np.ndarray]:
+    if path.is_dir():
+        return picture_frames(path)
+    if not path.is_file():
+        raise DataError(f"There is no file or folder of frames at {path}.")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes): copy or record it again.")
+    suffix = path.suffix.lower()
+    if suffix in ARRAYS:
+        return array_frames(path)
+    if suffix in VIDEOS:
+        return container_frames(path)
+    raise DataError(
+        f"{path} does not end in {', '.join(VIDEOS + ARRAYS)}, and is no folder: frames are read from nothing else."
+    )
+
+
+def _prepared(frame: np.ndarray, options: FrameOptions) -> np.ndarray:
+    if options.size is None and not options.masks:
+        return frame
+    return options.prepare(as_tensor(frame[None])).numpy()[0]
