@@ -1,5 +1,7 @@
 """What the learned reward costs: PPO training throughput with and without it, 8 Hopper environments, in one run.
 
+Rewards are computed once per rollout, or in every step.
+
     python -m benchmarks.overhead
 
 Rounds of the arms alternate, so that a change of the machine's speed meets all of them; medians are reported.
@@ -10,8 +12,9 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 import tyro
@@ -25,6 +28,7 @@ from tsreward.recipes.run_folder import installed_versions
 
 ENV = "SafetyHopperVelocity-v1"
 SCORERS = {"Deep SAD": "deep_sad", "transformer AE": "transformer_ae", "KNN": "knn"}
+SCORINGS: dict[str, Literal["bulk", "step"]] = {"per rollout": "bulk", "per step": "step"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Options:
     steps: int = 40_960
     """Environment steps of one training run."""
     rounds: int = 5
+    scorers: tuple[str, ...] = tuple(SCORERS)
+    """Labels of the scorers."""
     out: Path = RESULTS / "overhead.json"
 
 
@@ -41,14 +47,15 @@ def main(options: Options) -> None:
     torch.set_num_threads(1)
     agent = AgentOptions(steps=options.steps)
     episodes = train_agent(ENV, agent, needs_cost=True).record.all_episodes()
-    models: dict[str, RewardModel | None] = {"vanilla": None}
-    for label, scorer in SCORERS.items():
-        models[label] = fit_penalty(episodes, AnoSeqsOptions(env=ENV, scorer=scorer, weight=0.0))
-    seconds: dict[str, list[float]] = {label: [] for label in models}
+    arms: dict[str, tuple[AgentOptions, RewardModel | None]] = {"vanilla": (agent, None)}
+    for label in options.scorers:
+        model = fit_penalty(episodes, AnoSeqsOptions(env=ENV, scorer=SCORERS[label], weight=0.0))
+        arms |= {f"{label}, {when}": (replace(agent, scoring=how), model) for when, how in SCORINGS.items()}
+    seconds: dict[str, list[float]] = {label: [] for label in arms}
     for _ in range(options.rounds):
-        for label, model in models.items():
+        for label, (trained, model) in arms.items():
             began = time.perf_counter()
-            train_agent(ENV, agent, model)
+            train_agent(ENV, trained, model)
             seconds[label].append(time.perf_counter() - began)
     # Within a round all arms met the same machine, so the ratio is taken there; a weight of 0 keeps the agents equal.
     ratios = {
@@ -63,7 +70,7 @@ def main(options: Options) -> None:
             "overhead_min": round(min(ratios[label]) - 1, 4),
             "overhead_max": round(max(ratios[label]) - 1, 4),
         }
-        for label in models
+        for label in arms
     ]
     content = {
         "env": ENV,

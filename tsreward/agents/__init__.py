@@ -8,6 +8,16 @@ except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
 from tsreward.agents.recording import EpisodeRecorder
+from tsreward.agents.replay_rewards import ReplayRewards
+from tsreward.agents.rollout_rewards import RolloutRewards
 from tsreward.agents.training import AgentOptions, TrainedAgent, roll_out, train_agent
 
-__all__ = ["AgentOptions", "EpisodeRecorder", "TrainedAgent", "roll_out", "train_agent"]
+__all__ = [
+    "AgentOptions",
+    "EpisodeRecorder",
+    "ReplayRewards",
+    "RolloutRewards",
+    "TrainedAgent",
+    "roll_out",
+    "train_agent",
+]

@@ -17,12 +17,15 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 from tsreward.agents.multiplier import MultiplierUpdates
 from tsreward.agents.random_state import kept_random_state
 from tsreward.agents.recording import EpisodeRecorder
+from tsreward.agents.replay_rewards import ReplayRewards
+from tsreward.agents.rollout_rewards import RolloutRewards
 from tsreward.agents.suitability import check_spaces
 from tsreward.envs.make import make
 from tsreward.errors import OptionError
 from tsreward.model import RewardModel
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.wrappers.sb3 import LearnedRewardVecEnv
+from tsreward.wrappers.sb3_bulk import BulkRewardVecEnv
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -48,10 +51,15 @@ class AgentOptions:
     """Updates after every step of all environments (td3, sac)."""
     seed: int = 0
     """Every random number follows from it."""
+    scoring: Literal["auto", "bulk", "step"] = "auto"
+    """When a learned reward is computed: once per rollout or in chunks (bulk), or in every step; the agent is
+    the same to the bit. auto is bulk wherever the reward mode stays the same during a rollout."""
 
     def __post_init__(self) -> None:
         if self.algorithm not in ("ppo", "td3", "sac"):
             raise OptionError(f"AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got '{self.algorithm}'.")
+        if self.scoring not in ("auto", "bulk", "step"):
+            raise OptionError(f"AgentOptions.scoring is 'auto', 'bulk' or 'step', got '{self.scoring}'.")
         for name in ("steps", "num_envs", "action_repeat", "hidden", "rollout", "gradient_steps"):
             if getattr(self, name) < 1:
                 raise OptionError(f"AgentOptions.{name} must be at least 1, got {getattr(self, name)}.")
@@ -81,7 +89,7 @@ def train_agent(
     The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations.
 
     Raises:
-        OptionError: no such environment, or one that the algorithm cannot act in.
+        OptionError: no such environment, or one that the algorithm cannot act in; or scoring in bulk for `Lagrangian`.
         ShapeError: observations that are not arrays of real numbers, or not those of the model.
         ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
     """
@@ -92,9 +100,14 @@ def train_agent(
         rewarded: VecEnv = record if reward is None else reward(record)
         callbacks: list[BaseCallback] = []
         if model is not None:
-            rewarded = LearnedRewardVecEnv(rewarded, model)
-            if isinstance(model.mode, Lagrangian):
-                callbacks.append(MultiplierUpdates(model.mode, record))
+            lagrangian = model.mode if isinstance(model.mode, Lagrangian) else None
+            if options.scoring == "bulk" or (options.scoring == "auto" and lagrangian is None):
+                rewarded = bulk = BulkRewardVecEnv(rewarded, model)
+                callbacks.append(RolloutRewards(bulk) if options.algorithm == "ppo" else ReplayRewards(bulk))
+            else:
+                rewarded = LearnedRewardVecEnv(rewarded, model)
+            if lagrangian is not None:
+                callbacks.append(MultiplierUpdates(lagrangian, record))
         if report is not None:
             callbacks.append(_Steps(report, options.steps))
         normaliser = VecNormalize(rewarded, norm_reward=options.algorithm == "ppo")

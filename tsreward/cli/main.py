@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("score episodes or sensor logs", "tsreward.cli.score"),
     "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
     "bench": ("compare detectors on logs with labels", "tsreward.cli.bench"),
+    "relabel": ("put the rewards of a model into recorded episodes", "tsreward.cli.relabel"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
 }

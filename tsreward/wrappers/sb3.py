@@ -35,14 +35,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     online: OnlineReward
 
     def __init__(self, venv: VecEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
-        inner: VecEnv | None = venv
-        while isinstance(inner, VecEnvWrapper):
-            if isinstance(inner, VecNormalize):
-                raise ProtocolError(
-                    "LearnedRewardVecEnv got a VecNormalize inside: off-policy algorithms would take the rewards from "
-                    "there and drop the learned ones. Turn them round: VecNormalize(LearnedRewardVecEnv(venv, model))."
-                )
-            inner = inner.venv
+        refuse_normaliser(type(self).__name__, venv)
         check_model(type(self).__name__, model, venv.observation_space)
         super().__init__(venv)
         self.online = OnlineReward(model, venv.num_envs, bonus)
@@ -59,7 +52,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
         ended = np.flatnonzero(dones)
-        last = _last_obs(obs, ended, infos) if len(ended) else obs
+        last = last_obs(obs, ended, infos) if len(ended) else obs
         earned = self.online.step(as_tensor(last), as_tensor(env_rewards))
         if len(ended):
             self.online.start(as_tensor(obs), as_tensor(dones))
@@ -72,8 +65,28 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         return obs, earned.reward.numpy().astype(np.float32), dones, infos
 
 
-def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: list[dict]) -> np.ndarray:
-    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves."""
+def refuse_normaliser(who: str, venv: VecEnv) -> None:
+    """Check that there is no VecNormalize inside a wrapper that gives learned rewards.
+
+    Raises:
+        ProtocolError: there is one.
+    """
+    inner: VecEnv | None = venv
+    while isinstance(inner, VecEnvWrapper):
+        if isinstance(inner, VecNormalize):
+            raise ProtocolError(
+                f"{who} got a VecNormalize inside: off-policy algorithms would take the rewards from there and drop "
+                f"the learned ones. Turn them round: VecNormalize({who}(venv, model))."
+            )
+        inner = inner.venv
+
+
+def last_obs(obs: np.ndarray, ended: np.ndarray, infos: list[dict]) -> np.ndarray:
+    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves.
+
+    Raises:
+        ProtocolError: one of the environments that ended does not give it.
+    """
     last = obs.copy()
     for index in ended:
         if "terminal_observation" not in infos[index]:

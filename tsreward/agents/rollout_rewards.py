@@ -1,0 +1,81 @@
+"""`RolloutRewards`: on-policy algorithms learn from rewards that are computed once per rollout."""
+
+from __future__ import annotations
+
+import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+
+from tsreward.agents.held_normaliser import HeldNormaliser
+from tsreward.agents.outer_wrappers import outer_normaliser
+from tsreward.errors import ProtocolError
+from tsreward.wrappers.sb3_bulk import BulkRewardVecEnv
+
+
+class RolloutRewards(BaseCallback):
+    """Put the learned rewards of `venv` into every rollout of PPO or A2C, before the agent learns from it.
+
+    `PPO("MlpPolicy", VecNormalize(venv)).learn(steps, callback=RolloutRewards(venv))` gives the agent that it would
+    give with `LearnedRewardVecEnv`, to the bit: VecNormalize sees the learned rewards, and the value that is added
+    where an episode is truncated stays. The logger gets the means `rollout/learned_reward` and `rollout/is_anomaly`;
+    `rollout/ep_rew_mean` is the environment's, from a Monitor inside. Callbacks that come after this one find zeros in
+    `locals["rewards"]`.
+
+    Raises:
+        ProtocolError: when training starts, the algorithm is not on-policy, `venv` is not what it trains on, or a
+            wrapper outside of it would miss the learned rewards.
+    """
+
+    def __init__(self, venv: BulkRewardVecEnv) -> None:
+        super().__init__()
+        self._venv = venv
+        self._normaliser: HeldNormaliser | None = None
+        self._ended: list[np.ndarray] = []
+
+    def _on_training_start(self) -> None:
+        if not isinstance(self.model, OnPolicyAlgorithm):
+            raise ProtocolError(
+                f"RolloutRewards is for PPO and A2C, got {type(self.model).__name__}: off-policy algorithms take "
+                f"ReplayRewards(venv)."
+            )
+        normaliser = outer_normaliser(self.training_env, self._venv)
+        self._normaliser = None if normaliser is None else HeldNormaliser(normaliser)
+        self._ended = []
+        if self._venv.bulk.pending:  # an interrupted training left them behind
+            self._venv.take()
+        self._venv.taken = True
+
+    def _on_rollout_start(self) -> None:
+        if self._normaliser is not None:
+            self._normaliser.hold()
+
+    def _on_step(self) -> bool:
+        # What the algorithm adds to these zeros, the value where an episode is truncated, is then all that its buffer
+        # holds; and 0 + value, learned reward + that is the same sum as learned reward + value.
+        self.locals["rewards"][:] = 0.0
+        self._ended.append(self.locals["dones"].copy())
+        return True
+
+    def _on_rollout_end(self) -> None:
+        assert isinstance(self.model, OnPolicyAlgorithm)
+        buffer = self.model.rollout_buffer
+        buffer.rewards += self._take()
+        buffer.compute_returns_and_advantage(self.locals["values"], self.locals["dones"])
+
+    def _on_training_end(self) -> None:
+        if self._ended:  # stopped within a rollout
+            self._take()
+        self._venv.taken = False
+
+    def _take(self) -> np.ndarray:
+        """Return the rewards [T, E] of the steps since the rollout started, as the outermost wrapper gives them."""
+        rewards, earned = self._venv.take()
+        ended, self._ended = np.stack(self._ended), []
+        if len(rewards) != len(ended):
+            raise ProtocolError(
+                f"BulkRewardVecEnv was stepped {len(rewards)} times in a rollout of {len(ended)} steps: let nothing "
+                f"but the training step it."
+            )
+        self.logger.record("rollout/learned_reward", float(rewards.mean()))
+        self.logger.record("rollout/is_anomaly", float(earned.flagged.float().mean()))
+        return rewards if self._normaliser is None else self._normaliser.replay(rewards, ended)
