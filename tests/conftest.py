@@ -6,7 +6,6 @@ from jaxtyping import install_import_hook
 
 import tests.typechecking  # noqa: F401 - the hook below looks it up by name
 
-pytest.register_assert_rewrite("tests.contract")
 torch.set_num_threads(1)
 # The pure functions check their shapes at run time, in the tests only.
 install_import_hook("tsreward.functional", "tests.typechecking.typechecked")

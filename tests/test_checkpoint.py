@@ -47,6 +47,8 @@ MODE_EXAMPLES: list[RewardMode] = [
     Lagrangian(LagrangianOptions(target=0.1, unit=3.0)),
     Likeness(),
     Likeness(LikenessOptions(shape="negative", scale=1.5, clip_low=0.05, clip_high=0.9)),
+    Likeness(LikenessOptions(shape="odds")),
+    Likeness(LikenessOptions(shape="auto", scale=2.0)),
 ]
 
 
@@ -63,7 +65,8 @@ def fit(model: RewardModel) -> RewardModel:
     rows = [observations(model, 30, index) for index in range(8)]
     if isinstance(model.encoder, PixelPCA):
         model.encoder.fit(rows)
-    model.fit(rows, rewards=torch.ones(3), options=TrainOptions(windows_per_epoch=None, epochs=1))
+    bad = [row + 3 for row in rows] if model.scorer.needs_negative else None
+    model.fit(rows, bad, torch.ones(3), TrainOptions(windows_per_epoch=None, epochs=1))
     return model
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.worlds import waves
+from tests.worlds import hazard, waves
 from tsreward.encoders.identity import Identity
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.model import RewardModel
-from tsreward.rewards.likeness import Likeness
+from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.mahalanobis import Mahalanobis
@@ -96,3 +96,25 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
         RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, dim=4))
     with pytest.raises(DataError, match="longest of 12 episodes has 2"):
         RewardModel(Mahalanobis(4, 5), Likeness()).fit([episode[:2] for episode in waves(0)])
+
+
+def test_the_scale_follows_the_scores_of_probes() -> None:
+    normal = WindowSet.from_episodes(waves(0), 4)
+    probes = WindowSet.from_episodes([episode + 5 for episode in waves(1, episodes=3)], 4)
+    model = RewardModel(Mahalanobis(4, 5), Likeness(LikenessOptions(shape="auto")))
+    model.fit(normal, probes=probes)
+    earned = model.reward(probes.gather(torch.arange(0, len(probes), 7)))
+    assert float((earned < 0.05).float().mean()) > 0.85
+    with pytest.raises(DataError, match="got none: give"):
+        model.fit(normal)
+    with pytest.raises(ShapeError, match="build the WindowSet with the model's"):
+        model.fit(normal, probes=WindowSet.from_episodes(waves(1), 3))
+
+
+def test_bad_windows_serve_as_probes_where_there_are_no_others() -> None:
+    normal, bad = hazard(0, 4)
+    model = RewardModel(DeepSVDD(4, 4), Likeness(LikenessOptions(shape="auto")))
+    model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024))
+    scale = model.mode.state_dict()["scale"].clone()
+    model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024), probes=bad)
+    assert torch.equal(model.mode.state_dict()["scale"], scale)

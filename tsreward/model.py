@@ -69,24 +69,44 @@ class RewardModel(nn.Module):
         options: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
         calibration_share: float = 0.25,
         report: Report | None = None,
+        probes: Windows | None = None,
     ) -> None:
         """Fit scorer, calibration and reward mode.
 
         `normal` and `negative` are windows over raw observations, or episodes [T, *obs] that are all normal or all bad.
         A share of the normal episodes is never shown to the scorer: calibration and thresholds come from it. `rewards`
-        are environment rewards of any shape; their mean absolute value is the unit of a penalty.
+        are environment rewards of any shape; their mean absolute value is the unit of a penalty. `probes` are windows
+        of behaviour that must not be rewarded, from which some modes take their scale; None takes the negative ones.
 
         Raises:
             DataError: too little or damaged data.
             ShapeError: observations of another shape than the encoder's.
         """
-        learned, held = self._features(normal).split(calibration_share, options.seed + 1)
-        bad = None if negative is None else self._features(negative)
+        learned, held = self.features(normal).split(calibration_share, options.seed + 1)
+        bad = None if negative is None else self.features(negative)
+        probe = bad if probes is None else self.features(probes)
+        probe = probe if self.mode.uses_probes else None
         self.scorer.fit(learned, bad, options, report)
         self.scorer.to("cpu")
         self.calibration.fit(smooth_episodes(self._score_set(held), held.first, self.mode.options.smoothing))
         unit = None if rewards is None else float(torch.as_tensor(rewards, dtype=torch.float64).abs().mean())
-        self.mode.fit(self.calibration, unit)
+        self.mode.fit(self.calibration, unit, None if probe is None else self._score_set(probe))
+
+    def features(self, windows: Windows) -> WindowSet:
+        """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
+
+        Raises:
+            DataError: damaged episodes, or none.
+            ShapeError: observations of another shape than the encoder's, or windows of another length.
+        """
+        if not isinstance(windows, WindowSet):
+            windows = WindowSet.from_episodes(windows, self.window, self.skip)
+        if windows.window != self.window or windows.skip != self.skip:
+            raise ShapeError(
+                f"RewardModel reads windows of {self.window} steps with skip {self.skip}, got {windows.window} and "
+                f"{windows.skip}: build the WindowSet with the model's."
+            )
+        return windows.map(lambda store: torch.cat([self.encoder(part) for part in store.split(4096)]))
 
     @torch.inference_mode()
     def encode(self, obs: Tensor) -> Tensor:
@@ -112,13 +132,3 @@ class RewardModel(nn.Module):
     def _score_set(self, windows: WindowSet) -> Tensor:
         index = torch.arange(len(windows)).split(1024)
         return torch.cat([self.score(windows.gather(batch)) for batch in index])
-
-    def _features(self, windows: Windows) -> WindowSet:
-        if not isinstance(windows, WindowSet):
-            windows = WindowSet.from_episodes(windows, self.window, self.skip)
-        if windows.window != self.window or windows.skip != self.skip:
-            raise ShapeError(
-                f"RewardModel reads windows of {self.window} steps with skip {self.skip}, got {windows.window} and "
-                f"{windows.skip}: build the WindowSet with the model's."
-            )
-        return windows.map(lambda store: torch.cat([self.encoder(part) for part in store.split(4096)]))

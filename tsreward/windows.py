@@ -30,7 +30,7 @@ class WindowSet:
 
         Raises:
             OptionError: `window` or `skip` is below 1.
-            DataError: no episodes, values that are not finite, or a window longer than every episode.
+            DataError: no episodes or an empty one, values that are not finite, or a window longer than every episode.
             ShapeError: the episodes' observations differ in shape.
 
         >>> windows = WindowSet.from_episodes([torch.arange(3.0)[:, None]], window=2)
@@ -49,6 +49,8 @@ class WindowSet:
                     f"WindowSet expects episodes [T, *obs] of one observation shape; episode 0 is "
                     f"{list(tensors[0].shape)}, episode {index} is {list(episode.shape)}."
                 )
+            if len(episode) == 0:
+                raise DataError(f"Episode {index} is empty: leave out what holds no observation.")
             if episode.is_floating_point() and not torch.isfinite(episode).all():
                 row = int((~torch.isfinite(episode.flatten(1))).any(1).nonzero()[0])
                 raise DataError(f"Episode {index} holds NaN or inf at step {row}: fill or drop it before fitting.")

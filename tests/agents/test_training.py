@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
 
-import tests.tiny  # noqa: F401
 from tests.agents.test_random_state import draw
+from tests.tiny import TinyEnv
+from tsreward.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.agents.random_policy import act_at_random
 from tsreward.agents.random_state import kept_random_state
 from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import AgentOptions, _rollout, roll_out, train_agent
+from tsreward.agents.training import AgentOptions, roll_out, train_agent
+from tsreward.encoders.identity import Identity
 from tsreward.errors import MissingExtraError, OptionError, ProtocolError, ShapeError
 from tsreward.model import RewardModel
+from tsreward.rewards.exploration import RandomNetworkDistillation
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
+from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.training import TrainOptions
 
 SMALL = AgentOptions(steps=256, num_envs=4, hidden=8)
 
@@ -69,6 +79,93 @@ def test_the_multiplier_follows_the_flags(models):
     assert float(mode.multiplier) > 0
 
 
+class Counted(BaseCallback):
+    """Counts the steps that it is told of."""
+
+    def _on_step(self) -> bool:
+        return True
+
+
+def test_callbacks_are_told_of_every_step():
+    own = Counted()
+    agent = train_agent("Tiny/Cost-v0", SMALL, callbacks=[own])
+    assert own.n_calls == 64 and own.model is agent.algorithm
+
+
+def learner(**options: Any) -> ActiveLearner:
+    """Return a learner whose expert stays on the right half of the line."""
+    draws = np.random.default_rng(0)
+    expert = [(draws.uniform(0.3, 1, (30, 1)) * np.ones(3)).astype(np.float32) for _ in range(6)]
+    model = RewardModel(DeepSVDD(2, 3, DeepSVDDOptions(hidden=16)), Likeness(LikenessOptions(shape="odds")))
+    return ActiveLearner(model, expert, ActiveLearnerOptions(batch_size=32, **options))
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_an_active_scorer_learns_with_the_agent_and_repeats_itself(algorithm):
+    options = AgentOptions(algorithm, steps=512, num_envs=4, hidden=8, gradient_steps=1, rollout=64)
+    states, records = [], []
+    for _ in range(2):
+        active = learner()
+        start = {name: value.clone() for name, value in active.model.state_dict().items()}
+        agent = train_agent("Tiny/Cost-v0", options, active=active, bonus=RandomNetworkDistillation(2, 3))
+        assert active.refreshes == 16
+        assert not torch.equal(active.model.state_dict()["scorer.embed.1.weight"], start["scorer.embed.1.weight"])
+        states.append(active.model.state_dict())
+        records.append(np.concatenate([episode.rewards for episode in agent.record.finished]))
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert records[0].tolist() == records[1].tolist()
+    places = torch.tensor([[-1.0], [0.6]])[:, None].expand(2, 2, 3).contiguous()
+    left, right = active.model.reward(places).tolist()
+    assert right > left
+
+
+def test_what_does_not_fit_an_active_scorer_is_refused(models):
+    active = learner()
+    with pytest.raises(OptionError, match="got a model and an ActiveLearner of another one: leave out the model"):
+        train_agent("Tiny/Cost-v0", SMALL, models["penalty"], active=active)
+    with pytest.raises(OptionError, match="adds a bonus to a learned reward only: give model or active too"):
+        train_agent("Tiny/Cost-v0", SMALL, bonus=RandomNetworkDistillation(2, 3))
+    with pytest.raises(OptionError, match=r"is asked in bulk, not in every step: leave AgentOptions\.scoring"):
+        train_agent("Tiny/Cost-v0", replace(SMALL, scoring="step"), active=active)
+    with pytest.raises(OptionError, match="is asked in bulk, not in every step"):
+        train_agent("Tiny/Cost-v0", SMALL, models["lagrangian"], bonus=RandomNetworkDistillation(2, 3))
+
+
+class Framed(TinyEnv):
+    """Puts a picture of the place into the info."""
+
+    def reset(self, **kind: Any) -> tuple[Any, dict[str, Any]]:
+        obs, info = super().reset(**kind)
+        return obs, {**info, "frame": self.frame()}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        obs, reward, terminated, truncated, info = super().step(action)
+        return obs, reward, terminated, truncated, {**info, "frame": self.frame()}
+
+    def frame(self) -> np.ndarray:
+        return np.full((2, 2, 1), np.clip(128 + 60 * self.place, 0, 255), np.uint8)
+
+
+gymnasium.register("Tiny/Framed-v0", Framed, max_episode_steps=12, disable_env_checker=True)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+@pytest.mark.parametrize("learns", [True, False])
+def test_the_model_may_look_at_frames_while_the_agent_sees_sensors(algorithm, learns):
+    frames = np.random.default_rng(0).integers(120, 200, (6, 30, 1, 1, 1)) * np.ones((2, 2, 1))
+    model = RewardModel(DeepSVDD(2, 4, DeepSVDDOptions(hidden=16)), Likeness(), Identity((2, 2, 1)))
+    model.fit(list(frames.astype(np.float32)), options=TrainOptions(epochs=1, windows_per_epoch=256))
+    active = (
+        ActiveLearner(model, list(frames.astype(np.float32)), ActiveLearnerOptions(batch_size=16)) if learns else None
+    )
+    options = AgentOptions(algorithm, steps=128, num_envs=2, hidden=8, gradient_steps=1)
+    agent = train_agent("Tiny/Framed-v0", options, None if learns else model, active=active, sight="frame")
+    assert agent.record.finished[0].obs.shape[1:] == (3,)
+    assert active is None or active.refreshes == 4
+    with pytest.raises(ProtocolError, match=r"gave no info\['frame'\]"):
+        train_agent("Tiny/Cost-v0", options, model, sight="frame")
+
+
 def test_roll_out_runs_whole_episodes(models):
     agent = train_agent("Tiny/Cost-v0", SMALL)
     first, second = (roll_out(agent, "Tiny/Cost-v0", episodes=5, seed=3, needs_cost=True) for _ in range(2))
@@ -86,39 +183,9 @@ def test_random_actions_repeat_under_a_seed():
     assert told[12] == (50, 50)
 
 
-@pytest.mark.parametrize(
-    ("steps", "num_envs", "expected"),
-    [
-        (60_000, 8, (256, 256)),
-        (1_500, 8, (160, 256)),
-        (700, 6, (116, 696)),
-        (1, 1, (2, 2)),
-        (100_000, 3, (256, 256)),
-    ],
-)
-def test_rollouts_are_made_of_whole_batches(steps, num_envs, expected):
-    rows, batch = _rollout(AgentOptions(steps=steps, num_envs=num_envs, rollout=256))
-    assert (rows, batch) == expected
-    assert rows * num_envs % batch == 0
-
-
 def test_odd_numbers_of_steps_train_without_a_warning():
     train_agent("Tiny/Cost-v0", AgentOptions(steps=1, num_envs=1, hidden=8))
     train_agent("Tiny/Discrete-v0", AgentOptions(steps=100, num_envs=3, hidden=8))
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"algorithm": "dqn"}, "AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got 'dqn'"),
-        ({"steps": 0}, "AgentOptions.steps must be at least 1, got 0"),
-        ({"seed": -1}, "AgentOptions.seed is an integer from 0"),
-        ({"seed": 2**32}, "AgentOptions.seed is an integer from 0"),
-    ],
-)
-def test_options_that_cannot_work_are_refused(options, message):
-    with pytest.raises(OptionError, match=message):
-        AgentOptions(**options)
 
 
 def test_check_environment_finds_what_does_not_suit():

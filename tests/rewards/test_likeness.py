@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from tsreward.calibration import Calibration
-from tsreward.errors import OptionError
+from tsreward.errors import DataError, OptionError
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 
 
-def rewards(scores: list[float], **options: object) -> list[float]:
+def rewards(scores: list[float], probes: list[float] | None = None, **options: object) -> list[float]:
     calibration = Calibration()
     calibration.fit(torch.arange(101.0))  # median 50, q90 - q50 = 40
     mode = Likeness(LikenessOptions(**options))  # type: ignore[arg-type]
-    mode.fit(calibration, None)
+    mode.fit(calibration, None, None if probes is None else torch.tensor(probes))
     asked = torch.tensor(scores)
     return mode(asked, calibration.tail(asked), None).tolist()
 
@@ -41,6 +41,28 @@ def test_a_scale_of_ones_own() -> None:
     assert rewards([60.0], scale=10.0) == pytest.approx([math.exp(-1)])
 
 
+def test_auto_pays_a_twentieth_where_nine_tenths_of_the_probes_lie_above() -> None:
+    probes = torch.linspace(100, 200, 101).tolist()  # the 10 % quantile is 110
+    assert rewards([50.0, 70.0, 110.0], probes, shape="auto") == pytest.approx([1.0, math.exp(-1), math.exp(-3)])
+    assert rewards([60.0], probes, shape="auto", scale=10.0) == pytest.approx([math.exp(-1)])
+
+
+def test_auto_never_falls_below_a_quarter_of_the_normal_spread() -> None:
+    for probes in ([0.0], [50.0], [50.0 + 1e-3]):
+        assert rewards([50.0, 60.0], probes, shape="auto") == pytest.approx([1.0, math.exp(-1)])
+
+
+@pytest.mark.parametrize("probes", [None, []])
+def test_auto_without_probes_is_refused(probes: list[float] | None) -> None:
+    with pytest.raises(DataError, match=r"'auto' measures its scale .* and got none: give fit\(..., probes=...\)"):
+        rewards([1.0], probes, shape="auto")
+
+
+def test_odds_and_least_squares_take_the_score_as_it_is() -> None:
+    assert rewards([0.0, 1.0, 3.0], shape="odds") == pytest.approx([1.0, 0.75, 0.19])
+    assert rewards([0.0, 1.0, 3.0], shape="least_squares") == pytest.approx([1.0, 0.75, 0.0])
+
+
 @pytest.mark.parametrize("shape", ["exponential", "negative", "tail"])
 def test_every_shape_decreases(shape: str) -> None:
     got = rewards(torch.linspace(-50, 500, 200).tolist(), shape=shape)
@@ -48,7 +70,7 @@ def test_every_shape_decreases(shape: str) -> None:
 
 
 def test_options_that_cannot_work_are_refused() -> None:
-    with pytest.raises(OptionError, match="'exponential', 'negative' or 'tail'"):
+    with pytest.raises(OptionError, match=r"Likeness.shape is one of 'exponential', .*, 'least_squares', got 'cubic'"):
         Likeness(LikenessOptions(shape="cubic"))  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="positive"):
         Likeness(LikenessOptions(scale=0.0))

@@ -88,3 +88,15 @@ def test_recurrent_and_convolutional_embeddings_learn(
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.8
     chunked = in_chunks(scorer, unseen[:30], scorer.chunk)
     assert torch.equal(in_chunks(scorer, unseen[3:4], scorer.chunk), chunked[3:4])
+
+
+def test_the_gradient_penalty_flattens_the_score_around_normal_windows(normal: WindowSet, unseen: Tensor) -> None:
+    slopes = []
+    for weight in (0.0, 1.0):
+        scorer = DeepSVDD(4, 5, DeepSVDDOptions(gradient_penalty=weight))
+        scorer.fit(normal, normal.map(lambda store: store + 1), TrainOptions(epochs=3, windows_per_epoch=2000))
+        rows = scorer.standardise(unseen).requires_grad_()
+        (slope,) = torch.autograd.grad(scorer.measure(rows).sum(), rows)
+        slopes.append(float(slope.square().sum((1, 2)).mean()))
+        assert roc_auc(scorer(unseen), scorer(unseen + 1)) > 0.9
+    assert slopes[1] < 0.5 * slopes[0]

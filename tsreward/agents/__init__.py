@@ -7,17 +7,23 @@ try:
 except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
+from tsreward.agents.active_rewards import ActiveRewards
+from tsreward.agents.active_rollouts import ActiveRollouts
 from tsreward.agents.recording import EpisodeRecorder
 from tsreward.agents.replay_rewards import ReplayRewards
 from tsreward.agents.rollout_rewards import RolloutRewards
 from tsreward.agents.training import AgentOptions, TrainedAgent, roll_out, train_agent
+from tsreward.agents.window_replay import WindowReplayBuffer
 
 __all__ = [
+    "ActiveRewards",
+    "ActiveRollouts",
     "AgentOptions",
     "EpisodeRecorder",
     "ReplayRewards",
     "RolloutRewards",
     "TrainedAgent",
+    "WindowReplayBuffer",
     "roll_out",
     "train_agent",
 ]

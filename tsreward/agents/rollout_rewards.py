@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from tsreward.agents.held_normaliser import HeldNormaliser
 from tsreward.agents.outer_wrappers import outer_normaliser
 from tsreward.errors import ProtocolError
+from tsreward.online import StepReward
 from tsreward.wrappers.sb3_bulk import BulkRewardVecEnv
 
 
@@ -60,7 +64,7 @@ class RolloutRewards(BaseCallback):
         assert isinstance(self.model, OnPolicyAlgorithm)
         buffer = self.model.rollout_buffer
         buffer.rewards += self._take()
-        buffer.compute_returns_and_advantage(self.locals["values"], self.locals["dones"])
+        buffer.compute_returns_and_advantage(_last_values(self.model, self.locals["values"]), self.locals["dones"])
 
     def _on_training_end(self) -> None:
         if self._ended:  # stopped within a rollout
@@ -69,7 +73,7 @@ class RolloutRewards(BaseCallback):
 
     def _take(self) -> np.ndarray:
         """Return the rewards [T, E] of the steps since the rollout started, as the outermost wrapper gives them."""
-        rewards, earned = self._venv.take()
+        rewards, earned = self._earned()
         ended, self._ended = np.stack(self._ended), []
         if len(rewards) != len(ended):
             raise ProtocolError(
@@ -79,3 +83,16 @@ class RolloutRewards(BaseCallback):
         self.logger.record("rollout/learned_reward", float(rewards.mean()))
         self.logger.record("rollout/is_anomaly", float(earned.flagged.float().mean()))
         return rewards if self._normaliser is None else self._normaliser.replay(rewards, ended)
+
+    def _earned(self) -> tuple[np.ndarray, StepReward]:
+        """Return the learned rewards [T, E] of the steps since the rollout started, and what is behind them."""
+        return self._venv.take()
+
+
+def _last_values(model: OnPolicyAlgorithm, found: Any) -> torch.Tensor:
+    """Return the values [E] of the observations after a rollout, of which sbx tells its callbacks nothing."""
+    if isinstance(found, torch.Tensor):
+        return found
+    policy: Any = model.policy
+    values = policy.vf_state.apply_fn(policy.vf_state.params, policy.prepare_obs(model._last_obs)[0])
+    return torch.from_numpy(np.array(values).flatten())

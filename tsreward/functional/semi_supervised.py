@@ -21,3 +21,12 @@ def inverse(error: Float[Tensor, " b"], epsilon: float = 1e-3) -> Float[Tensor, 
     tensor(2.)
     """
     return (error + epsilon).reciprocal().mean()
+
+
+def least_squares(error: Float[Tensor, " b"], target: float) -> Float[Tensor, ""]:
+    """Return mean (error − target)², as the least-squares discriminator is taught (Mao et al. 2017, eq. 2).
+
+    >>> least_squares(torch.tensor([1.0, 3.0]), target=2.0)
+    tensor(1.)
+    """
+    return (error - target).square().mean()

@@ -25,3 +25,29 @@ def exponential_likeness(
     tensor([1.0000, 1.0000, 0.3679])
     """
     return torch.exp(-(scores - origin).clamp_min(0) / scale)
+
+
+def odds_likeness(scores: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+    """Return 1 − (s² / (1 + s²))² in [0, 1]: 1 where s is 0, 3/4 where s is 1.
+
+    For a score s >= 0 that learned E_expert[s] + η · E_agent[1/s] (Deep SAD with the agent's windows as bad ones). At
+    every window p_expert · s + η · p_agent / s is least where s² = η · p_agent / p_expert, so s² are the odds that the
+    agent did it. The least-squares discriminator is at its best d = (p_expert − p_agent) / (p_expert + p_agent), and
+    its reward (Peng et al. 2021, AMP, eq. 7) max(0, 1 − (d − 1)² / 4) is 1 − (p_agent / (p_expert + p_agent))². With
+    η = 1 this shape is that reward.
+
+    >>> odds_likeness(torch.tensor([0.0, 1.0, 3.0]))
+    tensor([1.0000, 0.7500, 0.1900])
+    """
+    # r = s² / (1 + s²) and 1 − r² = (1 − r)(1 + r), neither of which loses digits or overflows into NaN.
+    share = 1 / (1 + scores.square().reciprocal())
+    return (1 + share) / (1 + scores.square())
+
+
+def least_squares_likeness(scores: Float[Tensor, " b"]) -> Float[Tensor, " b"]:
+    """Return max(0, 1 − s² / 4) for s = 1 − d of a least-squares discriminator d (Peng et al. 2021, AMP, eq. 7).
+
+    >>> least_squares_likeness(torch.tensor([0.0, 1.0, 3.0]))
+    tensor([1.0000, 0.7500, 0.0000])
+    """
+    return (1 - scores.square() / 4).clamp_min(0)

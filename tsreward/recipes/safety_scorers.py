@@ -25,8 +25,11 @@ class SafetyScorer:
 
 
 SAFETY_SCORERS: dict[str, SafetyScorer] = {
-    **{name: SafetyScorer(name, scorer.Options()) for name, scorer in SCORERS.items()},
+    **{name: SafetyScorer(name, scorer.Options(), scorer.needs_negative) for name, scorer in SCORERS.items()},
     "deep_sad": SafetyScorer("deep_svdd", DeepSVDDOptions(), negative=True),
+    "least_squares_sad": SafetyScorer(
+        "deep_svdd", DeepSVDDOptions(negative_loss="least_squares", gradient_penalty=10.0), negative=True
+    ),
     "semi_supervised_ae": SafetyScorer("transformer_ae", TransformerAEOptions(), negative=True),
 }
 

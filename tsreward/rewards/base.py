@@ -40,9 +40,17 @@ class RewardMode(nn.Module, ABC):
         super().__init__()
         self.options = options
 
+    @property
+    def uses_probes(self) -> bool:
+        """Whether `fit` needs scores of behaviour that must not be rewarded."""
+        return False
+
     @abstractmethod
-    def fit(self, calibration: Calibration, unit: float | None) -> None:
-        """Fix thresholds and scales from held-out normal scores; `unit` is a typical single-step |reward|."""
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
+        """Fix thresholds and scales from held-out normal scores.
+
+        `unit` is a typical single-step |reward|, `probes` are scores [P] of behaviour that must not be rewarded.
+        """
 
     @abstractmethod
     def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:

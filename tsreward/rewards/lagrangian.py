@@ -59,7 +59,7 @@ class Lagrangian(RewardMode):
         self.register_buffer("multiplier", torch.tensor(0.0, dtype=torch.float64))
         self.register_buffer("longest", torch.tensor(0.0, dtype=torch.float64))
 
-    def fit(self, calibration: Calibration, unit: float | None) -> None:
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
         self.multiplier.fill_(0.0)

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from tsreward.calibration import Calibration
-from tsreward.errors import OptionError
-from tsreward.functional.shaping import exponential_likeness
+from tsreward.errors import DataError, OptionError
+from tsreward.functional.shaping import exponential_likeness, least_squares_likeness, odds_likeness
 from tsreward.rewards.base import RewardMode, RewardOptions
+
+Shape = Literal["exponential", "negative", "tail", "auto", "odds", "least_squares"]
+
+SMALLEST_SCALE = 0.25
+"""Least c of the shape auto, in spreads q90 − q50 of the normal scores."""
 
 
 @dataclass(frozen=True)
 class LikenessOptions(RewardOptions):
     """Options of `Likeness`."""
 
-    shape: Literal["exponential", "negative", "tail"] = "exponential"
-    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the tail probability in (0, 1]."""
+    shape: Shape = "exponential"
+    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the tail probability in (0, 1]. auto:
+    exponential, with c from behaviour that must not be rewarded. odds: 1 − (s²/(1 + s²))², for DeepSVDD that learns
+    from an agent's windows. least_squares: max(0, 1 − s²/4), for Discriminator."""
     scale: float | None = None
-    """c in units of the score; None takes the spread of normal scores, q90 − q50."""
+    """c in units of the score; None takes the spread of normal scores, q90 − q50, or what auto measures."""
     clip_low: float | None = None
     """Quantile of normal scores below which scores are raised to it, e.g. 0.05; None does not clip."""
     clip_high: float | None = None
@@ -30,6 +37,13 @@ class LikenessOptions(RewardOptions):
 
 class Likeness(RewardMode):
     """r = g(score) with g decreasing; m is the median of held-out normal scores.
+
+    auto takes c = (q − m)/3, where nine tenths of the scores of behaviour that must not be rewarded (`probes`) lie
+    above q: those earn exp(−3) = 0.05 at most. c is at least a quarter of q90 − q50. Where probes score no higher than
+    normal windows, that floor is all that is left, and such probes are paid: no scale tells apart what the scorer does
+    not, so give it the probes as bad windows to learn from, or a longer window.
+
+    odds and least_squares use the score as it is: they are for scorers whose loss gives it a unit.
 
     Say which sign a reward has: one that is never negative pays for staying alive, one that is never positive for
     ending early. Only `negative` is of the second kind.
@@ -45,8 +59,9 @@ class Likeness(RewardMode):
 
     def __init__(self, options: LikenessOptions = LikenessOptions()) -> None:
         super().__init__(options)
-        if options.shape not in ("exponential", "negative", "tail"):
-            raise OptionError(f"Likeness.shape is 'exponential', 'negative' or 'tail', got '{options.shape}'.")
+        if options.shape not in get_args(Shape):
+            listed = ", ".join(repr(shape) for shape in get_args(Shape))
+            raise OptionError(f"Likeness.shape is one of {listed}, got '{options.shape}'.")
         if options.scale is not None and not options.scale > 0:
             raise OptionError(f"Likeness.scale must be positive, got {options.scale}.")
         for name, start in (("threshold", 0.0), ("origin", 0.0), ("scale", 1.0)):
@@ -54,21 +69,46 @@ class Likeness(RewardMode):
         self.register_buffer("low", torch.tensor(-torch.inf))
         self.register_buffer("high", torch.tensor(torch.inf))
 
-    def fit(self, calibration: Calibration, unit: float | None) -> None:
+    @property
+    def uses_probes(self) -> bool:
+        return self.options.shape == "auto" and self.options.scale is None
+
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         options = self.options
         self.threshold.fill_(calibration.threshold(options.false_alarm_rate))
         self.origin.fill_(calibration.quantile(0.5))
-        spread = calibration.quantile(0.9) - calibration.quantile(0.5)
-        self.scale.fill_(options.scale if options.scale is not None else max(spread, 1e-6))
+        spread = max(calibration.quantile(0.9) - calibration.quantile(0.5), 1e-6)
+        if options.scale is not None:
+            self.scale.fill_(options.scale)
+        elif self.uses_probes:
+            self.scale.fill_(max(_distance(float(self.origin), probes) / 3, SMALLEST_SCALE * spread))
+        else:
+            self.scale.fill_(spread)
         if options.clip_low is not None:
             self.low.fill_(calibration.quantile(options.clip_low))
         if options.clip_high is not None:
             self.high.fill_(calibration.quantile(options.clip_high))
 
     def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
-        if self.options.shape == "tail":
+        shape = self.options.shape
+        if shape == "tail":
             return tail.double()
         clipped = scores.clamp(self.low, self.high)
-        if self.options.shape == "exponential":
-            return exponential_likeness(clipped, self.origin, self.scale).double()
-        return ((self.origin - clipped) / self.scale).double()
+        if shape == "odds":
+            return odds_likeness(clipped).double()
+        if shape == "least_squares":
+            return least_squares_likeness(clipped).double()
+        if shape == "negative":
+            return ((self.origin - clipped) / self.scale).double()
+        return exponential_likeness(clipped, self.origin, self.scale).double()
+
+
+def _distance(origin: float, probes: Tensor | None) -> float:
+    """Return how far the 10 % quantile (nearest rank) of the probes' scores lies above the normal median."""
+    if probes is None or len(probes) == 0:
+        raise DataError(
+            "Likeness 'auto' measures its scale on behaviour that must not be rewarded, and got none: give "
+            "fit(..., probes=...), e.g. from tsreward.probes.probe_windows, or take the shape 'exponential'."
+        )
+    ordered = probes.detach().double().sort().values
+    return float(ordered[round(0.1 * (len(ordered) - 1))]) - origin

@@ -42,7 +42,7 @@ class Penalty(RewardMode):
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
 
-    def fit(self, calibration: Calibration, unit: float | None) -> None:
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         if self.options.form != "raw":
             self.unit.fill_(reward_unit(self.options.unit, unit, "Penalty"))

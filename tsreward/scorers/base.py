@@ -85,6 +85,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     """The options dataclass: `cls(window, dim, cls.Options(**values))` builds the scorer again."""
     uses_negative: ClassVar[bool]
     """Whether `fit` can learn from known bad windows."""
+    needs_negative: ClassVar[bool] = False
+    """Whether `fit` cannot do without them."""
     uses_held_out: ClassVar[bool]
     """Whether `learn` needs held-out normal windows, to know when to stop; the others learn from all of them."""
     min_window: ClassVar[int] = 1
@@ -145,7 +147,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
         Raises:
             OptionError: `negative` is given to a scorer that cannot use it (`uses_negative` is false).
-            DataError: no normal windows, or too few episodes to hold some out.
+            DataError: no normal windows, too few episodes to hold some out, or no `negative` where it is needed.
             ShapeError: windows of another length or width than this scorer's.
         """
         self._check_set(normal, "normal")
@@ -156,15 +158,14 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
                     f"can: DeepSVDD, TransformerAE, LSTMVAE or DQN."
                 )
             self._check_set(negative, "negative")
+        elif self.needs_negative:
+            raise DataError(
+                f"{type(self).__name__} tells normal windows from others, and got no negative ones: give "
+                f"fit(normal, negative), e.g. windows of an agent or of tsreward.probes, or use DeepSVDD."
+            )
         normal = normal.to("cpu")
         parts = normal.split(options.held_out, options.seed) if self.uses_held_out else (normal, normal)
-        rows = parts[0].store[parts[0].last].double()
-        self.fitted.fill_(False)
-        with seeded(options.seed):
-            self.build()
-        self.to("cpu")
-        self.mean.copy_(rows.mean(0))
-        self.std.copy_(rows.std(0, correction=0).clamp_min(self.options.std_floor))
+        self._renew(parts[0], options.seed)
         negative_parts = None if negative is None else _split_or_share(negative.to("cpu"), options)
         self.learn(
             (parts[0].map(self._standardise), parts[1].map(self._standardise)),
@@ -225,6 +226,16 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
     def _standardise(self, rows: Tensor) -> Tensor:
         return standardise(rows, self.mean, self.std, self.options.clip)
+
+    def _renew(self, normal: WindowSet, seed: int) -> None:
+        """Be unfitted, with fresh weights, on the CPU; keep the moments of the last steps of the windows."""
+        rows = normal.store[normal.last].double()
+        self.fitted.fill_(False)
+        with seeded(seed):
+            self.build()
+        self.to("cpu")
+        self.mean.copy_(rows.mean(0))
+        self.std.copy_(rows.std(0, correction=0).clamp_min(self.options.std_floor))
 
     def _check_set(self, windows: WindowSet, kind: str) -> None:
         if len(windows) == 0:

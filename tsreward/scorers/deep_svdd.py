@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
+from tsreward.functional.gradients import with_squared_slope
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
-from tsreward.functional.semi_supervised import inverse
-from tsreward.scorers.base import Scorer, ScorerOptions
-from tsreward.training import Report, TrainOptions, train
+from tsreward.functional.semi_supervised import inverse, least_squares
+from tsreward.scorers.base import ScorerOptions
+from tsreward.scorers.gradient import GradientScorer
 from tsreward.windows import WindowSet
+
+BAD_DISTANCE = 2.0
+"""Where the loss least_squares draws bad windows, so that the reward shape of that name pays them nothing."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +30,15 @@ class DeepSVDDOptions(ScorerOptions):
     embedding: int = 32
     negative_weight: float = 1.0
     """η of Deep SAD: how much the bad windows weigh."""
+    negative_loss: Literal["inverse", "least_squares"] = "inverse"
+    """inverse: bad windows are pushed away without end. least_squares: their distance is drawn to 2 and that of normal
+    windows to 0, which stays well-conditioned where bad windows keep coming."""
     distance: Literal["centre", "mahalanobis"] = "centre"
     """Score: squared distance to the centre, or Mahalanobis distance to the embedded normal windows."""
     shrinkage: float = 0.01
     """Share of the identity in the covariance of the Mahalanobis distance."""
+    gradient_penalty: float = 0.0
+    """Weight of the mean squared slope of the distance at normal windows, which keeps the score smooth around them."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,17 +46,17 @@ class DeepSVDDOptions(ScorerOptions):
             self.refuse("shrinkage", "a share between 0 and 1")
 
 
-class DeepSVDD(Scorer[DeepSVDDOptions]):
+class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     """Squared distance of a window's embedding to the centre of the normal ones.
 
-    Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over bad ones (Ruff et al. 2020, eq. 8).
+    Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over bad ones (Ruff et al. 2020, eq. 8);
+    with `least_squares` and s = ‖φ(x) − c‖², mean s² over normal windows + η · mean (s − 2)² over bad ones, which is
+    least at s = 2 η p_bad / (p_normal + η p_bad).
     The layers have no bias and the centre is kept away from zero: with either, a constant φ is a perfect solution
     (Ruff et al. 2018, propositions 1 and 2).
     """
 
     Options = DeepSVDDOptions
-    uses_negative = True
-    uses_held_out = True
 
     centre: Tensor
     embedded_mean: Tensor
@@ -80,24 +89,30 @@ class DeepSVDD(Scorer[DeepSVDDOptions]):
         self.register_buffer("embedded_mean", torch.zeros(options.embedding))
         self.register_buffer("factor", torch.eye(options.embedding))
 
-    def learn(
-        self,
-        normal: tuple[WindowSet, WindowSet],
-        negative: tuple[WindowSet, WindowSet] | None,
-        options: TrainOptions,
-        report: Report | None,
-    ) -> None:
-        centre = self._embed_all(normal[0]).mean(0)
+    def prepare(self, normal: WindowSet) -> None:
+        if self.fitted:
+            return
+        centre = self._embed_all(normal).mean(0)
         # A coordinate near zero could be reached by the trivial map; push it to ±0.1 as the authors do.
         away = torch.where(centre < 0, -0.1, 0.1)
         self.centre.copy_(torch.where(centre.abs() < 0.1, away, centre))
 
-        def loss(good: Tensor, bad: Tensor | None, noise: torch.Generator) -> Tensor:
-            value = self._to_centre(good).mean()
-            return value if bad is None else value + self.options.negative_weight * inverse(self._to_centre(bad))
+    def objective(self, normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
+        options = self.options
+        if options.gradient_penalty:
+            distances, slopes = with_squared_slope(self._to_centre, normal)
+            smooth = options.gradient_penalty * slopes.mean()
+        else:
+            distances, smooth = self._to_centre(normal), 0.0
+        if negative is None:
+            return distances.mean() + smooth
+        bad = self._to_centre(negative)
+        if options.negative_loss == "inverse":
+            return distances.mean() + smooth + options.negative_weight * inverse(bad)
+        return least_squares(distances, 0.0) + smooth + options.negative_weight * least_squares(bad, BAD_DISTANCE)
 
-        train(self, loss, normal, negative, options, report)
-        embedded = self._embed_all(normal[0])
+    def settle(self, normal: WindowSet) -> None:
+        embedded = self._embed_all(normal)
         self.embedded_mean.copy_(embedded.mean(0))
         covariance = mean_and_covariance([embedded.cpu()])[1]
         self.factor.copy_(precision_factor(covariance, self.options.shrinkage))

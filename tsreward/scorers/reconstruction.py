@@ -12,8 +12,8 @@ from torch import Tensor
 
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.semi_supervised import hinge, inverse
-from tsreward.scorers.base import Scorer, ScorerOptions
-from tsreward.training import Report, TrainOptions, train
+from tsreward.scorers.base import ScorerOptions
+from tsreward.scorers.gradient import GradientScorer
 from tsreward.windows import WindowSet
 
 
@@ -47,14 +47,13 @@ class ReconstructionOptions(ScorerOptions):
 ReconstructionT = TypeVar("ReconstructionT", bound=ReconstructionOptions)
 
 
-class Reconstruction(Scorer[ReconstructionT]):
+class Reconstruction(GradientScorer[ReconstructionT]):
     """A scorer whose score is how badly it reconstructs a window. Subclasses write `build` and `reconstruct`."""
-
-    uses_negative = True
-    uses_held_out = True
 
     error_mean: Tensor
     error_factor: Tensor
+    _unit = 1.0
+    """Mean error of answering with the mean of normal windows."""
 
     def build(self) -> None:
         self.register_buffer("error_mean", torch.zeros(self.dim))
@@ -75,28 +74,24 @@ class Reconstruction(Scorer[ReconstructionT]):
         squared = squared_mahalanobis(errors.flatten(0, 1), self.error_mean, self.error_factor)
         return squared.unflatten(0, errors.shape[:2]).mean(1) / self.dim
 
-    def learn(
-        self,
-        normal: tuple[WindowSet, WindowSet],
-        negative: tuple[WindowSet, WindowSet] | None,
-        options: TrainOptions,
-        report: Report | None,
-    ) -> None:
-        unit = self._error_of_mean(normal[0])
-        bad_loss = self._hinge if self.options.negative_loss == "hinge" else inverse
+    def prepare(self, normal: WindowSet) -> None:
+        steps = normal.store[normal.last, None]  # their mean is zero, standardised
+        self._unit = max(float(self._error(steps, torch.zeros_like(steps)).mean()), 1e-6)
 
-        def loss(good: Tensor, bad: Tensor | None, noise: torch.Generator) -> Tensor:
-            reconstruction, extra = self.reconstruct(good, noise)
-            value = (self._error(good, reconstruction) / unit).mean()
-            if extra is not None:
-                value = value + extra.mean()
-            if bad is None:
-                return value
-            return value + self.options.negative_weight * bad_loss(self._error(bad, self.reconstruct(bad)[0]) / unit)
+    def objective(self, normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
+        reconstruction, extra = self.reconstruct(normal, noise)
+        value = (self._error(normal, reconstruction) / self._unit).mean()
+        if extra is not None:
+            value = value + extra.mean()
+        if negative is None:
+            return value
+        error = self._error(negative, self.reconstruct(negative)[0]) / self._unit
+        bad = hinge(error, self.options.margin) if self.options.negative_loss == "hinge" else inverse(error)
+        return value + self.options.negative_weight * bad
 
-        train(self, loss, normal, negative, options, report)
+    def settle(self, normal: WindowSet) -> None:
         if self.options.distance == "mahalanobis":
-            mean, covariance = mean_and_covariance(self._errors(normal[0]))
+            mean, covariance = mean_and_covariance(self._errors(normal))
             self.error_mean.copy_(mean)
             self.error_factor.copy_(precision_factor(covariance, self.options.shrinkage))
 
@@ -114,11 +109,3 @@ class Reconstruction(Scorer[ReconstructionT]):
         difference = self._judged(windows - reconstruction)
         difference = difference.abs() if self.options.norm == "l1" else difference.square()
         return difference.mean((1, 2))
-
-    def _error_of_mean(self, windows: WindowSet) -> float:
-        """Return the mean error of answering with the mean, which is zero once standardised."""
-        steps = windows.store[windows.last, None]
-        return max(float(self._error(steps, torch.zeros_like(steps)).mean()), 1e-6)
-
-    def _hinge(self, error: Tensor) -> Tensor:
-        return hinge(error, self.options.margin)

@@ -2,6 +2,7 @@
 
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
+from tsreward.scorers.discriminator import Discriminator
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.forecaster import Forecaster
 from tsreward.scorers.knn import KNN
@@ -15,6 +16,7 @@ SCORERS: dict[str, type[Scorer]] = {
     "transformer_ae": TransformerAE,
     "lstm_vae": LSTMVAE,
     "deep_svdd": DeepSVDD,
+    "discriminator": Discriminator,
     "dqn": DQN,
     "forecaster": Forecaster,
     "knn": KNN,

@@ -6,6 +6,7 @@ from typing import Any
 
 import gymnasium
 
+from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import NotFittedError, ShapeError
 from tsreward.model import RewardModel
 
@@ -27,9 +28,21 @@ def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> No
             f"the single environment, and fit the model on what that gives."
         )
     if space.shape != wanted:
-        raise ShapeError(
-            f"{who}: the environment gives observations {space.shape} but the model reads {wanted}: fit a model on "
-            f"this environment, or put the same observation wrappers round it that the model was fitted with."
+        remedy = picture_remedy(wanted, space.shape) or (
+            "fit a model on this environment, or put the same observation wrappers round it that the model was fitted "
+            "with"
         )
+        raise ShapeError(
+            f"{who}: the environment gives observations {space.shape} but the model reads {wanted}: {remedy}."
+        )
+    check_fitted(who, model)
+
+
+def check_fitted(who: str, model: RewardModel) -> None:
+    """Check that a model has learned all that rewards need.
+
+    Raises:
+        NotFittedError: it is not fitted.
+    """
     if not bool(model.scorer.fitted) or not int(model.calibration.count):
         raise NotFittedError(f"{who} got a model that is not fitted: call model.fit(...) or load a fitted one first.")

@@ -40,6 +40,7 @@ class BulkReward:
         self._before: list[Tensor] = []
         """Features [at most span − 1, D] of every running episode that windows still reach back to."""
         self._smoothed = torch.full((num_envs,), torch.nan)
+        self._taken: WindowSet | None = None
 
     @property
     def pending(self) -> int:
@@ -86,7 +87,7 @@ class BulkReward:
         ended = torch.from_numpy(np.stack([step.ended for step in steps]))
         begun = [step.begun[step.ended] for step in steps if step.begun is not None]
         features = self._encode(as_tensor(np.concatenate([step.arrived for step in steps] + begun)))
-        windows = self._windows(features, ended)
+        self._taken = windows = self._windows(features, ended)
         score = torch.cat([self._score(windows.gather(part)) for part in torch.arange(len(windows)).split(1024)])
         score = self._smooth(score.view(ended.shape), ended).flatten()
         tail = self.model.calibration.tail(score)
@@ -94,6 +95,16 @@ class BulkReward:
         reward = self.model.mode(score, tail, env_reward)
         parts = (reward, score, tail, score > self.model.mode.threshold)
         return StepReward(*(part.view(ended.shape) for part in parts))
+
+    def taken_windows(self) -> Tensor:
+        """Return the feature windows [T · E, K, D] of the steps of the last `take`, oldest first.
+
+        Raises:
+            ProtocolError: before `take`.
+        """
+        if self._taken is None:
+            raise ProtocolError("BulkReward.taken_windows was called before take.")
+        return self._taken.gather(torch.arange(len(self._taken)))
 
     def _windows(self, features: Tensor, ended: Tensor) -> WindowSet:
         """Return the window of every step, and keep what the windows of later steps reach back to.

@@ -9,7 +9,7 @@ from tsreward.functional.arrays import as_tensor
 from tsreward.model import RewardModel
 from tsreward.online import OnlineReward
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.boundary import check_model
+from tsreward.wrappers.sb3_sight import Look, Sight
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
@@ -22,8 +22,9 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     """Give the rewards of `model`, and keep the environment's in `infos[i]["original_reward"]`.
 
     The infos also get `anomaly_score`, `anomaly_tail` and `is_anomaly`; every other key stays. Rewards are float32, as
-    everywhere in Stable-Baselines3. To normalise, put VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv,
-    model))`. A VecMonitor outside logs the learned return as `rollout/ep_rew_mean`, a Monitor inside the true one.
+    everywhere in Stable-Baselines3. With `sight` "frame", the model sees `info["frame"]`. To normalise, put
+    VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`. A VecMonitor outside logs the learned return
+    as `rollout/ep_rew_mean`, a Monitor inside the true one.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -34,9 +35,15 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 
     online: OnlineReward
 
-    def __init__(self, venv: VecEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+    def __init__(
+        self,
+        venv: VecEnv,
+        model: RewardModel,
+        bonus: ExplorationBonus | None = None,
+        sight: Look = "observation",
+    ) -> None:
         refuse_normaliser(type(self).__name__, venv)
-        check_model(type(self).__name__, model, venv.observation_space)
+        self._sight = Sight(type(self).__name__, venv, model, sight)
         super().__init__(venv)
         self.online = OnlineReward(model, venv.num_envs, bonus)
 
@@ -44,18 +51,16 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.online.start(as_tensor(obs))
+        self.online.start(as_tensor(self._sight.begun(obs)))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        ended = np.flatnonzero(dones)
-        last = last_obs(obs, ended, infos) if len(ended) else obs
-        earned = self.online.step(as_tensor(last), as_tensor(env_rewards))
-        if len(ended):
-            self.online.start(as_tensor(obs), as_tensor(dones))
+        earned = self.online.step(as_tensor(self._sight.arrived(obs, dones, infos)), as_tensor(env_rewards))
+        if dones.any():
+            self.online.start(as_tensor(self._sight.begun(obs)), as_tensor(dones))
         columns = (env_rewards, earned.score, earned.tail, earned.flagged)
         infos = [
             {**info, "original_reward": env_reward, "anomaly_score": score, "anomaly_tail": tail, "is_anomaly": flagged}
@@ -79,20 +84,3 @@ def refuse_normaliser(who: str, venv: VecEnv) -> None:
                 f"the learned ones. Turn them round: VecNormalize({who}(venv, model))."
             )
         inner = inner.venv
-
-
-def last_obs(obs: np.ndarray, ended: np.ndarray, infos: list[dict]) -> np.ndarray:
-    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves.
-
-    Raises:
-        ProtocolError: one of the environments that ended does not give it.
-    """
-    last = obs.copy()
-    for index in ended:
-        if "terminal_observation" not in infos[index]:
-            raise ProtocolError(
-                f"Environment {index} ended an episode without infos[{index}]['terminal_observation']: a VecEnv that "
-                f"resets by itself must give it, because obs[{index}] already belongs to the next episode."
-            )
-        last[index] = infos[index]["terminal_observation"]  # SB3 has already overwritten obs[index] with the reset
-    return last

@@ -7,9 +7,9 @@ import numpy as np
 from tsreward.errors import ProtocolError, missing_extra
 from tsreward.model import RewardModel
 from tsreward.online import StepReward
-from tsreward.wrappers.boundary import check_model
 from tsreward.wrappers.bulk import BulkReward
-from tsreward.wrappers.sb3 import last_obs, refuse_normaliser
+from tsreward.wrappers.sb3 import refuse_normaliser
+from tsreward.wrappers.sb3_sight import Look, Sight
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
@@ -24,7 +24,8 @@ class BulkRewardVecEnv(VecEnvWrapper):
     An algorithm meets the learned rewards through a callback, `tsreward.agents.RolloutRewards` (PPO, A2C) or
     `tsreward.agents.ReplayRewards` (SAC, TD3): without one, it would learn from the environment's rewards, so stepping
     is refused. The rewards are those of `LearnedRewardVecEnv` to the bit, in less time; but as a step ends before it
-    is scored, `infos` have no `anomaly_score`, `anomaly_tail`, `is_anomaly` or `original_reward`.
+    is scored, `infos` have no `anomaly_score`, `anomaly_tail`, `is_anomaly` or `original_reward`. With `sight` "frame",
+    the model sees `info["frame"]`.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -37,9 +38,9 @@ class BulkRewardVecEnv(VecEnvWrapper):
 
     bulk: BulkReward
 
-    def __init__(self, venv: VecEnv, model: RewardModel) -> None:
+    def __init__(self, venv: VecEnv, model: RewardModel, sight: Look = "observation") -> None:
         refuse_normaliser(type(self).__name__, venv)
-        check_model(type(self).__name__, model, venv.observation_space)
+        self._sight = Sight(type(self).__name__, venv, model, sight)
         super().__init__(venv)
         self.bulk = BulkReward(model, venv.num_envs)
         self.taken = False
@@ -49,7 +50,7 @@ class BulkRewardVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.bulk.start(obs)
+        self.bulk.start(self._sight.begun(obs))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -62,8 +63,8 @@ class BulkRewardVecEnv(VecEnvWrapper):
             )
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        ended = np.flatnonzero(dones)
-        self.bulk.step(last_obs(obs, ended, infos) if len(ended) else obs, env_rewards, dones, obs)
+        arrived = self._sight.arrived(obs, dones, infos)
+        self.bulk.step(arrived, env_rewards, dones, self._sight.begun(obs) if dones.any() else arrived)
         return obs, env_rewards.copy(), dones, infos
 
     def take(self) -> tuple[np.ndarray, StepReward]:

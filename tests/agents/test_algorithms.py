@@ -1,0 +1,69 @@
+"""Algorithms get what the options say, and nothing else than before where they say nothing."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import stable_baselines3
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+import tests.tiny  # noqa: F401
+from tsreward.agents.algorithms import build_algorithm, rollout_shape
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.random_state import kept_random_state
+from tsreward.agents.training import roll_out, train_agent
+from tsreward.envs.make import make
+from tsreward.errors import MissingExtraError
+
+
+def built(options: AgentOptions, **kind: Any) -> Any:
+    with kept_random_state():
+        return build_algorithm(DummyVecEnv([lambda: make("Tiny/Cost-v0")] * options.num_envs), options, **kind)
+
+
+@pytest.mark.parametrize(
+    ("steps", "num_envs", "expected"),
+    [
+        (60_000, 8, (256, 256)),
+        (1_500, 8, (160, 256)),
+        (700, 6, (116, 696)),
+        (1, 1, (2, 2)),
+        (100_000, 3, (256, 256)),
+    ],
+)
+def test_rollouts_are_made_of_whole_batches(steps: int, num_envs: int, expected: tuple[int, int]) -> None:
+    rows, batch = rollout_shape(AgentOptions(steps=steps, num_envs=num_envs, rollout=256))
+    assert (rows, batch) == expected
+    assert rows * num_envs % batch == 0
+
+
+@pytest.mark.parametrize(("algorithm", "rate"), [("ppo", 4e-4), ("td3", 1e-3), ("sac", 7e-4)])
+def test_options_reach_the_algorithm(algorithm: Any, rate: float) -> None:
+    plain = built(AgentOptions(algorithm, steps=9_000, num_envs=2))
+    assert type(plain) is getattr(stable_baselines3, algorithm.upper())
+    assert (plain.learning_rate, plain.gamma, plain.batch_size) == (rate, 0.99, 256)
+    told = built(AgentOptions(algorithm, steps=900, num_envs=2, learning_rate=2e-4, gamma=0.9, batch_size=64))
+    assert (told.learning_rate, told.gamma, told.batch_size) == (2e-4, 0.9, 64)
+    if algorithm != "ppo":
+        assert (plain.learning_starts, plain.gradient_steps, plain.train_freq.frequency) == (2_250, 4, 1)
+        rare = built(AgentOptions(algorithm, num_envs=2, train_every=8, gradient_steps=3, learning_starts=7))
+        assert (rare.learning_starts, rare.gradient_steps, rare.train_freq.frequency) == (7, 3, 8)
+
+
+def test_the_twin_on_jax_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sbx", None)
+    with pytest.raises(MissingExtraError, match=r"sbx is not installed. Install .*'tsreward\[jax\]'"):
+        train_agent("Tiny/Cost-v0", AgentOptions("sac", library="jax"))
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "td3", "sac"])
+def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
+    pytest.importorskip("sbx")
+    options = AgentOptions(algorithm, steps=96, num_envs=2, hidden=8, gradient_steps=1, library="jax")
+    first, second = (train_agent("Tiny/Cost-v0", options) for _ in range(2))
+    assert type(first.algorithm).__module__.startswith("sbx")
+    records = [roll_out(agent, "Tiny/Cost-v0", episodes=2, seed=1) for agent in (first, second)]
+    assert np.array_equal(records[0].finished[0].obs, records[1].finished[0].obs)

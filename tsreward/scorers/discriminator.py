@@ -1,0 +1,65 @@
+"""A discriminator of windows, the reward of adversarial imitation (Peng et al. 2021, AMP, arXiv 2104.02180)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from tsreward.functional.gradients import with_squared_slope
+from tsreward.scorers.base import ScorerOptions
+from tsreward.scorers.gradient import GradientScorer
+
+
+@dataclass(frozen=True)
+class DiscriminatorOptions(ScorerOptions):
+    """Options of `Discriminator`."""
+
+    hidden: int = 128
+    gradient_penalty: float = 1.0
+    """Weight of the mean squared slope of d at normal windows."""
+
+
+class Discriminator(GradientScorer[DiscriminatorOptions]):
+    """1 − d of a network that answers 1 to normal windows and −1 to bad ones.
+
+    Loss: mean (d(normal) − 1)² + mean (d(bad) + 1)² + weight · mean ‖∂d/∂normal‖² (Peng et al. 2021, eq. 5 and 6). It
+    judges nothing on its own: what it has never been shown as bad may get any score. Meant for
+    `tsreward.active.ActiveLearner`, where the bad windows are those of the agent, with the shape least_squares.
+
+    >>> from tsreward.windows import WindowSet
+    >>> Discriminator(window=2, dim=1).fit(WindowSet.from_episodes([torch.zeros(9, 1)], window=2))
+    Traceback (most recent call last):
+    tsreward.errors.DataError: Discriminator tells normal windows from others, and got no negative ones: give \
+fit(normal, negative), e.g. windows of an agent or of tsreward.probes, or use DeepSVDD.
+    """
+
+    Options = DiscriminatorOptions
+    needs_negative = True
+
+    def __init__(self, window: int, dim: int, options: DiscriminatorOptions = DiscriminatorOptions()) -> None:
+        super().__init__(window, dim, options)
+
+    def build(self) -> None:
+        hidden = self.options.hidden
+        self.judge = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(self.window * self.dim, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 1),
+        )
+
+    def objective(self, normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
+        assert negative is not None, "fit refuses to learn without"
+        answers, slopes = with_squared_slope(self._answer, normal)
+        apart = (answers - 1).square().mean() + (self._answer(negative) + 1).square().mean()
+        return apart + self.options.gradient_penalty * slopes.mean()
+
+    def measure(self, windows: Tensor) -> Tensor:
+        return 1 - self._answer(windows)
+
+    def _answer(self, windows: Tensor) -> Tensor:
+        return self.judge(windows)[:, 0]
