@@ -1,4 +1,4 @@
-"""A scorer of one's own: how much a window's motion differs from normal motion.
+"""A scorer of one's own, in 30 lines: how much a window's motion differs from normal motion.
 
 python examples/own_scorer.py
 """

@@ -3,6 +3,10 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
+from tests.envs.conftest import ale, dmc, frames  # noqa: F401
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 
@@ -19,3 +23,34 @@ def test_safety_penalty() -> None:
 def test_log_detection() -> None:
     values = runpy.run_path(str(EXAMPLES / "log_detection.py"))["main"]()
     assert values["ensemble"] > 0.8 > 0.5 > values["z_norm"]
+
+
+@pytest.mark.usefixtures("dmc")
+def test_likeness_sensors() -> None:
+    expert, agent, reward = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))["main"](steps=300, episodes=2)
+    assert expert > 950
+    assert reward > 0.8
+    assert 0 < agent <= 1000
+
+
+@pytest.mark.usefixtures("frames")
+def test_likeness_pixels() -> None:
+    expert, agent = runpy.run_path(str(EXAMPLES / "likeness_pixels.py"))["main"](steps=251, episodes=2)
+    assert expert > 950
+    assert 0 < agent <= 1000
+
+
+@pytest.mark.usefixtures("ale")
+def test_likeness_atari() -> None:
+    main = runpy.run_path(str(EXAMPLES / "likeness_atari.py"))["main"]
+    result = main(steps=512, length=50, episodes=2)
+    assert (result.expert_return, result.random_return) == (1.0, 0.0)
+    assert result.model.obs_shape == (42, 42, 3)
+
+
+@pytest.mark.usefixtures("frames")
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # transformers leaves its JSON open
+def test_clip_features() -> None:
+    pytest.importorskip("transformers", reason="needs the extra 'pixels'")
+    expert, noise = runpy.run_path(str(EXAMPLES / "clip_features.py"))["main"](steps=15)
+    assert expert > 0.5 > noise

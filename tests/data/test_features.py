@@ -102,7 +102,7 @@ def test_a_damaged_file_is_made_again(tmp_path: Path, episodes: list[Episode], c
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path, episodes: list[Episode]) -> None:
-    with pytest.raises(ShapeError, match="this model was fitted on another observation"):
+    with pytest.raises(ShapeError, match="draw or resize them to 21 x 24 pixels"):
         encode_episodes(conv((21, 24, 3)), episodes, tmp_path)
     assert files(tmp_path) == {}
     (tmp_path / "file").write_text("")

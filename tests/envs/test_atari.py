@@ -60,11 +60,17 @@ def test_grey_stacked_frames_are_what_policies_are_used_to():
     assert np.array_equal(obs, np.concatenate([grey_frame(frame) for frame in colours], -1))
 
 
-def test_frames_are_recorded_beside_the_memory():
-    beside, seen = make("atari/Boxing", ram=True, pixels=32), make("atari/Boxing", pixels=32)
-    for with_memory, with_frames in zip(play(beside, 5, 2), play(seen, 5, 2), strict=True):
-        assert with_memory[0].shape == (128,)
-        assert np.array_equal(with_memory[-1]["frame"], with_frames[0])
+def test_memories_are_stacked_with_the_oldest_first():
+    env, single = make("atari/Boxing", ram=True, stack=2), make("atari/Boxing", ram=True)
+    assert env.observation_space.shape == (256,)
+    stacked, alone = play(env, 4, 2), play(single, 4, 2)
+    assert np.array_equal(stacked[0][0], np.tile(alone[0][0], 2))
+    for before, after, both in zip(alone, alone[1:], stacked[1:], strict=False):
+        assert np.array_equal(both[0], np.concatenate([before[0], after[0]]))
+    scaled = play(make("atari/Boxing", ram=True, stack=2, scaled=True), 4, 2)
+    assert scaled[4][0].dtype == np.float32
+    assert np.array_equal(np.rint(scaled[4][0] * 255), stacked[4][0])
+    assert scaled[4][0].max() <= 1
 
 
 def test_pooled_frames_are_the_brighter_of_two():
@@ -154,8 +160,11 @@ def test_a_learned_reward_takes_the_memory():
         ("atari/Boxng", {}, "Unknown environment 'atari/Boxng': did you mean 'atari/Boxing'"),
         ("atari/boxing", {}, "did you mean 'atari/Boxing'"),
         ("atari/Boxing", {"framskip": 4}, "Unknown option of 'atari/Boxing' 'framskip': did you mean 'frame_skip'"),
-        ("atari/Boxing", {"ram": True, "stack": 4}, "observes no frames: leave out stack"),
-        ("atari/Boxing", {"ram": True, "grey": True}, "observes no frames"),
+        ("atari/Boxing", {"ram": True, "pixels": 64}, "pixels or the memory, got both: frames=64 gives"),
+        ("atari/Boxing", {"frames": 32, "pixels": 64}, "pixels or the memory, got both"),
+        ("atari/Boxing", {"ram": True, "grey": True}, "no frames to make grey"),
+        ("atari/Boxing", {"scaled": True}, "scales the memory: give ram=True"),
+        ("atari/Boxing", {"ram": True, "stack": 0}, "stack of 1 or more, got 0"),
         ("atari/Boxing", {"frame_skip": 0}, "frame_skip >= 1.*got frame_skip=0"),
         ("atari/Boxing", {"sticky": 1.0}, "sticky=1.0"),
         ("atari/Boxing", {"pixels": 0}, "size=0"),

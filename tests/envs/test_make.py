@@ -1,6 +1,7 @@
 """`make` sends an id to its family and answers an unknown one with the nearest known id."""
 
 import gymnasium
+import numpy as np
 import pytest
 
 from tsreward.envs.make import make
@@ -32,3 +33,31 @@ def test_a_malformed_id_is_unknown(id):
 def test_a_fault_of_a_known_environment_is_not_hidden():
     with pytest.raises(TypeError, match="no_such_option"):
         make("CartPole-v1", no_such_option=1)
+
+
+@pytest.mark.usefixtures("dmc")
+def test_options_may_stand_in_the_id():
+    named, spelled = make("dmc/cartpole-balance:action_repeat=4"), make("dmc/cartpole-balance", 4)
+    for env in (named, spelled):
+        env.reset(seed=0)
+    assert np.array_equal(named.step(np.ones(1))[0], spelled.step(np.ones(1))[0])
+    assert make("dmc/cartpole-balance:max_episode_steps=3", max_episode_steps=5).spec.max_episode_steps == 5  # type: ignore[union-attr]
+
+
+@pytest.mark.usefixtures("dmc")
+@pytest.mark.parametrize(
+    ("id", "options", "message"),
+    [
+        (
+            "dmc/cartpole-balance:frame=64",
+            {},
+            "Unknown option of 'dmc/cartpole-balance' 'frame': did you mean 'frames'",
+        ),
+        ("dmc/cartpole-balance:action_repeat=4", {"action_repeat": 2}, "in the id and beside it"),
+        ("dmc/cartpole-balance:", {}, "names with values, each once, got 'dmc/cartpole-balance:'"),
+        ("dmc/cartpole-balnce:frames=64", {}, "Unknown environment 'dmc/cartpole-balnce': did you mean"),
+    ],
+)
+def test_wrong_options_in_the_id(id, options, message):
+    with pytest.raises(OptionError, match=message):
+        make(id, **options)

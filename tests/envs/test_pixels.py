@@ -7,7 +7,7 @@ import torch
 from gymnasium.spaces import Box, Discrete
 
 from tsreward.envs.action_repeat import ActionRepeat
-from tsreward.envs.pixels import FrameInInfo, Pixels, grey_frame
+from tsreward.envs.pixels import Pixels, grey_frame
 from tsreward.errors import OptionError
 from tsreward.windows import WindowSet
 
@@ -67,14 +67,6 @@ def test_a_repeated_action_is_drawn_once():
     env.reset()
     obs, reward, *_ = env.step(0)
     assert (obs[0, 0, 0], reward, bare.drawn) == (4, 4.0, 2)
-
-
-def test_a_frame_in_the_info_leaves_the_rest_alone():
-    env = FrameInInfo(Counting(), grey=True)
-    obs, info = env.reset()
-    assert (obs.shape, info["key"], info["frame"].shape) == ((2,), 0, (40, 41, 1))
-    obs, _, _, _, info = env.step(0)
-    assert (obs.shape, info["key"], info["frame"].shape) == ((2,), 1, (40, 41, 1))
 
 
 def test_observations_that_were_given_do_not_change():

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import tyro
 
+from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.agents.random_policy import act_at_random
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import AgentOptions, train_agent
 from tsreward.cli.output import Stages, print_json, print_table
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
+from tsreward.cli.remarks import remark
 from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.episodes import save_episodes
+from tsreward.data.graded import save_graded
 from tsreward.evaluation.costs import summarise_training
 
 
@@ -26,12 +29,14 @@ class Options:
     """Record observations, actions, rewards and, where the environment gives them, costs of every step."""
 
     env: str
-    """Id of the environment, e.g. SafetyPointCircle1-v0."""
+    """Id of the environment, e.g. SafetyPointCircle1-v0, dmc/walker-walk or atari/Boxing:ram,stack=2."""
     out: Path
     """File of the episodes, .npz."""
-    agent: Literal["train", "random"] = "train"
-    """train: everything that an agent does while it learns the environment's reward. random: uniform actions."""
+    agent: Literal["train", "random", "graded"] = "train"
+    """train: everything that an agent does while it learns the environment's reward. random: uniform actions. graded:
+    complete episodes of a random policy, of the agent at shares of its training and of the expert that it becomes."""
     training: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
+    grading: tyro.conf.OmitArgPrefixes[GradingOptions] = field(default_factory=GradingOptions)
     json: bool = False
     """Print what was recorded as one JSON document."""
 
@@ -43,9 +48,42 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Run the agent, write the file, print a summary."""
-    training = options.training
     check_output(options.out)
     prefer_one_thread()
+    summary = _graded(options) if options.agent == "graded" else _recorded(options)
+    if options.json:
+        print_json(summary)
+    else:
+        returns = summary.pop("returns", {})
+        rows = [*summary.items(), *((f"return, {skill}", value) for skill, value in returns.items())]
+        print_table("Episodes", ["what", "value"], rows)
+    return 0
+
+
+def _graded(options: Options) -> dict[str, Any]:
+    with Stages() as stages:
+        graded = collect_graded(options.env, options.training, options.grading, stages)
+    save_graded(graded, options.out)
+    returns = graded.mean_returns()
+    if returns["expert"] < max(returns.values()):
+        best = max(returns, key=lambda skill: returns[skill])
+        remark(
+            f"warning: the expert's mean return of {returns['expert']:.1f} is below the {returns[best]:.1f} of {best}: "
+            f"train for more steps, or with other options."
+        )
+    return {
+        "file": str(options.out),
+        "env": options.env,
+        "agent": options.agent,
+        "seed": options.training.seed,
+        "steps": sum(len(episode) for episode in graded.episodes),
+        "episodes": len(graded.episodes),
+        "returns": returns,
+    }
+
+
+def _recorded(options: Options) -> dict[str, Any]:
+    training = options.training
     with Stages() as stages:
         check_environment(options.env, training.algorithm if options.agent == "train" else None)
         report = stages(f"{options.agent} agent")
@@ -60,7 +98,7 @@ def run(options: Options) -> int:
     steps = sum(len(episode) for episode in episodes)
     costs = [episode.costs for episode in episodes if episode.costs is not None]
     finished = record.finished
-    summary = {
+    return {
         "file": str(options.out),
         "env": options.env,
         "agent": options.agent,
@@ -71,8 +109,3 @@ def run(options: Options) -> int:
         "final_return": summarise_training(finished, episodes).episode_return if finished else None,
         "cost_rate": float(np.concatenate(costs).mean()) if costs else None,
     }
-    if options.json:
-        print_json(summary)
-    else:
-        print_table("Episodes", ["what", "value"], summary.items())
-    return 0

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import tyro
 
@@ -14,10 +14,12 @@ from tsreward.agents.saving import save_agent
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.checkpoint import load
+from tsreward.cli import train_likeness
 from tsreward.cli.output import Stages, print_json, print_table
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import parse, peek
 from tsreward.cli.paths import run_path
 from tsreward.cli.threads import prefer_one_thread
+from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.evaluation.costs import summarise_training
 from tsreward.evaluation.curves import plot_curves
@@ -31,6 +33,9 @@ from tsreward.rewards.penalty import Penalty
 class Options:
     """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
 
+    With --mode likeness, the reward is learned from an expert's observations on the way: tsreward train --mode likeness
+    --help shows the options of that.
+
     The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
     observations that the agent expects), curves.png and results.json.
     """
@@ -39,17 +44,23 @@ class Options:
     """Id of the environment, e.g. SafetyPointCircle1-v0."""
     model: Path
     """File of tsreward fit; what becomes of the environment's reward is in it."""
+    mode: Literal["model", "likeness"] = "model"
+    """model: the reward of a fitted model. likeness: one learned from an expert."""
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     penalty_weight: float | None = None
     """Weight in place of the model's own, for a model whose mode is penalty."""
+    config: Path | None = None
+    """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
     json: bool = False
     """Print the results as one JSON document."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
+    if peek(arguments, "mode", "model") == "likeness":
+        return train_likeness.main(arguments)
     return run(parse(Options, "train", arguments))
 
 
@@ -82,9 +93,10 @@ def run(options: Options) -> int:
 def _check_shape(options: Options, model: RewardModel) -> None:
     shape = check_environment(options.env, options.agent.algorithm)
     if shape != model.obs_shape:
+        remedy = picture_remedy(model.obs_shape, shape) or "fit a model on episodes of this environment"
         raise ShapeError(
-            f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: fit a "
-            f"model on episodes of this environment."
+            f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: "
+            f"{remedy}."
         )
 
 

@@ -24,6 +24,15 @@ def save_episodes(episodes: Sequence[Episode], path: str | Path) -> None:
     """
     if not episodes:
         raise DataError(f"No episodes to write to {path}.")
+    write_arrays(arrays_of(episodes), Path(path))
+
+
+def arrays_of(episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
+    """Return the arrays that a file of these episodes holds.
+
+    Raises:
+        DataError: some have a field that others lack.
+    """
     arrays = {
         "obs": np.concatenate([episode.obs for episode in episodes]),
         "lengths": np.array([len(episode) for episode in episodes], dtype=np.int64),
@@ -35,13 +44,22 @@ def save_episodes(episodes: Sequence[Episode], path: str | Path) -> None:
             raise DataError(f"{len(present)} of {len(episodes)} episodes have {name}: give it to all or to none.")
         if present:
             arrays[name] = np.concatenate(present)
+    return arrays
+
+
+def write_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:
+    """Write an NPZ file, at once or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomic(Path(path), buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 def load_episodes(path: str | Path) -> list[Episode]:
-    """Read a file of `save_episodes`.
+    """Read a file of `save_episodes`, or of something that writes more arrays beside its own, such as `save_graded`.
 
     Raises:
         DataError: the file is missing, damaged, holds NaN or inf, or its arrays do not fit together.

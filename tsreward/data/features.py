@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from tsreward.data.video.pictures import in_order
+from tsreward.data.video.rate import check_rate
 from tsreward.data.video.reading import frame_batches
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.digests import weights_digest
@@ -48,6 +49,7 @@ def encode_video(
     folder: str | Path,
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
     skip: int = 1,
+    rate: float | None = None,
 ) -> np.ndarray:
     """Return the features float32 [T, D] of what `read_frames` reads, which is never in memory as a whole.
 
@@ -56,6 +58,8 @@ def encode_video(
         ShapeError: frames of another shape than the encoder's.
     """
     path = Path(path)
+    if rate is not None:
+        check_rate(path, skip, rate)
     what = ["video", _digest_files(path), asdict(options), skip]
     return _cached(encoder, what, lambda: frame_batches(path, options, skip, _ROWS), Path(folder))
 

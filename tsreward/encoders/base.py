@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import OptionError, ShapeError
 
 
@@ -39,8 +40,9 @@ class Encoder(nn.Module, ABC):
             ShapeError: the observations have another shape.
         """
         if tuple(obs.shape[1:]) != self.obs_shape:
+            remedy = picture_remedy(self.obs_shape, obs.shape[1:]) or "this model was fitted on another observation"
             raise ShapeError(
                 f"{type(self).__name__} expects observations [B, {', '.join(map(str, self.obs_shape))}], got "
-                f"[B, {', '.join(map(str, obs.shape[1:]))}]: this model was fitted on another observation."
+                f"[B, {', '.join(map(str, obs.shape[1:]))}]: {remedy}."
             )
         return self.encode(obs)

@@ -69,7 +69,10 @@ def read_description(source: str, revision: str | None, local_only: bool) -> Des
     if config.get("model_type") == "clip":  # both towers: the vision tower's part
         config = {"projection_dim": config.get("projection_dim"), **config.get("vision_config", {})}
     elif config.get("model_type") != "clip_vision_model":
-        raise DataError(f"{source} holds a {config.get('model_type')!r} and no CLIP.")
+        found = f"a {config['model_type']!r}" if config.get("model_type") else "no config.json of a model"
+        raise DataError(
+            f"{source} holds {found} and no CLIP: give a folder that save_pretrained of a CLIP has written."
+        )
     whole = CLIPVisionConfig().to_dict() | {name: value for name, value in config.items() if value is not None}
     tower = {name: whole[name] for name in _TOWER}
     for name, kind in _TOWER.items():
@@ -132,9 +135,14 @@ def _preprocessing(source: str, processor: dict[str, Any], tower: dict[str, Any]
 
 
 def _unreadable(source: str, local_only: bool, error: Exception) -> DataError:
-    hint = " Only this machine was searched: connect(local_only=False) may download it." if local_only else ""
+    if local_only:
+        remedy = " Only this machine was searched: connect(local_only=False) may download it."
+    elif Path(source).is_dir():
+        remedy = " Put config.json and model.safetensors there, as save_pretrained of a CLIP writes them."
+    else:
+        remedy = " Check the name; without a network, download it elsewhere and give its folder."
     reason = str(error).strip().splitlines()
     return DataError(
         f"No CLIP with .safetensors weights can be read from {source} "
-        f"({type(error).__name__}: {reason[0] if reason else ''}).{hint}"
+        f"({type(error).__name__}: {reason[0] if reason else ''}).{remedy}"
     )

@@ -95,9 +95,11 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
     @torch.no_grad()
     def encode(self, obs: Tensor) -> Tensor:
         if obs.dtype != torch.uint8:
+            kind, scaled = str(obs.dtype).removeprefix("torch."), _is_scaled(obs)
             raise DataError(
-                f"{type(self).__name__} expects frames of uint8, 0 to 255, got {str(obs.dtype).removeprefix('torch.')}:"
-                f" give the environment's bytes, before any scaling."
+                f"{type(self).__name__} expects frames of uint8, 0 to 255, got {kind}"
+                f"{' between 0 and 1' * scaled}: give the environment's bytes, before any scaling"
+                f"{', or (255 * frames).round() as uint8' * scaled}."
             )
         return torch.cat([self._encode_piece(piece) for piece in obs.split(_PIECE)])
 
@@ -112,3 +114,8 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
         frames = obs.to(self.device).reshape(-1, *self.obs_shape[-3:])
         prepared = self.options.prepare(frames)
         return self.features(prepared.reshape(len(obs), self.stack, *prepared.shape[1:]))
+
+
+def _is_scaled(obs: Tensor) -> bool:
+    """Tell whether numbers look like bytes that were divided by 255."""
+    return obs.is_floating_point() and obs.numel() > 0 and 0 <= float(obs.min()) <= float(obs.max()) <= 1

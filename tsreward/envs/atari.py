@@ -8,9 +8,12 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
+from gymnasium.spaces import Box
+from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
 from tsreward.envs.action_repeat import ActionRepeat
-from tsreward.envs.pixels import FrameInInfo, Pixels
+from tsreward.envs.frame_in_info import FrameInInfo
+from tsreward.envs.pixels import Pixels
 from tsreward.errors import OptionError, missing_extra, unknown_name
 
 MAX_FRAMES = 108_000
@@ -27,7 +30,9 @@ def make_atari(
     *,
     action_repeat: int = 1,
     pixels: int | None = None,
+    frames: int | None = None,
     ram: bool = False,
+    scaled: bool = False,
     grey: bool = False,
     stack: int = 1,
     frame_skip: int = 4,
@@ -41,8 +46,9 @@ def make_atari(
 
     It observes the screen as the console draws it ([210, 160, 3] for nearly all games) or, with `pixels`, averaged
     down to a square of that size (see `Pixels` for `grey` and `stack`). With `ram` it observes the console's memory
-    [128] (uint8), and `pixels` then only puts the frames into `info["frame"]`: an expert learns from the memory in
-    minutes, and its frames can be recorded.
+    [128 * stack] (uint8, or `scaled` to float32 in [0, 1]; the last `stack` ones, the oldest first), from which an
+    expert learns in minutes. With `frames` it observes the memory too, and the frames of that size are in
+    `info["frame"]` (see `FrameInInfo`).
 
     An action is held for `frame_skip` screens, and for `action_repeat` such steps; with the chance `sticky` the console
     reads the action before instead (0 turns that off). `full_actions` offers all 18 actions of the joystick, otherwise
@@ -57,9 +63,18 @@ def make_atari(
     >>> obs.shape, env.action_space
     ((128,), Discrete(18))
     """
-    if ram and (stack != 1 or (grey and pixels is None)):
-        raise OptionError(f"make('{id}', ram=True) observes no frames: leave out stack and, without pixels, grey.")
-    if pixels is not None and importlib.util.find_spec("PIL") is None:
+    ram, size = ram or frames is not None, frames if pixels is None else pixels
+    if ram and pixels is not None:
+        raise OptionError(
+            f"make('{id}') observes pixels or the memory, got both: frames={pixels} gives the frames too."
+        )
+    if ram and grey and frames is None:
+        raise OptionError(f"make('{id}', ram=True) has no frames to make grey: leave it out, or give frames=64.")
+    if scaled and not ram:
+        raise OptionError(f"make('{id}', scaled=True) scales the memory: give ram=True as well. Frames are bytes.")
+    if stack < 1:
+        raise OptionError(f"make('{id}') needs a stack of 1 or more, got {stack}.")
+    if size is not None and importlib.util.find_spec("PIL") is None:
         raise missing_extra("pillow", "atari")
     spec = EnvSpec(
         id,
@@ -68,12 +83,12 @@ def make_atari(
         max_episode_steps=max_episode_steps,
         kwargs={
             "game": id.removeprefix("atari/"),
-            "size": pixels,
+            "size": size,
             "frame_skip": frame_skip,
             "sticky": sticky,
             "full_actions": full_actions,
             "pool": pool,
-            "render_mode": render_mode if ram and pixels is None else "rgb_array",
+            "render_mode": render_mode if ram and frames is None else "rgb_array",
         },
     )
     env = gymnasium.make(spec)
@@ -81,7 +96,12 @@ def make_atari(
         env = ActionRepeat(env, action_repeat)
     if not ram:
         return Pixels(env, grey, stack)
-    return env if pixels is None else FrameInInfo(env, grey)
+    if stack > 1:
+        env = FlattenObservation(FrameStackObservation(env, stack))
+    if scaled:
+        space = Box(0.0, 1.0, env.observation_space.shape, np.float32)
+        env = TransformObservation(env, lambda memory: np.float32(memory) / np.float32(255), space)
+    return env if frames is None else FrameInInfo(env, grey)
 
 
 class AtariGame(gymnasium.Env):

@@ -13,6 +13,7 @@ from gymnasium.spaces import Box
 
 from tsreward.envs import physics_state
 from tsreward.envs.action_repeat import ActionRepeat
+from tsreward.envs.frame_in_info import FrameInInfo
 from tsreward.envs.headless import choose_backend, no_frames
 from tsreward.envs.pixels import Pixels
 from tsreward.envs.rendering import LOOKS, FrameRenderer, find_camera
@@ -33,6 +34,7 @@ def make_dmc(
     *,
     action_repeat: int = 1,
     pixels: int | None = None,
+    frames: int | None = None,
     stack: int = 1,
     grey: bool = False,
     camera: int | str | None = None,
@@ -43,20 +45,24 @@ def make_dmc(
     """Return the dm_control environment `id`, such as "dmc/walker-walk".
 
     It observes a float32 vector (see `DmControl`) or, with `pixels`, square frames of that size (see `Pixels` for
-    `stack` and `grey`) that `camera` sees in the look `rendering` (see `FrameRenderer`). Every action is taken
+    `stack` and `grey`) that `camera` sees in the look `rendering` (see `FrameRenderer`). With `frames` it observes the
+    vector, and the frames of that size are in `info["frame"]` (see `FrameInInfo`). Every action is taken
     `action_repeat` steps long and frames are drawn for the last of them only. `max_episode_steps` cuts the episode
     (`truncated`) earlier than dm_control does, which is after 1,000 steps (never in "lqr").
 
-    Raises OptionError for an unknown id, camera or look, and MissingExtraError where dm_control is not installed or
-    frames are wanted and no GL library is there.
+    Raises OptionError for an unknown id, camera or look or options that do not fit together, and MissingExtraError
+    where dm_control is not installed or frames are wanted and no GL library is there.
 
     >>> env = make_dmc("dmc/cartpole-swingup", action_repeat=4)
     >>> obs, info = env.reset(seed=0)
     >>> obs.shape, obs.dtype, env.action_space.shape
     ((5,), dtype('float32'), (1,))
     """
-    if pixels is None and (grey or stack != 1):
+    if pixels is not None and frames is not None:
+        raise OptionError(f"make('{id}') observes pixels or puts frames into its info, got both: leave out one.")
+    if pixels is None and (stack != 1 or (grey and frames is None)):
         raise OptionError(f"make('{id}') has no frames to make grey or to stack: give pixels=64 as well.")
+    size = frames if pixels is None else pixels
     spec = EnvSpec(
         id,
         f"{__name__}:DmControl",
@@ -64,15 +70,17 @@ def make_dmc(
         max_episode_steps=max_episode_steps,
         kwargs={
             "task": id.removeprefix("dmc/"),
-            "size": RENDER_SIZE if pixels is None else pixels,
+            "size": RENDER_SIZE if size is None else size,
             "camera": camera,
             "rendering": rendering,
-            "render_mode": render_mode if pixels is None else "rgb_array",
+            "render_mode": render_mode if size is None else "rgb_array",
         },
     )
     env = gymnasium.make(spec)
     if action_repeat != 1:
         env = ActionRepeat(env, action_repeat)
+    if frames is not None:
+        return FrameInInfo(env, grey)
     return env if pixels is None else Pixels(env, grey, stack)
 
 

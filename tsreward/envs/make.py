@@ -7,7 +7,8 @@ from typing import Any
 import gymnasium
 
 from tsreward.envs.action_repeat import ActionRepeat
-from tsreward.errors import unknown_name
+from tsreward.envs.id_options import split_id
+from tsreward.errors import OptionError, unknown_name
 
 
 def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
@@ -16,21 +17,29 @@ def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), with
     "dmc/" to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with "atari/" to Atari
     (`tsreward.envs.atari.make_atari`), every other id to `gymnasium.make`. An id that none knows, or an option that
-    the last two families do not know, raises OptionError with the nearest one.
+    dm_control or Atari do not know, raises OptionError with the nearest one. In an id of these two, options may also
+    stand after a colon, as in "dmc/walker-walk:frames=64,grey".
 
     >>> make("CartPole-v1").observation_space.shape
     (4,)
     """
+    if id.startswith(("dmc/", "atari/")):
+        id, own = split_id(id)
+        if action_repeat != 1 and "action_repeat" in own:
+            raise OptionError(f"make('{id}') got action_repeat in the id and beside it: leave out one.")
+        return _call(_maker(id), id, {"action_repeat": action_repeat, **own, **options})
+    env = _make(id, **options)
+    return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+
+
+def _maker(id: str) -> Callable[..., gymnasium.Env]:
     if id.startswith("dmc/"):
         from tsreward.envs.dm_control import make_dmc
 
-        return _call(make_dmc, id, {"action_repeat": action_repeat, **options})
-    if id.startswith("atari/"):
-        from tsreward.envs.atari import make_atari
+        return make_dmc
+    from tsreward.envs.atari import make_atari
 
-        return _call(make_atari, id, {"action_repeat": action_repeat, **options})
-    env = _make(id, **options)
-    return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+    return make_atari
 
 
 def _call(maker: Callable[..., gymnasium.Env], id: str, options: dict[str, Any]) -> gymnasium.Env:

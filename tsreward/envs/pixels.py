@@ -47,35 +47,17 @@ class Pixels(gymnasium.Wrapper, RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Begin an episode whose first frame fills the stack."""
         _, info = self.env.reset(seed=seed, options=options)
-        self._frames = [_frame(self.env, self.grey)] * self.stack
+        self._frames = [current_frame(self.env, self.grey)] * self.stack
         return np.concatenate(self._frames, -1), info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Act, and observe the frame that came of it."""
         _, reward, terminated, truncated, info = self.env.step(action)
-        self._frames = [*self._frames[1:], _frame(self.env, self.grey)]
+        self._frames = [*self._frames[1:], current_frame(self.env, self.grey)]
         return np.concatenate(self._frames, -1), float(reward), terminated, truncated, info
 
 
-class FrameInInfo(gymnasium.Wrapper, RecordConstructorArgs):
-    """Leave the observation alone and put the frame `[H, W, C]` of every step into `info["frame"]`."""
-
-    def __init__(self, env: gymnasium.Env, grey: bool = False) -> None:
-        RecordConstructorArgs.__init__(self, grey=grey)
-        gymnasium.Wrapper.__init__(self, env)
-        self.grey = grey
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode."""
-        obs, info = self.env.reset(seed=seed, options=options)
-        return obs, {**info, "frame": _frame(self.env, self.grey)}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Act once."""
-        obs, reward, terminated, truncated, info = self.env.step(action)
-        return obs, float(reward), terminated, truncated, {**info, "frame": _frame(self.env, self.grey)}
-
-
-def _frame(env: gymnasium.Env, grey: bool) -> np.ndarray:
+def current_frame(env: gymnasium.Env, grey: bool) -> np.ndarray:
+    """Return what the environment draws now, `[H, W, 3]`, or `[H, W, 1]` with `grey`."""
     frame = np.asarray(env.render())
     return grey_frame(frame) if grey else frame

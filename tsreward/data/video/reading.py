@@ -10,6 +10,7 @@ import numpy as np
 from tsreward.data.video.arrays import array_frames
 from tsreward.data.video.container import container_frames
 from tsreward.data.video.pictures import picture_frames
+from tsreward.data.video.rate import check_rate
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.arrays import as_tensor
@@ -19,20 +20,27 @@ ARRAYS = (".npz", ".npy")
 MAX_BYTES = 2**32
 
 
-def read_frames(path: str | Path, options: FrameOptions = FrameOptions(), skip: int = 1) -> np.ndarray:  # noqa: B008
+def read_frames(
+    path: str | Path,
+    options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
+    skip: int = 1,
+    rate: float | None = None,
+) -> np.ndarray:
     """Return all frames uint8 [T, H, W, 3] of a video (mp4, webm, gif, ...), a folder of pictures or an NPZ file.
 
     `options` blanks rectangles and resizes; the options of an encoder serve as well. Every `skip`-th frame is kept,
     beginning with the first: for videos with more frames than the environment has steps. Frames of a video with a
-    variable rate count alike, whatever time lies between them.
+    variable rate count alike, whatever time lies between them. `rate` is the number of frames per second that must be
+    left after that, e.g. the decisions that the agent takes per second; None takes any.
 
     Raises:
-        DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; or more than 4 GiB.
+        DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; another rate; or
+            more than 4 GiB.
         OptionError: a mask outside the frames, or skip below 1.
         MissingExtraError: a video needs PyAV, a folder needs Pillow.
     """
     batches, size = [], 0
-    for batch in frame_batches(path, options, skip):
+    for batch in frame_batches(path, options, skip, rate=rate):
         batches.append(batch)
         size += batch.nbytes
         if size > MAX_BYTES:
@@ -47,6 +55,7 @@ def frame_batches(
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
     skip: int = 1,
     batch: int = 64,
+    rate: float | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the frames of `read_frames` uint8 [at most `batch`, H, W, 3], so that they are never all in memory.
 
@@ -54,6 +63,8 @@ def frame_batches(
     """
     if skip < 1 or batch < 1:
         raise OptionError(f"frame_batches needs skip >= 1 and batch >= 1, got skip={skip}, batch={batch}.")
+    if rate is not None:
+        check_rate(Path(path), skip, rate)
     shape, kept = None, []
     for index, frame in enumerate(_frames(Path(path))):
         if shape is None:

@@ -1,0 +1,62 @@
+"""The same as likeness_sensors.py, but the expert is only filmed: the reward looks at frames, the agent at its sensors.
+
+python examples/likeness_pixels.py --steps 20000
+"""
+
+import argparse
+
+import numpy as np
+
+import tsreward
+from tsreward.active import ActiveLearner
+from tsreward.agents import AgentOptions, train_agent
+from tsreward.agents.grading import policy_of
+from tsreward.agents.playing import Played, play
+from tsreward.agents.trivial import Policy, trivial_policy
+from tsreward.recipes.safety_scorers import safety_scorer
+
+ENV, REPEAT, SIZE = "dmc/cartpole-balance", 4, 32
+
+
+def balance(obs: np.ndarray) -> np.ndarray:
+    """Return what a linear controller does: push the cart [E, 1] under the pole; obs is x, cos, sin, v, angular v."""
+    return np.clip(obs[:, [0, 2, 3, 4]] @ np.array([0.3, 8.0, 0.5, 1.5]), -1, 1)[:, None]
+
+
+def filmed(policy: Policy, episodes: int) -> tuple[list[Played], list[np.ndarray]]:
+    """Return (what was played, its frames [T + 1, SIZE, SIZE, 3])."""
+    played = play(ENV, policy, range(episodes), REPEAT)
+    return played, [tsreward.render_states(ENV, one.states, SIZE) for one in played]
+
+
+def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float]:
+    """Return the mean true return of the expert and of the agent that learned from its frames."""
+    expert, frames = filmed(balance, episodes)
+    _, others = filmed(trivial_policy("random", tsreward.make(ENV).action_space, seed), episodes)
+    encoder = tsreward.PixelPCA((SIZE, SIZE, 3), tsreward.PixelPCAOptions(dim=16))
+    encoder.fit([*frames, *others])  # components of expert frames alone do not show what experts never do
+
+    mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
+    model = tsreward.RewardModel(safety_scorer("least_squares_sad").build(4, encoder.dim), mode, encoder)
+    learner = ActiveLearner(model, frames)
+    options = AgentOptions(
+        "sac",
+        steps,
+        num_envs=1,
+        action_repeat=REPEAT,
+        hidden=128,
+        gradient_steps=8,
+        train_every=8,
+        learning_starts=min(500, steps // 4),
+        normalise=False,
+        seed=seed,
+    )
+    agent = train_agent(f"{ENV}:frames={SIZE}", options, model, active=learner, sight="frame")
+    judged = play(ENV, policy_of(agent.algorithm), range(100, 102), REPEAT)
+    return float(np.mean([one.total for one in expert])), float(np.mean([one.total for one in judged]))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20_000)
+    print("true return of the expert {:.0f}, of the agent {:.0f}".format(*main(parser.parse_args().steps)))

@@ -1,0 +1,58 @@
+"""A pole learns to be balanced from an expert's sensor readings alone: no actions and no rewards of anybody.
+
+The scorer goes on learning while the agent trains, with the agent's own windows as bad ones.
+
+python examples/likeness_sensors.py --steps 8000
+"""
+
+import argparse
+
+import numpy as np
+
+import tsreward
+from tsreward.active import ActiveLearner
+from tsreward.agents import AgentOptions, train_agent
+from tsreward.agents.grading import policy_of
+from tsreward.agents.playing import play
+from tsreward.recipes.safety_scorers import safety_scorer
+
+ENV, REPEAT = "dmc/cartpole-balance", 4
+
+
+def balance(obs: np.ndarray) -> np.ndarray:
+    """Return what a linear controller does: push the cart [E, 1] under the pole; obs is x, cos, sin, v, angular v."""
+    return np.clip(obs[:, [0, 2, 3, 4]] @ np.array([0.3, 8.0, 0.5, 1.5]), -1, 1)[:, None]
+
+
+def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float, float]:
+    """Return the true return of the expert and of the agent, and the mean learned reward of unseen expert steps."""
+    expert = play(ENV, balance, range(seed, seed + episodes), REPEAT)
+    mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
+    model = tsreward.RewardModel(safety_scorer("least_squares_sad").build(window=4, dim=5), mode)
+    learner = ActiveLearner(model, [one.episode.obs for one in expert])
+
+    options = AgentOptions(
+        "sac",
+        steps,
+        num_envs=1,
+        action_repeat=REPEAT,
+        hidden=128,
+        gradient_steps=8,
+        train_every=8,
+        learning_starts=min(500, steps // 4),
+        normalise=False,
+        seed=seed,
+    )
+    agent = train_agent(ENV, options, model, active=learner)
+
+    judged = play(ENV, policy_of(agent.algorithm), range(seed + 100, seed + 102), REPEAT)
+    unseen = tsreward.relabel(model, [play(ENV, balance, [seed + 200], REPEAT)[0].episode])[0]
+    totals = [float(np.mean([one.total for one in played])) for played in (expert, judged)]
+    return totals[0], totals[1], float(unseen.reward.mean())
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=8_000)
+    expert, agent, reward = main(parser.parse_args().steps)
+    print(f"true return of the expert {expert:.0f}, of the agent {agent:.0f}; learned reward of an expert {reward:.2f}")

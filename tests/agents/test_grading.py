@@ -1,0 +1,92 @@
+"""Skills are recorded on the way, and recording them leaves the training alone."""
+
+import numpy as np
+import pytest
+
+import tests.tiny  # noqa: F401
+from tsreward.agents.grading import GradingOptions, collect_graded
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.playing import play
+from tsreward.agents.training import train_agent
+from tsreward.errors import OptionError
+
+ENV = "Tiny/Plain-v0"
+PPO = AgentOptions(steps=2048, num_envs=4, rollout=64, hidden=16, seed=3)
+SAC = AgentOptions("sac", 200, 2, hidden=8, gradient_steps=1, learning_starts=50)
+
+
+@pytest.mark.parametrize("agent", [PPO, SAC], ids=["ppo", "sac"])
+def test_the_expert_is_the_agent_that_training_alone_gives(agent):
+    graded = collect_graded(ENV, agent, GradingOptions(episodes=3, stages=(0.25, 0.5), stochastic=True))
+    assert graded.names == ("random", "25 %", "50 %", "expert")
+    assert graded.skill.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert len(set(graded.seeds)) == 12
+    alone = train_agent(ENV, agent)
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        return alone.algorithm.predict(alone.normaliser.normalize_obs(obs), deterministic=True)[0]  # type: ignore[arg-type]
+
+    still = collect_graded(ENV, agent, GradingOptions(episodes=3, stages=(0.25, 0.5))).where("expert")
+    again = play(ENV, act, still.seeds.tolist())
+    for one, episode in zip(again, still.episodes, strict=True):
+        assert np.array_equal(one.episode.obs, episode.obs)
+
+
+def test_skill_shows_in_the_returns():
+    returns = collect_graded(ENV, PPO, GradingOptions(episodes=16, stages=(0.05,))).mean_returns()
+    assert list(returns) == ["random", "5 %", "expert"]
+    assert returns["expert"] > returns["random"] + 3
+    assert returns["expert"] > returns["5 %"]
+
+
+def test_the_same_seed_gives_the_same_episodes():
+    first, second = (collect_graded(ENV, PPO, GradingOptions(episodes=2, stages=())) for _ in range(2))
+    assert first.names == ("random", "expert")
+    for one, two in zip(first.episodes, second.episodes, strict=True):
+        assert np.array_equal(one.obs, two.obs)
+    assert np.array_equal(first.returns, second.returns)
+
+
+def test_a_constant_expert_is_graded_by_the_share_of_its_actions():
+    options = GradingOptions("constant:1", episodes=40, stages=(0.25, 0.75))
+    graded = collect_graded("Tiny/Discrete-v0", PPO, options)
+    shares = []
+    for name in graded.names:
+        actions = [episode.actions for episode in graded.where(name).episodes]
+        shares.append(np.concatenate(actions).mean())  # type: ignore[arg-type]
+    assert shares == pytest.approx([0.5, 0.625, 0.875, 1.0], abs=0.06)
+    assert sorted(graded.mean_returns().values()) == list(graded.mean_returns().values())
+
+
+def test_stages_end_where_the_training_is_short():
+    agent = AgentOptions("sac", 8, 4, hidden=4)
+    graded = collect_graded(ENV, agent, GradingOptions(episodes=1, stages=(0.1, 0.2, 0.3, 0.9)))
+    assert graded.skill.tolist() == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"stages": (0.5, 0.25)}, r"rising shares between 0 and 1, got \[0.5, 0.25\]"),
+        ({"stages": (0.5, 1.0)}, "rising shares"),
+        ({"stages": (0.5, 0.5)}, "rising shares"),
+    ],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        GradingOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("env", "agent", "expert", "message"),
+    [
+        ("Tiny/Discrete-v0", SAC, "train", "sac needs continuous actions"),
+        ("Tiny/Discrete-v0", SAC, "constant:7", "is no action of"),
+        ("Tiny/Discrete-v0", SAC, "trained", "Unknown policy 'trained'"),
+        ("Tiny/Nothing-v0", SAC, "train", "Unknown environment"),
+    ],
+)
+def test_what_does_not_suit_is_found_out_before_any_training(env, agent, expert, message):
+    with pytest.raises(OptionError, match=message):
+        collect_graded(env, agent, GradingOptions(expert))

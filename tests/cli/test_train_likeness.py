@@ -1,0 +1,79 @@
+"""`tsreward train --mode likeness` leaves a folder that can be used again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from tsreward.checkpoint import load
+from tsreward.cli.main import main
+
+ENV = "Tiny/Plain-v0"
+SMALL = ("--algorithm", "ppo", "--steps", "512", "--num-envs", "4", "--hidden", "8", "--rollout", "32")
+TRAIN = ("train", "--mode", "likeness", "--env", ENV, "--action-repeat", "1", *SMALL, "--evaluations", "2")
+
+
+@pytest.fixture
+def file(tmp_path, document):
+    path = tmp_path / "expert.npz"
+    document("collect", "--env", ENV, "--agent", "graded", "--expert", "highest", "--stages", "--out", path)
+    return path
+
+
+def test_it_leaves_a_folder(file, tmp_path, document):
+    out = tmp_path / "run"
+    printed = document(*TRAIN, "--expert", file, "--negatives", "probes", "--active.every", "64", "--out", out)
+    files = ["agent.zip", "config.json", "curves.png", "model.safetensors", "normaliser.npz", "results.json"]
+    assert sorted(path.name for path in out.iterdir()) == files
+    results = json.loads((out / "results.json").read_text())
+    assert printed == {"folder": str(out), **results}
+    assert (results["learning"], results["shape"], results["negatives"]) == ("active", "least_squares", ["probes"])
+    assert results["expert"]["return"] > results["random"]["return"]
+    share = results["agent"]["return"] / results["expert"]["return"]
+    assert results["agent"]["share_of_expert"] == pytest.approx(share)
+    config = json.loads((out / "config.json").read_text())
+    assert (config["agent"]["steps"], config["active"]["every"], config["expert"]) == (512, 64, str(file))
+    model = load(out / "model.safetensors")
+    assert model.obs_shape == (3,)
+    with np.load(out / "normaliser.npz") as normaliser:
+        assert normaliser["mean"].tolist() == [0, 0, 0]  # not normalised by default
+        assert (normaliser["variance"].tolist(), float(normaliser["clip"])) == ([1, 1, 1], np.inf)
+
+
+def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
+    frozen = ("--learning", "frozen", "--scorer", "mahalanobis", "--shape", "exponential")
+    document(*TRAIN, "--expert", file, *frozen, "--out", tmp_path / "run")
+    model = tmp_path / "run" / "model.safetensors"
+    document("train", "--env", ENV, "--model", model, "--steps", "256", "--hidden", "4", "--out", tmp_path / "again")
+
+
+def test_people_get_a_table(file, tmp_path, capsys):
+    assert main([*map(str, TRAIN), "--expert", str(file), "--out", str(tmp_path / "run")]) == 0
+    out, _ = capsys.readouterr()
+    assert "true returns" in out
+    assert "share_of_expert" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--expert", "none.npz"), "There is no file none.npz"),
+        (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
+        (("--active.every", "0"), "ActiveOptions.every must be at least 1"),
+        (("--experts", "1"), "experts must be at least 2"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):
+    assert message in complaint(*TRAIN, *arguments, "--out", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_shows_the_options_of_the_mode(capsys):
+    assert main(["train", "--mode", "likeness", "--help"]) == 0
+    assert "--active.every" in capsys.readouterr().out
+    assert main(["train", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "--active.every" not in out
+    assert "--mode likeness" in out

@@ -1,0 +1,119 @@
+"""The expert's episodes and everybody else's, from files and from the environment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tests.tiny  # noqa: F401
+from tsreward.agents.grading import GradingOptions, collect_graded
+from tsreward.agents.options import AgentOptions
+from tsreward.data.episodes import save_episodes
+from tsreward.data.graded import GradedEpisodes, save_graded
+from tsreward.episodes import Episode
+from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
+from tsreward.recipes.likeness_data import RANDOM_EPISODES, gather
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+
+ENV, AGENT = "Tiny/Plain-v0", AgentOptions(steps=64, num_envs=2, hidden=4, rollout=32)
+
+
+@pytest.fixture(scope="module")
+def graded() -> GradedEpisodes:
+    return collect_graded(ENV, AGENT, GradingOptions("highest", episodes=5, stages=(0.2, 0.6)))
+
+
+@pytest.fixture
+def file(graded: GradedEpisodes, tmp_path: Path) -> Path:
+    save_graded(graded, tmp_path / "graded.npz")
+    return tmp_path / "graded.npz"
+
+
+def same(first: list[Episode], second: list[Episode]) -> bool:
+    return all(np.array_equal(one.obs, two.obs) for one, two in zip(first, second, strict=True))
+
+
+def test_skills_of_a_file(graded, file):
+    data = gather(ExpertLikenessOptions(ENV, file, experts=3), AGENT)
+    assert same(data.expert, graded.where("expert").episodes[:3])
+    assert data.expert_return == pytest.approx(graded.where("expert").returns[:3].mean())
+    assert same(data.random, graded.where("random").episodes)
+    assert data.random_return == graded.mean_returns()["random"]
+    assert same(data.half_trained(), graded.where(["20 %", "60 %"]).episodes)
+    reached = (graded.returns - data.random_return) / (data.expert_return - data.random_return)
+    assert len(data.failures()) == (reached[graded.skill < 3] < 0.1).sum() > 0
+
+
+def test_another_skill_may_be_the_expert(graded, file):
+    data = gather(ExpertLikenessOptions(ENV, file, skill="60 %"), AGENT)
+    assert same(data.expert, graded.where("60 %").episodes)
+    assert same(data.half_trained(), graded.where("20 %").episodes)
+
+
+def test_failures_of_the_expert_may_be_left_out(graded, tmp_path):
+    returns = graded.returns.copy()
+    chosen = np.flatnonzero(graded.skill == 3)
+    random = float(returns[graded.skill == 0].mean())
+    returns[chosen] = random + np.array([100.0, 0.0, 91.0, 89.0, 110.0])
+    save_graded(replace(graded, returns=returns), tmp_path / "uneven.npz")  # the median is 91, 0.95 of it 86.45
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", least_share=0.95), AGENT)
+    assert same(data.expert, graded.take(chosen[[0, 2, 3, 4]]).episodes)
+    assert data.expert_return == pytest.approx(random + 97.5)
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", experts=2, least_share=0.98), AGENT)
+    assert same(data.expert, graded.take(chosen[[0, 2]]).episodes)
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz"), AGENT)
+    assert same(data.expert, graded.take(chosen).episodes)
+
+
+def test_without_rewards_nobody_failed(graded, tmp_path):
+    save_episodes([Episode(episode.obs) for episode in graded.where("expert").episodes], tmp_path / "plain.npz")
+    with pytest.raises(DataError, match=r"plain.npz has no rewards, so least_share 0.9 cannot tell.*leave the option"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz", least_share=0.9), AGENT)
+
+
+def test_a_plain_file_is_all_expert(graded, tmp_path):
+    episodes = [Episode(episode.obs) for episode in graded.where("expert").episodes]
+    save_episodes(episodes, tmp_path / "plain.npz")
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz"), AGENT)
+    assert same(data.expert, episodes)
+    assert data.expert_return is None
+    assert len(data.random) == RANDOM_EPISODES
+    assert np.isfinite(data.random_return)
+    assert data.half_trained() == []
+    assert data.failures() == data.random
+
+
+def test_an_expert_is_trained_where_there_is_no_file():
+    told = []
+    options = ExpertLikenessOptions(ENV, experts=4, negatives=("half_trained",))
+    data = gather(options, AGENT, lambda name: told.append(name) or (lambda done, total: None))
+    assert told == ["random policy", "agent"]
+    assert (len(data.expert), len(data.half_trained())) == (4, 16)
+
+
+@pytest.mark.parametrize(
+    ("change", "agent", "options", "error", "message"),
+    [
+        ({"env": "Tiny/Cost-v0"}, {}, {}, OptionError, "holds episodes of Tiny/Cost-v0, not of Tiny/Plain-v0"),
+        ({}, {"action_repeat": 2}, {}, OptionError, "held 1 times and the agent holds it 2 times.*--action-repeat 1"),
+        ({}, {}, {"skill": "master"}, OptionError, "Unknown skill 'master'"),
+        ({}, {}, {"env": "Tiny/Plan-v0"}, OptionError, "did you mean 'Tiny/Plain-v0'"),
+        ({}, {}, {"frames": 16}, OptionError, "draws dm_control and Atari"),
+    ],
+)
+def test_a_file_that_does_not_suit(graded, tmp_path, change, agent, options, error: type[TSRewardError], message):
+    save_graded(replace(graded, **change), tmp_path / "g.npz")
+    with pytest.raises(error, match=message):
+        gather(ExpertLikenessOptions(**{"env": ENV, "expert": tmp_path / "g.npz", **options}), replace(AGENT, **agent))
+
+
+def test_other_observations_and_too_few_are_refused(graded, tmp_path):
+    save_episodes([Episode(episode.obs[:, :2]) for episode in graded.episodes], tmp_path / "narrow.npz")
+    with pytest.raises(ShapeError, match=r"holds observations \[2\], but Tiny/Plain-v0 gives \[3\]"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "narrow.npz"), AGENT)
+    save_episodes(graded.episodes[:1], tmp_path / "one.npz")
+    with pytest.raises(DataError, match="1 episode of skill 'expert' is too few"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "one.npz"), AGENT)

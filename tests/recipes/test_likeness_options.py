@@ -1,0 +1,28 @@
+"""Options that cannot be are refused before anything runs."""
+
+import pytest
+
+from tsreward.errors import OptionError
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scorer": "deep_sda"}, "Unknown scorer 'deep_sda': did you mean 'deep_sad'"),
+        ({"shape": "odd"}, "got 'odd'"),
+        ({"learning": "cold"}, "learning is one of active, frozen, got 'cold'"),
+        ({"bonus": "icm"}, "bonus is one of none, rnd, disagreement, got 'icm'"),
+        ({"negatives": ("random", "bad")}, "negatives are some of random, failures, half_trained, probes, got 'bad'"),
+        ({"experts": 1}, "experts must be at least 2"),
+        ({"evaluations": 0}, "evaluations must be at least 1"),
+        ({"frames": 0}, "size of 1 pixel or more"),
+        ({"bonus_weight": -0.1}, "bonus_weight must not be negative"),
+        ({"encoder": "clip"}, "needs the folder or the name of a CLIP"),
+        ({"clip": "somewhere"}, "and no other encoder does"),
+        ({"window": 0}, "window"),
+    ],
+)
+def test_wrong_options(options, message):
+    with pytest.raises(OptionError, match=message):
+        ExpertLikenessOptions(**options)

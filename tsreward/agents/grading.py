@@ -1,0 +1,148 @@
+"""Episodes of graded skill: a random policy, an agent on its way through training, and the expert it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.playing import Played, play
+from tsreward.agents.suitability import check_environment
+from tsreward.agents.training import StepReport, train_agent
+from tsreward.agents.trivial import Policy, trivial_policy
+from tsreward.data.graded import GradedEpisodes
+from tsreward.envs.make import make
+from tsreward.errors import OptionError
+
+
+@dataclass(frozen=True)
+class GradingOptions:
+    """Which skills are recorded, and how often."""
+
+    expert: str = "train"
+    """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
+    trivial policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
+    episodes: int = 8
+    """Complete episodes of every skill."""
+    stages: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5)
+    """Shares of the training after which the agent is recorded, besides the random policy and the expert at 1."""
+    stochastic: bool = False
+    """Draw the agent's actions as in training, in place of the most likely ones."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise OptionError(f"GradingOptions.episodes must be at least 1, got {self.episodes}.")
+        if list(self.stages) != sorted(set(self.stages)) or not all(0 < share < 1 for share in self.stages):
+            raise OptionError(f"GradingOptions.stages are rising shares between 0 and 1, got {list(self.stages)}.")
+
+
+def collect_graded(
+    env: str, agent: AgentOptions, options: GradingOptions, stage: Callable[[str], StepReport] | None = None
+) -> GradedEpisodes:
+    """Train an agent on the environment's reward, and record complete episodes of every skill on the way.
+
+    The skills are "random", the shares of the training as in "25 %", and "expert". Recording does not change the agent.
+    `stage` is called with the name of what begins.
+
+    Raises:
+        OptionError: no such environment or policy, or the algorithm cannot act in the environment.
+        ShapeError: observations that are not arrays of real numbers.
+        DataError: an episode does not end.
+    """
+    trained = options.expert == "train"
+    check_environment(env, agent.algorithm if trained else None)
+    made = make(env)
+    space = made.action_space
+    made.close()
+    if not trained:
+        trivial_policy(options.expert, space)
+    names = ("random", *(f"{share * 100:g} %" for share in options.stages), "expert")
+    played: list[list[Played]] = []
+
+    def record(policy: Policy) -> None:
+        seeds = _seeds(agent.seed, len(played), options.episodes)
+        played.append(play(env, policy, seeds, agent.action_repeat))
+
+    if stage is not None:
+        stage("random policy")
+    record(trivial_policy("random", space, agent.seed))
+    if trained:
+        recorder = _Recorder(record, [share * agent.steps for share in options.stages], not options.stochastic)
+        expert = train_agent(env, agent, report=None if stage is None else stage("agent"), callbacks=[recorder])
+        recorder.rest()
+        record(policy_of(expert.algorithm, not options.stochastic))
+        expert.normaliser.close()
+    else:
+        if stage is not None:
+            stage(options.expert)
+        for number, share in enumerate((*options.stages, 1.0)):
+            mixing = np.random.default_rng([agent.seed, number])
+            other = trivial_policy("random", space, agent.seed + number)
+            record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
+    return _graded(env, agent.action_repeat, names, played)
+
+
+def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
+    """Return what the algorithm does now, through the normaliser that it was trained with, if there is one."""
+    normaliser = algorithm.get_vec_normalize_env()
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        seen = obs if normaliser is None else normaliser.normalize_obs(obs)
+        return algorithm.predict(seen, deterministic=deterministic)[0]  # type: ignore[arg-type]
+
+    return act
+
+
+class _Recorder(BaseCallback):
+    """Records the agent when these numbers of steps are done."""
+
+    def __init__(self, record: Callable[[Policy], None], at: list[float], deterministic: bool) -> None:
+        super().__init__()
+        self._record, self._at, self._deterministic = record, list(at), deterministic
+
+    def _on_step(self) -> bool:
+        if self._at and self.num_timesteps >= self._at[0]:
+            self._at.pop(0)
+            self._record(policy_of(self.model, self._deterministic))
+        return True
+
+    def rest(self) -> None:
+        """Record what a short training has left out: several shares may end in one step."""
+        while self._at:
+            self._at.pop(0)
+            self._record(policy_of(self.model, self._deterministic))
+
+
+def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator) -> Policy:
+    """Return a policy that follows `policy` in a share of its decisions, drawn anew in each."""
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        kept, random = policy(obs), other(obs)
+        follows = rng.random(len(obs)) < share
+        return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
+
+    return act
+
+
+def _seeds(seed: int, skill: int, episodes: int) -> list[int]:
+    drawn = np.random.SeedSequence([seed, skill]).generate_state(episodes)
+    return [int(value) & 0x7FFFFFFF for value in drawn]  # simulators take 31 bits
+
+
+def _graded(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:
+    everything = [one for skill in played for one in skill]
+    states = [one.states for one in everything if one.states is not None]
+    return GradedEpisodes(
+        env,
+        action_repeat,
+        names,
+        [one.episode for one in everything],
+        np.repeat(np.arange(len(played)), [len(skill) for skill in played]),
+        np.array([one.total for one in everything]),
+        np.array([one.seed for one in everything]),
+        states if len(states) == len(everything) else None,
+    )

@@ -1,0 +1,69 @@
+"""`tsreward train --mode likeness`: an agent that is paid for being like an expert."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from tsreward.active import ActiveLearnerOptions
+from tsreward.agents.options import AgentOptions
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.paths import run_path
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.recipes.expert_likeness import DEFAULT_AGENT
+from tsreward.recipes.expert_likeness import run as run_recipe
+from tsreward.recipes.likeness_folder import write_run
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.run_folder import new_folder
+
+
+@dataclass(frozen=True)
+class Options:
+    """Learn a reward from an expert's observations and train an agent on it; its true return is recorded beside it.
+
+    The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,
+    curves.png and results.json.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
+    agent: tyro.conf.OmitArgPrefixes[AgentOptions] = DEFAULT_AGENT
+    active: ActiveLearnerOptions = field(default_factory=ActiveLearnerOptions)
+    mode: Literal["model", "likeness"] = "likeness"
+    """likeness: what this page describes. model: tsreward train --mode model --help."""
+    out: Path | None = None
+    """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
+    config: Path | None = None
+    """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
+    json: bool = False
+    """Print the results as one JSON document."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "train", arguments))
+
+
+def run(options: Options) -> int:
+    """Run the recipe, write the folder, print the results."""
+    prefer_one_thread()
+    env, agent = options.recipe.env, options.agent
+    with new_folder(options.out or run_path("train", env, agent.seed)) as folder:
+        with Stages() as stages:
+            result = run_recipe(options.recipe, agent, options.active, stages)
+        results = write_run(folder, options.recipe, agent, options.active, result)
+    if options.json:
+        print_json({"folder": str(folder), **results})
+        return 0
+    rows = [
+        ("expert", results["expert"]["return"]),
+        ("random actions", results["random"]["return"]),
+        *results["agent"].items(),
+    ]
+    print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
+    print(f"Written to {folder}")
+    return 0

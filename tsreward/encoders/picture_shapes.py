@@ -1,0 +1,47 @@
+"""What to do about pictures of another shape than the ones a model was fitted on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_CHANNELS = (1, 3, 4)
+
+
+def picture_remedy(wanted: Sequence[int], got: Sequence[int]) -> str | None:
+    """Return the remedy where pictures of shape `got` come to a model of pictures `wanted`, (H, W, C) or (S, H, W, C).
+
+    None where these are no pictures, or have nothing in common.
+
+    >>> picture_remedy((64, 64, 3), (3, 64, 64))
+    'the channels come first, and must come last: frames.transpose(0, 2, 3, 1)'
+    """
+    wanted, got = tuple(wanted), tuple(got)
+    if len(wanted) not in (3, 4) or wanted[-1] not in _CHANNELS:
+        return None
+    if got == (*wanted[:-3], wanted[-1], *wanted[-3:-1]):
+        axes = ", ".join(map(str, (*range(len(got) - 2), len(got) - 1, len(got), len(got) - 2)))
+        return f"the channels come first, and must come last: frames.transpose({axes})"
+    if got == wanted[:-1]:
+        return (
+            "give grey frames a channel axis: frames[..., None]"
+            if wanted[-1] == 1
+            else "these frames are grey, and the model was fitted on colour: record colour, or fit it on grey frames"
+        )
+    if len(got) != len(wanted):
+        return None
+    if got[:-1] == wanted[:-1]:
+        return _channels(wanted[-1], got[-1])
+    if got[-1] == wanted[-1] and got[:-3] == wanted[:-3]:
+        height, width = wanted[-3:-1]
+        return f"draw or resize them to {height} x {width} pixels, e.g. with FrameOptions(size=({height}, {width}))"
+    return None
+
+
+def _channels(wanted: int, got: int) -> str:
+    if got == 4 and wanted == 3:
+        return "drop the alpha channel: frames[..., :3]"
+    if got == 1:
+        return "these frames are grey, and the model was fitted on colour: record colour, or fit it on grey frames"
+    if got == 3:
+        return "these frames have colours, and the model was fitted on grey ones: make the environment with grey=True"
+    return f"frames of {got} channels are stacked ones: the model cuts its own windows, so give it a stack of 1"

@@ -1,0 +1,69 @@
+"""What a run of expert likeness leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tsreward.active import ActiveLearnerOptions
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.saving import save_agent
+from tsreward.checkpoint import save
+from tsreward.evaluation.costs import summarise_training
+from tsreward.evaluation.curves import plot_curves
+from tsreward.files import write_atomic
+from tsreward.recipes.expert_likeness import ExpertLikenessResult
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.run_folder import as_json, installed_versions
+
+
+def summarise(options: ExpertLikenessOptions, agent: AgentOptions, result: ExpertLikenessResult) -> dict[str, Any]:
+    """Return the content of `results.json`; every return is the environment's."""
+    record, returns = result.agent.record, result.returns
+    training = summarise_training(record.finished, record.all_episodes()).as_json()
+    return {
+        "env": options.env,
+        "algorithm": agent.algorithm,
+        "seed": agent.seed,
+        "steps": agent.steps,
+        "scorer": options.scorer,
+        "learning": options.learning,
+        "shape": options.shape,
+        "negatives": list(options.negatives),
+        "bonus": options.bonus,
+        "expert": {"file": None if options.expert is None else str(options.expert), "return": result.expert_return},
+        "random": {"return": result.random_return},
+        "agent": {
+            "return": float(returns.mean()),
+            "lowest": float(returns.min()),
+            "highest": float(returns.max()),
+            "share_of_expert": result.share,
+            "normalised_share": result.normalised_share,
+        },
+        "training": {name: training[name] for name in ("return", "length")},
+        "versions": installed_versions(),
+    }
+
+
+def write_run(
+    folder: Path,
+    options: ExpertLikenessOptions,
+    agent: AgentOptions,
+    active: ActiveLearnerOptions,
+    result: ExpertLikenessResult,
+) -> dict[str, Any]:
+    """Write config.json, model.safetensors, agent.zip, normaliser.npz, curves.png and results.json; return the results.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    results = summarise(options, agent, result)
+    config = {**asdict(options), "agent": asdict(agent), "active": asdict(active)}
+    write_atomic(folder / "config.json", as_json(config))
+    save(result.model, folder / "model.safetensors", note={"env": options.env, "seed": agent.seed})
+    save_agent(result.agent, folder)
+    title = f"{options.env}, {options.scorer} {options.learning}, seed {agent.seed}"
+    plot_curves({"agent": result.agent.record.finished}, folder / "curves.png", title)
+    write_atomic(folder / "results.json", as_json(results))
+    return results
