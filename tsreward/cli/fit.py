@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from tsreward.checkpoint import save
+from tsreward.cli.datasets import digest, is_minari, read_episodes
 from tsreward.cli.output import Stages, print_json, print_table
 from tsreward.cli.parsing import parse, peek
 from tsreward.cli.paths import check_output
 from tsreward.cli.remarks import remark
 from tsreward.data.csv_log import LogColumns
-from tsreward.data.series import read_series
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.identity import Identity
 from tsreward.episodes import Episode
@@ -43,7 +42,7 @@ class Options(Generic[ScorerT, ModeT]):
     """
 
     episodes: tuple[Path, ...]
-    """Files of tsreward collect, CSV files with a header, or NPY and NPZ arrays [T, D], each one series."""
+    """Files of tsreward collect, CSV files with a header, NPY and NPZ arrays [T, D], each one series, or minari:ID."""
     out: Path
     """File of the model, .safetensors."""
     scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]
@@ -59,6 +58,8 @@ class Options(Generic[ScorerT, ModeT]):
     env: str | None = None
     """Environment that the episodes are from: its lidar, if it has any, is sorted for the scorer."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    config: Path | None = None
+    """TOML file whose table [fit] gives options, as best.toml of tsreward tune; those on the command line win."""
     held_out: float = 0.2
     """Share of the episodes with costs that is kept from the fit, for the ROC that is printed; 0 is none."""
     json: bool = False
@@ -81,8 +82,8 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = read_series(options.episodes, options.columns)
-    files = {path.name: _digest(path) for path in options.episodes}
+    episodes = read_episodes(options.episodes, options.columns)
+    files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.episodes}
     _check_unit(options, episodes)
     _check_length(options, episodes)
     scorer, mode = safety_scorer(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
@@ -166,11 +167,3 @@ def _quality(model: RewardModel, held: list[Episode]) -> Agreement | None:
         return agreement(scores.label, scores.score)
     except DataError:  # one class only
         return None
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read any more ({error.strerror}): keep the file until fit ends.") from error

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +13,43 @@ import numpy as np
 import tyro
 
 from tsreward.checkpoint import describe, load
+from tsreward.cli.datasets import digest, is_minari, minari_source
 from tsreward.cli.output import print_json
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
+from tsreward.cli.relabel_tables import StepColumns, relabel_csv, relabel_parquet
 from tsreward.cli.remarks import remark
 from tsreward.cli.shapes import check_shape
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import episodes_from
-from tsreward.errors import OptionError
+from tsreward.data.minari import minari_folder
+from tsreward.data.minari_relabelling import Relabelled, relabel_minari
+from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
+from tsreward.model import RewardModel
 from tsreward.relabelling import relabel
 
 
 @dataclass(frozen=True)
 class Options:
-    """Put the learned rewards into a file of recorded episodes, for offline reinforcement learning.
+    """Put the learned rewards into recorded episodes, for offline reinforcement learning.
 
-    The file that is written reads like the one that was given: the environment's rewards are in its array
-    original_rewards, and metadata holds, as the bytes of a JSON text, which model and which data it was made of. Data
-    that was relabelled before is relabelled from its original_rewards.
+    What is written reads like what was given; the environment's rewards are kept beside the learned ones: as the array
+    original_rewards (.npz), the column original_reward (tables) or in infos["original_reward"] (Minari). Data that was
+    relabelled before is relabelled from those. The metadata say which model and which data it was made of: the array
+    metadata, the bytes of a JSON text (.npz), the metadata tsreward (Parquet, Minari), or FILE.json (CSV).
+
+    A table has one row per step: the observation that was arrived at, and what that paid. Tables and Minari datasets of
+    any length are relabelled in bounded memory (Minari: that of its longest episode); a file .npz is read whole.
     """
 
     data: tyro.conf.Positional[Path]
-    """File of tsreward collect, .npz."""
+    """File of tsreward collect, .npz; table of steps, .csv, .csv.gz or .parquet; or minari:ID, minari:./FOLDER."""
     model: Path
     """File of tsreward fit."""
     out: Path
-    """File that is written, .npz; not that of the data or of the model."""
+    """What is written, of the same kind as the data, and neither them nor the model; for minari:ID, a new ID."""
+    columns: tyro.conf.OmitArgPrefixes[StepColumns] = field(default_factory=StepColumns)
     json: bool = False
     """Print a summary as one JSON document."""
 
@@ -52,35 +61,26 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Relabel, write the file, print a summary."""
+    kind = _kind(options)
     _check_paths(options)
     model = load(options.model)
-    arrays = read_arrays(options.data)
-    arrays.pop("metadata", None)
-    if "original_rewards" in arrays:
-        arrays["rewards"] = arrays.pop("original_rewards")
-    episodes = episodes_from(arrays, options.data)
-    check_shape(model, options.model, episodes, options.data)
-    if not model.mode.replaces and "rewards" not in arrays:
-        raise OptionError(
-            f"{options.data} has no rewards, and the mode of {options.model} lowers those of the environment: record "
-            f"them, or fit a model with --mode likeness."
-        )
-    earned = relabel(model, episodes)
-    if "rewards" in arrays:
-        arrays["original_rewards"] = arrays["rewards"]
-    arrays["rewards"] = np.concatenate([part.reward.numpy() for part in earned])
-    metadata = json.dumps(_metadata(options), sort_keys=True)
-    arrays["metadata"] = np.frombuffer(metadata.encode("ascii"), np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomic(options.out, buffer.getvalue())
+    note = _metadata(options)
+    if kind == "minari":
+        done, paid = relabel_minari(model, minari_source(options.data), minari_source(options.out), note), True
+    elif kind == "npz":
+        done, paid = _relabel_npz(options, model, note)
+    elif kind == "parquet":
+        done, paid = relabel_parquet(model, options.data, options.out, options.columns, note)
+    else:
+        done, paid = relabel_csv(model, options.data, options.out, options.columns)
+        write_atomic(Path(f"{options.out}.json"), (json.dumps(note, sort_keys=True, indent=2) + "\n").encode())
     summary = {
         "file": str(options.out),
-        "episodes": len(episodes),
-        "steps": len(arrays["rewards"]),
-        "flagged": sum(int(part.flagged.sum()) for part in earned),
-        "mean_reward": float(arrays["rewards"].mean()),
-        "mean_original_reward": float(arrays["original_rewards"].mean()) if "original_rewards" in arrays else None,
+        "episodes": done.episodes,
+        "steps": done.steps,
+        "flagged": done.flagged,
+        "mean_reward": done.reward / done.steps,
+        "mean_original_reward": done.original_reward / done.steps if paid else None,
     }
     if options.json:
         print_json(summary)
@@ -89,9 +89,67 @@ def run(options: Options) -> int:
     return 0
 
 
+def _relabel_npz(options: Options, model: RewardModel, note: dict[str, Any]) -> tuple[Relabelled, bool]:
+    """Write the file; return the sums, and whether there were rewards before."""
+    arrays = read_arrays(options.data)
+    arrays.pop("metadata", None)
+    if "original_rewards" in arrays:
+        arrays["rewards"] = arrays.pop("original_rewards")
+    episodes = episodes_from(arrays, options.data)
+    check_shape(model, options.model, episodes, options.data)
+    paid = arrays.get("rewards")
+    if not model.mode.replaces and paid is None:
+        raise OptionError(
+            f"{options.data} has no rewards, and the mode of {options.model} lowers those of the environment: record "
+            f"them, or fit a model with --mode likeness."
+        )
+    done, rewards = Relabelled(len(episodes)), []
+    for episode in episodes:
+        (earned,) = relabel(model, [episode])
+        rewards.append(earned.reward.numpy())
+        done.flagged += int(earned.flagged.sum())
+    arrays["rewards"] = np.concatenate(rewards)
+    done.steps, done.reward = len(arrays["rewards"]), float(arrays["rewards"].sum())
+    if paid is not None:
+        arrays["original_rewards"], done.original_reward = paid, float(paid.sum())
+    arrays["metadata"] = np.frombuffer(json.dumps(note, sort_keys=True).encode("ascii"), np.uint8)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **arrays)
+    write_atomic(options.out, buffer.getvalue())
+    return done, paid is not None
+
+
+def _kind(options: Options) -> str:
+    """Return what the data are: npz, csv, parquet or minari.
+
+    Raises:
+        OptionError: another kind, or not the same one for what is written.
+    """
+    kinds = [_kind_of(path) for path in (options.data, options.out)]
+    if None in kinds or kinds[0] != kinds[1] or options.out.suffix.lower() == ".gz":
+        raise OptionError(
+            f"relabel reads and writes files that end with .npz, .csv or .parquet, or minari:ID, both of one kind, got "
+            f"{options.data} and {options.out}."
+        )
+    if kinds[0] in ("npz", "minari") and options.columns != StepColumns():
+        raise OptionError(f"{options.data} has no columns: --episode, --reward and --ignore are about tables.")
+    return str(kinds[0])
+
+
+def _kind_of(path: Path) -> str | None:
+    if is_minari(path):
+        return "minari"
+    name = path.name.lower()
+    endings = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+    return next((kind for ending, kind in endings.items() if name.endswith(ending)), None)
+
+
 def _check_paths(options: Options) -> None:
-    if options.out.suffix.lower() != ".npz" or options.data.suffix.lower() != ".npz":
-        raise OptionError(f"relabel reads and writes files that end with .npz, got {options.data} and {options.out}.")
+    if is_minari(options.out):
+        folder = minari_folder(minari_source(options.out))
+        if folder.exists():
+            raise DataError(f"{options.out} exists already, and Minari would append to it: choose a new id.")
+        return
     for name in ("data", "model"):
         path: Path = getattr(options, name)
         if options.out.exists() and path.exists() and options.out.samefile(path):
@@ -103,11 +161,10 @@ def _metadata(options: Options) -> dict[str, Any]:
     """Return what the rewards were made of."""
     model = describe(options.model)
     return {
-        "model": {"file": options.model.name, "sha256": _digest(options.model)}
+        "model": {"file": options.model.name, "sha256": digest(options.model)}
         | {name: model[name] for name in ("encoder", "scorer", "mode", "skip", "chunk", "versions")},
-        "data": {"file": options.data.name, "sha256": _digest(options.data)},
+        "data": {
+            "file": str(options.data) if is_minari(options.data) else options.data.name,
+            "sha256": digest(options.data),
+        },
     }
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -9,6 +9,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.checkpoint import load
+from tsreward.cli.datasets import is_minari, read_episodes
 from tsreward.cli.output import Stages, print_json
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
@@ -16,7 +17,7 @@ from tsreward.cli.remarks import remark
 from tsreward.cli.score_columns import Columns, Summary, columns_of, written_to
 from tsreward.cli.shapes import check_shape
 from tsreward.data.csv_log import CsvLog, LogColumns
-from tsreward.data.series import is_csv, read_series
+from tsreward.data.series import is_csv
 from tsreward.errors import OptionError, ShapeError
 from tsreward.evaluation.scores import score_episodes
 from tsreward.evaluation.streaming import ScoreStream
@@ -35,7 +36,7 @@ class Options:
     """
 
     data: tyro.conf.Positional[Path]
-    """File of tsreward collect, CSV file with a header (.csv, or .csv.gz), or NPY or NPZ array [T, D]."""
+    """File of tsreward collect, CSV file with a header (.csv, or .csv.gz), NPY or NPZ array [T, D], or minari:ID."""
     model: Path
     """File of tsreward fit."""
     out: str = "-"
@@ -62,7 +63,8 @@ def run(options: Options) -> int:
     model = load(options.model)
     summary = Summary()
     with written_to(path) as write, Stages() as stages:
-        for columns in _stream(options, model, stages) if is_csv(options.data) else _at_once(options, model):
+        streamed = is_csv(options.data) and not is_minari(options.data)
+        for columns in _stream(options, model, stages) if streamed else _at_once(options, model):
             write(columns)
             summary.add(columns)
     if path is None:
@@ -76,7 +78,7 @@ def run(options: Options) -> int:
 
 
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
-    episodes = read_series([options.data], options.columns)
+    episodes = read_episodes([options.data], options.columns)
     check_shape(model, options.model, episodes, options.data)
     yield columns_of(score_episodes(model, episodes))
 

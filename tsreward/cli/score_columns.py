@@ -73,12 +73,12 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
     """Give a function that writes columns as CSV to a file or, without one, to stdout; to .npz when all have come."""
     if path is None:
         stdout = sys.stdout  # as it is now: while a bar is shown, it stands for stderr
-        yield _csv_writer(stdout.write)
+        yield csv_writer(stdout.write)
         stdout.flush()
         return
     with open_atomic(path) as file:
         if path.suffix.lower() != ".npz":
-            yield _csv_writer(lambda text: file.write(text.encode()))
+            yield csv_writer(lambda text: file.write(text.encode()))
             return
         chunks: list[Columns] = []
         yield chunks.append
@@ -86,7 +86,7 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
         np.savez_compressed(file, allow_pickle=False, **columns)
 
 
-def _csv_writer(write: Callable[[str], object]) -> Callable[[Columns], None]:
+def csv_writer(write: Callable[[str], object]) -> Callable[[Columns], None]:
     begun = False
 
     def write_columns(columns: Columns) -> None:

@@ -1,0 +1,68 @@
+"""What commands read: files and Minari datasets alike."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.data.minari_sets import record
+from tests.scripted import script, small_model
+from tsreward.checkpoint import save
+from tsreward.cli.datasets import digest, read_episodes
+from tsreward.data.episodes import save_episodes
+from tsreward.data.minari import load_minari
+from tsreward.errors import DataError
+from tsreward.relabelling import relabel
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """Return a folder with a model, a file and a Minari dataset of the same two episodes."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    save(small_model(), tmp_path / "model.safetensors")
+    rng = np.random.default_rng(0)
+    episodes = [script(rng, length) for length in (9, 4)]
+    record("walk-v0", episodes)
+    save_episodes(episodes, tmp_path / "data.npz")
+    save_episodes([script(rng, 4, shape=(5,))], tmp_path / "wide.npz")
+    return tmp_path
+
+
+def test_files_and_minari_datasets_are_read_in_order(root):
+    both = read_episodes([root / "data.npz", Path("minari:walk-v0"), Path(f"minari:{root}/minari/walk-v0")])
+    assert [len(episode) for episode in both] == [9, 4] * 3
+    assert all(np.array_equal(both[index].obs, both[index + 2].obs) for index in range(4))
+
+
+def test_shapes_must_agree(root):
+    with pytest.raises(DataError, match=r"wide.npz holds observations \[5\], but minari:walk-v0 \[3\]"):
+        read_episodes([Path("minari:walk-v0"), root / "wide.npz"])
+    with pytest.raises(DataError, match="No data were given"):
+        read_episodes([])
+
+
+def test_the_digest_follows_the_content(root):
+    assert digest(root / "data.npz") == hashlib.sha256((root / "data.npz").read_bytes()).hexdigest()
+    before = digest(Path("minari:walk-v0"))
+    assert before == digest(Path("minari:walk-v0")) != digest(root / "data.npz")
+    with (root / "minari" / "walk-v0" / "data" / "metadata.json").open("a") as file:
+        file.write(" ")
+    assert digest(Path("minari:walk-v0")) != before
+
+
+def test_relabel_writes_a_new_minari_dataset(root, document, complaint):
+    import minari
+
+    arguments = ("relabel", "minari:walk-v0", "--model", root / "model.safetensors", "--out", "minari:new/walk-v0")
+    summary = document(*arguments)
+    earned = relabel(small_model(), load_minari("walk-v0"))
+    made = minari.load_dataset("new/walk-v0")
+    assert [made[index].rewards.tolist() for index in range(2)] == [step.reward.tolist() for step in earned]
+    note = made.storage.metadata["tsreward"]
+    assert note["data"] == {"file": "minari:walk-v0", "sha256": digest(Path("minari:walk-v0"))}
+    assert note["model"]["sha256"] == digest(root / "model.safetensors")
+    assert (summary["episodes"], summary["steps"], summary["file"]) == (2, 13, "minari:new/walk-v0")
+    assert "exists already, and Minari would append to it: choose a new id" in complaint(*arguments)

@@ -1,0 +1,54 @@
+"""Encoders keep their contract, and what is broken fails the check that is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from tests.testing.mutants import BROKEN_ENCODERS
+from tsreward.encoders.base import Encoder
+from tsreward.encoders.conv import ConvEncoder, ConvOptions
+from tsreward.encoders.identity import Identity
+from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
+from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
+from tsreward.encoders.table import ENCODERS
+from tsreward.testing import check_encoder
+
+
+def pixel_pca() -> Encoder:
+    frames = torch.randint(0, 256, (30, 8, 8, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    encoder = PixelPCA((8, 8, 3), PixelPCAOptions(dim=4))
+    encoder.fit([frames])
+    return encoder
+
+
+MAKERS: dict[str, Callable[[], Encoder]] = {
+    "conv": lambda: ConvEncoder((16, 16, 3), ConvOptions(dim=8)),
+    "identity": lambda: Identity((2, 3)),
+    "pixel_pca": pixel_pca,
+    "sorted_lidar": lambda: SortedLidar((9,), SortedLidarOptions(groups=((3, 9),))),
+}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_encoders_pass(name: str) -> None:
+    report = check_encoder(MAKERS[name])
+    report.raise_if_failed()
+    assert len(report.checks) >= 17
+
+
+def test_every_encoder_is_checked() -> None:
+    assert set(MAKERS) == set(ENCODERS) - {"clip"}  # tests/encoders/test_clip.py makes one, small and random
+
+
+@pytest.mark.parametrize("name", BROKEN_ENCODERS)
+def test_what_is_broken_fails(name: str) -> None:
+    (check,) = check_encoder(lambda: BROKEN_ENCODERS[name]((4,)), only=[name]).checks
+    assert not check.passed and check.detail and check.remedy
+
+
+def test_observations_may_be_given() -> None:
+    report = check_encoder(lambda: Identity((3,)), obs=torch.zeros(20, 3).numpy())
+    assert [check.name for check in report.failures] == ["features are varied"]

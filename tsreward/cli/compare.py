@@ -1,0 +1,93 @@
+"""`tsreward compare`: two models on the same data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from tsreward.checkpoint import load
+from tsreward.cli.datasets import digest, read_episodes
+from tsreward.cli.output import print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.paths import check_output
+from tsreward.cli.shapes import check_shape
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.data.csv_log import LogColumns
+from tsreward.errors import OptionError
+from tsreward.evaluation.comparison import compare
+from tsreward.evaluation.comparison_page import render_comparison
+from tsreward.evaluation.report.frame import check_reporting
+from tsreward.files import write_atomic
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare scores, rewards, returns and flags of two models, and show the windows that they see most differently: as
+    a table, as a page that needs nothing else, and as JSON beside it.
+    """
+
+    first: tyro.conf.Positional[Path]
+    """File of tsreward fit."""
+    second: tyro.conf.Positional[Path]
+    """Another one, of the same observations."""
+    data: tuple[Path, ...]
+    """Files of tsreward collect, CSV files with a header, NPY and NPZ arrays [T, D], or minari:ID."""
+    out: Path | None = None
+    """File of the page, .html; the JSON gets the same name with .json."""
+    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    windows: int = 6
+    """Windows that are shown, at most."""
+    json: bool = False
+    """Print the comparison as one JSON document."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "compare", arguments))
+
+
+def run(options: Options) -> int:
+    """Compare, write the page, print the table."""
+    page, beside = options.out, None
+    if options.windows < 0:
+        raise OptionError(f"--windows must be at least 0, got {options.windows}.")
+    if page is not None:
+        if page.suffix.lower() not in (".html", ".htm"):
+            raise OptionError(f"--out takes a file that ends with .html, got {page}.")
+        beside = page.with_suffix(".json")
+        check_reporting()
+        for path in (page, beside):
+            check_output(path)
+    prefer_one_thread()
+    models = load(options.first), load(options.second)
+    episodes = read_episodes(options.data, options.columns)
+    for model, file in zip(models, (options.first, options.second), strict=True):
+        check_shape(model, file, episodes, options.data[0])
+    names = str(options.first), str(options.second)
+    comparison = compare(*models, episodes, names, options.windows)
+    document = comparison.to_json() | {
+        "files": {str(path): digest(path) for path in (options.first, options.second, *options.data)}
+    }
+    if page is not None and beside is not None:
+        write_atomic(page, render_comparison(comparison, [str(path) for path in options.data]).encode())
+        write_atomic(beside, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
+    if options.json:
+        print_json(document)
+        return 0
+    rows: list[tuple[str, object]] = []
+    for name, found in (
+        ("scores", comparison.scores),
+        ("rewards", comparison.rewards),
+        ("returns", comparison.returns),
+    ):
+        rows += [(f"{name}: Pearson", found.pearson), (f"{name}: Spearman", found.spearman)]
+    flags = comparison.flags
+    rows += [("flagged by both", flags.both), ("by the first alone", flags.only_first)]
+    rows += [("by the second alone", flags.only_second), ("by neither", flags.neither)]
+    rows += [] if page is None else [("page", page)]
+    print_table("Comparison", ["what", "value"], rows)
+    return 0
