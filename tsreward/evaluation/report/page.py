@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tsreward.errors import OptionError, missing_extra
+from tsreward.errors import OptionError
 from tsreward.evaluation.bench.records import Record, read_scores
 from tsreward.evaluation.bench.summary import METRICS, costs, summary
 from tsreward.evaluation.report.channels import telling_channels
+from tsreward.evaluation.report.frame import check_reporting, render
 from tsreward.evaluation.report.mistakes import mistakes
-from tsreward.evaluation.report.pictures import CHANNEL_COLORS, SCORE_COLORS, check_drawing, closeups, overview
+from tsreward.evaluation.report.pictures import CHANNEL_COLORS, SCORE_COLORS, closeups, overview
 from tsreward.series import DetectionTask
 
 
@@ -31,19 +32,6 @@ class PageOptions:
                 raise OptionError(f"PageOptions.{name} is at least 0, got {value}.")
 
 
-def check_reporting() -> None:
-    """Find out before a long run whether the page can be made.
-
-    Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
-    """
-    try:
-        import jinja2  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("jinja2", "report") from error
-    check_drawing()
-
-
 def render_page(
     datasets: Mapping[str, Sequence[DetectionTask]],
     records: Sequence[Record],
@@ -60,8 +48,6 @@ def render_page(
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     check_reporting()
-    import jinja2
-
     options = options or PageOptions()
     rows = summary(records)
     names = list(dict.fromkeys(str(row["detector"]) for row in rows if row["vus_pr"] is not None))
@@ -72,16 +58,17 @@ def render_page(
             here = [found for found in records if (found.cell.dataset, found.cell.series) == (dataset, task.name)]
             sections.append(_section(dataset, task, here, chosen if left > 0 else [], Path(folder) / "results"))
             left -= 1
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("tsreward.evaluation.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("page.html")
     several = len(datasets) > 1
-    return template.render(
-        title=title, rows=rows, metrics=METRICS, costs=costs(records), sections=sections, chosen=chosen, several=several
+    return render(
+        "tsreward.evaluation.report",
+        "page.html",
+        title=title,
+        rows=rows,
+        metrics=METRICS,
+        costs=costs(records),
+        sections=sections,
+        chosen=chosen,
+        several=several,
     )
 
 

@@ -1,0 +1,197 @@
+"""`tsreward audit`: know before you train."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+
+from tsreward.checkpoint import load
+from tsreward.cli.datasets import read_episodes
+from tsreward.cli.output import print_json, print_table
+from tsreward.cli.parsing import parse
+from tsreward.cli.paths import check_output
+from tsreward.cli.remarks import remark
+from tsreward.cli.shapes import check_shape
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.data.csv_log import LogColumns
+from tsreward.data.graded import load_graded
+from tsreward.episodes import Episode
+from tsreward.errors import DataError, OptionError
+from tsreward.evaluation.audit.auditing import Audit, audit
+from tsreward.evaluation.audit.page import render_page
+from tsreward.evaluation.report.frame import check_reporting
+from tsreward.files import write_atomic
+from tsreward.model import RewardModel
+
+_BETWEEN = (0.2, 0.8)
+_TRIVIAL_EPISODES = 4
+
+
+@dataclass(frozen=True)
+class Options:
+    """Look at a reward before anything is trained on it: does it separate, does it agree with the truth, what pays that
+    should not. Writes one HTML page, and the same as JSON beside it.
+
+    Give --good and --bad, or --graded. Episodes of good behaviour should be ones that the model was not fitted on. Data
+    are NPZ files of tsreward collect, tables (CSV, NPY, NPZ) or Minari datasets (minari:ID).
+    """
+
+    model: Path
+    """File of tsreward fit."""
+    out: Path
+    """The page, .html; the JSON has the same name with .json."""
+    good: tuple[Path, ...] = ()
+    """Behaviour that the model should like; for a penalty, safe behaviour."""
+    bad: tuple[Path, ...] = ()
+    """Behaviour that it should not like, e.g. random: what earns as much as this has n = 0."""
+    half_trained: tuple[Path, ...] = ()
+    """Behaviour between the two."""
+    graded: Path | None = None
+    """File of tsreward collect --agent graded: its expert is good, random is bad, and stages whose true return is 20 to
+    80 % of the way between them are half-trained."""
+    episodes: tuple[Path, ...] = ()
+    """Episodes with true rewards, for a penalty costs, to compare with; all that is given above without it."""
+    env: str | None = None
+    """Id of the environment: policies that look at nothing are played in it."""
+    action_repeat: int | None = None
+    """Environment steps that each of their actions is held for; 1, or what the graded file says."""
+    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    seed: int = 0
+    strict: bool = False
+    """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted."""
+    json: bool = False
+    """Print what the JSON file holds."""
+
+    def __post_init__(self) -> None:
+        if (self.graded is None) == (not self.good or not self.bad) or (self.graded and (self.good or self.bad)):
+            raise OptionError("audit takes either --good and --bad, or --graded, which has both.")
+        if self.graded is not None and self.half_trained:
+            raise OptionError("--half-trained belongs to --good and --bad: --graded has half-trained behaviour itself.")
+        if self.action_repeat is not None and (self.env is None or self.action_repeat < 1):
+            raise OptionError(f"--action-repeat is at least 1 and belongs to --env, got {self.action_repeat}.")
+        if self.out.suffix.lower() != ".html":
+            raise OptionError(f"--out takes a file that ends with .html, got {self.out}.")
+        if self.seed < 0:
+            raise OptionError(f"--seed is at least 0, got {self.seed}.")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "audit", arguments))
+
+
+def run(options: Options) -> int:
+    """Read, audit, write the page and the JSON, print the verdict."""
+    beside = options.out.with_suffix(".json")
+    for path in (options.out, beside):
+        check_output(path)
+    check_reporting()
+    prefer_one_thread()
+    model = load(options.model)
+    sets, action_repeat = _graded(options.graded) if options.graded else (_given(options), 1)
+    sources = {"good": options.good, "bad": options.bad, "half_trained": options.half_trained}
+    for name, episodes in sets.items():
+        check_shape(model, options.model, episodes, (sources.get(name) or [options.graded or options.out])[0])
+    compared = _compared(options, model, sets.pop("episodes", None))
+    trivial = _trivial(options, options.action_repeat or action_repeat)
+    found = audit(
+        model,
+        sets["good"],
+        sets["bad"],
+        half_trained=sets.get("half_trained"),
+        trivial=trivial,
+        episodes=compared,
+        seed=options.seed,
+    )
+    document = found.to_json() | {"files": {"model": str(options.model), "page": str(options.out)}}
+    page = render_page(found, f"Reward audit: {options.model.name}").encode(errors="xmlcharrefreplace")
+    write_atomic(beside, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_atomic(options.out, page)
+    if options.json:
+        print_json(document)
+    else:
+        _tell(found)
+        remark(f"written to {options.out} and {beside}")
+    if options.strict and (found.warnings or found.verdict.word != "accepted"):
+        remark(f"check failed: {found.verdict.word}, with {len(found.warnings)} warning(s)")
+        return 1
+    return 0
+
+
+def _given(options: Options) -> dict[str, list[Episode]]:
+    paths = {"good": options.good, "bad": options.bad, "half_trained": options.half_trained}
+    return {name: read_episodes(files, options.columns) for name, files in paths.items() if files}
+
+
+def _graded(path: Path) -> tuple[dict[str, list[Episode]], int]:
+    """Return the episodes of a graded file by what the audit takes them for, and the action repeat."""
+    graded = load_graded(path)
+    returns = graded.mean_returns()
+    if missing := {"expert", "random"} - returns.keys():
+        raise DataError(f"{path} has no episodes of {' and '.join(sorted(missing))}: use --good and --bad.")
+    low, high = returns["random"], returns["expert"]
+    if high <= low:
+        raise DataError(
+            f"{path}: the expert returns {high:.4g}, random behaviour {low:.4g}: collect with more --steps."
+        )
+    between = [
+        name
+        for name, value in returns.items()
+        if name not in ("random", "expert") and _BETWEEN[0] <= (value - low) / (high - low) <= _BETWEEN[1]
+    ]
+    sets = {"good": graded.where("expert").episodes, "bad": graded.where("random").episodes}
+    if between:
+        sets["half_trained"] = graded.where(between).episodes
+    else:
+        remark(f"warning: no stage of {path} is half-trained: none returns 20 to 80 % of the way to the expert")
+    return sets | {"episodes": graded.episodes}, graded.action_repeat
+
+
+def _compared(options: Options, model: RewardModel, graded: list[Episode] | None) -> list[Episode] | None:
+    if not options.episodes:
+        return graded if graded is not None and (model.mode.replaces or graded[0].costs is not None) else None
+    episodes = read_episodes(options.episodes, options.columns)
+    check_shape(model, options.model, episodes, options.episodes[0])
+    return episodes
+
+
+def _trivial(options: Options, action_repeat: int) -> dict[str, list[Episode]] | None:
+    """Play the policies that look at nothing."""
+    if options.env is None:
+        return None
+    from tsreward.agents.playing import play
+    from tsreward.agents.trivial import TRIVIAL, trivial_policy
+    from tsreward.envs.make import make
+
+    made = make(options.env, action_repeat)
+    space = made.action_space
+    made.close()
+    seeds = range(options.seed, options.seed + _TRIVIAL_EPISODES)
+    played = {}
+    for name in TRIVIAL:
+        policy = trivial_policy(name, space, options.seed)
+        played[name] = [one.episode for one in play(options.env, policy, seeds, action_repeat)]
+    return played
+
+
+def _tell(found: Audit) -> None:
+    kinds, probes, held = found.findings.kinds, found.findings.probes, found.findings.held
+    rows: list[tuple[object, ...]] = [(kind.name, kind.n, kind.level, kind.flagged) for kind in kinds]
+    rows += [(probe.name, probe.n, probe.level, probe.flagged) for probe in probes if probe.kind != "trivial"]
+    rows.append(("held states, median", held.median, held.quantiles[2], None))
+    print_table("What behaviour earns", ["behaviour", "n", "per step", "flagged"], rows)
+    areas = {f"ROC, {row.name}": row.roc for row in found.findings.separations}
+    agreed = found.findings.agreement
+    if agreed and agreed.cost:
+        areas[f"ROC, {agreed.cost.name}"] = agreed.cost.roc
+    if agreed and agreed.spearman:
+        areas["Spearman of returns"] = agreed.spearman
+    for name, value in areas.items():
+        print(f"{name}: {value.value:.3f} ({value.low:.3f} to {value.high:.3f})")
+    for one in found.warnings:
+        remark(f"warning {one.code}: {one.meaning} {one.evidence}. {one.remedy}")
+    print(f"{found.verdict.word}: {' '.join(found.verdict.reasons)}")
