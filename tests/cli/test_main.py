@@ -38,7 +38,7 @@ def test_without_a_command_the_help_goes_to_stderr(capsys):
 
 def test_an_unknown_command_gets_the_nearest_one(complaint):
     assert complaint("evalute").startswith(
-        "tsreward: error: Unknown command 'evalute': did you mean 'evaluate'? Known: bench, collect, demo,"
+        "tsreward: error: Unknown command 'evalute': did you mean 'evaluate'? Known: " + ", ".join(sorted(COMMANDS)[:3])
     )
 
 

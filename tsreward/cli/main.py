@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from tsreward.cli.remarks import remark
@@ -26,7 +27,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
     "bench": ("compare detectors on logs with labels", "tsreward.cli.bench"),
     "relabel": ("put the rewards of a model into recorded episodes", "tsreward.cli.relabel"),
+    "audit": ("look for what is wrong with a reward before training on it", "tsreward.cli.audit"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
+    "tune": ("search for the best setting of a reward or a detector", "tsreward.cli.tune"),
+    "compare": ("compare two models on the same data", "tsreward.cli.compare"),
+    "check": ("check that model files are sound", "tsreward.cli.check"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
 }
 """Name -> (help, module); the module has a `main` that takes the arguments and returns the exit code."""
@@ -70,7 +75,18 @@ def _dispatch(arguments: list[str]) -> int:
         return 2
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
-    return import_module(COMMANDS[command][1]).main(rest)
+    return import_module(COMMANDS[command][1]).main(_with_config(command, rest))
+
+
+def _with_config(command: str, arguments: list[str]) -> list[str]:
+    """Return the arguments together with the options of the file that --config names."""
+    if not any(argument.partition("=")[0] == "--config" for argument in arguments):
+        return arguments
+    from tsreward.cli.config_file import with_config
+    from tsreward.cli.parsing import peek
+
+    path = peek(arguments, "config", "")
+    return with_config(Path(path), command, COMMANDS, arguments) if path else arguments
 
 
 def _help() -> str:

@@ -7,13 +7,16 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import tyro
 
-from tsreward.errors import TSRewardError
+from tsreward.cli.config_file import options_of
+from tsreward.errors import OptionError, TSRewardError
 
 OptionsT = TypeVar("OptionsT")
+_FLAGS = (tyro.conf.FlagCreatePairsOff,)
 
 
 def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> OptionsT:
@@ -26,9 +29,8 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
     explained = io.StringIO()
     try:
         with contextlib.redirect_stderr(explained):
-            return tyro.cli(
-                options, prog=f"tsreward {command}", args=list(arguments), config=(tyro.conf.FlagCreatePairsOff,)
-            )
+            _check_config(options, command, arguments)
+            return tyro.cli(options, prog=f"tsreward {command}", args=list(arguments), config=_FLAGS)
     except SystemExit as stop:
         cause: BaseException | None = stop
         while cause is not None:
@@ -37,6 +39,20 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
             cause = cause.__context__
         sys.stderr.write(explained.getvalue())
         raise
+
+
+def _check_config(options: type[object], command: str, arguments: Sequence[str]) -> None:
+    """Blame the file given with --config for an option that does not exist, where it is the file's."""
+    path = Path(peek(arguments, "config", ""))
+    if path == Path() or {"-h", "--help"} & set(arguments):
+        return
+    unknown = tyro.cli(options, args=list(arguments), config=_FLAGS, return_unknown_args=True)[1]
+    for name in options_of(path, command):
+        if any(word.partition("=")[0] == f"--{name}" for word in unknown):
+            raise OptionError(
+                f"{path}: tsreward {command} has no option '{name}' beside the others that are given: tsreward "
+                f"{command} --help lists them."
+            )
 
 
 def peek(arguments: Sequence[str], name: str, default: str) -> str:

@@ -1,0 +1,66 @@
+"""An objective that is evaluated at once, in a module that its processes can import."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from tsreward.errors import DataError
+from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.parameters import Choice, Real, Whole
+from tsreward.tuning.space import Setting, Space
+
+SPACE = Space(
+    1,
+    {
+        "shape": Choice(("square", "absolute"), "square"),
+        "place": Real(-4.0, 4.0, 3.0),
+        "width": Real(0.1, 10.0, 1.0, log=True, when=("shape", "square")),
+        "count": Whole(1, 8, 8),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Cheap(Objective):
+    """The distance to place 1, seen in a few steps; and, with two figures, the count, which is worth something."""
+
+    space: Space = SPACE
+    several: bool = False
+    seconds: float = 0.0
+    breaks: str = ""
+    limit: float | None = None
+    name: str = "cheap"
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        first = Figure("distance", "minimize")
+        return (first, Figure("count", "maximize")) if self.several else (first,)
+
+    @property
+    def steps(self) -> int:
+        return 4
+
+    def settings(self) -> dict[str, Any]:
+        return {"several": self.several, "limit": self.limit}
+
+    def evaluate(self, setting: Setting, report: Report) -> Outcome:
+        place, count = float(str(setting["place"])), int(str(setting["count"]))
+        if self.breaks == "always" or (self.breaks == "count" and count < 3):
+            raise DataError("The count is too small: take a larger one.")
+        if self.breaks == "bug":
+            raise ZeroDivisionError("a bug")
+        if self.breaks == "dies":
+            os.kill(os.getpid(), 9)
+        distance = abs(place - 1) ** (2 if setting["shape"] == "square" else 1)
+        for step in range(self.steps):
+            time.sleep(self.seconds / self.steps)
+            report(step, distance + 1 / (step + 1))
+        values = (distance, float(count)) if self.several else (distance,)
+        limits = {} if self.limit is None else {"count": count - self.limit}
+        return Outcome(values, limits, {"seconds": self.seconds})
+
+    def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
+        return {"fit": {"window": setting["count"]}}

@@ -1,0 +1,153 @@
+"""What is tuned in earnest, small."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+import tests.tiny  # noqa: F401
+from tsreward.agents.options import AgentOptions
+from tsreward.data.logs.synthetic import smd_like
+from tsreward.detectors.table import DETECTORS
+from tsreward.errors import DataError, OptionError, ProtocolError
+from tsreward.series import DetectionTask, Series
+from tsreward.training import TrainOptions
+from tsreward.tuning import anoseqs as module
+from tsreward.tuning.anoseqs import POINTS, AnoSeqs
+from tsreward.tuning.anoseqs_options import AnoSeqsTuning
+from tsreward.tuning.curve import Curve
+from tsreward.tuning.detect import Detect, make_tuned
+from tsreward.tuning.likeness import LikenessObjective
+from tsreward.tuning.likeness_options import LikenessTuning
+from tsreward.tuning.spaces import SPACES
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(module, "TrainOptions", lambda seed: TrainOptions(epochs=1, windows_per_epoch=500, seed=seed))
+
+
+def nothing(*arguments):
+    pass
+
+
+def test_a_penalty_is_tuned_by_true_return_and_cost(tmp_path, brief):
+    options = AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=2, sources=1)
+    objective = pickle.loads(pickle.dumps(AnoSeqs(tmp_path / "sources", options)))
+    objective.check()
+    told = []
+    objective.prepare(lambda done, total: told.append((done, total)))
+    assert told[-1] == (1024, 1024)
+    files = {entry.name: entry.stat().st_mtime_ns for entry in (tmp_path / "sources").iterdir()}
+    assert len(files) == 2
+    objective.prepare(nothing)
+    assert {entry.name: entry.stat().st_mtime_ns for entry in (tmp_path / "sources").iterdir()} == files
+    curve = []
+    setting = objective.space.defaults()
+    outcome = objective.evaluate(setting, lambda step, value: curve.append((step, value)))
+    assert outcome.values == (np.mean(outcome.details["returns"]), np.mean(outcome.details["costs"]))
+    assert outcome == objective.evaluate(setting, nothing)
+    steps = [step for step, _ in curve]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == 2 * POINTS - 1 == objective.steps - 1
+    assert curve[-1][1] == pytest.approx(outcome.values[0])
+    assert len(outcome.details["rocs"]) == 2
+
+
+def test_a_limit_on_the_cost(tmp_path, brief):
+    options = AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=1, sources=1, cost_limit=0.1)
+    objective = AnoSeqs(tmp_path / "sources", options)
+    curve = []
+    outcome = objective.evaluate(objective.space.defaults(), lambda step, value: curve.append(value))
+    assert [figure.name for figure in objective.figures] == ["return"]
+    assert outcome.constraints == {"cost": outcome.details["cost"] - 0.1}
+    assert outcome.details["cost"] > 0.1
+    assert curve[-1] < outcome.values[0]
+
+
+def test_environments_and_options_are_looked_at_first(tmp_path):
+    with pytest.raises(ProtocolError, match="cost"):
+        AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Plain-v0")).check()
+    with pytest.raises(OptionError, match="SafetyPointCircle1"):
+        AnoSeqs(tmp_path, AnoSeqsTuning(env="SafetyPointCircle1-v1")).check()
+    with pytest.raises(OptionError, match="seeds must be at least 1"):
+        AnoSeqsTuning(seeds=0)
+    with pytest.raises(OptionError, match="cost_limit is None or positive"):
+        AnoSeqsTuning(cost_limit=-1.0)
+
+
+def test_the_tables_for_fit_and_train(tmp_path):
+    objective = AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Cost-v0", steps=7, rollout=128))
+    tables = objective.config(objective.space.fix(["mode=lagrangian", "scorer=semi_supervised_ae"]).defaults())
+    assert tables["train"] == {"env": "Tiny/Cost-v0", "steps": 7, "rollout": 128}
+    assert tables["fit"]["mode.cap"] == 10.0
+    assert tables["fit"]["scorer.bottleneck"] == 16
+    assert tables["fit"]["env"] == "Tiny/Cost-v0"
+
+
+def test_a_curve_waits_for_an_episode():
+    told = []
+    curve = Curve(4, lambda point, summary: told.append(point))
+    curve(5, 8)
+    assert told == []
+
+
+def test_a_detector_is_tuned_by_its_agreement_with_labels():
+    tasks = tuple(smd_like(seed=0, count=2))
+    space = SPACES["detect"].fix(["scorer=knn,mahalanobis"])
+    objective = Detect(tasks, seeds=2, space=space)
+    curve = []
+    outcome = objective.evaluate(space.defaults(), lambda step, value: curve.append(value))
+    assert len(curve) == objective.steps == 4
+    assert curve[-1] == pytest.approx(outcome.values[0])
+    assert outcome.values[0] == pytest.approx(np.mean(list(outcome.details["series"].values())))
+    assert 0.3 < outcome.values[0] <= 1
+    precision = Detect(tasks, "average_precision", space=space).evaluate(space.defaults(), nothing)
+    assert precision.values != outcome.values
+
+
+def test_the_default_detector_is_that_of_the_table():
+    task = smd_like(seed=0, count=1)[0]
+    setting = SPACES["detect"].fix(["smoothing=1"]).defaults()
+    tuned, known = make_tuned(setting), DETECTORS["knn"](0)
+    for detector in (tuned, known):
+        detector.fit(task.train)
+    # Longer windows leave other rows to be remembered; the score looks at their last one all the same.
+    assert np.corrcoef(tuned.score(task.test), known.score(task.test))[0, 1] > 0.95
+
+
+def test_what_detectors_cannot_be_tuned_on():
+    task = smd_like(seed=0, count=1)[0]
+    calm = DetectionTask("calm", task.train, Series(task.test.values, np.zeros(len(task.test))))
+    with pytest.raises(OptionError, match="Tuning needs series and seeds, got 0 and 1"):
+        Detect(())
+    with pytest.raises(OptionError, match="Unknown metric 'vus': did you mean 'vus_pr'"):
+        Detect((task,), "vus")
+    with pytest.raises(DataError, match=r"calm: all .* of one class: leave the series out"):
+        Detect((task, calm))
+    other = DetectionTask(task.name, task.train, Series(task.test.values + 1, task.test.labels))
+    assert Detect((other,)).settings() != Detect((task,)).settings()
+
+
+def test_a_likeness_becomes_a_recipe(tmp_path):
+    (tmp_path / "expert.npz").write_bytes(b"episodes")
+    objective = LikenessObjective(
+        LikenessTuning(tmp_path / "expert.npz", env="Tiny/Plain-v0", agent=AgentOptions(steps=9))
+    )
+    for fixed, wanted in (
+        ([], ("deep_sad", "odds", ())),
+        (
+            ["scorer=discriminator", "negatives=random+failures+probes"],
+            ("discriminator", "least_squares", ("random", "failures", "probes")),
+        ),
+        (["learning=frozen"], ("deep_sad", "auto", ())),
+    ):
+        recipe = objective.recipe(objective.space.fix(fixed).defaults())
+        assert (recipe.scorer, recipe.shape, recipe.negatives) == wanted
+    train = objective.config(objective.space.defaults())["train"]
+    assert (train["mode"], train["steps"], train["env"]) == ("likeness", 9, "Tiny/Plain-v0")
+    before = objective.settings()
+    (tmp_path / "expert.npz").write_bytes(b"others")
+    assert objective.settings() != before
+    with pytest.raises(DataError, match="Collect an expert's episodes first"):
+        LikenessObjective(LikenessTuning(tmp_path / "none.npz")).settings()

@@ -1,0 +1,216 @@
+"""Budgets, early ends, failures, interruptions; the processes here are forks, which start at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import warnings
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.samplers import RandomSampler
+
+from tests.reliability.crashes import fork
+from tests.tuning.cheap import SPACE, Cheap
+from tsreward.errors import DataError, OptionError
+from tsreward.tuning import budget
+from tsreward.tuning.budget import claim, finished, give_back
+from tsreward.tuning.results import results
+from tsreward.tuning.samplers import make_pruner, make_sampler
+from tsreward.tuning.search import SearchOptions, search
+from tsreward.tuning.study import opened
+from tsreward.tuning.watch import Watch
+
+
+def run(path: Path, objective: Cheap, **options) -> list[optuna.trial.FrozenTrial]:
+    told = []
+    given = {"trials": 8, "sampler": "random"} | options
+    with opened(str(path), objective) as study:
+        search(study, SearchOptions(**given), lambda done, total: told.append(done), start="fork")
+        assert told[-1] == given["trials"]
+        return study.trials()
+
+
+def test_the_budget_is_for_the_study_and_not_for_the_run(tmp_path):
+    assert len(run(tmp_path / "s.db", Cheap(), trials=3)) == 3
+    trials = run(tmp_path / "s.db", Cheap(), trials=5, workers=2)
+    assert [trial.state.is_finished() for trial in trials] == [True] * 5
+    assert len(run(tmp_path / "s.db", Cheap(), trials=4)) == 5
+    assert SPACE.complete(trials[0].params) == SPACE.defaults()
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp"])
+def test_samplers_with_two_figures(tmp_path, sampler):
+    trials = run(tmp_path / "s.db", Cheap(several=True), trials=11, sampler=sampler)
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 11
+    assert len({tuple(trial.params.items()) for trial in trials}) == 11
+
+
+def test_poor_curves_end_early(tmp_path):
+    space = SPACE.fix(["count=1", "shape=absolute"])
+    trials = run(tmp_path / "s.db", Cheap(space=space), trials=10)
+    ended = [trial for trial in trials if trial.state.name == "PRUNED"]
+    complete = [trial.value for trial in trials if trial.state.name == "COMPLETE" and trial.value is not None]
+    assert ended
+    assert all(len(trial.intermediate_values) < 4 for trial in ended)
+    assert min(trial.intermediate_values[0] for trial in ended) > min(complete)
+
+
+def test_a_limit_is_kept(tmp_path):
+    trials = run(tmp_path / "s.db", Cheap(limit=2.0), trials=6, pruner="none")
+    assert [trial.constraints["count"] for trial in trials] == [trial.params["count"] - 2.0 for trial in trials]
+
+
+def test_failures_count_and_are_explained(tmp_path):
+    trials = run(tmp_path / "s.db", Cheap(breaks="count", space=SPACE.fix(["place=1"])), trials=8)
+    failed = [trial for trial in trials if trial.state.name == "FAIL"]
+    assert 0 < len(failed) < 8
+    assert finished(trials) == len(trials) == 8
+    assert {trial.user_attrs["error"] for trial in failed} == {"The count is too small: take a larger one."}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    ("breaks", "reason"),
+    [
+        ("always", "The count is too small"),
+        ("bug", "ZeroDivisionError: a bug"),
+        ("dies", "3 processes died of it, .* SIGKILL"),
+    ],
+)
+def test_a_search_without_any_success_ends(tmp_path, monkeypatch, breaks, reason):
+    monkeypatch.setattr("tsreward.tuning.search.FRUITLESS", 2)
+    with pytest.raises(DataError, match=f"The first 2 trials have failed, the last: .*{reason}"):
+        run(tmp_path / "s.db", Cheap(breaks=breaks), trials=30)
+
+
+def test_a_setting_is_tried_again_after_its_process_died(tmp_path, monkeypatch):
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        for deaths in range(3):
+            trial = claim(study, 4, RandomSampler)
+            assert trial is not None
+            assert SPACE.suggest(trial) == SPACE.defaults()
+            give_back(study, trial.number, died="SIGKILL")
+            assert study.trials()[trial.number].state.name == "FAIL"
+            assert finished(study.trials()) == (deaths == 2)
+        assert "3 processes died" in study.trials()[2].user_attrs[budget.ERROR]
+
+
+def test_more_than_the_budget_is_not_claimed(tmp_path):
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        claimed = [claim(study, 2, RandomSampler) for _ in range(4)]
+        assert [trial is None for trial in claimed] == [False, False, True, True]
+        study.study.enqueue_trial({})
+        study.study.enqueue_trial({})
+        assert claim(study, 2, RandomSampler) is None
+        give_back(study, 0)
+        retried = claim(study, 2, RandomSampler)
+        assert retried is not None
+        assert claim(study, 2, RandomSampler) is None
+
+
+def test_silent_trials_of_others_are_taken_back(tmp_path):
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        watch = Watch(study, heartbeat=0.01, grace=0.1)
+        silent, own, lively = (claim(study, 9, RandomSampler) for _ in range(3))
+        assert silent is not None and own is not None and lively is not None
+        SPACE.suggest(silent)
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            lively.set_user_attr(budget.BEAT, time.monotonic())
+            watch.turn([own.number])
+        states = [trial.state.name for trial in study.trials()]
+        assert states == ["FAIL", "RUNNING", "RUNNING", "WAITING"]
+        assert study.trials()[1].user_attrs[budget.BEAT] > 0
+
+
+def test_ctrl_c_ends_cleanly_and_the_same_goes_on(tmp_path):
+    path = tmp_path / "s.db"
+    reading, writing = os.pipe()
+
+    def tune() -> None:
+        with opened(str(path), Cheap(seconds=0.4)) as study:
+            options = SearchOptions(trials=6, workers=2, sampler="random")
+            search(study, options, lambda done, total: os.write(writing, bytes([done])), start="fork")
+
+    child = fork(tune)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        pipe.read(3)  # the beginning, and two trials
+        time.sleep(0.1)
+        os.kill(child, signal.SIGINT)
+        pipe.read()
+    assert os.waitpid(child, 0)[1] != 0
+    with opened(str(path), Cheap()) as study:
+        states = [trial.state.name for trial in study.trials()]
+        assert study.presence is not None
+        assert study.presence.alone
+    assert "RUNNING" not in states
+    trials = run(path, Cheap(), trials=6)
+    assert finished(trials) == 6
+    assert not {"RUNNING", "WAITING"} & {trial.state.name for trial in trials}
+
+
+def test_interruptions_change_nothing_with_one_worker(tmp_path):
+    """The settings drawn and the values found are those of a run that was never killed, pruned trials included."""
+    straight = run(tmp_path / "straight.db", Cheap(), trials=12, sampler="tpe")
+    path = tmp_path / "killed.db"
+    for wait in (2, 3):
+        reading, writing = os.pipe()
+
+        def tune(writing: int = writing) -> None:
+            with opened(str(path), Cheap(seconds=0.02)) as study:
+                options = SearchOptions(trials=12)
+                search(study, options, lambda done, total: os.write(writing, bytes([done])), start="fork")
+
+        child = fork(tune)
+        os.close(writing)
+        with os.fdopen(reading, "rb") as pipe:
+            pipe.read(wait)
+            time.sleep(0.01 * wait)
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    resumed = run(path, Cheap(), trials=12, sampler="tpe")
+
+    def found(trials):
+        ended = [trial for trial in trials if trial.state.name in ("COMPLETE", "PRUNED")]
+        return [(trial.state, trial.params, trial.values) for trial in ended]
+
+    assert len(found(resumed)) == 12
+    assert found(resumed) == found(straight)
+
+
+def test_processes_of_their_own(tmp_path):
+    """The way that is used outside of tests, where a process begins with nothing of this one."""
+    with opened(str(tmp_path / "s.db"), Cheap(several=True)) as study:
+        search(study, SearchOptions(trials=3, workers=2))
+        assert results(study).states == {"complete": 3, "pruned": 0, "failed": 0}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"trials": 0}, "trials must be at least 1, got 0"),
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"search_seed": -1}, "search_seed is an integer from 0"),
+        ({"heartbeat": 20.0, "grace": 30.0}, "at least two heartbeats"),
+    ],
+)
+def test_options_are_checked(options, message):
+    with pytest.raises(OptionError, match=message):
+        SearchOptions(**options)
+
+
+def test_samplers_and_pruners_by_name():
+    with pytest.raises(OptionError, match="Unknown sampler 'nsga': did you mean 'nsga2'"):
+        make_sampler("nsga", 0)
+    with pytest.raises(OptionError, match="Unknown pruner 'medain': did you mean 'median'"):
+        make_pruner("medain", 1, 4)
+    with pytest.raises(OptionError, match="ends trials early only where one figure is tuned, here are 2"):
+        make_pruner("median", 2, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert type(make_pruner("hyperband", 1, 8)).__name__ == "HyperbandPruner"
+    assert type(make_pruner("auto", 1, 1)).__name__ == "NopPruner"

@@ -1,0 +1,187 @@
+"""`tsreward tune`: a study that searches for the best setting, and ends with a file that fit and train read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import tyro
+
+from tsreward.cli.datasets import read_tasks
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.parsing import parse, peek
+from tsreward.cli.remarks import remark
+from tsreward.cli.threads import prefer_one_thread
+from tsreward.errors import DataError, OptionError, unknown_name
+from tsreward.evaluation.protocols import PROTOCOLS
+from tsreward.evaluation.report.frame import check_reporting
+from tsreward.tuning.anoseqs_options import AnoSeqsTuning
+from tsreward.tuning.database import check_file, check_optuna, study_path
+from tsreward.tuning.likeness_options import LikenessTuning
+from tsreward.tuning.objective import Objective
+from tsreward.tuning.results import Results, results
+from tsreward.tuning.samplers import make_pruner
+from tsreward.tuning.search import SearchOptions, search
+from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.study import opened
+from tsreward.tuning.writing import write_results
+
+
+@dataclass(frozen=True)
+class DetectTuning:
+    """What a detector is tuned on."""
+
+    data: Path | None = None
+    """Folder or file of the data set."""
+    format: str = "smd"
+    """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
+    series: tuple[str, ...] = ()
+    """Series to tune on; all where none is named. What is tuned is to be judged on others."""
+    protocol: str = "split"
+    """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
+    metric: Literal["vus_pr", "average_precision"] = "vus_pr"
+    """What is tuned for: VUS-PR, or the average precision (AUC-PR)."""
+    alignment: Literal["causal", "centred"] = "causal"
+    """Whether a score may look ahead (centred) or not (causal)."""
+    seeds: int = 1
+    """Fits per series, with the seeds 0, 1, ...; their figures are averaged."""
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise unknown_name("protocol", self.protocol, PROTOCOLS)
+        if self.seeds < 1:
+            raise OptionError(f"--seeds is at least 1, got {self.seeds}.")
+
+
+TuningT = TypeVar("TuningT")
+
+
+@dataclass(frozen=True)
+class Options(Generic[TuningT]):
+    """Search for the setting of a reward (anoseqs, likeness) or of a detector of logs (detect) with Optuna. The same
+    command goes on after an interruption, and other machines may work on the same study.
+
+    The folder of the results gets best.toml, which tsreward fit and train read with --config, results.json and
+    report.html, and with two figures front-NUMBER.toml for every setting that no other beats in both. The other options
+    are those of the objective: tsreward tune --objective detect --help.
+    """
+
+    study: str
+    """SQLite file of the study, which is made where there is none; or the URL of a database, for several machines."""
+    tuning: tyro.conf.OmitArgPrefixes[TuningT]
+    objective: str = "anoseqs"
+    """anoseqs: true return and cost of agents under a penalty. likeness: true return of agents that are paid for being
+    like an expert. detect: a detector's agreement with labels."""
+    search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
+    fix: tuple[str, ...] = ()
+    """Parameters that are not searched, e.g. window=4, and narrower choices, e.g. scorer=knn,pca."""
+    name: str | None = None
+    """Name of the study in its database; None is the objective's."""
+    out: Path | None = None
+    """Folder of the results; None is the name of the study's file without its suffix, with -tuned."""
+    config: Path | None = None
+    """TOML file whose table [tune] gives options; those on the command line win."""
+    json: bool = False
+    """Print what was found as one JSON document."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    objective = peek(arguments, "objective", Options.objective)
+    if objective not in OBJECTIVES:
+        raise unknown_name("objective", objective, OBJECTIVES)
+    return run(parse(Options[OBJECTIVES[objective][0]], "tune", arguments))
+
+
+def run(options: Options[Any]) -> int:
+    """Search, write the folder, print what was found."""
+    prefer_one_thread()
+    check_optuna()
+    check_reporting()
+    path = study_path(options.study)
+    if path is not None:
+        check_file(path)
+    folder = _folder(options, path)
+    objective = OBJECTIVES[options.objective][1](options, folder)
+    make_pruner(options.search.pruner, len(objective.figures), objective.steps)
+    objective.check()
+    _quiet()
+    with Stages() as stages, opened(options.study, objective, options.name) as study:
+        objective.prepare(stages("preparation"))
+        try:
+            search(study, options.search, stages("trials"))
+        except KeyboardInterrupt:
+            remark(f"the same command goes on with {options.study}; what was finished is kept.")
+            raise
+        found = results(study)
+    write_results(found, objective, folder, f"{options.objective}, {options.study}")
+    _tell(options, objective, found, folder)
+    return 0
+
+
+def _anoseqs(options: Options[AnoSeqsTuning], folder: Path) -> Objective:
+    from tsreward.tuning.anoseqs import AnoSeqs
+
+    return AnoSeqs(folder / "sources", options.tuning, SPACES["anoseqs"].fix(options.fix))
+
+
+def _likeness(options: Options[LikenessTuning], folder: Path) -> Objective:
+    from tsreward.tuning.likeness import LikenessObjective
+
+    return LikenessObjective(options.tuning, SPACES["likeness"].fix(options.fix))
+
+
+def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
+    from tsreward.tuning.detect import Detect
+
+    given = options.tuning
+    tasks = map(PROTOCOLS[given.protocol], read_tasks(given.data, given.format, given.series))
+    space = SPACES["detect"].fix(options.fix)
+    return Detect(tuple(tasks), given.metric, given.alignment, given.seeds, space)
+
+
+OBJECTIVES: dict[str, tuple[type[Any], Callable[[Any, Path], Objective]]] = {
+    "anoseqs": (AnoSeqsTuning, _anoseqs),
+    "likeness": (LikenessTuning, _likeness),
+    "detect": (DetectTuning, _detect),
+}
+"""Name -> (its options, function of all options and the folder of the results)."""
+
+
+def _folder(options: Options[Any], path: Path | None) -> Path:
+    """Return the folder of the results, after finding out whether it may be one."""
+    folder = options.out
+    if folder is None and path is None:
+        raise OptionError("--study is the URL of a database: name the folder of the results with --out.")
+    if folder is None:
+        assert path is not None
+        folder = path.with_name(f"{path.stem}-tuned")
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file: name a folder with --out.")
+    return folder
+
+
+def _quiet() -> None:
+    """Leave out Optuna's own remarks on every study and trial: the progress is shown here."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def _tell(options: Options[Any], objective: Objective, found: Results, folder: Path) -> None:
+    if not found.best.allowed:
+        remark("warning: no trial kept the limit; the best is the one that exceeds it least.")
+    if options.json:
+        print_json({"folder": str(folder), "study": options.study, **found.as_json()})
+        return
+    rows = [["best", found.best]] + ([["default", found.default]] if found.default else [])
+    print_table(
+        f"{options.objective}: {found.states['complete']} trials ran to their end, {found.states['pruned']} were ended "
+        f"early, {found.states['failed']} failed",
+        ["setting", "trial", *found.figures],
+        [[name, one.number, *one.values] for name, one in rows],
+    )
+    print_table("best setting", ["parameter", "value"], found.best.setting.items())
+    print(f"Written to {folder}: tsreward fit --config {folder / 'best.toml'}")

@@ -1,0 +1,150 @@
+"""Tuning a safety penalty: true return and cost of the agents that are trained on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.suitability import check_environment
+from tsreward.agents.training import train_agent
+from tsreward.data.episodes import load_episodes, save_episodes
+from tsreward.episodes import Episode
+from tsreward.errors import DataError, ShapeError
+from tsreward.evaluation.bench.digests import digest
+from tsreward.evaluation.costs import TrainingSummary, summarise_training
+from tsreward.model import RewardModel
+from tsreward.recipes.anoseqs import SOURCE_SEED, agreement_with_cost
+from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.training import TrainOptions
+from tsreward.tuning.anoseqs_options import AnoSeqsTuning
+from tsreward.tuning.curve import Curve
+from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
+from tsreward.tuning.objective import Figure, Objective, Outcome, Progress, Report
+from tsreward.tuning.space import Setting, Space
+from tsreward.tuning.spaces import SPACES
+
+POINTS = 8
+"""Values of the learning curve that every agent reports."""
+HELD_OUT = 0.2
+"""Share of the source episodes that the scorer does not learn from, as in `tsreward fit` and `demo`."""
+
+
+@dataclass(frozen=True)
+class AnoSeqs(Objective):
+    """True return and cost of fresh agents under the penalty that a setting stands for (AnoSeqs, arXiv 2407.19860).
+
+    The episodes of the source agents do not depend on the setting: they are made once, and kept in `folder`.
+    """
+
+    folder: Path
+    options: AnoSeqsTuning = field(default_factory=AnoSeqsTuning)
+    space: Space = field(default_factory=lambda: SPACES["anoseqs"])
+    name: str = "anoseqs"
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        both = (Figure("return", "maximize"), Figure("cost", "minimize"))
+        return both if self.options.cost_limit is None else both[:1]
+
+    @property
+    def steps(self) -> int:
+        return self.options.seeds * POINTS
+
+    def settings(self) -> dict[str, Any]:
+        return asdict(self.options)
+
+    def check(self) -> None:
+        envs = dict.fromkeys((self.options.env, self.options.target))
+        shapes = {env: check_environment(env, self.options.algorithm, needs_cost=True) for env in envs}
+        if len(set(shapes.values())) > 1:
+            listed = " but ".join(f"{env} gives observations {list(shape)}" for env, shape in shapes.items())
+            raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
+
+    def prepare(self, progress: Progress) -> None:
+        agents = dict.fromkeys(agent for seed in range(self.options.seeds) for agent in self._sources(seed))
+        self._train([agent for agent in agents if not self._file(agent).exists()], progress)
+
+    def evaluate(self, setting: Setting, report: Report) -> Outcome:
+        runs: list[TrainingSummary] = []
+        rocs = []
+        for seed in range(self.options.seeds):
+            learn, held = hold_out(self.source_episodes(seed), HELD_OUT, seed)
+            model = self.fit(setting, learn, seed)
+            rocs.append(agreement_with_cost(model, held)[0])
+            worth = [self._worth(run, learn) for run in runs]
+
+            def tell(point: int, so_far: TrainingSummary, seed: int = seed, worth: list[float] = worth) -> None:
+                report(seed * POINTS + point, float(np.mean([*worth, self._worth(so_far, learn)])))  # noqa: B023
+
+            runs.append(self.train(model, seed, Curve(POINTS, tell)))
+        returns, costs = [run.episode_return for run in runs], [run.episode_cost for run in runs]
+        details = {"returns": returns, "costs": costs, "rocs": rocs, "lengths": [run.episode_length for run in runs]}
+        means = (float(np.mean(returns)), float(np.mean(costs)))
+        if self.options.cost_limit is None:
+            return Outcome(means, details=details)
+        return Outcome(means[:1], {"cost": means[1] - self.options.cost_limit}, details | {"cost": means[1]})
+
+    def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
+        agent, default = asdict(self.options.agent(0)), asdict(AgentOptions())
+        train = {name: value for name, value in agent.items() if value != default[name]}
+        return {
+            "fit": {"env": self.options.env, **fit_options(setting)},
+            "train": {"env": self.options.target, "steps": self.options.steps, **train},
+        }
+
+    def source_episodes(self, seed: int) -> list[Episode]:
+        """Return what the source agents of a seed have lived through; they are trained now where they were not."""
+        agents = self._sources(seed)
+        self._train([agent for agent in agents if not self._file(agent).exists()], lambda done, total: None)
+        return [episode for agent in agents for episode in load_episodes(self._file(agent))]
+
+    def fit(self, setting: Setting, episodes: Sequence[Episode], seed: int) -> RewardModel:
+        """Return the model that a setting stands for, fitted on source episodes."""
+        scorer, mode, encoder = scorer_of(setting), mode_of(setting), suited_encoder(self.options.env)
+        window = int(str(setting["window"]))
+        return fit_reward(episodes, window, scorer, mode, encoder, TrainOptions(seed=seed)).model
+
+    def train(self, model: RewardModel | None, seed: int, curve: Curve | None = None) -> TrainingSummary:
+        """Train a target agent, without a model on the environment's own reward, and return its true figures.
+
+        Raises:
+            DataError: no episode finished.
+        """
+        listen = None if curve is None else curve.listen
+        agent = train_agent(self.options.target, self.options.agent(seed), model, listen, needs_cost=True, report=curve)
+        agent.normaliser.close()
+        if not agent.record.finished:
+            raise DataError(
+                f"No episode of {self.options.target} finished within {self.options.steps} steps: raise --steps."
+            )
+        return summarise_training(agent.record.finished, agent.record.all_episodes())
+
+    def _sources(self, seed: int) -> list[AgentOptions]:
+        return [self.options.agent(seed + SOURCE_SEED + number) for number in range(self.options.sources)]
+
+    def _file(self, agent: AgentOptions) -> Path:
+        return self.folder / f"source-{agent.seed}-{digest(self.options.env, asdict(agent))[:16]}.npz"
+
+    def _train(self, agents: Sequence[AgentOptions], progress: Progress) -> None:
+        total = len(agents) * self.options.steps
+        for number, agent in enumerate(agents):
+
+            def step(done: int, _: int, before: int = number * self.options.steps) -> None:
+                progress(before + done, total)
+
+            run = train_agent(self.options.env, agent, needs_cost=True, report=step)
+            run.normaliser.close()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_episodes(run.record.all_episodes(), self._file(agent))
+
+    def _worth(self, run: TrainingSummary, sources: Sequence[Episode]) -> float:
+        """Return one number for a curve: the return, less that of a source agent for every limit that is exceeded."""
+        if self.options.cost_limit is None:
+            return run.episode_return
+        typical = abs(float(np.mean([np.sum(episode.rewards) for episode in sources if episode.rewards is not None])))
+        return run.episode_return - typical * max(0.0, run.episode_cost / self.options.cost_limit - 1)

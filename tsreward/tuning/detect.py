@@ -1,0 +1,128 @@
+"""Tuning a detector of logs: how well its scores agree with the labels of the series that are given for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from tsreward.detectors.base import Detector
+from tsreward.detectors.smoothed import Smoothed
+from tsreward.detectors.table import train_options
+from tsreward.detectors.windows import WindowDetector
+from tsreward.errors import DataError, OptionError, unknown_name
+from tsreward.evaluation import metrics
+from tsreward.evaluation.bench.digests import digest
+from tsreward.scorers.table import SCORERS
+from tsreward.series import DetectionTask
+from tsreward.tuning.fit_options import fit_options, scorer_of
+from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.space import Setting, Space
+from tsreward.tuning.spaces import SPACES
+
+Metric = Literal["vus_pr", "average_precision"]
+METRICS: dict[str, Callable[[DetectionTask, np.ndarray], float]] = {
+    "vus_pr": lambda task, scores: metrics.vus_pr(_labels(task), scores, metrics.vus_window(task.test)),
+    "average_precision": lambda task, scores: metrics.average_precision(_labels(task), scores),
+}
+"""Name -> function of a task and its scores [T]."""
+
+# As in the table of detectors, and not searched.
+_GIVEN: dict[str, dict[str, Any]] = {
+    "lstm_vae": {"error": "last", "norm": "l2", "decoder": "mlp"},
+    "transformer_ae": {"error": "last", "norm": "l2"},
+}
+_POWER = {"knn": 2.0, "mahalanobis": 2.0}
+
+
+@dataclass(frozen=True)
+class Detect(Objective):
+    """Mean of a metric over series and seeds; series that are not given here take no part in the tuning.
+
+    Raises:
+        OptionError: no series, no seed, or an unknown metric.
+        DataError: a series whose rows to judge are of one class.
+    """
+
+    tasks: tuple[DetectionTask, ...]
+    metric: str = "vus_pr"
+    alignment: Literal["causal", "centred"] = "causal"
+    seeds: int = 1
+    space: Space = field(default_factory=lambda: SPACES["detect"])
+    name: str = "detect"
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS:
+            raise unknown_name("metric", self.metric, METRICS)
+        if not self.tasks or self.seeds < 1:
+            raise OptionError(f"Tuning needs series and seeds, got {len(self.tasks)} and {self.seeds} of them.")
+        for task in self.tasks:
+            labels = _labels(task)
+            if labels.all() or not labels.any():
+                raise DataError(f"{task.name}: all {len(labels)} rows to judge are of one class: leave the series out.")
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return (Figure(self.metric, "maximize"),)
+
+    @property
+    def steps(self) -> int:
+        return self.seeds * len(self.tasks)
+
+    def settings(self) -> dict[str, Any]:
+        series = {task.name: digest(task.train.values, task.test.values, task.test.labels)[:16] for task in self.tasks}
+        return {"series": series, "metric": self.metric, "alignment": self.alignment, "seeds": self.seeds}
+
+    def evaluate(self, setting: Setting, report: Report) -> Outcome:
+        found = np.zeros((self.seeds, len(self.tasks)))
+        for index in np.ndindex(found.shape):
+            seed, task = index[0], self.tasks[index[1]]
+            detector = make_tuned(setting, seed, self.alignment)
+            detector.fit(task.train)
+            found[index] = METRICS[self.metric](task, detector.score(task.test))
+            done = seed * len(self.tasks) + index[1] + 1
+            report(done - 1, float(found.ravel()[:done].mean()))
+        means = dict(zip((task.name for task in self.tasks), found.mean(axis=0).tolist(), strict=True))
+        return Outcome((float(found.mean()),), details={"series": means})
+
+    def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
+        scorer, train = str(setting["scorer"]), _train(setting, 0)
+        given = {f"scorer.{name}": value for name, value in _GIVEN.get(scorer, {}).items()}
+        budget = {
+            "train.epochs": train.epochs,
+            "train.windows_per_epoch": train.windows_per_epoch,
+            "train.patience": train.patience,
+        }
+        fit = {name: value for name, value in fit_options(setting).items() if name != "smoothing"}
+        return {"fit": {"mode": "likeness", **fit, **given, **budget}}
+
+
+def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "centred"] = "causal") -> Detector:
+    """Return the detector that a setting of `Detect` stands for.
+
+    Raises:
+        OptionError: the scorer is unknown, or an option of it cannot have its value.
+
+    >>> make_tuned(SPACES["detect"].defaults()).causal
+    True
+    """
+    scorer = scorer_of(setting)
+    detector = WindowDetector(
+        SCORERS[scorer.name],
+        int(str(setting["window"])),
+        replace(scorer.options, **_GIVEN.get(scorer.name, {})),
+        train=_train(setting, seed),
+        power=_POWER.get(scorer.name, 1.0),
+    )
+    return Smoothed(detector, int(str(setting["smoothing"])), alignment)
+
+
+def _train(setting: Setting, seed: int) -> Any:
+    return train_options(seed, epochs=int(str(setting.get("train.epochs", 30))))
+
+
+def _labels(task: DetectionTask) -> np.ndarray:
+    assert task.test.labels is not None  # a DetectionTask has them
+    return task.test.labels

@@ -1,0 +1,109 @@
+"""Tuning a likeness to an expert: the true return of the agents that are trained on it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tsreward.active import ActiveLearnerOptions
+from tsreward.agents.suitability import check_environment
+from tsreward.errors import DataError
+from tsreward.recipes.expert_likeness import DEFAULT_AGENT, run
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.tuning.likeness_options import LikenessTuning
+from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.space import Setting, Space
+from tsreward.tuning.spaces import SPACES
+
+_SHAPES = {"deep_sad": "odds", "discriminator": "least_squares"}
+"""The reward that suits a scorer which goes on learning; a frozen one takes auto."""
+
+
+@dataclass(frozen=True)
+class LikenessObjective(Objective):
+    """Mean true return of agents that are paid for being like the expert, and by nothing else."""
+
+    options: LikenessTuning
+    space: Space = field(default_factory=lambda: SPACES["likeness"])
+    name: str = "likeness"
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        return (Figure("return", "maximize"),)
+
+    @property
+    def steps(self) -> int:
+        return self.options.seeds
+
+    def settings(self) -> dict[str, Any]:
+        agent = asdict(self.options.agent) | {"seed": None}
+        return asdict(self.options) | {"expert": self._digest(), "agent": agent}
+
+    def check(self) -> None:
+        check_environment(self.options.env, self.options.agent.algorithm)
+        self._digest()
+
+    def evaluate(self, setting: Setting, report: Report) -> Outcome:
+        recipe, active = self.recipe(setting), self.active(setting)
+        returns, expert = [], None
+        for seed in range(self.options.seeds):
+            result = run(recipe, replace(self.options.agent, seed=seed), active)
+            returns.append(float(result.returns.mean()))
+            expert = result.expert_return
+            report(seed, float(np.mean(returns)))
+        return Outcome((float(np.mean(returns)),), details={"returns": returns, "expert_return": expert})
+
+    def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
+        recipe, default = asdict(self.recipe(setting)), asdict(ExpertLikenessOptions())
+        searched = ("env", "scorer", "learning", "shape", "window", "bonus", "bonus_weight")
+        told = {name: value for name, value in recipe.items() if name in searched or value != default[name]}
+        agent = {
+            name: value
+            for name, value in asdict(self.options.agent).items()
+            if name != "seed" and value != getattr(DEFAULT_AGENT, name)
+        }
+        active = {name: value for name, value in setting.items() if name.startswith("active.")}
+        train = {"mode": "likeness", **told, "expert": str(self.options.expert), **agent, **active}
+        return {"train": train}
+
+    def recipe(self, setting: Setting) -> ExpertLikenessOptions:
+        """Return the recipe that a setting stands for.
+
+        Raises:
+            OptionError: an option of it cannot have its value.
+        """
+        frozen, given = setting["learning"] == "frozen", self.options
+        scorer = str(setting.get("scorer", "deep_sad"))
+        negatives = str(setting["negatives"])
+        chosen: dict[str, Any] = {
+            "scorer": scorer,
+            "learning": setting["learning"],
+            "shape": "auto" if frozen else _SHAPES[scorer],
+            "window": setting["window"],
+            "negatives": () if negatives == "none" else tuple(negatives.split("+")),
+            "bonus": setting["bonus"],
+            "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
+        }
+        shared = ("env", "expert", "skill", "experts", "frames", "encoder", "evaluations")
+        return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
+
+    @staticmethod
+    def active(setting: Setting) -> ActiveLearnerOptions:
+        """Return how the scorer of a setting goes on learning."""
+        prefix = "active."
+        given: dict[str, Any] = {
+            name.removeprefix(prefix): value for name, value in setting.items() if name.startswith(prefix)
+        }
+        return ActiveLearnerOptions(**given)
+
+    def _digest(self) -> str:
+        try:
+            return hashlib.sha256(self.options.expert.read_bytes()).hexdigest()[:16]
+        except OSError as error:
+            raise DataError(
+                f"Cannot read {self.options.expert}: {error.strerror}. Collect an expert's episodes first, with "
+                f"tsreward collect --agent graded."
+            ) from error

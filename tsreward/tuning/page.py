@@ -1,0 +1,106 @@
+"""The page of a study: what was best, the front or the course of the search, and what each parameter did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tsreward.evaluation.report.drawing import INK, new_figure, svg_of
+from tsreward.evaluation.report.frame import render
+from tsreward.tuning.parameters import Choice
+from tsreward.tuning.results import Results, Tried
+from tsreward.tuning.space import Space
+
+COLOR, BEST, DEFAULT = "#4c8bf5", "#e8833a", "#3aa675"
+_COLUMNS = 3
+
+
+def render_study(found: Results, space: Space, title: str) -> str:
+    """Return the page; it holds no script and refers to nothing outside itself.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    names = [name for name in space.parameters if name not in space.fixed]
+    return render(
+        "tsreward.tuning",
+        "page.html",
+        title=title,
+        it=found,
+        space=space,
+        names=names,
+        colors={"trial": COLOR, "best": BEST, "default": DEFAULT},
+        course=_front(found) if len(found.figures) == 2 else _course(found),
+        slices=[(figure, _slices(found, space, names, index)) for index, figure in enumerate(found.figures)],
+    )
+
+
+def _front(found: Results) -> str:
+    """Draw the second figure of every trial over the first, and the front."""
+    figure = new_figure(9.0, 4.2)
+    axis = figure.subplots()
+    values = np.array([one.values for one in found.tried])
+    axis.scatter(*values.T, s=14, color=COLOR, alpha=0.6, linewidths=0)
+    front = np.array([one.values for one in found.front])
+    axis.step(*front.T, where="post", color=INK, linewidth=0.7)
+    _mark(axis, found, lambda one: one.values)
+    axis.set(xlabel=found.figures[0], ylabel=found.figures[1])
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.98, bottom=0.11)
+    return svg_of(figure)
+
+
+def _course(found: Results) -> str:
+    """Draw the first figure over the trials, and the best so far of those that keep all limits."""
+    figure = new_figure(9.0, 3.2)
+    axis = figure.subplots()
+    for allowed, color in ((True, COLOR), (False, "#999999")):
+        shown = [one for one in found.tried if one.allowed == allowed]
+        axis.scatter([one.number for one in shown], [one.values[0] for one in shown], s=14, color=color, linewidths=0)
+    kept = [one for one in found.tried if one.allowed]
+    if kept:
+        best = np.maximum.accumulate if found.directions[0] == "maximize" else np.minimum.accumulate
+        line = best([one.values[0] for one in kept])
+        axis.step([one.number for one in kept], line, where="post", color=INK, linewidth=0.7)
+    _mark(axis, found, lambda one: (one.number, one.values[0]))
+    axis.set(xlabel="trial", ylabel=found.figures[0])
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.98, bottom=0.14)
+    return svg_of(figure)
+
+
+def _slices(found: Results, space: Space, names: Sequence[str], index: int) -> str:
+    """Draw a figure over every parameter, numbered from 1 in the order of the names."""
+    rows = -(-len(names) // _COLUMNS)
+    figure = new_figure(9.0, 1.9 * rows)
+    axes = np.atleast_1d(figure.subplots(rows, _COLUMNS, squeeze=False)).ravel()
+    for number, axis in enumerate(axes):
+        if number >= len(names):
+            axis.remove()
+            continue
+        parameter, shown = space.parameters[names[number]], [one for one in found.tried if names[number] in one.setting]
+
+        def place(one: Tried, name: str = names[number], parameter: Any = parameter) -> tuple[Any, float]:
+            value = one.setting[name]
+            return parameter.options.index(value) if isinstance(parameter, Choice) else value, one.values[index]
+
+        if shown:
+            axis.scatter(*np.array([place(one) for one in shown]).T, s=8, color=COLOR, alpha=0.6, linewidths=0)
+        _mark(axis, found, lambda one, place=place, name=names[number]: place(one) if name in one.setting else None)
+        if isinstance(parameter, Choice):
+            axis.set_xticks(range(len(parameter.options)), [str(place + 1) for place in range(len(parameter.options))])
+            axis.set_xlim(-0.5, len(parameter.options) - 0.5)
+        elif parameter.log:
+            axis.set_xscale("log")
+            axis.minorticks_off()
+            axis.set_xticks([parameter.low, parameter.high], [f"{parameter.low:g}", f"{parameter.high:g}"])
+        axis.set_title(str(number + 1), fontsize=8, color=INK)
+    figure.subplots_adjust(left=0.06, right=0.98, top=1 - 0.22 / (1.9 * rows), bottom=0.2 / rows / 1.2, hspace=0.5)
+    return svg_of(figure)
+
+
+def _mark(axis: Any, found: Results, place: Any) -> None:
+    for one, color, shape in ((found.default, DEFAULT, "s"), (found.best, BEST, "D")):
+        spot = None if one is None else place(one)
+        if spot is not None:
+            axis.scatter([spot[0]], [spot[1]], s=34, color=color, marker=shape, zorder=3, linewidths=0)

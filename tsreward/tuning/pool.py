@@ -1,0 +1,116 @@
+"""The processes that trials run in."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Any, Literal
+
+from tsreward.tuning.objective import Objective
+from tsreward.tuning.space import Setting
+from tsreward.tuning.worker import Closable, Ended, Reported, work
+
+if TYPE_CHECKING:
+    import optuna
+
+Start = Literal["server", "fork"]
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Death:
+    """The process of a trial ended by itself."""
+
+    cause: str
+
+
+@dataclass(frozen=True)
+class _Running:
+    trial: optuna.Trial
+    process: BaseProcess
+    connection: Connection
+
+
+class Pool:
+    """Trials that run, each in its own process; a fork closes what it is not to hold open there."""
+
+    def __init__(self, objective: Objective, start: Start = "server", closed: Sequence[Closable] = ()) -> None:
+        self._objective, self._forks, self._closed = objective, start == "fork", closed
+        server = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
+        self._context: Any = get_context("fork" if self._forks else server)
+        if not self._forks:
+            self._context.set_forkserver_preload([type(objective).__module__])  # heavy packages are imported once
+        self._running: dict[Connection, _Running] = {}
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of the trials that run."""
+        return [running.trial.number for running in self._running.values()]
+
+    def start(self, trial: optuna.Trial, setting: Setting) -> None:
+        """Evaluate a setting in a new process."""
+        here, there = self._context.Pipe()
+        others = [here, *self._running, *self._closed] if self._forks else []  # else they are not inherited
+        arguments = (self._objective, setting, there, others)
+        process = self._context.Process(target=work, args=arguments, name=f"trial-{trial.number}", daemon=True)
+        with _uninterrupted():  # half of what a process is sent would be a traceback of its own
+            process.start()
+        there.close()
+        self._running[here] = _Running(trial, process, here)
+
+    def events(self, seconds: float) -> Iterator[tuple[optuna.Trial, Reported | Ended | Death]]:
+        """Yield what trials have sent, waiting so long for the first; `answer` a `Reported`, the others have ended."""
+        for ready in wait(list(self._running), seconds):
+            assert isinstance(ready, Connection)
+            running = self._running[ready]
+            try:
+                message = ready.recv()
+            except (EOFError, OSError):
+                running.process.join()
+                message = Death(_cause(running.process.exitcode))
+            yield running.trial, message
+            if not isinstance(message, Reported):
+                self._forget(running)
+
+    def answer(self, trial: optuna.Trial, go_on: bool) -> None:
+        """Tell a trial that has reported whether to go on."""
+        for running in self._running.values():
+            if running.trial is trial:
+                try:
+                    running.connection.send(go_on)
+                except OSError:  # it died meanwhile: the next event says so
+                    return
+
+    def kill(self) -> None:
+        """End all processes at once."""
+        for running in list(self._running.values()):
+            self._forget(running)
+
+    def _forget(self, running: _Running) -> None:
+        del self._running[running.connection]
+        running.process.kill()
+        running.process.join()
+        running.connection.close()
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let signals that end a command wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,101 @@
+"""`Space`: the parameters of a search, some of them there only under an option of another."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from tsreward.errors import OptionError, unknown_name
+from tsreward.tuning.parameters import Choice, Parameter, Value
+
+Setting = dict[str, Value]
+"""A value for every parameter that is there."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """Parameters by name, in the order in which they are drawn.
+
+    The version is raised when a parameter comes to mean something else under the same name.
+
+    >>> from tsreward.tuning.parameters import Whole
+    >>> space = Space(1, {"scorer": Choice(("knn", "pca"), "pca"), "knn.k": Whole(1, 9, 5, when=("scorer", "knn"))})
+    >>> space.defaults(), space.fix(["scorer=knn"]).defaults()
+    ({'scorer': 'pca'}, {'scorer': 'knn', 'knn.k': 5})
+    """
+
+    version: int
+    parameters: Mapping[str, Parameter]
+    fixed: Mapping[str, Value] = field(default_factory=dict)
+    """Values of parameters that are not searched."""
+
+    def suggest(self, trial: Any) -> Setting:
+        """Return a setting whose values an Optuna trial draws."""
+        return self._walk(lambda name, parameter: parameter.suggest(trial, name))
+
+    def defaults(self) -> Setting:
+        """Return the setting that is used without a search."""
+        return self._walk(lambda _, parameter: parameter.default)
+
+    def complete(self, drawn: Mapping[str, Value]) -> Setting | None:
+        """Return what a trial drew together with the fixed values, or None where it had not drawn everything."""
+        try:
+            return self._walk(lambda name, _: drawn[name])
+        except KeyError:
+            return None
+
+    def searched(self, setting: Setting) -> Setting:
+        """Return a setting without its fixed values: what a trial draws."""
+        return {name: value for name, value in setting.items() if name not in self.fixed}
+
+    def fix(self, assignments: Sequence[str]) -> Space:
+        """Return the space with parameters fixed, `window=4`, or choices narrowed, `scorer=knn,pca`.
+
+        Raises:
+            OptionError: no such parameter, a value outside its range, or no value.
+
+        >>> from tsreward.tuning.parameters import Whole
+        >>> Space(1, {"window": Whole(2, 16, 4)}).fix(["window=40"])
+        Traceback (most recent call last):
+        tsreward.errors.OptionError: window is a whole number from 2 to 16, got '40'.
+        """
+        parameters, fixed = dict(self.parameters), dict(self.fixed)
+        for assignment in assignments:
+            name, _, texts = assignment.partition("=")
+            if name not in parameters:
+                raise unknown_name("parameter", name, parameters)
+            parameter = parameters[name]
+            values = _values(name, parameter, texts)
+            if isinstance(parameter, Choice) and len(values) > 1:
+                default = parameter.default if parameter.default in values else values[0]
+                parameters[name] = replace(parameter, options=tuple(values), default=default)
+                fixed.pop(name, None)
+            else:
+                fixed[name] = values[0]
+        return Space(self.version, parameters, fixed)
+
+    def fingerprint(self) -> str:
+        """Return a text that two spaces share where studies of one are studies of the other: defaults do not count."""
+        listed = {
+            name: {"kind": type(parameter).__name__} | asdict(parameter) | {"default": None}
+            for name, parameter in self.parameters.items()
+            if name not in self.fixed
+        }
+        return json.dumps({"version": self.version, "fixed": dict(self.fixed), "searched": listed}, sort_keys=True)
+
+    def _walk(self, value: Callable[[str, Any], Value]) -> Setting:
+        setting: Setting = {}
+        for name, parameter in self.parameters.items():
+            if parameter.when is None or str(setting.get(parameter.when[0])) in parameter.when[1:]:
+                setting[name] = self.fixed[name] if name in self.fixed else value(name, parameter)
+        return setting
+
+
+def _values(name: str, parameter: Parameter, texts: str) -> list[Value]:
+    parts = texts.split(",") if isinstance(parameter, Choice) else [texts]
+    try:
+        return [parameter.read(text) for text in parts]
+    except ValueError:
+        raise OptionError(f"{name} is {parameter}, got '{texts}'.") from None

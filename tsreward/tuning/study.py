@@ -1,0 +1,182 @@
+"""A study is made whole or not at all, and only goes on as what it was."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tsreward.errors import DataError, OptionError
+from tsreward.files import write_atomic
+from tsreward.tuning.database import check_file, check_optuna, open_database, sqlite_url, study_path
+from tsreward.tuning.lock import Presence, present
+from tsreward.tuning.objective import Objective
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.storages import RDBStorage
+
+FORMAT = 1
+_MARK = "tsreward"
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A study, and what it is about."""
+
+    study: optuna.Study
+    storage: RDBStorage
+    objective: Objective
+    presence: Presence | None
+    """The share in the lock of its file; None where a server keeps it."""
+    _ids: dict[int, int] = field(default_factory=dict)
+
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """Return all trials, for reading only."""
+        return self.study.get_trials(deepcopy=False)
+
+    def id_of(self, number: int) -> int:
+        """Return the number by which the storage knows a trial."""
+        if number not in self._ids:
+            study = self.storage.get_study_id_from_name(self.study.study_name)
+            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(study, number)
+        return self._ids[number]
+
+
+@contextmanager
+def opened(where: str, objective: Objective, name: str | None = None) -> Iterator[OpenStudy]:
+    """Open a study in an SQLite file or at the URL of a server, and make it where there is none.
+
+    The first trial of a new study is the default setting. While a file is open, whoever opens it too knows of it.
+
+    Args:
+        where: file or URL.
+        objective: what the study is about.
+        name: of the study; None takes the objective's.
+
+    Raises:
+        DataError: the file is damaged, may only be read, or holds something else; or the server does not answer.
+        OptionError: the study there is of another objective, search space or setting.
+        MissingExtraError: Optuna is not installed.
+    """
+    check_optuna()
+    path, name = study_path(where), name or objective.name
+    if path is None:
+        storage = open_database(where)
+        try:
+            yield _opened(storage, where, objective, name, None)
+        finally:
+            _close(storage)
+        return
+    check_file(path)
+    with present(path) as presence:
+        if not check_file(path):
+            if not presence.alone:
+                raise DataError(f"{path} was removed while another process works on it: end that one first.")
+            write_atomic(path, _new_file(objective, name))
+        storage = open_database(sqlite_url(path))
+        try:
+            yield _opened(storage, where, objective, name, presence)
+        finally:
+            _close(storage)
+
+
+def _opened(storage: RDBStorage, where: str, objective: Objective, name: str, presence: Presence | None) -> OpenStudy:
+    import optuna
+
+    try:
+        study = _create(storage, objective, name)
+    except optuna.exceptions.DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage)
+        _check(study, where, objective)
+    return OpenStudy(study, storage, objective, presence)
+
+
+def _new_file(objective: Objective, name: str) -> bytes:
+    """Return the bytes of a database with the new study in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "study.db"
+        storage = open_database(sqlite_url(path))
+        try:
+            _create(storage, objective, name)
+        finally:
+            _close(storage)
+        return path.read_bytes()
+
+
+def _create(storage: RDBStorage, objective: Objective, name: str) -> optuna.Study:
+    import optuna
+
+    study = optuna.create_study(
+        storage=storage, study_name=name, directions=[figure.direction for figure in objective.figures]
+    )
+    _begin(study, objective)
+    return study
+
+
+def _begin(study: optuna.Study, objective: Objective) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that names of metrics are experimental
+        study.set_metric_names([figure.name for figure in objective.figures])
+    study.enqueue_trial(objective.space.searched(objective.space.defaults()))
+    study.set_user_attr(_MARK, _identity(objective))
+
+
+def _identity(objective: Objective) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "objective": objective.name,
+        "version": objective.space.version,
+        "space": objective.space.fingerprint(),
+        "settings": objective.settings(),
+    }
+
+
+def _check(study: optuna.Study, where: str, objective: Objective) -> None:
+    """Compare what a study was made for with what is asked for now."""
+    made = _mark(study)
+    if made is None and not any(trial.number for trial in study.get_trials(deepcopy=False)):
+        _begin(study, objective)  # whoever made it was killed while doing so
+        return
+    which = f"The study '{study.study_name}' in {where}"
+    remedy = "name another file with --study, or another study in it with --name."
+    if made is None:
+        raise OptionError(f"{which} was not made by tsreward tune: {remedy}")
+    wanted = _identity(objective)
+    if made["format"] != FORMAT:
+        raise OptionError(f"{which} has the format {made['format']}, this version writes {FORMAT}: {remedy}")
+    if made["objective"] != wanted["objective"]:
+        raise OptionError(f"{which} is about {made['objective']}, not {wanted['objective']}: {remedy}")
+    if made["version"] != wanted["version"]:
+        raise OptionError(
+            f"{which} has version {made['version']} of the search space, this one is {wanted['version']}: {remedy}"
+        )
+    if made["space"] != wanted["space"]:
+        raise OptionError(
+            f"{which} searches other parameters, or fixes others with --fix: repeat its --fix, or {remedy}"
+        )
+    for key in sorted({*made["settings"], *wanted["settings"]}):
+        then, now = made["settings"].get(key), wanted["settings"].get(key)
+        if then != now:
+            raise OptionError(f"{which} was made with {key} {then}, not {now}: repeat that, or {remedy}")
+
+
+def _mark(study: optuna.Study) -> dict[str, Any] | None:
+    """Return what a study was made for; another machine may just have made it, and be about to say."""
+    made = None
+    for _ in range(20):
+        made = study.user_attrs.get(_MARK)
+        if made is not None or len(study.get_trials(deepcopy=False)) > 1:
+            break
+        time.sleep(0.1)
+    return made
+
+
+def _close(storage: RDBStorage) -> None:
+    storage.remove_session()
+    storage.engine.dispose()
