@@ -1,0 +1,196 @@
+"""Likeness to an expert as the only reward: what the trained agent's true return is, arm by arm, over seeds.
+
+    python -m benchmarks.likeness --tasks swingup walker --seeds 0 1 2 3 4
+
+Experts are read from benchmarks/cache/graded, where `tsreward collect --agent graded` has written them. Agents are SAC
+of sbx (the extra `jax`) on sensors; in the tasks that end in -pixels the reward looks at 64×64 frames, and the agent
+does not. Runs that are in the result file already are not repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+
+from benchmarks.records import RESULTS, Records
+from tsreward.agents.grading import policy_of
+from tsreward.agents.options import AgentOptions
+from tsreward.agents.playing import play
+from tsreward.agents.training import TrainedAgent, train_agent
+from tsreward.recipes.expert_likeness import run as run_recipe
+from tsreward.recipes.likeness_data import gather
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+
+EXPERTS = Path(__file__).parent / "cache" / "graded"
+AGENT = AgentOptions(
+    "sac",
+    num_envs=1,
+    action_repeat=4,
+    hidden=128,
+    gradient_steps=8,
+    library="jax",
+    learning_rate=1e-3,
+    gamma=0.97,
+    tau=0.01,
+    layer_norm=True,
+    normalise=False,
+    train_every=8,
+    learning_starts=500,
+)
+LEAST_SHARE = 0.9
+"""Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""
+EVALUATIONS = 10
+
+
+@dataclass(frozen=True)
+class Task:
+    """One environment, the budget in decisions, and whose episodes are the expert's."""
+
+    env: str
+    steps: int
+    expert: str
+    experts: int = 24
+    frames: int | None = None
+
+
+TASKS = {
+    "balance": Task("dmc/cartpole-balance", 8_000, "dmc-cartpole-balance-101"),
+    "swingup": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100"),
+    "reacher": Task("dmc/reacher-easy", 50_000, "dmc-reacher-easy-100", experts=100),
+    "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-100"),
+    "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
+    "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-100", frames=64),
+}
+SENSORS = tuple(name for name in TASKS if not name.endswith("-pixels"))
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What the agent is paid: fields of `ExpertLikenessOptions`, or the environment's reward, or always 1."""
+
+    learned: dict[str, Any] = field(default_factory=dict)
+    paid: str = "likeness"
+
+
+def _frozen(scorer: str, shape: str = "auto", **more: Any) -> Arm:
+    return Arm({"scorer": scorer, "shape": shape, "learning": "frozen", **more})
+
+
+ACTIVE = {"scorer": "least_squares_sad", "shape": "least_squares", "learning": "active"}
+HARD = ("failures", "half_trained", "probes")
+ARMS = {
+    "true reward": Arm(paid="true"),
+    "constant reward": Arm(paid="constant"),
+    "adversarial discriminator": Arm({"scorer": "discriminator", "shape": "least_squares", "learning": "active"}),
+    "active least-squares SAD": Arm(ACTIVE),
+    "active least-squares SAD, RND": Arm(ACTIVE | {"bonus": "rnd"}),
+    "active least-squares SAD, disagreement": Arm(ACTIVE | {"bonus": "disagreement"}),
+    "active least-squares SAD, hard negatives": Arm(ACTIVE | {"negatives": HARD}),
+    "active Deep SAD, odds": Arm({"scorer": "deep_sad", "shape": "odds", "learning": "active"}),
+    "active semi-supervised AE, odds": Arm({"scorer": "semi_supervised_ae", "shape": "odds", "learning": "active"}),
+    "Deep SAD, random negatives, auto": _frozen("deep_sad", negatives=("random",)),
+    "Deep SAD, hard negatives, auto": _frozen("deep_sad", negatives=HARD),
+    "Deep SAD, hard negatives, auto, RND": _frozen("deep_sad", negatives=HARD, bonus="rnd"),
+    "transformer AE, auto": _frozen("transformer_ae"),
+    "transformer AE, auto, RND": _frozen("transformer_ae", bonus="rnd"),
+    "transformer AE, exponential": _frozen("transformer_ae", "exponential"),
+    "transformer AE, tail": _frozen("transformer_ae", "tail"),
+    "transformer AE, negative": _frozen("transformer_ae", "negative"),
+    "LSTM-VAE, auto": _frozen("lstm_vae"),
+    "Deep SVDD, auto": _frozen("deep_svdd"),
+    "forecaster, auto": _frozen("forecaster"),
+    "forecaster, auto, RND": _frozen("forecaster", bonus="rnd"),
+    "KNN, auto": _frozen("knn"),
+    "PCA, auto": _frozen("pca"),
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    tasks: tuple[str, ...] = SENSORS
+    arms: tuple[str, ...] = tuple(ARMS)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+
+
+class Constant(VecEnvWrapper):
+    """Pays 1 for every step."""
+
+    def reset(self) -> Any:
+        return self.venv.reset()
+
+    def step_wait(self) -> Any:
+        obs, rewards, dones, infos = self.venv.step_wait()
+        return obs, np.ones_like(rewards), dones, infos
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    records = Records(RESULTS / "likeness.json", ("task", "arm", "seed"))
+    for seed in options.seeds:
+        for task in options.tasks:
+            for arm in options.arms:
+                if not records.has(task=task, arm=arm, seed=seed):
+                    record = run(task, arm, seed)
+                    records.add(record)
+                    print({key: value for key, value in record.items() if key != "curve"}, flush=True)
+
+
+def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
+    """Train one agent and return its record."""
+    task, arm = TASKS[name], ARMS[arm_name]
+    agent = replace(AGENT, steps=task.steps, seed=seed)
+    options = ExpertLikenessOptions(
+        env=task.env,
+        expert=EXPERTS / f"{task.expert}.npz",
+        experts=task.experts,
+        least_share=LEAST_SHARE,
+        frames=task.frames,
+        evaluations=EVALUATIONS,
+        **arm.learned,
+    )
+    began = time.perf_counter()
+    if arm.paid == "likeness":
+        result = run_recipe(options, agent)
+        returns, expert, random, trained = result.returns, result.expert_return, result.random_return, result.agent
+    else:
+        data = gather(replace(options, frames=None), agent)
+        expert, random = data.expert_return, data.random_return
+        trained = train_agent(task.env, agent, reward=_constant if arm.paid == "constant" else None)
+        returns = evaluated(trained, task.env, agent)
+    assert expert is not None
+    return {
+        "task": name,
+        "arm": arm_name,
+        "seed": seed,
+        "steps": task.steps,
+        "return": round(float(returns.mean()), 2),
+        "share": round(float(returns.mean()) / expert, 4),
+        "expert": round(expert, 2),
+        "random": round(random, 2),
+        "curve": [round(float(np.sum(episode.rewards)), 1) for episode in trained.record.finished],
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def evaluated(trained: TrainedAgent, env: str, agent: AgentOptions) -> np.ndarray:
+    """Return the true returns of the trained agent, without random actions, from the states the recipe judges from."""
+    drawn = np.random.SeedSequence([agent.seed, 2**20]).generate_state(EVALUATIONS)
+    seeds = [int(seed) & 0x7FFFFFFF for seed in drawn]
+    return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
+
+
+def _constant(venv: VecEnv) -> VecEnv:
+    return Constant(venv)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,174 @@
+"""Expert against random and half-trained behaviour, frame by frame, from 64×64 pixels (the AD-RL paper's tables 1–3).
+
+    python -m benchmarks.visual_detection --tasks walker-walk boxing --seeds 100 101 102
+
+One seed is one expert: what `tsreward collect --agent graded` recorded lies in benchmarks/cache/graded. Half of the
+episodes of every skill are for learning, the other half is judged; pixel PCA takes its components from learning
+episodes of the expert and of the random policy. Runs that are in the result file already are not repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+from scipy.stats import spearmanr
+
+from benchmarks.records import RESULTS, Records
+from tsreward.agents.graded_frames import draw_episodes
+from tsreward.data.features import encode_episodes
+from tsreward.data.graded import GradedEpisodes, load_graded
+from tsreward.encoders.base import Encoder
+from tsreward.encoders.conv import ConvEncoder
+from tsreward.encoders.pixel_pca import PixelPCA
+from tsreward.episodes import Episode
+from tsreward.evaluation.metrics import average_precision
+from tsreward.evaluation.metrics.videos import macro_auc, micro_auc
+from tsreward.model import RewardModel
+from tsreward.recipes.safety_scorers import safety_scorer
+from tsreward.relabelling import relabel
+from tsreward.rewards.likeness import Likeness
+from tsreward.training import TrainOptions
+
+CACHE = Path(__file__).parent / "cache"
+WINDOW, SIZE = 4, 64
+HALF_TRAINED = "25 %"
+TASKS = {
+    "walker-walk": "dmc-walker-walk",
+    "cheetah-run": "dmc-cheetah-run",
+    "cartpole-balance": "dmc-cartpole-balance",
+    "reacher-hard": "dmc-reacher-hard",
+    "boxing": "atari-boxing",
+    "freeway": "atari-freeway",
+    "atlantis": "atari-atlantis",
+    "zaxxon": "atari-zaxxon",
+}
+ENCODERS = {"pixel PCA": PixelPCA, "random convolution": ConvEncoder}
+SCORERS = ("knn", "pca", "deep_svdd", "transformer_ae", "lstm_vae", "forecaster", "deep_sad")
+ARMS = {f"{scorer}, {encoder}": (scorer, encoder) for encoder in ENCODERS for scorer in SCORERS}
+RANDOM = "random scores"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    tasks: tuple[str, ...] = tuple(TASKS)
+    seeds: tuple[int, ...] = (100, 101, 102)
+    arms: tuple[str, ...] = (RANDOM, *ARMS)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Episodes of one task and seed; those that are judged were not learned from."""
+
+    expert: list[Episode]
+    random: list[Episode]
+    judged: GradedEpisodes
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    records = Records(RESULTS / "visual-detection.json", ("task", "arm", "seed"))
+    for seed in options.seeds:
+        for task in options.tasks:
+            path = CACHE / "graded" / f"{TASKS[task]}-{seed}.npz"
+            missing = [arm for arm in options.arms if not records.has(task=task, arm=arm, seed=seed)]
+            if not missing:
+                continue
+            if not path.exists():
+                print(f"{task} {seed}: no {path}", flush=True)
+                continue
+            graded = drawn(load_graded(path))
+            splits = {name: encoded(graded, name, seed) for name in {ARMS[arm][1] for arm in missing if arm in ARMS}}
+            for arm in missing:
+                record = {"task": task, "arm": arm, "seed": seed, "returns": graded.mean_returns()}
+                record |= noise(graded, seed) if arm == RANDOM else run(ARMS[arm][0], splits[ARMS[arm][1]], seed)
+                records.add(record)
+                print(task, seed, arm, {key: value for key, value in record.items() if key != "returns"}, flush=True)
+
+
+def drawn(graded: GradedEpisodes) -> GradedEpisodes:
+    """Return the first 24 episodes of every skill as frames."""
+    keep = np.concatenate([np.flatnonzero(graded.skill == skill)[:24] for skill in np.unique(graded.skill)])
+    return draw_episodes(graded.take(keep), SIZE)
+
+
+def halves(graded: GradedEpisodes) -> tuple[GradedEpisodes, GradedEpisodes]:
+    """Return (every second episode of each skill, the others)."""
+    position = np.concatenate([np.arange(np.sum(graded.skill == skill)) for skill in np.unique(graded.skill)])
+    return graded.take(np.flatnonzero(position % 2 == 0)), graded.take(np.flatnonzero(position % 2 == 1))
+
+
+def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
+    """Return features of all frames; every frame is encoded once."""
+    learned, judged = halves(graded)
+    expert, random = learned.where("expert").episodes, learned.where("random").episodes
+    encoder: Encoder = ENCODERS[name](expert[0].obs.shape[1:])
+    if isinstance(encoder, PixelPCA):
+        encoder.fit([episode.obs for episode in (*expert, *random)])
+    folder = CACHE / "features"
+    return Split(
+        encode_episodes(encoder, expert, folder),
+        encode_episodes(encoder, random, folder),
+        replace(judged, episodes=encode_episodes(encoder, judged.episodes, folder)),
+    )
+
+
+def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
+    """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
+    scorer = safety_scorer(scorer_name)
+    dim = split.expert[0].obs.shape[1]
+    model = RewardModel(scorer.build(WINDOW, dim), Likeness())
+    began = time.perf_counter()
+    model.fit(
+        [np.asarray(episode.obs) for episode in split.expert],
+        [np.asarray(episode.obs) for episode in split.random] if scorer.negative else None,
+        options=TrainOptions(seed=seed),
+    )
+    fit_seconds = time.perf_counter() - began
+    began = time.perf_counter()
+    earned = relabel(model, split.judged.episodes)
+    seconds = time.perf_counter() - began
+    strange = [(1 - step.tail.numpy()).clip(0, 1) for step in earned]
+    return judge(split.judged, [step.score.numpy() for step in earned], strange) | {
+        "fit_seconds": round(fit_seconds, 2),
+        "frames_per_second": round(sum(map(len, strange)) / seconds),
+    }
+
+
+def noise(graded: GradedEpisodes, seed: int) -> dict[str, Any]:
+    """Return what scores without meaning get."""
+    rng = np.random.default_rng(seed)
+    judged = halves(graded)[1]
+    scores = [rng.random(len(episode)) for episode in judged.episodes]
+    return judge(judged, scores, scores)
+
+
+def judge(judged: GradedEpisodes, scores: Sequence[np.ndarray], bounded: Sequence[np.ndarray]) -> dict[str, Any]:
+    """Compare scores per episode, and the same mapped to [0, 1], with who acted."""
+    names = [judged.names[skill] for skill in judged.skill]
+
+    def between(bad: str, of: Sequence[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        kept = [index for index, name in enumerate(names) if name in ("expert", bad)]
+        return [np.full(len(of[index]), int(names[index] == bad)) for index in kept], [of[index] for index in kept]
+
+    labels, values = between("random", scores)
+    means = [-float(np.mean(score)) for score in scores]
+    return {
+        "micro_auc": micro_auc(labels, values),
+        "macro_auc": macro_auc(*between("random", bounded)),
+        "average_precision": average_precision(np.concatenate(labels), np.concatenate(values)),
+        "half_trained_auc": micro_auc(*between(HALF_TRAINED, scores)),
+        "spearman": float(np.asarray(spearmanr(means, judged.returns))[0]),
+    }
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
