@@ -20,7 +20,7 @@ LEVELS = [
     {"training"},
     {"encoders", "scorers", "calibration", "rewards"},
     {"model", "detectors"},
-    {"active", "checkpoint", "online", "relabelling"},
+    {"active", "checkpoint", "encoder_training", "online", "relabelling"},
     {"data", "envs", "wrappers"},
     {"agents", "evaluation"},
     {"recipes", "testing", "distributed"},

@@ -7,10 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tsreward.active import ActiveLearner, ActiveLearnerOptions
     from tsreward.calibration import Calibration
     from tsreward.checkpoint import load, save
     from tsreward.data.episodes import load_episodes, save_episodes
     from tsreward.data.features import encode_episodes, encode_video
+    from tsreward.data.graded import GradedEpisodes, load_graded, save_graded
     from tsreward.data.logs.asd import load_asd
     from tsreward.data.logs.nab import load_nab
     from tsreward.data.logs.smd import load_smd
@@ -19,12 +21,15 @@ if TYPE_CHECKING:
     from tsreward.data.logs.tsb_ad import load_tsb_ad
     from tsreward.data.logs.wadi import load_wadi
     from tsreward.data.logs.yahoo import load_yahoo
+    from tsreward.data.minari import load_minari
+    from tsreward.data.minari_relabelling import relabel_minari
     from tsreward.data.video.reading import read_frames
     from tsreward.detectors.ensemble import Ensemble
     from tsreward.detectors.foreign import ForeignDetector
     from tsreward.detectors.smoothed import Smoothed
     from tsreward.detectors.table import make_detector
     from tsreward.detectors.windows import WindowDetector
+    from tsreward.encoder_training import train_encoder
     from tsreward.encoders.clip import CLIPEncoder
     from tsreward.encoders.conv import ConvEncoder, ConvOptions
     from tsreward.encoders.frames import FrameOptions
@@ -44,14 +49,20 @@ if TYPE_CHECKING:
         ShapeError,
         TSRewardError,
     )
+    from tsreward.evaluation.audit.auditing import Audit, audit
+    from tsreward.evaluation.comparison import Comparison, compare
     from tsreward.evaluation.streaming import stream_scores
     from tsreward.model import RewardModel
     from tsreward.online import OnlineReward
+    from tsreward.probes import probe_windows
     from tsreward.relabelling import relabel
+    from tsreward.rewards.disagreement import EnsembleDisagreement
+    from tsreward.rewards.exploration import RandomNetworkDistillation
     from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
     from tsreward.rewards.likeness import Likeness, LikenessOptions
     from tsreward.rewards.penalty import Penalty, PenaltyOptions
     from tsreward.scorers.deep_svdd import DeepSVDD
+    from tsreward.scorers.discriminator import Discriminator
     from tsreward.scorers.dqn.active import ActiveOptions
     from tsreward.scorers.dqn.options import DQNOptions
     from tsreward.scorers.dqn.scorer import DQN
@@ -72,10 +83,12 @@ if TYPE_CHECKING:
     __version__: str
 
 _MODULES = {
+    "tsreward.active": ("ActiveLearner", "ActiveLearnerOptions"),
     "tsreward.calibration": ("Calibration",),
     "tsreward.checkpoint": ("load", "save"),
     "tsreward.data.episodes": ("load_episodes", "save_episodes"),
     "tsreward.data.features": ("encode_episodes", "encode_video"),
+    "tsreward.data.graded": ("GradedEpisodes", "load_graded", "save_graded"),
     "tsreward.data.logs.asd": ("load_asd",),
     "tsreward.data.logs.nab": ("load_nab",),
     "tsreward.data.logs.smd": ("load_smd",),
@@ -84,12 +97,15 @@ _MODULES = {
     "tsreward.data.logs.tsb_ad": ("load_tsb_ad",),
     "tsreward.data.logs.wadi": ("load_wadi",),
     "tsreward.data.logs.yahoo": ("load_yahoo",),
+    "tsreward.data.minari": ("load_minari",),
+    "tsreward.data.minari_relabelling": ("relabel_minari",),
     "tsreward.data.video.reading": ("read_frames",),
     "tsreward.detectors.ensemble": ("Ensemble",),
     "tsreward.detectors.foreign": ("ForeignDetector",),
     "tsreward.detectors.smoothed": ("Smoothed",),
     "tsreward.detectors.table": ("make_detector",),
     "tsreward.detectors.windows": ("WindowDetector",),
+    "tsreward.encoder_training": ("train_encoder",),
     "tsreward.encoders.clip": ("CLIPEncoder",),
     "tsreward.encoders.conv": ("ConvEncoder", "ConvOptions"),
     "tsreward.encoders.frames": ("FrameOptions",),
@@ -109,14 +125,20 @@ _MODULES = {
         "ShapeError",
         "TSRewardError",
     ),
+    "tsreward.evaluation.audit.auditing": ("Audit", "audit"),
+    "tsreward.evaluation.comparison": ("Comparison", "compare"),
     "tsreward.evaluation.streaming": ("stream_scores",),
     "tsreward.model": ("RewardModel",),
     "tsreward.online": ("OnlineReward",),
+    "tsreward.probes": ("probe_windows",),
     "tsreward.relabelling": ("relabel",),
+    "tsreward.rewards.disagreement": ("EnsembleDisagreement",),
+    "tsreward.rewards.exploration": ("RandomNetworkDistillation",),
     "tsreward.rewards.lagrangian": ("Lagrangian", "LagrangianOptions"),
     "tsreward.rewards.likeness": ("Likeness", "LikenessOptions"),
     "tsreward.rewards.penalty": ("Penalty", "PenaltyOptions"),
     "tsreward.scorers.deep_svdd": ("DeepSVDD",),
+    "tsreward.scorers.discriminator": ("Discriminator",),
     "tsreward.scorers.dqn.active": ("ActiveOptions",),
     "tsreward.scorers.dqn.options": ("DQNOptions",),
     "tsreward.scorers.dqn.scorer": ("DQN",),
@@ -141,21 +163,28 @@ __all__ = [
     "KNN",
     "LSTMVAE",
     "PCA",
+    "ActiveLearner",
+    "ActiveLearnerOptions",
     "ActiveOptions",
+    "Audit",
     "CLIPEncoder",
     "Calibration",
     "CheckpointError",
+    "Comparison",
     "ConvEncoder",
     "ConvOptions",
     "DQNOptions",
     "DataError",
     "DeepSVDD",
     "DetectionTask",
+    "Discriminator",
     "Ensemble",
+    "EnsembleDisagreement",
     "Episode",
     "Forecaster",
     "ForeignDetector",
     "FrameOptions",
+    "GradedEpisodes",
     "Identity",
     "Lagrangian",
     "LagrangianOptions",
@@ -174,6 +203,7 @@ __all__ = [
     "PixelPCA",
     "PixelPCAOptions",
     "ProtocolError",
+    "RandomNetworkDistillation",
     "RewardModel",
     "RidgeVAR",
     "Series",
@@ -186,11 +216,15 @@ __all__ = [
     "TransformerAE",
     "WindowDetector",
     "WindowSet",
+    "audit",
+    "compare",
     "encode_episodes",
     "encode_video",
     "load",
     "load_asd",
     "load_episodes",
+    "load_graded",
+    "load_minari",
     "load_nab",
     "load_smd",
     "load_tables",
@@ -200,14 +234,18 @@ __all__ = [
     "load_yahoo",
     "make",
     "make_detector",
+    "probe_windows",
     "read_frames",
     "read_table",
     "relabel",
+    "relabel_minari",
     "render_states",
     "safe_windows",
     "save",
     "save_episodes",
+    "save_graded",
     "stream_scores",
+    "train_encoder",
 ]
 
 

@@ -86,6 +86,7 @@ def _kill_one(path: Path, versions: list[bytes], delay: float) -> tuple[int | No
     reading, writing = os.pipe()
 
     def write_for_ever() -> None:
+        os.write(writing, b"!")  # on a busy machine a child may begin late
         count = 0
         while True:
             write_atomic(path, versions[count % FILES])
@@ -95,6 +96,7 @@ def _kill_one(path: Path, versions: list[bytes], delay: float) -> tuple[int | No
     before = set(_leftovers(path.parent))
     child = fork(write_for_ever)
     os.close(writing)
+    os.read(reading, 1)
     time.sleep(delay)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)

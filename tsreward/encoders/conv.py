@@ -1,8 +1,9 @@
-"""Frozen random convolutions: features of pictures that need no data."""
+"""Random convolutions: features of pictures that need no data, and can be trained with a scorer."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -33,10 +34,10 @@ class ConvOptions(FrameOptions):
 
 
 class ConvEncoder(FrameEncoder[ConvOptions]):
-    """Convolutions (4 x 4, stride 2, ReLU) and a projection to D, with random orthogonal weights that never change.
+    """Convolutions (4 x 4, stride 2, ReLU) and a projection to D, with random orthogonal weights.
 
     Orthogonal rows keep distances better than independent ones (Saxe et al. 2014); the gain of the layers is √2, as a
-    ReLU halves the second moment. The weights are part of a model's file.
+    ReLU halves the second moment. The weights are part of a model's file; `tsreward.train_encoder` alone changes them.
 
     >>> frames = torch.zeros(2, 16, 16, 3, dtype=torch.uint8)
     >>> ConvEncoder((16, 16, 3), ConvOptions(dim=8))(frames).shape
@@ -68,10 +69,18 @@ class ConvEncoder(FrameEncoder[ConvOptions]):
         return self.projection.device
 
     def features(self, frames: Tensor) -> Tensor:
+        return self._convolved(frames, dict(self.named_buffers()))
+
+    def differentiable(self, obs: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
+        """Return features [B, D] of observations [B, *obs] under other weights, with their gradients."""
+        prepared = self.options.prepare(obs.reshape(-1, *self.obs_shape[-3:]))
+        return self._convolved(prepared.reshape(len(obs), self.stack, *prepared.shape[1:]), weights)
+
+    def _convolved(self, frames: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
         values = frames.permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 255  # stacked frames become channels
         for layer in range(len(self.options.channels)):
-            values = conv2d(values, self.get_buffer(f"kernel{layer}"), stride=2, padding=1).relu()
-        return values.flatten(1) @ self.projection.T
+            values = conv2d(values, weights[f"kernel{layer}"], stride=2, padding=1).relu()
+        return values.flatten(1) @ weights["projection"].T
 
 
 def orthogonal(rows: int, columns: int) -> Tensor:

@@ -6,6 +6,7 @@ from tsreward.evaluation.metrics.point_adjusted import oracle_point_adjusted_f1,
 from tsreward.evaluation.metrics.pointwise import f1, oracle_f1, precision, recall
 from tsreward.evaluation.metrics.ranges import range_f1, range_precision, range_recall
 from tsreward.evaluation.metrics.ranking import average_precision, roc_auc
+from tsreward.evaluation.metrics.videos import macro_auc, micro_auc
 from tsreward.evaluation.metrics.volume import VUS, vus, vus_pr, vus_roc
 from tsreward.evaluation.metrics.window import vus_window
 
@@ -19,6 +20,8 @@ __all__ = [
     "event_precision",
     "event_recall",
     "f1",
+    "macro_auc",
+    "micro_auc",
     "oracle_f1",
     "oracle_point_adjusted_f1",
     "point_adjusted_f1",
