@@ -10,7 +10,7 @@ does not. Runs that are in the result file already are not repeated.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import torch
 import tyro
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
+from benchmarks.likeness_arms import ARMS, SENSORS, TASKS
 from benchmarks.records import RESULTS, Records
 from tsreward.agents.grading import policy_of
 from tsreward.agents.options import AgentOptions
@@ -47,69 +48,6 @@ AGENT = AgentOptions(
 LEAST_SHARE = 0.9
 """Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""
 EVALUATIONS = 10
-
-
-@dataclass(frozen=True)
-class Task:
-    """One environment, the budget in decisions, and whose episodes are the expert's."""
-
-    env: str
-    steps: int
-    expert: str
-    experts: int = 24
-    frames: int | None = None
-
-
-TASKS = {
-    "balance": Task("dmc/cartpole-balance", 8_000, "dmc-cartpole-balance-101"),
-    "swingup": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100"),
-    "reacher": Task("dmc/reacher-easy", 50_000, "dmc-reacher-easy-100", experts=100),
-    "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102"),
-    "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
-    "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102", frames=64),
-}
-SENSORS = tuple(name for name in TASKS if not name.endswith("-pixels"))
-
-
-@dataclass(frozen=True)
-class Arm:
-    """What the agent is paid: fields of `ExpertLikenessOptions`, or the environment's reward, or always 1."""
-
-    learned: dict[str, Any] = field(default_factory=dict)
-    paid: str = "likeness"
-
-
-def _frozen(scorer: str, shape: str = "auto", **more: Any) -> Arm:
-    return Arm({"scorer": scorer, "shape": shape, "learning": "frozen", **more})
-
-
-ACTIVE = {"scorer": "least_squares_sad", "shape": "least_squares", "learning": "active"}
-HARD = ("failures", "half_trained", "probes")
-ARMS = {
-    "true reward": Arm(paid="true"),
-    "constant reward": Arm(paid="constant"),
-    "adversarial discriminator": Arm({"scorer": "discriminator", "shape": "least_squares", "learning": "active"}),
-    "active least-squares SAD": Arm(ACTIVE),
-    "active least-squares SAD, RND": Arm(ACTIVE | {"bonus": "rnd"}),
-    "active least-squares SAD, disagreement": Arm(ACTIVE | {"bonus": "disagreement"}),
-    "active least-squares SAD, hard negatives": Arm(ACTIVE | {"negatives": HARD}),
-    "active Deep SAD, odds": Arm({"scorer": "deep_sad", "shape": "odds", "learning": "active"}),
-    "active semi-supervised AE, odds": Arm({"scorer": "semi_supervised_ae", "shape": "odds", "learning": "active"}),
-    "Deep SAD, random negatives, auto": _frozen("deep_sad", negatives=("random",)),
-    "Deep SAD, hard negatives, auto": _frozen("deep_sad", negatives=HARD),
-    "Deep SAD, hard negatives, auto, RND": _frozen("deep_sad", negatives=HARD, bonus="rnd"),
-    "transformer AE, auto": _frozen("transformer_ae"),
-    "transformer AE, auto, RND": _frozen("transformer_ae", bonus="rnd"),
-    "transformer AE, exponential": _frozen("transformer_ae", "exponential"),
-    "transformer AE, tail": _frozen("transformer_ae", "tail"),
-    "transformer AE, negative": _frozen("transformer_ae", "negative"),
-    "LSTM-VAE, auto": _frozen("lstm_vae"),
-    "Deep SVDD, auto": _frozen("deep_svdd"),
-    "forecaster, auto": _frozen("forecaster"),
-    "forecaster, auto, RND": _frozen("forecaster", bonus="rnd"),
-    "KNN, auto": _frozen("knn"),
-    "PCA, auto": _frozen("pca"),
-}
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ from tsreward.encoders.base import Encoder
 from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.episodes import Episode
-from tsreward.evaluation.metrics import average_precision
-from tsreward.evaluation.metrics.videos import macro_auc, micro_auc
+from tsreward.evaluation.metrics import average_precision, macro_auc, micro_auc
 from tsreward.model import RewardModel
 from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.relabelling import relabel

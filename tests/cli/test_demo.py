@@ -21,6 +21,7 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "config.json",
         "curves.png",
         "model.safetensors",
+        "report.html",
         "results.json",
     ]
     results = json.loads((tmp_path / "run" / "results.json").read_text())
@@ -113,7 +114,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_once(complaint, tmp_path,
 
 
 def test_a_missing_matplotlib_is_told_before_any_training(complaint, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_svg", None)
     line = complaint(*SMALL, "--out", tmp_path / "run")
     assert line.endswith("matplotlib is not installed. Install it with: pip install 'tsreward[report]'")
     assert list(tmp_path.iterdir()) == []

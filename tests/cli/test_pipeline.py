@@ -126,7 +126,7 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     out = tmp_path / "run"
     arguments = ("--env", "Tiny/Cost-v0", "--model", made.model, "--steps", "512", "--hidden", "8")
     printed = document("train", *arguments, "--out", out)
-    files = ["agent.zip", "config.json", "curves.png", "normaliser.npz", "results.json"]
+    files = ["agent.zip", "config.json", "curves.png", "normaliser.npz", "report.html", "results.json"]
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}

@@ -25,7 +25,8 @@ def file(tmp_path, document):
 def test_it_leaves_a_folder(file, tmp_path, document):
     out = tmp_path / "run"
     printed = document(*TRAIN, "--expert", file, "--negatives", "probes", "--active.every", "64", "--out", out)
-    files = ["agent.zip", "config.json", "curves.png", "model.safetensors", "normaliser.npz", "results.json"]
+    models = ["agent.zip", "model.safetensors", "normaliser.npz"]
+    files = sorted([*models, "config.json", "curves.png", "report.html", "results.json"])
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
@@ -61,7 +62,7 @@ def test_people_get_a_table(file, tmp_path, capsys):
     [
         (("--expert", "none.npz"), "There is no file none.npz"),
         (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
-        (("--active.every", "0"), "ActiveOptions.every must be at least 1"),
+        (("--active.every", "0"), "ActiveLearnerOptions.every must be at least 1"),
         (("--experts", "1"), "experts must be at least 2"),
     ],
 )

@@ -27,7 +27,7 @@ class Options:
     """Run AnoSeqs once: a source agent meets the danger, a scorer learns its safe windows, and two fresh agents are
     trained without and with the learned penalty.
 
-    The folder of the run holds config.json, model.safetensors, curves.png and results.json.
+    The folder of the run holds config.json, model.safetensors, curves.png, report.html and results.json.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[AnoSeqsOptions] = field(default_factory=AnoSeqsOptions)

@@ -23,6 +23,7 @@ from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.evaluation.costs import summarise_training
 from tsreward.evaluation.curves import plot_curves
+from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
 from tsreward.model import RewardModel
 from tsreward.recipes.run_folder import as_json, installed_versions, new_folder
@@ -37,7 +38,7 @@ class Options:
     --help shows the options of that.
 
     The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
-    observations that the agent expects), curves.png and results.json.
+    observations that the agent expects), curves.png, report.html and results.json.
     """
 
     env: str
@@ -77,7 +78,7 @@ def run(options: Options) -> int:
             agent = train_agent(options.env, options.agent, model, report=stages("agent"))
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
-            results = _write(folder, options, agent, digest)
+            results = _write(folder, options, agent, model, digest)
     if options.json:
         print_json({"folder": str(folder), **results})
     else:
@@ -110,7 +111,7 @@ def _reweighted(model: RewardModel, weight: float) -> Penalty:
     return mode
 
 
-def _write(folder: Path, options: Options, agent: TrainedAgent, digest: str) -> dict[str, Any]:
+def _write(folder: Path, options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> dict[str, Any]:
     everything = agent.record.all_episodes()
     figures = summarise_training(agent.record.finished, everything).as_json()
     if not agent.record.gives_cost:
@@ -126,7 +127,9 @@ def _write(folder: Path, options: Options, agent: TrainedAgent, digest: str) -> 
     }
     write_atomic(folder / "config.json", as_json(asdict(options)))
     save_agent(agent, folder)
-    finished = everything[: len(agent.record.finished)]
-    plot_curves({"agent": finished}, folder / "curves.png", f"{options.env}, seed {options.agent.seed}")
+    runs, title = {"agent": everything[: len(agent.record.finished)]}, f"{options.env}, seed {options.agent.seed}"
+    plot_curves(runs, folder / "curves.png", title)
+    facts = {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
+    write_run_page(folder / "report.html", title, facts, {"agent": figures}, runs, model)
     write_atomic(folder / "results.json", as_json(results))
     return results

@@ -27,7 +27,7 @@ class Options:
     """Learn a reward from an expert's observations and train an agent on it; its true return is recorded beside it.
 
     The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,
-    curves.png and results.json.
+    curves.png, report.html and results.json.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)

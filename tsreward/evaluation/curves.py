@@ -50,7 +50,7 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
             steps = np.cumsum([len(episode) for episode in episodes])
             totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
             axis.plot(steps, totals, ".", color=color, alpha=0.25, markersize=3)
-            axis.plot(*_binned(steps, totals), color=color, label=run)
+            axis.plot(*binned(steps, totals), color=color, label=run)
         axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
         axis.grid(alpha=0.3)
     axes[0].legend()
@@ -60,7 +60,12 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
     write_atomic(path, buffer.getvalue())
 
 
-def _binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return (middle of every bin that is not empty, mean of the totals in it) over the steps at which episodes end.
+
+    >>> binned(np.array([5, 10, 90]), np.array([1.0, 3.0, 8.0]), bins=2)
+    (array([22.75, 68.25]), array([2., 8.]))
+    """
     edges = np.linspace(0, steps[-1] + 1, bins + 1)
     which = np.digitize(steps, edges) - 1
     filled = np.unique(which)

@@ -12,6 +12,7 @@ from tsreward.agents.saving import save_agent
 from tsreward.checkpoint import save
 from tsreward.evaluation.costs import summarise_training
 from tsreward.evaluation.curves import plot_curves
+from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
 from tsreward.recipes.expert_likeness import ExpertLikenessResult
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
@@ -53,7 +54,9 @@ def write_run(
     active: ActiveLearnerOptions,
     result: ExpertLikenessResult,
 ) -> dict[str, Any]:
-    """Write config.json, model.safetensors, agent.zip, normaliser.npz, curves.png and results.json; return the results.
+    """Write config.json, model.safetensors, agent.zip, normaliser.npz, curves.png, report.html and results.json.
+
+    Returns the results.
 
     Raises:
         DataError: a file cannot be written.
@@ -64,6 +67,15 @@ def write_run(
     save(result.model, folder / "model.safetensors", note={"env": options.env, "seed": agent.seed})
     save_agent(result.agent, folder)
     title = f"{options.env}, {options.scorer} {options.learning}, seed {agent.seed}"
-    plot_curves({"agent": result.agent.record.finished}, folder / "curves.png", title)
+    runs = {"agent": result.agent.record.finished}
+    plot_curves(runs, folder / "curves.png", title)
+    facts = {
+        "environment": options.env,
+        "steps": f"{agent.steps:,}",
+        "scorer": f"{options.scorer}, {options.learning}",
+        "return of the expert": "unknown" if result.expert_return is None else f"{result.expert_return:.1f}",
+        "return of random actions": f"{result.random_return:.1f}",
+    }
+    write_run_page(folder / "report.html", title, facts, {"agent": results["agent"]}, runs, result.model)
     write_atomic(folder / "results.json", as_json(results))
     return results

@@ -16,7 +16,9 @@ from typing import Any
 from tsreward.checkpoint import save
 from tsreward.errors import DataError
 from tsreward.evaluation.costs import summarise_training
-from tsreward.evaluation.curves import check_plotting, plot_curves
+from tsreward.evaluation.curves import plot_curves
+from tsreward.evaluation.report.frame import check_reporting
+from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
 
@@ -32,6 +34,15 @@ _PACKAGES = (
     "stable-baselines3",
     "safety-gymnasium",
 )
+_FILES = (
+    "config.json",
+    "model.safetensors",
+    "agent.zip",
+    "normaliser.npz",
+    "curves.png",
+    "report.html",
+    "results.json",
+)
 
 
 @contextmanager
@@ -40,9 +51,9 @@ def new_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         DataError: it exists and holds something, or cannot be created or written to.
-        MissingExtraError: matplotlib, which draws the curves of a run, is not installed.
+        MissingExtraError: matplotlib or jinja2, which make the report of a run, is not installed.
     """
-    check_plotting()
+    check_reporting()
     created = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -55,7 +66,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         yield path
     except BaseException:
-        for name in ("config.json", "model.safetensors", "agent.zip", "normaliser.npz", "curves.png", "results.json"):
+        for name in _FILES:
             (path / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # something else is in there by now
             for folder in created:
@@ -89,12 +100,23 @@ def summarise(options: AnoSeqsOptions, result: AnoSeqsResult) -> dict[str, Any]:
 
 
 def write_run(folder: Path, options: AnoSeqsOptions, result: AnoSeqsResult) -> dict[str, Any]:
-    """Write `config.json`, `model.safetensors`, `curves.png` and `results.json`; return the results."""
+    """Write config.json, model.safetensors, curves.png, report.html and results.json; return the results."""
     results = summarise(options, result)
     write_atomic(folder / "config.json", as_json(asdict(options)))
     save(result.model, folder / "model.safetensors", note={"env": options.env, "seed": options.seed})
     runs = {"vanilla": result.vanilla.record.finished, "penalised": result.penalised.record.finished}
-    plot_curves(runs, folder / "curves.png", f"{results['env']}, {options.scorer}, seed {options.seed}")
+    title = f"{results['env']}, {options.scorer}, seed {options.seed}"
+    plot_curves(runs, folder / "curves.png", title)
+    facts = {
+        "environment": results["env"],
+        "source environment": options.env,
+        "steps per agent": f"{options.steps:,}",
+        "scorer": options.scorer,
+        "ROC of the score against cost": f"{result.roc:.3f}",
+        "average precision": f"{result.precision:.3f}",
+    }
+    figures = {name: results[name] for name in runs}
+    write_run_page(folder / "report.html", title, facts, figures, runs, result.model)
     write_atomic(folder / "results.json", as_json(results))
     return results
 

@@ -1,0 +1,79 @@
+"""The tables of README.md about rewards from an expert's observations."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cells import RESULTS, cell
+from benchmarks.likeness_arms import ARMS, TASKS
+
+REACHED = {"balance": 0.95, "swingup": 0.95, "reacher": 0.90, "walker": 0.90}
+"""Task -> share of the expert's return that counts as reached."""
+
+
+def sensors() -> str:
+    """Return the share of the expert's return per arm and task: mean ± over seeds, and how many seeds reached it."""
+    tasks = list(REACHED)
+    records = _read("likeness")
+    lines = [f"| paid by | {' | '.join(tasks)} |", "|---|" + "---|" * len(tasks)]
+    for arm in (arm for arm in ARMS if any(record["arm"] == arm for record in records)):
+        cells = [_shares([r for r in records if (r["arm"], r["task"]) == (arm, task)], REACHED[task]) for task in tasks]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def pixels() -> str:
+    """Return the same of the tasks whose reward looks at frames, with the returns."""
+    lines = ["| task | paid by | seeds | expert | random actions | agent | share |", "|---|---|---|---|---|---|---|"]
+    records = _read("likeness")
+    for task in (name for name in TASKS if name not in REACHED):
+        for arm in ARMS:
+            rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
+            if rows:
+                values = (cell([row[key] for row in rows], "{:.1f}") for key in ("expert", "random", "return"))
+                share = cell([row["share"] for row in rows], "{:.2f}")
+                lines.append(f"| {task} | {arm} | {len(rows)} | {' | '.join(values)} | {share} |")
+    return "\n".join(lines)
+
+
+def videos() -> str:
+    """Return how well scorers of 64×64 frames tell the expert from others: mean over experts, task by task."""
+    columns = ("macro_auc", "micro_auc", "average_precision", "half_trained_auc", "spearman")
+    records = _read("visual-detection")
+    lines = ["| task | scorer, encoder | experts | macro AUC | micro AUC | AP | half-trained: AUC | rank correlation |"]
+    lines.append("|---|---|---|" + "---|" * len(columns))
+    for task in dict.fromkeys(record["task"] for record in records):
+        rows = [record for record in records if record["task"] == task]
+        means = {arm: [r for r in rows if r["arm"] == arm] for arm in dict.fromkeys(r["arm"] for r in rows)}
+        for arm, same in sorted(means.items(), key=lambda item: -_mean(item[1], "micro_auc")):
+            cells = (cell([row[key] for row in same], "{:.3f}") for key in columns)
+            lines.append(f"| {task} | {arm} | {len(same)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def speed() -> str:
+    """Return steps per second with and without a reward from frames, and frames per second in bulk."""
+    content = json.loads((RESULTS / "pixels.json").read_text(encoding="utf-8"))
+    lines = ["| walker-walk, one environment | steps/s |", "|---|---|"]
+    lines += [f"| {row['arm']} | {row['steps_per_second']:,.0f} |" for row in content["steps"]]
+    lines += ["", f"| {content['bulk']['episodes']} episodes in bulk | frames/s |", "|---|---|"]
+    lines += [f"| {name} | {rate:,} |" for name, rate in content["bulk"]["frames_per_second"].items()]
+    return "\n".join(lines)
+
+
+def _shares(records: list[dict[str, Any]], reached: float) -> str:
+    if not records:
+        return "–"
+    count = sum(record["share"] >= reached for record in records)
+    return f"{cell([record['share'] for record in records], '{:.2f}')} ({count}/{len(records)})"
+
+
+def _mean(records: list[dict[str, Any]], key: str) -> float:
+    return float(np.mean([record[key] for record in records]))
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["records"]
