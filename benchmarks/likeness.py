@@ -47,7 +47,7 @@ AGENT = AgentOptions(
 )
 LEAST_SHARE = 0.9
 """Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""
-EVALUATIONS = 10
+EVALUATIONS = 30
 
 
 @dataclass(frozen=True)
