@@ -1,6 +1,6 @@
 """Likeness to an expert as the only reward: what the trained agent's true return is, arm by arm, over seeds.
 
-    python -m benchmarks.likeness --tasks swingup walker --seeds 0 1 2 3 4
+    python -m benchmarks.likeness --tasks swingup walker --seeds 10 11
 
 Experts are read from benchmarks/cache/graded, where `tsreward collect --agent graded` has written them. Agents are SAC
 of sbx (the extra `jax`) on sensors; in the tasks that end in -pixels the reward looks at 64×64 frames, and the agent
@@ -56,7 +56,8 @@ class Options:
 
     tasks: tuple[str, ...] = SENSORS
     arms: tuple[str, ...] = tuple(ARMS)
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = (10, 11, 12, 13, 14)
+    """Options were chosen on the seeds 0 to 2."""
 
 
 class Constant(VecEnvWrapper):
@@ -97,7 +98,7 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     )
     began = time.perf_counter()
     if arm.paid == "likeness":
-        result = run_recipe(options, agent)
+        result = run_recipe(options, agent, arm.active)
         returns, expert, random, trained = result.returns, result.expert_return, result.random_return, result.agent
     else:
         data = gather(replace(options, frames=None), agent)

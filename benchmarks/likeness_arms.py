@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tsreward.active import ActiveLearnerOptions
+
 
 @dataclass(frozen=True)
 class Task:
@@ -20,7 +22,7 @@ class Task:
 TASKS = {
     "balance": Task("dmc/cartpole-balance", 8_000, "dmc-cartpole-balance-101"),
     "swingup": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100"),
-    "reacher": Task("dmc/reacher-easy", 50_000, "dmc-reacher-easy-100", experts=100),
+    "reacher": Task("dmc/reacher-easy", 40_000, "dmc-reacher-easy-100", experts=100),
     "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102"),
     "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
     "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102", frames=64),
@@ -34,6 +36,7 @@ class Arm:
 
     learned: dict[str, Any] = field(default_factory=dict)
     paid: str = "likeness"
+    active: ActiveLearnerOptions = ActiveLearnerOptions()  # noqa: RUF009 - frozen
 
 
 def _frozen(scorer: str, shape: str = "auto", **more: Any) -> Arm:
@@ -41,12 +44,17 @@ def _frozen(scorer: str, shape: str = "auto", **more: Any) -> Arm:
 
 
 ACTIVE = {"scorer": "least_squares_sad", "shape": "least_squares", "learning": "active"}
+ADVERSARIAL = {"scorer": "discriminator", "shape": "least_squares", "learning": "active"}
+"""The reward of AMP; without noise on its windows this is what was published."""
+CALM = ActiveLearnerOptions(noise=0.0)
 HARD = ("failures", "half_trained", "probes")
 ARMS = {
     "true reward": Arm(paid="true"),
     "constant reward": Arm(paid="constant"),
-    "adversarial discriminator": Arm({"scorer": "discriminator", "shape": "least_squares", "learning": "active"}),
+    "adversarial discriminator": Arm(ADVERSARIAL, active=CALM),
+    "adversarial discriminator, noise": Arm(ADVERSARIAL),
     "active least-squares SAD": Arm(ACTIVE),
+    "active least-squares SAD, no noise": Arm(ACTIVE, active=CALM),
     "active least-squares SAD, RND": Arm(ACTIVE | {"bonus": "rnd"}),
     "active least-squares SAD, disagreement": Arm(ACTIVE | {"bonus": "disagreement"}),
     "active least-squares SAD, hard negatives": Arm(ACTIVE | {"negatives": HARD}),

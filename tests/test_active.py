@@ -128,6 +128,22 @@ def test_given_bad_windows_are_a_share_of_every_batch() -> None:
     assert model.reward(strange).mean() < min(0.1, before)
 
 
+def shown(noise: float) -> list[Tensor]:
+    """Return the good and the bad windows that a scorer is shown in one gradient step."""
+    scorer = DeepSVDD(4, 5)
+    learner = ActiveLearner(odds(scorer), EXPERT, ActiveLearnerOptions(updates=1, noise=noise))
+    seen, objective = [], scorer.objective
+    scorer.objective = lambda normal, bad, draw: seen.extend([normal, bad]) or objective(normal, bad, draw)
+    learner.refresh(lambda number: UNSEEN[:number])
+    return seen
+
+
+def test_both_sides_are_shaken() -> None:
+    for calm, shaken in zip(shown(0.0), shown(0.5), strict=True):
+        assert (shaken - calm).mean().abs() < 0.03
+        assert (shaken - calm).std() == pytest.approx(0.5, abs=0.03)
+
+
 def test_auto_takes_its_scale_from_the_given_bad_windows() -> None:
     normal = WindowSet.from_episodes(EXPERT, 4)
     probes = probe_windows(normal, 200)["held"]
@@ -195,6 +211,7 @@ def test_data_that_cannot_be_used_is_refused() -> None:
         ("fixed_share", 1.0, r"fixed_share is a share in \[0, 1\), got 1.0"),
         ("held_out", 0.0, "held_out is a share between 0 and 1, got 0.0"),
         ("learning_rate", 0.0, "learning_rate lies between 0 and 1, got 0.0"),
+        ("noise", -0.1, "noise is 0 or more, and below 10, got -0.1"),
         ("seed", -1, "seed is an integer from 0"),
     ],
 )

@@ -31,6 +31,9 @@ class ActiveLearnerOptions:
     batch_size: int = 256
     """Expert windows in one gradient step, and as many bad ones."""
     learning_rate: float = 3e-4
+    noise: float = 0.2
+    """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
+    expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
     recent: int = 20_000
     """Latest windows of the agent that serve as bad ones."""
     fixed_share: float = 0.25
@@ -46,6 +49,8 @@ class ActiveLearnerOptions:
         for name in ("every", "updates", "batch_size", "recent", "calibrate_every"):
             if getattr(self, name) < 1:
                 raise OptionError(f"ActiveLearnerOptions.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.noise < 10:
+            raise OptionError(f"ActiveLearnerOptions.noise is 0 or more, and below 10, got {self.noise}.")
         if not 0 < self.learning_rate < 1:
             raise OptionError(f"ActiveLearnerOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
         if not 0 <= self.fixed_share < 1:
@@ -126,7 +131,7 @@ class ActiveLearner:
         try:
             for _ in range(options.updates):
                 normal, bad = self._draw(self._expert, options.batch_size), self._bad(agent_windows)
-                loss = scorer.objective(normal, bad, self._noise)
+                loss = scorer.objective(self._shaken(normal), self._shaken(bad), self._noise)
                 self._optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 self._optimiser.step()
@@ -158,6 +163,12 @@ class ActiveLearner:
         given = round(self.options.fixed_share * number)
         agent = self._scorer.standardise(self._checked(agent_windows(number - given)))
         return torch.cat([agent, self._draw(fixed, given)])
+
+    def _shaken(self, windows: Tensor) -> Tensor:
+        """Return standardised windows [B, K, D] with noise."""
+        if self.options.noise == 0:
+            return windows
+        return windows + self.options.noise * torch.randn(windows.shape, generator=self._noise)
 
     def _draw(self, windows: WindowSet, number: int) -> Tensor:
         return windows.gather(torch.randint(len(windows), (number,), generator=self._noise))
