@@ -1,10 +1,11 @@
-"""What the learned reward costs: PPO training throughput with and without it, 8 Hopper environments, in one run.
+"""What the learned reward costs: training throughput with and without it, for 1, 8 and 32 Hopper environments.
 
-Rewards are computed once per rollout, or in every step.
+    python -m benchmarks.overhead                          # about ten minutes of one idle core
+    python -m benchmarks.overhead --envs 8 --scale 0.1 --rounds 1 --out /tmp/overhead.json
 
-    python -m benchmarks.overhead
-
-Rounds of the arms alternate, so that a change of the machine's speed meets all of them; medians are reported.
+Rewards are computed in bulk (PPO: once per rollout; SAC: when a transition is first sampled) or in every step, by a
+network of plain layers (Deep SAD) and by a transformer. Rounds of the arms alternate, so that a change of the machine's
+speed meets all of them; medians are reported, and for every case the way that was faster in every round.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import statistics
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import tyro
@@ -27,64 +28,132 @@ from tsreward.recipes.anoseqs import AnoSeqsOptions, fit_penalty
 from tsreward.recipes.run_folder import installed_versions
 
 ENV = "SafetyHopperVelocity-v1"
+SOURCE_STEPS = 20_480
 SCORERS = {"Deep SAD": "deep_sad", "transformer AE": "transformer_ae", "KNN": "knn"}
-SCORINGS: dict[str, Literal["bulk", "step"]] = {"per rollout": "bulk", "per step": "step"}
+SCORINGS: dict[str, Literal["bulk", "step"]] = {"in bulk": "bulk", "per step": "step"}
+Algorithm = Literal["ppo", "sac"]
+STEPS: dict[tuple[Algorithm, int], int] = {
+    ("ppo", 1): 8_192,
+    ("ppo", 8): 20_480,
+    ("ppo", 32): 40_960,
+    ("sac", 1): 1_536,
+    ("sac", 8): 2_048,
+}
+"""(algorithm, environments) -> environment steps of one training run: some seconds each."""
+UPDATES_EVERY = 8
+"""Environment steps between two times that SAC makes four updates, whatever the number of environments."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How long to measure."""
+    """What to measure, and for how long."""
 
-    steps: int = 40_960
-    """Environment steps of one training run."""
-    rounds: int = 5
-    scorers: tuple[str, ...] = tuple(SCORERS)
+    envs: tuple[Literal[1, 8, 32], ...] = (1, 8, 32)
+    """Numbers of environments; SAC is measured with up to 8 of them."""
+    algorithms: tuple[Algorithm, ...] = ("ppo", "sac")
+    rounds: int = 3
+    scale: float = 1.0
+    """Factor on the steps of every training run."""
+    scorers: tuple[str, ...] = ("Deep SAD", "transformer AE")
     """Labels of the scorers."""
     out: Path = RESULTS / "overhead.json"
 
 
+@dataclass(frozen=True)
+class Arm:
+    """One way to train; without a scorer on the environment's own reward."""
+
+    agent: AgentOptions
+    model: RewardModel | None = None
+    scorer: str | None = None
+    scoring: str | None = None
+
+
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    agent = AgentOptions(steps=options.steps)
-    episodes = train_agent(ENV, agent, needs_cost=True).record.all_episodes()
-    arms: dict[str, tuple[AgentOptions, RewardModel | None]] = {"vanilla": (agent, None)}
-    for label in options.scorers:
-        model = fit_penalty(episodes, AnoSeqsOptions(env=ENV, scorer=SCORERS[label], weight=0.0))
-        arms |= {f"{label}, {when}": (replace(agent, scoring=how), model) for when, how in SCORINGS.items()}
-    seconds: dict[str, list[float]] = {label: [] for label in arms}
-    for _ in range(options.rounds):
-        for label, (trained, model) in arms.items():
-            began = time.perf_counter()
-            train_agent(ENV, trained, model)
-            seconds[label].append(time.perf_counter() - began)
-    # Within a round all arms met the same machine, so the ratio is taken there; a weight of 0 keeps the agents equal.
-    ratios = {
-        label: [mine / bare for mine, bare in zip(times, seconds["vanilla"], strict=True)]
-        for label, times in seconds.items()
+    source = AgentOptions(steps=max(4_096, round(options.scale * SOURCE_STEPS)))
+    episodes = train_agent(ENV, source, needs_cost=True).record.all_episodes()
+    # A weight of 0 keeps the agents of all arms equal.
+    models = {
+        label: fit_penalty(episodes, AnoSeqsOptions(env=ENV, scorer=SCORERS[label], weight=0.0))
+        for label in options.scorers
     }
-    records = [
-        {
-            "arm": label,
-            "steps_per_second": round(options.steps / statistics.median(seconds[label])),
-            "overhead": round(statistics.median(ratios[label]) - 1, 4),
-            "overhead_min": round(min(ratios[label]) - 1, 4),
-            "overhead_max": round(max(ratios[label]) - 1, 4),
-        }
-        for label in arms
-    ]
+    records: list[dict[str, Any]] = []
+    recommended: list[dict[str, Any]] = []
+    for case in STEPS:
+        if case[0] in options.algorithms and case[1] in options.envs:
+            agent = agent_of(*case, options.scale)
+            arms = [Arm(agent)]
+            for label, model in models.items():
+                arms += [Arm(replace(agent, scoring=how), model, label, when) for when, how in SCORINGS.items()]
+            per_step = [[seconds_per_step(arm) for arm in arms] for _ in range(options.rounds)]
+            for index, arm in enumerate(arms):
+                records.append(record_of(arm, [row[0] for row in per_step], [row[index] for row in per_step]))
+                print(records[-1], flush=True)
+            recommended += [recommendation(label, arms, per_step) for label in models]
     content = {
         "env": ENV,
-        "num_envs": agent.num_envs,
-        "steps": options.steps,
         "rounds": options.rounds,
         "commit": commit(),
         "device": device(),
         "versions": installed_versions(),
         "records": records,
+        "recommended": recommended,
     }
     write_atomic(options.out, (json.dumps(content, indent=1) + "\n").encode())
-    for record in records:
-        print(record)
+
+
+def agent_of(algorithm: Algorithm, num_envs: int, scale: float) -> AgentOptions:
+    """Return how the agent of a case is trained."""
+    steps = max(512, round(scale * STEPS[algorithm, num_envs]))
+    if algorithm == "ppo":
+        return AgentOptions(steps=steps, num_envs=num_envs)
+    return AgentOptions("sac", steps, num_envs, train_every=UPDATES_EVERY // num_envs, learning_starts=256)
+
+
+def seconds_per_step(arm: Arm) -> float:
+    """Train, and return the seconds per environment step from the first step to the end."""
+    beginnings: list[tuple[float, int]] = []
+
+    def begin(done: int, total: int) -> None:
+        if not beginnings:  # the environments are made and reset by now
+            beginnings.append((time.perf_counter(), done))
+
+    agent = train_agent(ENV, arm.agent, arm.model, report=begin)
+    seconds = time.perf_counter() - beginnings[0][0]
+    agent.normaliser.close()
+    return seconds / (agent.algorithm.num_timesteps - beginnings[0][1])
+
+
+def record_of(arm: Arm, bare: list[float], times: list[float]) -> dict[str, Any]:
+    """Return the record of an arm; within a round all arms met the same machine, so ratios are taken there."""
+    ratios = [mine / vanilla for mine, vanilla in zip(times, bare, strict=True)]
+    return {
+        "arm": "vanilla" if arm.scorer is None else f"{arm.scorer}, {arm.scoring}",
+        "algorithm": arm.agent.algorithm,
+        "num_envs": arm.agent.num_envs,
+        "scorer": arm.scorer,
+        "scoring": arm.scoring,
+        "steps": arm.agent.steps,
+        "steps_per_second": round(1 / statistics.median(times)),
+        "overhead": round(statistics.median(ratios) - 1, 4),
+        "overhead_min": round(min(ratios) - 1, 4),
+        "overhead_max": round(max(ratios) - 1, 4),
+    }
+
+
+def recommendation(scorer: str, arms: list[Arm], per_step: list[list[float]]) -> dict[str, Any]:
+    """Return the way of scoring that was faster in every round, or either where rounds disagree."""
+    place = {arm.scoring: index for index, arm in enumerate(arms) if arm.scorer == scorer}
+    ratios = [row[place["in bulk"]] / row[place["per step"]] for row in per_step]
+    winner = "in bulk" if max(ratios) < 1 else "per step" if min(ratios) > 1 else "either"
+    return {
+        "algorithm": arms[0].agent.algorithm,
+        "num_envs": arms[0].agent.num_envs,
+        "scorer": scorer,
+        "scoring": winner,
+        "bulk_over_step": round(statistics.median(ratios), 4),
+    }
 
 
 if __name__ == "__main__":

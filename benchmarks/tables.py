@@ -41,12 +41,29 @@ def anoseqs(name: str) -> str:
 
 
 def overhead() -> str:
-    """Return the table of training throughput."""
+    """Return the table of training throughput: a row for every algorithm, number of environments and scorer."""
     content = json.loads((RESULTS / "overhead.json").read_text(encoding="utf-8"))
-    lines = ["| reward | PPO steps/s | overhead, median (min to max of rounds) |", "|---|---|---|"]
-    for row in content["records"]:
-        spread = f"{row['overhead']:+.1%} ({row['overhead_min']:+.1%} to {row['overhead_max']:+.1%})"
-        lines.append(f"| {row['arm']} | {row['steps_per_second']:,} | {'–' if row['arm'] == 'vanilla' else spread} |")
+    if "recommended" not in content:  # measured before there were several cases
+        lines = ["| reward | PPO steps/s | overhead, median (min to max of rounds) |", "|---|---|---|"]
+        for row in content["records"]:
+            rest = "–" if row["arm"] == "vanilla" else _spread(row)
+            lines.append(f"| {row['arm']} | {row['steps_per_second']:,} | {rest} |")
+        return "\n".join(lines)
+    arms = {
+        tuple(row.get(name) for name in ("algorithm", "num_envs", "scorer", "scoring")): row
+        for row in content["records"]
+    }
+    lines = [
+        "| agent | environments | steps/s without | scorer | in bulk | per step | take |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for case in content["recommended"]:
+        agent = (case["algorithm"], case["num_envs"])
+        bulk, step = (_spread(arms[*agent, case["scorer"], how]) for how in ("in bulk", "per step"))
+        rate = f"{arms[*agent, None, None]['steps_per_second']:,}"
+        lines.append(
+            f"| {agent[0].upper()} | {agent[1]} | {rate} | {case['scorer']} | {bulk} | {step} | {case['scoring']} |"
+        )
     return "\n".join(lines)
 
 
@@ -82,6 +99,10 @@ def rendered(text: str) -> str:
         return f"<!-- table {name} -->\n{TABLES[name]()}\n<!-- end -->"
 
     return re.sub(r"<!-- table (\S+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
+def _spread(row: dict[str, Any]) -> str:
+    return f"{row['overhead']:+.1%} ({row['overhead_min']:+.1%} to {row['overhead_max']:+.1%})"
 
 
 def _arm_order(record: dict[str, Any]) -> tuple[int, str]:

@@ -1,9 +1,11 @@
 """`tsreward tune` from the command line."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
@@ -29,6 +31,8 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
     assert again["best"]["values"][0] >= first["best"]["values"][0]
     folder = tmp_path / "s-tuned"
     assert sorted(entry.name for entry in folder.iterdir()) == ["best.toml", "report.html", "results.json"]
+    remark = "# Part of the setting, but no option of fit: scores averaged over "
+    assert remark in (folder / "best.toml").read_text()
     log = tmp_path / "log.csv"
     log.write_text("a,b\n" + "".join(f"{row % 7},{row % 5}\n" for row in range(200)))
     fitted = document("fit", "--config", folder / "best.toml", "--episodes", log, "--out", tmp_path / "m.safetensors")
@@ -75,14 +79,25 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         "--study",
         "s.db",
     ]
-    process = subprocess.Popen([*command, *DETECT, "--trials", "500"], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 120
-    while not (tmp_path / "s.db").exists() and time.monotonic() < end:
+    with (tmp_path / "said").open("w") as said:  # a pipe would only end with the server that processes start from
+        process = subprocess.Popen([*command, *DETECT, "--trials", "500"], cwd=tmp_path, stderr=said)
+    end = time.monotonic() + 300
+    while "COMPLETE" not in _states(tmp_path / "s.db") and time.monotonic() < end:
         time.sleep(0.1)
-    time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "the same command goes on with s.db" in said
-    assert "Traceback" not in said
+    assert process.wait(timeout=300) == 130
+    text = (tmp_path / "said").read_text()
+    assert "the same command goes on with s.db" in text
+    assert "Traceback" not in text
     assert not (tmp_path / "s-tuned").exists()
+    states = _states(tmp_path / "s.db")
+    assert "COMPLETE" in states
+    assert "RUNNING" not in states
+
+
+def _states(study):
+    """Return the states of a study's trials; none where there is no study yet."""
+    if not study.exists():
+        return []
+    with closing(sqlite3.connect(study)) as connection:
+        return [state for (state,) in connection.execute("SELECT state FROM trials")]

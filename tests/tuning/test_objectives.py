@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
+from tsreward.active import ActiveLearnerOptions
 from tsreward.agents.options import AgentOptions
 from tsreward.data.logs.synthetic import smd_like
 from tsreward.detectors.table import DETECTORS
 from tsreward.errors import DataError, OptionError, ProtocolError
+from tsreward.recipes.anoseqs import AnoSeqsOptions, reward_mode
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.series import DetectionTask, Series
 from tsreward.training import TrainOptions
 from tsreward.tuning import anoseqs as module
@@ -17,6 +21,7 @@ from tsreward.tuning.anoseqs import POINTS, AnoSeqs
 from tsreward.tuning.anoseqs_options import AnoSeqsTuning
 from tsreward.tuning.curve import Curve
 from tsreward.tuning.detect import Detect, make_tuned
+from tsreward.tuning.fit_options import mode_of, scorer_of
 from tsreward.tuning.likeness import LikenessObjective
 from tsreward.tuning.likeness_options import LikenessTuning
 from tsreward.tuning.spaces import SPACES
@@ -65,6 +70,15 @@ def test_a_limit_on_the_cost(tmp_path, brief):
     assert curve[-1] < outcome.values[0]
 
 
+def test_a_trial_does_not_need_the_agreement_with_cost(tmp_path, brief, monkeypatch):
+    def refuse(*arguments):
+        raise DataError("None of 3 held-out steps has a cost.")
+
+    monkeypatch.setattr(module, "agreement_with_cost", refuse)
+    objective = AnoSeqs(tmp_path / "sources", AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=1, sources=1))
+    assert objective.evaluate(objective.space.defaults(), nothing).details["rocs"] == [None]
+
+
 def test_environments_and_options_are_looked_at_first(tmp_path):
     with pytest.raises(ProtocolError, match="cost"):
         AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Plain-v0")).check()
@@ -74,6 +88,13 @@ def test_environments_and_options_are_looked_at_first(tmp_path):
         AnoSeqsTuning(seeds=0)
     with pytest.raises(OptionError, match="cost_limit is None or positive"):
         AnoSeqsTuning(cost_limit=-1.0)
+
+
+def test_the_default_penalty_is_that_of_the_recipe():
+    setting, recipe = SPACES["anoseqs"].defaults(), AnoSeqsOptions()
+    assert mode_of(setting).options == reward_mode(recipe).options
+    assert scorer_of(setting) == safety_scorer(recipe.scorer)
+    assert setting["window"] == recipe.window
 
 
 def test_the_tables_for_fit_and_train(tmp_path):
@@ -135,7 +156,8 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
         LikenessTuning(tmp_path / "expert.npz", env="Tiny/Plain-v0", agent=AgentOptions(steps=9))
     )
     for fixed, wanted in (
-        ([], ("deep_sad", "odds", ())),
+        ([], ("least_squares_sad", "least_squares", ())),
+        (["scorer=deep_sad"], ("deep_sad", "odds", ())),
         (
             ["scorer=discriminator", "negatives=random+failures+probes"],
             ("discriminator", "least_squares", ("random", "failures", "probes")),
@@ -144,7 +166,11 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
     ):
         recipe = objective.recipe(objective.space.fix(fixed).defaults())
         assert (recipe.scorer, recipe.shape, recipe.negatives) == wanted
-    train = objective.config(objective.space.defaults())["train"]
+    defaults = objective.space.defaults()
+    given = ExpertLikenessOptions(env="Tiny/Plain-v0", expert=tmp_path / "expert.npz")
+    assert objective.recipe(defaults) == given  # what is called the default is what is used without a search
+    assert objective.active(defaults) == ActiveLearnerOptions()
+    train = objective.config(defaults)["train"]
     assert (train["mode"], train["steps"], train["env"]) == ("likeness", 9, "Tiny/Plain-v0")
     before = objective.settings()
     (tmp_path / "expert.npz").write_bytes(b"others")

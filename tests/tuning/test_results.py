@@ -9,7 +9,7 @@ import pytest
 
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.budget import ERROR
+from tsreward.tuning.budget import ERROR, fail
 from tsreward.tuning.parameters import Choice, Whole
 from tsreward.tuning.results import results
 from tsreward.tuning.space import Space
@@ -23,6 +23,7 @@ NAMED = Space(
         "shape": Choice(("<script>alert(1)</script>", "b"), "b"),
         "place": SPACE.parameters["place"],
         "count": Whole(1, 8, 8),
+        "nowhere": Whole(1, 2, 1, when=("shape", "an option that it does not have")),
     },
 )
 
@@ -78,6 +79,10 @@ def test_without_a_trial_there_is_no_best(tmp_path):
         opened(str(tmp_path / "s.db"), Cheap()) as study,
     ):
         results(study)
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        fail(study, study.study.ask().number, "The count is too small.")
+        with pytest.raises(DataError, match=r"has no best. The last failed: The count is too small\."):
+            results(study)
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -110,6 +115,8 @@ def test_what_is_left_behind(tmp_path, several):
     assert page.count("<svg") == 2 + several
     assert not re.search(r"<script|<b>|<i>|https?://(?!www.w3.org)", page)
     assert "&lt;b&gt;broken" in page
+    assert "place" in page
+    assert "nowhere" not in page  # no trial has it
     assert "needs" not in page or "Importances need at least ten" in page
     first = page
     write_results(found, objective, folder, "cheap <i>study</i>")

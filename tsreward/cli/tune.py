@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -108,14 +109,14 @@ def run(options: Options[Any]) -> int:
     make_pruner(options.search.pruner, len(objective.figures), objective.steps)
     objective.check()
     _quiet()
-    with Stages() as stages, opened(options.study, objective, options.name) as study:
-        objective.prepare(stages("preparation"))
-        try:
+    try:
+        with Stages() as stages, opened(options.study, objective, options.name) as study:
+            objective.prepare(stages("preparation"))
             search(study, options.search, stages("trials"))
-        except KeyboardInterrupt:
-            remark(f"the same command goes on with {options.study}; what was finished is kept.")
-            raise
-        found = results(study)
+            found = results(study)
+    except KeyboardInterrupt:
+        remark(f"the same command goes on with {options.study}; what was finished is kept.")
+        raise
     write_results(found, objective, folder, f"{options.objective}, {options.study}")
     _tell(options, objective, found, folder)
     return 0
@@ -184,4 +185,18 @@ def _tell(options: Options[Any], objective: Objective, found: Results, folder: P
         [[name, one.number, *one.values] for name, one in rows],
     )
     print_table("best setting", ["parameter", "value"], found.best.setting.items())
-    print(f"Written to {folder}: tsreward fit --config {folder / 'best.toml'}")
+    print(f"Written to {folder}. To go on:")
+    for command in _next(objective.config(found.best.setting), folder / "best.toml"):
+        print(f"  {command}")
+
+
+def _next(tables: Collection[str], best: Path) -> list[str]:
+    """Return the commands that read a file with these tables.
+
+    >>> _next(["fit", "train"], Path("a/best.toml"))[1], _next(["train"], Path("best.toml"))
+    ('tsreward train --config a/best.toml --model model.safetensors', ['tsreward train --config best.toml'])
+    """
+    rest = {"fit": " --episodes FILE --out model.safetensors", "train": ""}
+    if "fit" in tables:
+        rest["train"] = " --model model.safetensors"
+    return [f"tsreward {table} --config {shlex.quote(str(best))}{rest[table]}" for table in tables]

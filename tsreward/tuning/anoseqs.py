@@ -75,7 +75,7 @@ class AnoSeqs(Objective):
         for seed in range(self.options.seeds):
             learn, held = hold_out(self.source_episodes(seed), HELD_OUT, seed)
             model = self.fit(setting, learn, seed)
-            rocs.append(agreement_with_cost(model, held)[0])
+            rocs.append(_roc(model, held))
             worth = [self._worth(run, learn) for run in runs]
 
             def tell(point: int, so_far: TrainingSummary, seed: int = seed, worth: list[float] = worth) -> None:
@@ -148,3 +148,11 @@ class AnoSeqs(Objective):
             return run.episode_return
         typical = abs(float(np.mean([np.sum(episode.rewards) for episode in sources if episode.rewards is not None])))
         return run.episode_return - typical * max(0.0, run.episode_cost / self.options.cost_limit - 1)
+
+
+def _roc(model: RewardModel, held: Sequence[Episode]) -> float | None:
+    """Return the area under the ROC against cost, which no figure needs; None where the episodes cannot tell."""
+    try:
+        return agreement_with_cost(model, held)[0]
+    except DataError:
+        return None

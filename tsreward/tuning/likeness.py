@@ -18,7 +18,7 @@ from tsreward.tuning.objective import Figure, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space
 from tsreward.tuning.spaces import SPACES
 
-_SHAPES = {"deep_sad": "odds", "discriminator": "least_squares"}
+_SHAPES = {"least_squares_sad": "least_squares", "deep_sad": "odds", "discriminator": "least_squares"}
 """The reward that suits a scorer which goes on learning; a frozen one takes auto."""
 
 
@@ -87,7 +87,7 @@ class LikenessObjective(Objective):
             "bonus": setting["bonus"],
             "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
         }
-        shared = ("env", "expert", "skill", "experts", "frames", "encoder", "evaluations")
+        shared = ("env", "expert", "skill", "experts", "least_share", "frames", "encoder", "evaluations")
         return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
 
     @staticmethod

@@ -23,6 +23,8 @@ class LikenessTuning:
     """Whose episodes are the expert's, in a file of graded episodes."""
     experts: int = 24
     """Episodes of the expert that are used at most."""
+    least_share: float = 0.0
+    """Leave out episodes of the expert that reach less than this share of the way from random actions to the median."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv"] = "pixel_pca"

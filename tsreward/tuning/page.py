@@ -23,7 +23,8 @@ def render_study(found: Results, space: Space, title: str) -> str:
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    names = [name for name in space.parameters if name not in space.fixed]
+    drawn = {name for one in found.tried for name in one.setting}
+    names = [name for name in space.parameters if name in drawn and name not in space.fixed]
     return render(
         "tsreward.tuning",
         "page.html",
@@ -33,7 +34,7 @@ def render_study(found: Results, space: Space, title: str) -> str:
         names=names,
         colors={"trial": COLOR, "best": BEST, "default": DEFAULT},
         course=_front(found) if len(found.figures) == 2 else _course(found),
-        slices=[(figure, _slices(found, space, names, index)) for index, figure in enumerate(found.figures)],
+        slices=[(figure, _slices(found, space, names, index)) for index, figure in enumerate(found.figures) if names],
     )
 
 
@@ -65,6 +66,7 @@ def _course(found: Results) -> str:
         axis.step([one.number for one in kept], line, where="post", color=INK, linewidth=0.7)
     _mark(axis, found, lambda one: (one.number, one.values[0]))
     axis.set(xlabel="trial", ylabel=found.figures[0])
+    axis.locator_params(axis="x", integer=True)
     figure.subplots_adjust(left=0.08, right=0.98, top=0.98, bottom=0.14)
     return svg_of(figure)
 
@@ -94,7 +96,7 @@ def _slices(found: Results, space: Space, names: Sequence[str], index: int) -> s
             axis.set_xscale("log")
             axis.minorticks_off()
             axis.set_xticks([parameter.low, parameter.high], [f"{parameter.low:g}", f"{parameter.high:g}"])
-        axis.set_title(str(number + 1), fontsize=8, color=INK)
+        axis.set_title(f"{number + 1} {names[number]}", fontsize=8, color=INK)
     figure.subplots_adjust(left=0.06, right=0.98, top=1 - 0.22 / (1.9 * rows), bottom=0.2 / rows / 1.2, hspace=0.5)
     return svg_of(figure)
 

@@ -82,13 +82,14 @@ def results(study: OpenStudy) -> Results:
     tried = tuple(
         _tried(trial, setting) for trial in trials if _complete(trial) and (setting := space.complete(trial.params))
     )
+    errors = {trial.number: trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs}
     if not tried:
+        last = f" The last failed: {errors[max(errors)]}" if errors else ""
         raise DataError(
-            f"None of {len(trials)} trials has run to its end: the study '{study.study.study_name}' has no best."
+            f"None of {len(trials)} trials has run to its end: the study '{study.study.study_name}' has no best.{last}"
         )
     signs = np.array([1.0 if figure.direction == "maximize" else -1.0 for figure in figures])
     front = _front(tried, signs) if len(figures) > 1 else ()
-    errors = {trial.number: trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs}
     counts = Counter(trial.state.name for trial in trials)
     return Results(
         tuple(figure.name for figure in figures),

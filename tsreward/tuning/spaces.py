@@ -79,9 +79,11 @@ _DETECT: dict[str, Parameter] = {
 
 _ACTIVE, _BAD = ("learning", "active"), ("negatives", "random", "failures", "probes", "random+failures+probes")
 
+_BY_LABELS = ("least_squares_sad", "deep_sad", "discriminator")
+
 _LIKENESS: dict[str, Parameter] = {
     "learning": Choice(("active", "frozen"), "active"),
-    "scorer": Choice(("deep_sad", "discriminator"), "deep_sad", when=_ACTIVE),  # frozen is deep_sad
+    "scorer": Choice(_BY_LABELS, _BY_LABELS[0], when=_ACTIVE),  # frozen is deep_sad
     "window": Whole(1, 8, 4, log=True),  # K
     "negatives": Choice(("none", *_BAD[1:]), "none"),
     "bonus": Choice(("none", "rnd", "disagreement"), "none"),

@@ -43,10 +43,8 @@ def _config(one: Tried, found: Results, objective: Objective, title: str) -> str
     ]
     if not one.allowed:
         remarks.append("It exceeds a limit, like all others: raise the limit, or search for longer.")
-    left = {
-        name: value
-        for name, value in one.setting.items()
-        if "." not in name and name not in ("scorer", "mode", "window")
-    }
-    remarks += [f"Beside these options: {name} {value}" for name, value in left.items()]
+    if "smoothing" in one.setting:
+        remarks.append(
+            f"Part of the setting, but no option of fit: scores averaged over {one.setting['smoothing']} rows"
+        )
     return toml_text(objective.config(one.setting), remarks)
