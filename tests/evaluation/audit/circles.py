@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tsreward.episodes import Episode
+from tsreward.evaluation.audit import Audit, audit
 from tsreward.model import RewardModel
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.likeness import Likeness, LikenessOptions
@@ -41,15 +43,29 @@ def still(seed: int, episodes: int = 4, steps: int = 80) -> list[Episode]:
     return [Episode(np.repeat(start, steps + 1, axis=0), np.zeros(steps), np.zeros(steps)) for start in starts]
 
 
+@cache
 def moving_model(steps: Any = "window", smoothing: float = 0.0, window: int = 4, skip: int = 1) -> RewardModel:
     """Return a likeness that sees whole windows, or with "last" nothing but where the agent is."""
     scorer = KNN(window, 2, KNNOptions(steps=steps, bank_size=500))
     return fitted(RewardModel(scorer, Likeness(LikenessOptions(scale=0.3, smoothing=smoothing)), skip=skip))
 
 
+@cache
 def safe_model(mode: RewardMode | None = None) -> RewardModel:
     """Return a penalty on what lies far from the circle."""
     return fitted(RewardModel(Mahalanobis(4, 2), mode or Penalty(PenaltyOptions())))
+
+
+@cache
+def moving_audit(steps: Any = "window") -> Audit:
+    """Return the audit of `moving_model` with every kind of behaviour, made once for all tests."""
+    return audit(moving_model(steps), circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)})
+
+
+@cache
+def safe_audit() -> Audit:
+    """Return the audit of `safe_model`, made once for all tests."""
+    return audit(safe_model(), circles(1), circles(2, 0.3))
 
 
 def fitted(model: RewardModel) -> RewardModel:

@@ -74,10 +74,6 @@ def test_everything_is_there():
     assert page(sensors).count("<svg") >= 2 + 4 + 6
 
 
-def test_the_same_audit_gives_the_same_page():
-    assert render_page(sensors(), HOSTILE) == page(sensors)
-
-
 @pytest.mark.parametrize("made", [sensors, films])
 def test_it_is_small_and_refers_to_nothing_outside_itself(made):
     text = page(made)
@@ -141,37 +137,27 @@ def test_the_last_frame_of_a_strip_is_the_step_that_is_judged():
     assert (read[0, [0, 4, 8], 0] * 255 / 20).round().tolist() == [2, 4, 6]
 
 
-def test_writing(tmp_path):
+def test_what_is_written_is_the_page_and_the_same_every_time(tmp_path):
     write_page(sensors(), tmp_path / "a.html", HOSTILE)
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == page(sensors)
     with pytest.raises(DataError, match="does not exist"):
         write_page(sensors(), tmp_path / "none" / "a.html")
 
 
-@pytest.mark.parametrize("width", [400, 1200])
-def test_a_browser_renders_it_without_an_error(tmp_path, width):
+@pytest.mark.parametrize("looks", ["--screenshot=a.png", "--dump-dom"])
+def test_a_browser_renders_it_without_an_error(tmp_path, looks):
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("no Chromium on this machine")
-    path, shot = tmp_path / "a.html", tmp_path / "a.png"
+    path = tmp_path / "a.html"
     path.write_text(page(sensors), encoding="utf-8")
-    common = [
-        browser,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--enable-logging=stderr",
-        f"--user-data-dir={tmp_path}",
-    ]
-    arguments = [f"--window-size={width},1600", f"--screenshot={shot}", path.as_uri()]
-    run = subprocess.run([*common, *arguments], capture_output=True, text=True, timeout=120, check=True)
+    common = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", f"--user-data-dir={tmp_path}"]
+    arguments = [browser, *common, "--window-size=400,1600", looks, path.as_uri()]
+    run = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=True, cwd=tmp_path)
     assert "CONSOLE" not in run.stderr
-    assert shot.stat().st_size > 20_000
-    if width == 1200:
-        run = subprocess.run(
-            [*common, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120, check=True
-        )
-        assert "CONSOLE" not in run.stderr
+    if looks == "--dump-dom":
         reader = Reader(run.stdout)
         assert "script" not in reader.tags
         assert HOSTILE in reader.text
+    else:
+        assert (tmp_path / "a.png").stat().st_size > 20_000

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import pytest
 
-from tests.evaluation.audit.circles import circles, moving_model, safe_model, still
-from tsreward.evaluation.audit import audit
+from tests.evaluation.audit.circles import moving_audit, safe_audit
 from tsreward.evaluation.audit.bootstrap import Interval
 from tsreward.evaluation.audit.codes import CODES, DECISIVE
 from tsreward.evaluation.audit.findings import Findings
@@ -17,18 +15,16 @@ from tsreward.evaluation.audit.verdict import verdict
 from tsreward.evaluation.audit.warnings import warned
 
 
-@cache
 def likeness() -> Findings:
-    found = audit(moving_model(), circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)}).findings
-    assert warned(found) == ()
-    return found
+    return moving_audit().findings
 
 
-@cache
 def penalty() -> Findings:
-    found = audit(safe_model(), circles(1), circles(2, 0.3)).findings
-    assert warned(found) == ()
-    return found
+    return safe_audit().findings
+
+
+def test_nothing_is_wrong_with_what_is_broken_below():
+    assert warned(likeness()) == warned(penalty()) == ()
 
 
 def kind(found, name, **change):
@@ -72,7 +68,8 @@ CASES = {
     "no way up": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.54), {"TSR002"}),
     "a way up": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.56), set()),
     "not by a probe": (likeness, lambda f: kind(probe(f, "reversed", n=0.9), "half_trained", n=0.3), set()),
-    "a probe above": (likeness, lambda f: probe(f, "zero", n=1.2), {"TSR003"}),
+    "a probe above": (likeness, lambda f: probe(f, "zero", n=1.2, level=9.0), {"TSR003"}),
+    "good comes to rest": (likeness, lambda f: probe(f, "zero", n=1.2, level=f.kinds[0].typical), set()),
     "half above": (likeness, lambda f: kind(f, "half_trained", n=1.1), {"TSR003"}),
     "upside down": (likeness, lambda f: kind(f, "bad", level=f.kinds[0].level), {"TSR004"}),
     "ending": (likeness, lambda f: ends(f, better_ended=0.2, ends=True), {"TSR005"}),

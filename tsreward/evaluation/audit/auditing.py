@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from tsreward.episodes import Episode
 from tsreward.errors import OptionError
 from tsreward.evaluation.audit.agreement import agreement, require_truth
@@ -142,6 +144,7 @@ def _kind(behaviour: Behaviour, scale: Scale) -> Kind:
         len(behaviour.episodes),
         int(rated.lengths.sum()),
         rated.level,
+        float(np.median(rated.learned)),
         scale(rated.level),
         float(rated.flagged.mean()),
         None if costs is None else float((costs > 0).mean()),

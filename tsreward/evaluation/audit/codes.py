@@ -25,7 +25,7 @@ CODES = {
         "Learn from failures and half-trained behaviour too, or from the agent's own windows while it trains.",
     ),
     "TSR003": Code(
-        "Something that is not good earns more than good behaviour does.",
+        "Something that is not good earns more than good behaviour does, in the mean and in most of its steps.",
         "Give that behaviour as negatives to fit, and audit again.",
     ),
     "TSR004": Code(

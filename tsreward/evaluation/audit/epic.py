@@ -16,7 +16,7 @@ from tsreward.model import RewardModel
 TrueReward = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Rewards [B] of transitions from observations [B, *obs] to observations [B, *obs]."""
 
-_TRANSITIONS, _STATES, _DISCOUNT = 256, 32, 0.99
+_TRANSITIONS, _STATES, _DISCOUNT = 256, 16, 0.99
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def epic(
     """Return the EPIC distance of the learned reward to the true one; None where one of them is constant.
 
     The coverage sample is 256 recorded transitions (o, o') of `pool`, whose true rewards [N] are in `truth`, one column
-    for each behaviour; states S' are 32 arrivals of the same pool. The learned reward of (o, o') is that of the window
+    for each behaviour; states S' are 16 arrivals of the same pool. The learned reward of (o, o') is that of the window
     o, ..., o, o', so history beyond one step is left out. A recorded reward cannot be asked for other transitions:
     without `true_reward` it is taken to depend on o' alone, so that its canonical shape differs from it by a constant.
     """

@@ -22,6 +22,8 @@ class Kind:
     steps: int
     level: float
     """J: mean over episodes of the mean learned reward per step."""
+    typical: float
+    """Median learned reward of a step."""
     n: float | None
     """(J − J(bad)) / (J(good) − J(bad)); None where good earns no more than bad."""
     flagged: float

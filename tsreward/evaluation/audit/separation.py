@@ -53,7 +53,7 @@ def separation(
         edges = np.unique(np.quantile(scores, np.linspace(0, 1, _BINS)))
     rng = np.random.default_rng(seed)
     weights = episode_weights(rng, len(normal))
-    below = weights @ _counts(normal, edges)
+    below = weights @ _counts(normal, edges)  # of floats: NumPy multiplies matrices of integers slowly
     above = (weights if together else episode_weights(rng, len(strange))) @ _counts(strange, edges)
     with np.errstate(invalid="ignore", divide="ignore"):
         rocs, precisions = _areas(below, above)
@@ -64,9 +64,8 @@ def separation(
 
 def _counts(parts: Sequence[np.ndarray], edges: np.ndarray) -> np.ndarray:
     """Return [E, bins]: how many scores of every episode lie in each bin."""
-    return np.stack(
-        [np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1) for part in parts]
-    )
+    rows = [np.bincount(np.searchsorted(edges, part, side="right"), minlength=len(edges) + 1) for part in parts]
+    return np.stack(rows).astype(np.float64)
 
 
 def _areas(normal: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

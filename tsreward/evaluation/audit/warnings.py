@@ -61,7 +61,8 @@ def _likeness(findings: Findings) -> Iterator[Warned]:
             f"n of half_trained is {half.n:.3f}, of {best.name} {best.n:.3f}, wanted {MARGIN} apart",
         )
     for probe in findings.probes:
-        if probe.kind != "disturbed" and probe.n is not None and probe.n > _ABOVE:
+        # An expert that comes to rest earns less on its way there than a probe that is at rest from the beginning.
+        if probe.kind != "disturbed" and probe.n is not None and probe.n > _ABOVE and probe.level > good.typical:
             yield Warned("TSR003", f"{probe.name}: n = {probe.n:.3f}")
         if probe.kind == "disturbed" and probe.n is not None and probe.n < _FRAGILE:
             yield Warned("TSR012", f"{probe.name}: n = {probe.n:.3f}")

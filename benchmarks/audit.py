@@ -1,0 +1,140 @@
+"""Does the audit's verdict say what training then does? One record per reward: verdict beside outcome.
+
+    python -m benchmarks.audit --seeds 0
+
+Pairs are what benchmarks/results holds trainings of: the penalties of anoseqs-*.json and the frozen likenesses of
+likeness.json. Each reward is fitted again as it was for that training, and audited on data that its scorer has not
+learned from. What is called "worked" was fixed before any verdict was seen, in means over the seeds of a training:
+
+- a penalty worked where the cost rate of training is at most 0.7 of vanilla's, and neither return nor episode length is
+  below half of vanilla's;
+- a likeness worked where the trained agent returns at least 0.8 of what the expert does.
+
+A verdict is right where it is "accepted" and the reward worked, or where it is not and the reward did not. Its rule was
+chosen on the tasks in `CHOSEN_ON` alone, so hits on the others are reported apart. Audits that are in the result file
+are not repeated; their outcomes are brought up to date. With --ahead, rewards that have not been trained on are audited
+before they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import tyro
+
+from benchmarks import anoseqs
+from benchmarks import likeness as likeness_benchmark
+from benchmarks.audit_outcomes import LIKENESS, PENALTY, Outcome, likeness_outcomes, penalty_outcomes
+from benchmarks.audit_pairs import audit_likeness, audit_penalty
+from benchmarks.records import RESULTS, Records
+from tsreward.evaluation.audit.auditing import Audit
+
+CHOSEN_ON = ("hopper", "balance")
+PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to audit."""
+
+    parts: tuple[Literal["penalty", "likeness"], ...] = (PENALTY, LIKENESS)
+    tasks: tuple[str, ...] = ()
+    """Tasks of them; empty takes all that there are trainings of."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the trainings whose rewards are fitted again."""
+    ahead: bool = False
+    """Audit frozen likenesses that have not been trained on, too."""
+    again: bool = False
+    """Repeat audits that are in the result file."""
+
+
+def main(options: Options) -> None:
+    torch.set_num_threads(1)
+    records = Records(RESULTS / "audit.json", ("part", "task", "arm", "seed"))
+    for seed in options.seeds:
+        for part, task, arm, outcome in pairs(options):
+            identity = {"part": part, "task": task, "arm": arm, "seed": seed}
+            known = next((row for row in records.read() if all(row[key] == identity[key] for key in identity)), None)
+            if known is None or options.again:
+                found = PARTS[part](task, arm, seed)
+                measured = {"verdict": found.verdict.word, "codes": codes(found), "measured": measured_by(found)}
+            else:
+                measured = {key: known[key] for key in ("verdict", "codes", "measured")}
+            record = identity | measured | judged(measured["verdict"], outcome) | {"chosen_on": task in CHOSEN_ON}
+            if known is None or any(known.get(key) != value for key, value in record.items()):
+                records.add(record)
+                print(part, task, arm, seed, record["verdict"], *record["codes"], record["right"], flush=True)
+
+
+def pairs(options: Options) -> list[tuple[str, str, str, Outcome | None]]:
+    """Return (part, task, arm, outcome) of every reward that is to be audited."""
+    found: list[tuple[str, str, str, Outcome | None]] = []
+    if PENALTY in options.parts:
+        for task in anoseqs.TASKS:
+            found += [(PENALTY, task, arm, outcome) for arm, outcome in penalty_outcomes(task).items()]
+    if LIKENESS in options.parts:
+        known = likeness_outcomes()
+        arms = [name for name, arm in likeness_benchmark.ARMS.items() if arm.learned.get("learning") == "frozen"]
+        for task in likeness_benchmark.SENSORS:
+            found += [
+                (LIKENESS, task, arm, known.get((task, arm)))
+                for arm in arms
+                if (task, arm) in known or (options.ahead and expert_is_there(task))
+            ]
+    return [pair for pair in found if not options.tasks or pair[1] in options.tasks]
+
+
+def expert_is_there(task: str) -> bool:
+    """Tell whether the expert of a task has been recorded."""
+    return (likeness_benchmark.EXPERTS / f"{likeness_benchmark.TASKS[task].expert}.npz").exists()
+
+
+def judged(verdict: str, outcome: Outcome | None) -> dict[str, Any]:
+    """Return what happened, and whether the verdict had it right; None where nothing has happened yet."""
+    if outcome is None:
+        return {"outcome": None, "worked": None, "right": None}
+    accepted = verdict == "accepted"
+    return {"outcome": outcome.measured, "worked": outcome.worked, "right": accepted == outcome.worked}
+
+
+def codes(found: Audit) -> list[str]:
+    """Return the codes of all warnings, each once."""
+    return sorted({warning.code for warning in found.warnings})
+
+
+def measured_by(found: Audit) -> dict[str, Any]:
+    """Return the numbers that a verdict may depend on."""
+    findings = found.findings
+    values: dict[str, Any] = {
+        "held_median": findings.held.median,
+        "held_good_median": findings.held.good_median,
+        "n": {kind.name: kind.n for kind in findings.kinds[2:]},
+        "probes": {probe.name: probe.n for probe in findings.probes if probe.kind != "trivial"},
+        "roc_bad": findings.separations[0].roc.value,
+    }
+    cost = findings.agreement.cost if findings.agreement else None
+    if not findings.replaces:
+        chosen = next(row for row in findings.false_alarms if row.chosen)
+        values = {
+            "roc_low": cost and cost.roc.low,
+            "roc": cost and cost.roc.value,
+            "false_alarms": chosen.seen.value,
+            "asked": chosen.asked,
+        }
+    ends = findings.termination
+    values["better_ended"] = ends and ends.better_ended
+    values["ends"] = ends and ends.ends
+    return {key: rounded(value) for key, value in values.items()}
+
+
+def rounded(value: Any) -> Any:
+    """Return numbers with four digits after the point, in dictionaries too."""
+    if isinstance(value, dict):
+        return {key: rounded(part) for key, part in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,113 @@
+"""Fit the reward of one training again, and audit it on what its scorer has not learned from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+
+from benchmarks import anoseqs
+from benchmarks import likeness as likeness_benchmark
+from benchmarks.likeness import AGENT, EXPERTS, LEAST_SHARE
+from tsreward.active import ActiveLearnerOptions
+from tsreward.agents.playing import play
+from tsreward.agents.trivial import TRIVIAL, trivial_policy
+from tsreward.data.graded import GradedEpisodes, load_graded
+from tsreward.envs.make import make
+from tsreward.episodes import Episode
+from tsreward.evaluation.audit.auditing import Audit, audit
+from tsreward.recipes.expert_likeness import _learned, fit_encoder
+from tsreward.recipes.likeness_data import gather
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.windows import WindowSet
+
+HELD_OUT = 0.25
+"""Share of the expert's episodes that `RewardModel.fit` shows to the calibration and not to the scorer."""
+TRIVIAL_EPISODES = 4
+
+
+def audit_penalty(task_name: str, arm_name: str, seed: int) -> Audit:
+    """Audit the penalty of an arm on the source run that its scorer has not seen.
+
+    Good behaviour is the half of its episodes with the smaller share of steps with a cost, bad the other half.
+    """
+    task, arm = anoseqs.TASKS[task_name], anoseqs.ARMS[arm_name]
+    model, _ = anoseqs.fitted(task, arm, seed)
+    source = next(other for other in anoseqs.TASKS.values() if other.target == task.source)
+    episodes = source_run(source, seed + anoseqs.SOURCES + 1)
+    shares = np.array([float((_costs(episode) > 0).mean()) for episode in episodes])
+    order, half = np.argsort(shares, kind="stable"), len(episodes) // 2
+    good, bad = ([episodes[index] for index in part] for part in (order[:half], order[half:]))
+    return audit(model, good, bad, seed=seed)
+
+
+def source_run(task: anoseqs.Task, seed: int) -> list[Episode]:
+    """Return the episodes of a vanilla run, trained again if it is not in the cache; no record is written."""
+    seed %= len(anoseqs.SEEDS)
+    if not anoseqs.cached(task.target, task, seed).exists():
+        anoseqs.run(next(name for name, other in anoseqs.TASKS.items() if other == task), "vanilla", seed)
+    return anoseqs.vanilla(task, seed)
+
+
+def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
+    """Audit the likeness of an arm as `tsreward audit --graded --env` does.
+
+    Good are episodes of the expert that fitting kept from the scorer, bad is random behaviour, and half-trained
+    are the skills that return 20 to 80 % of the way from random to expert.
+    """
+    task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
+    options = ExpertLikenessOptions(
+        env=task.env,
+        expert=EXPERTS / f"{task.expert}.npz",
+        experts=task.experts,
+        least_share=LEAST_SHARE,
+        **arm.learned,
+    )
+    data = gather(options, replace(AGENT, seed=seed))
+    model, _ = _learned(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
+    windows = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
+    starts = np.cumsum([0] + [len(episode.obs) for episode in data.expert[:-1]]).tolist()
+    held = {int(start) for start in windows.split(HELD_OUT, seed + 1)[1].first.unique()}
+    good = [episode for episode, start in zip(data.expert, starts, strict=True) if start in held]
+    graded = load_graded(EXPERTS / f"{task.expert}.npz")
+    others = graded.where([name for name in graded.names if name != "expert"]).episodes
+    return audit(
+        model,
+        good,
+        data.random,
+        half_trained=half_trained(graded),
+        trivial=trivial(task.env),
+        episodes=[*others, *good],
+        seed=seed,
+    )
+
+
+def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
+    """Return the episodes of skills between random actions and the expert, or None where there is no such skill."""
+    returns = graded.mean_returns()
+    low, high = returns["random"], returns["expert"]
+    between = [
+        name
+        for name, value in returns.items()
+        if name not in ("random", "expert") and 0.2 <= (value - low) / (high - low) <= 0.8
+    ]
+    return graded.where(between).episodes if between else None
+
+
+@lru_cache(maxsize=4)
+def trivial(env: str) -> dict[str, list[Episode]]:
+    """Play the policies that look at nothing."""
+    made = make(env, AGENT.action_repeat)
+    space = made.action_space
+    made.close()
+    seeds = range(TRIVIAL_EPISODES)
+    return {
+        name: [one.episode for one in play(env, trivial_policy(name, space, 0), seeds, AGENT.action_repeat)]
+        for name in TRIVIAL
+    }
+
+
+def _costs(episode: Episode) -> np.ndarray:
+    assert episode.costs is not None  # the environments of these tasks all give info["cost"]
+    return np.asarray(episode.costs)
