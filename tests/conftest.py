@@ -1,5 +1,8 @@
 """Fixtures that every test may use."""
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 import torch
 from jaxtyping import install_import_hook
@@ -15,3 +18,11 @@ install_import_hook("tsreward.functional", "tests.typechecking.typechecked")
 def seed() -> int:
     """Return the seed that all test data follows from."""
     return 0
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C interrupt, as it does in a terminal: what a shell runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -153,14 +153,11 @@ def test_a_link_is_replaced_and_its_target_stays(path: Path) -> None:
     assert (path.is_symlink(), path.read_bytes(), target.read_bytes()) == (False, b"next", b"target")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_leaves_no_litter(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: signal.raise_signal(signal.SIGINT))
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            write_atomic(path, b"x")
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(path, b"x")
     assert names(path.parent) == []
 
 

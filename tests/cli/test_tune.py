@@ -70,6 +70,7 @@ def test_bad_input(complaint, tmp_path, monkeypatch, arguments, message):
     assert [entry.name for entry in tmp_path.iterdir()] == ["text.db"]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_says_how_to_go_on(tmp_path):
     command = [
         sys.executable,

@@ -5,6 +5,7 @@ import pytest
 from tsreward.tuning.deferral import deferred
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_waits_for_the_end_of_the_block():
     done = []
     with pytest.raises(KeyboardInterrupt), deferred():
@@ -14,6 +15,7 @@ def test_ctrl_c_waits_for_the_end_of_the_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_the_second_one_does_not_wait():
     done = []
     with pytest.raises(KeyboardInterrupt), deferred():

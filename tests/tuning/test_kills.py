@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,10 +24,9 @@ BUDGET = 5
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    memory = Path("/dev/shm")  # a kill of the process loses nothing that the kernel has, on any file system
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as made, one_thread():
-        run(Path(made) / "warm.db", 1)  # whatever is imported or prepared late is then there in every child
-        yield Path(made)
+    with one_thread():
+        run(tmp_path / "warm.db", 1)  # whatever is imported or prepared late is then there in every child
+        yield tmp_path
 
 
 def options(workers: int) -> SearchOptions:
@@ -95,10 +93,10 @@ def _kill_once(path: Path, tuners: int, workers: int, draw: random.Random) -> in
 
 def test_kills(folder: Path) -> None:
     seen = Counter[str]()
-    for tuners, workers, kills in ((1, 1, 5), (1, 4, 4), (3, 1, 2)):
+    for tuners, workers, kills in ((1, 1, 3), (1, 4, 3), (3, 1, 2)):
         place = folder / f"{tuners}-{workers}"
         place.mkdir()
         seen += kill_tuners(place, kills, tuners, workers, seed=tuners + workers)
     assert {name: seen[name] for name in ("lost", "running", "waiting", "budget", "doubles") if seen[name]} == {}
-    assert seen["kills"] == 11
+    assert seen["kills"] == 8
     assert seen["unfinished"] > 0  # else the kills never came at a bad time, and nothing was tested

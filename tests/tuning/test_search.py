@@ -41,11 +41,12 @@ def test_the_budget_is_for_the_study_and_not_for_the_run(tmp_path):
     assert SPACE.complete(trials[0].params) == SPACE.defaults()
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "gp"])
-def test_samplers_with_two_figures(tmp_path, sampler):
-    trials = run(tmp_path / "s.db", Cheap(several=True), trials=11, sampler=sampler)
-    assert [trial.state.name for trial in trials] == ["COMPLETE"] * 11
-    assert len({tuple(trial.params.items()) for trial in trials}) == 11
+@pytest.mark.parametrize(("sampler", "number"), [("tpe", 11), ("nsga2", 3), ("gp", 11)])
+def test_samplers_with_two_figures(tmp_path, sampler, number):
+    """The first ten trials of tpe and gp are random."""
+    trials = run(tmp_path / "s.db", Cheap(several=True), trials=number, sampler=sampler)
+    assert [trial.state.name for trial in trials] == ["COMPLETE"] * number
+    assert len({tuple(trial.params.items()) for trial in trials}) == number
 
 
 def test_poor_curves_end_early(tmp_path):
@@ -59,7 +60,7 @@ def test_poor_curves_end_early(tmp_path):
 
 
 def test_a_limit_is_kept(tmp_path):
-    trials = run(tmp_path / "s.db", Cheap(limit=2.0), trials=6, pruner="none")
+    trials = run(tmp_path / "s.db", Cheap(limit=2.0), trials=3, pruner="none")
     assert [trial.constraints["count"] for trial in trials] == [trial.params["count"] - 2.0 for trial in trials]
 
 
@@ -126,6 +127,7 @@ def test_silent_trials_of_others_are_taken_back(tmp_path):
         assert study.trials()[1].user_attrs[budget.BEAT] > 0
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_cleanly_and_the_same_goes_on(tmp_path):
     path = tmp_path / "s.db"
     reading, writing = os.pipe()
