@@ -44,6 +44,12 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.metrics_speed
 	$(BIN)/python -m benchmarks.streaming
+	$(BIN)/python -m benchmarks.experts
+	$(BIN)/python -m benchmarks.likeness
+	$(BIN)/python -m benchmarks.visual_detection
+	$(BIN)/python -m benchmarks.pixels
+	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m benchmarks.tuning
 
 tables: $(READY)  ## Write the tables of README.md from benchmarks/results
 	$(BIN)/python -m benchmarks.tables

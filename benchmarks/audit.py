@@ -28,6 +28,7 @@ from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.audit_outcomes import LIKENESS, PENALTY, Outcome, likeness_outcomes, penalty_outcomes
 from benchmarks.audit_pairs import audit_likeness, audit_penalty
+from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
 from tsreward.evaluation.audit.auditing import Audit
 
@@ -88,7 +89,7 @@ def pairs(options: Options) -> list[tuple[str, str, str, Outcome | None]]:
 
 def expert_is_there(task: str) -> bool:
     """Tell whether the expert of a task has been recorded."""
-    return (likeness_benchmark.EXPERTS / f"{likeness_benchmark.TASKS[task].expert}.npz").exists()
+    return (FOLDER / f"{likeness_benchmark.TASKS[task].expert}.npz").exists()
 
 
 def judged(verdict: str, outcome: Outcome | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
-from benchmarks.likeness import AGENT, EXPERTS, LEAST_SHARE
+from benchmarks.experts import FOLDER, SAC
+from benchmarks.likeness import LEAST_SHARE
 from tsreward.active import ActiveLearnerOptions
 from tsreward.agents.playing import play
 from tsreward.agents.trivial import TRIVIAL, trivial_policy
@@ -59,18 +60,18 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
     options = ExpertLikenessOptions(
         env=task.env,
-        expert=EXPERTS / f"{task.expert}.npz",
+        expert=FOLDER / f"{task.expert}.npz",
         experts=task.experts,
         least_share=LEAST_SHARE,
         **arm.learned,
     )
-    data = gather(options, replace(AGENT, seed=seed))
+    data = gather(options, replace(SAC, seed=seed))
     model, _ = _learned(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
     windows = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
     starts = np.cumsum([0] + [len(episode.obs) for episode in data.expert[:-1]]).tolist()
     held = {int(start) for start in windows.split(HELD_OUT, seed + 1)[1].first.unique()}
     good = [episode for episode, start in zip(data.expert, starts, strict=True) if start in held]
-    graded = load_graded(EXPERTS / f"{task.expert}.npz")
+    graded = load_graded(FOLDER / f"{task.expert}.npz")
     others = graded.where([name for name in graded.names if name != "expert"]).episodes
     return audit(
         model,
@@ -98,12 +99,12 @@ def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
 @lru_cache(maxsize=4)
 def trivial(env: str) -> dict[str, list[Episode]]:
     """Play the policies that look at nothing."""
-    made = make(env, AGENT.action_repeat)
+    made = make(env, SAC.action_repeat)
     space = made.action_space
     made.close()
     seeds = range(TRIVIAL_EPISODES)
     return {
-        name: [one.episode for one in play(env, trivial_policy(name, space, 0), seeds, AGENT.action_repeat)]
+        name: [one.episode for one in play(env, trivial_policy(name, space, 0), seeds, SAC.action_repeat)]
         for name in TRIVIAL
     }
 

@@ -2,16 +2,15 @@
 
     python -m benchmarks.likeness --tasks swingup walker --seeds 10 11
 
-Experts are read from benchmarks/cache/graded, where `tsreward collect --agent graded` has written them. Agents are SAC
-of sbx (the extra `jax`) on sensors; in the tasks that end in -pixels the reward looks at 64×64 frames, and the agent
-does not. Runs that are in the result file already are not repeated.
+Experts are those of benchmarks.experts. Agents are SAC of sbx (the extra `jax`) on sensors; in the tasks that end in
+-pixels the reward looks at 64×64 frames, and the agent does not. Runs that are in the result file already are not
+repeated.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 import tyro
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
+from benchmarks.experts import FOLDER, SAC
 from benchmarks.likeness_arms import ARMS, SENSORS, TASKS
 from benchmarks.records import RESULTS, Records
 from tsreward.agents.grading import policy_of
@@ -29,22 +29,6 @@ from tsreward.recipes.expert_likeness import run as run_recipe
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 
-EXPERTS = Path(__file__).parent / "cache" / "graded"
-AGENT = AgentOptions(
-    "sac",
-    num_envs=1,
-    action_repeat=4,
-    hidden=128,
-    gradient_steps=8,
-    library="jax",
-    learning_rate=1e-3,
-    gamma=0.97,
-    tau=0.01,
-    layer_norm=True,
-    normalise=False,
-    train_every=8,
-    learning_starts=500,
-)
 LEAST_SHARE = 0.9
 """Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""
 EVALUATIONS = 30
@@ -86,10 +70,10 @@ def main(options: Options) -> None:
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     """Train one agent and return its record."""
     task, arm = TASKS[name], ARMS[arm_name]
-    agent = replace(AGENT, steps=task.steps, seed=seed)
+    agent = replace(SAC, steps=task.steps, seed=seed)
     options = ExpertLikenessOptions(
         env=task.env,
-        expert=EXPERTS / f"{task.expert}.npz",
+        expert=FOLDER / f"{task.expert}.npz",
         experts=task.experts,
         least_share=LEAST_SHARE,
         frames=task.frames,

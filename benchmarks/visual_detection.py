@@ -2,9 +2,9 @@
 
     python -m benchmarks.visual_detection --tasks walker-walk boxing --seeds 100 101 102
 
-One seed is one expert: what `tsreward collect --agent graded` recorded lies in benchmarks/cache/graded. Half of the
-episodes of every skill are for learning, the other half is judged; pixel PCA takes its components from learning
-episodes of the expert and of the random policy. Runs that are in the result file already are not repeated.
+One seed is one expert of benchmarks.experts. Half of the episodes of every skill are for learning, the other half is
+judged; pixel PCA takes its components from learning episodes of the expert and of the random policy. Runs that are in
+the result file already are not repeated.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch
 import tyro
 from scipy.stats import spearmanr
 
+from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
 from tsreward.agents.graded_frames import draw_episodes
 from tsreward.data.features import encode_episodes
@@ -77,7 +78,7 @@ def main(options: Options) -> None:
     records = Records(RESULTS / "visual-detection.json", ("task", "arm", "seed"))
     for seed in options.seeds:
         for task in options.tasks:
-            path = CACHE / "graded" / f"{TASKS[task]}-{seed}.npz"
+            path = FOLDER / f"{TASKS[task]}-{seed}.npz"
             missing = [arm for arm in options.arms if not records.has(task=task, arm=arm, seed=seed)]
             if not missing:
                 continue
