@@ -45,6 +45,10 @@ def ends(found, **change):
     return replace(found, termination=replace(found.termination, **change))
 
 
+def earns(found, **change):
+    return replace(found, stakes=replace(found.stakes, **change))
+
+
 def seen(found, value):
     rows = (replace(row, seen=Interval(value, value, value)) if row.chosen else row for row in found.false_alarms)
     return replace(found, false_alarms=tuple(rows))
@@ -89,7 +93,11 @@ CASES = {
     "strong": (penalty, lambda f: cost(f, 0.92, 0.91, 0.95), set()),
     "backwards": (penalty, lambda f: cost(f, 0.3, 0.2, 0.4), {"TSR009"}),
     "penalty alarms": (penalty, lambda f: seen(f, 0.11), {"TSR007"}),
-    "penalty ending": (penalty, lambda f: ends(f, better_ended=0.2, ends=True), {"TSR005"}),
+    "penalty ending": (penalty, lambda f: earns(ends(f, ends=True), safe=-0.1, costly=-2.0), {"TSR005"}),
+    "penalty, never ends": (penalty, lambda f: earns(f, safe=-0.1, costly=-2.0), set()),
+    "cost pays": (penalty, lambda f: earns(f, safe=0.5, costly=0.6), {"TSR015"}),
+    "cost pays less": (penalty, lambda f: earns(f, safe=0.5, costly=0.4), set()),
+    "cost pays as yet": (penalty, lambda f: earns(f, safe=0.5, costly=0.6, adapts=True), set()),
     "nothing pays": (penalty, lambda f: returns(f, "bad", 1e6), {"TSR006"}),
     "flagged noise": (penalty, lambda f: probe(f, "noise", flagged=0.9), {"TSR012"}),
     "held penalty": (penalty, lambda f: replace(f, held=replace(f.held, median=0.9)), set()),
@@ -125,9 +133,8 @@ def test_what_was_not_looked_at_is_said():
     reasons = " ".join(verdict(findings, ()).reasons)
     assert "No half-trained behaviour was given" in reasons
     assert "the frozen first observation stands in" in reasons
-    assert "whether ending early pays was not looked at" in " ".join(
-        verdict(replace(penalty(), termination=None), ()).reasons
-    )
+    reasons = " ".join(verdict(replace(penalty(), stakes=None), ()).reasons)
+    assert "whether cost or ending early pays was not looked at" in reasons
 
 
 def test_the_best_trivial_policy_counts():

@@ -21,6 +21,7 @@ from tsreward.evaluation.audit.probing import Scale, hold, probe, trivial_levels
 from tsreward.evaluation.audit.sensitivity import feature_shares, history_effect, smoothing_effect
 from tsreward.evaluation.audit.separation import separation
 from tsreward.evaluation.audit.shape import shape
+from tsreward.evaluation.audit.stakes import stakes
 from tsreward.evaluation.audit.termination import termination
 from tsreward.evaluation.audit.verdict import Verdict, verdict
 from tsreward.evaluation.audit.warnings import Warned, warned
@@ -130,6 +131,7 @@ def _findings(
         probes=(*trivial_levels(policies, scale), *probe(model, good, scale, seed)),
         held=hold(model, everyone, scale, seed),
         termination=termination(model, good, everyone[1:]),
+        stakes=stakes(model, good, everyone[1:]),
         shape=shape(everyone),
         features=feature_shares(model, good, bad, seed),
         history=history_effect(model, good, bad, seed),

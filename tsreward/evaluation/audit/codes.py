@@ -33,7 +33,8 @@ CODES = {
         "Check that good and bad were not mixed up; then take another scorer, or give it negatives.",
     ),
     "TSR005": Code(
-        "Ending early pays: what follows in good episodes adds up to less than nothing, and episodes can end.",
+        "Ending early pays: episodes can end, and what follows in good ones, or a safe step under a penalty, earns "
+        "less than nothing.",
         "Take a reward that is never negative (shape exponential or odds), or a smaller penalty weight.",
     ),
     "TSR006": Code(
@@ -75,11 +76,15 @@ CODES = {
         "There are fewer than five episodes of good or of bad behaviour: the intervals mean little.",
         "Record more episodes.",
     ),
+    "TSR015": Code(
+        "Cost still pays: with the penalty in it, a step with a cost earns no less than a safe one.",
+        "Take a larger weight, or the form tail or constant, whose size follows the environment's reward.",
+    ),
 }
 """Code -> what it means. README.md explains them under the same numbers."""
 
 DECISIVE = {
     True: frozenset({"TSR001", "TSR002", "TSR004"}),
-    False: frozenset({"TSR005", "TSR007", "TSR008", "TSR009"}),
+    False: frozenset({"TSR005", "TSR007", "TSR008", "TSR009", "TSR015"}),
 }
 """Codes for which a reward is rejected, by whether it replaces the environment's; all others are worth a look."""

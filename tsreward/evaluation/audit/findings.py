@@ -10,6 +10,7 @@ from tsreward.evaluation.audit.probing import Held, Probe
 from tsreward.evaluation.audit.sensitivity import History, Smoothing
 from tsreward.evaluation.audit.separation import Separation
 from tsreward.evaluation.audit.shape import Shape
+from tsreward.evaluation.audit.stakes import Stakes
 from tsreward.evaluation.audit.termination import Termination
 
 
@@ -43,6 +44,7 @@ class Findings:
     probes: tuple[Probe, ...]
     held: Held
     termination: Termination | None
+    stakes: Stakes | None
     shape: Shape
     features: tuple[float, ...]
     """Share of each feature in what moves the score."""

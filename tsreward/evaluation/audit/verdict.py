@@ -26,7 +26,8 @@ def verdict(findings: Findings, warnings: Sequence[Warned]) -> Verdict:
     A reward that replaces the environment's is accepted where the median state, held, has n ≤ 0.1 and half-trained
     behaviour, where given, is at least 0.05 above the best trivial policy (or the frozen first observation, where no
     policy is given). A penalty is accepted where the lower bound of its ROC against cost is above 0.9, normal steps are
-    flagged at most twice as often as asked, and ending early does not pay; without costs it is undecided.
+    flagged at most twice as often as asked, a safe step earns more than nothing where episodes can end, and more than a
+    step with a cost; without costs it is undecided.
     """
     against = [warning for warning in warnings if warning.code in DECISIVE[findings.replaces]]
     if against:
@@ -60,8 +61,9 @@ def _penalty(findings: Findings) -> Verdict:
         f"lower bound above {COST_ROC}.",
         f"{chosen.seen.value:.1%} of normal steps are flagged, {chosen.asked:.1%} were asked for.",
     ]
-    if findings.termination is None:
-        reasons.append("Good behaviour has no environment rewards: whether ending early pays was not looked at.")
+    stakes = findings.stakes
+    if stakes is None or stakes.costly is None:
+        reasons.append("Without environment rewards, whether cost or ending early pays was not looked at.")
     else:
-        reasons.append(f"Ending would be better after {findings.termination.better_ended:.1%} of good steps.")
+        reasons.append(f"A safe step earns {stakes.safe:.4g} in the mean, a step with a cost {stakes.costly:.4g}.")
     return Verdict("accepted", tuple(reasons))

@@ -68,6 +68,9 @@ def _likeness(findings: Findings) -> Iterator[Warned]:
             yield Warned("TSR012", f"{probe.name}: n = {probe.n:.3f}")
     if half is not None and half.n is not None and half.n > _ABOVE:
         yield Warned("TSR003", f"half_trained: n = {half.n:.3f}")
+    ends = findings.termination
+    if ends is not None and ends.ends and ends.better_ended > _ENDED:
+        yield Warned("TSR005", f"after {ends.better_ended:.0%} of the steps of good episodes")
     others = [kind for kind in findings.kinds[1:] if kind.name in ("bad", "half_trained")]
     limits = (findings.shape.at_least, findings.shape.at_most)
     steps = sum(kind.steps for kind in others)
@@ -80,6 +83,14 @@ def _likeness(findings: Findings) -> Iterator[Warned]:
 
 
 def _penalty(findings: Findings) -> Iterator[Warned]:
+    ends, stakes = findings.termination, findings.stakes
+    if ends is not None and ends.ends and stakes is not None and stakes.safe < 0:
+        yield Warned("TSR005", f"a safe step earns {stakes.safe:.4g} in the mean")
+    if stakes is not None and not stakes.adapts and stakes.costly is not None and stakes.costly >= stakes.safe:
+        enough = "" if stakes.factor is None else f"; {stakes.factor:.2g} times the penalty would make them equal"
+        yield Warned(
+            "TSR015", f"a step with a cost earns {stakes.costly:.4g} in the mean, a safe one {stakes.safe:.4g}{enough}"
+        )
     cost = findings.agreement and findings.agreement.cost
     if cost and cost.roc.value < 0.5:
         yield Warned("TSR009", f"ROC {cost.roc.value:.3f} ({cost.roc.low:.3f} to {cost.roc.high:.3f})")
@@ -93,8 +104,6 @@ def _penalty(findings: Findings) -> Iterator[Warned]:
 
 def _either(findings: Findings) -> Iterator[Warned]:
     ends = findings.termination
-    if ends is not None and ends.ends and ends.better_ended > _ENDED:
-        yield Warned("TSR005", f"after {ends.better_ended:.0%} of the steps of good episodes")
     if ends is not None:
         bar = ends.returns["good"]
         for name, value in ends.returns.items():
