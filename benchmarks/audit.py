@@ -33,6 +33,7 @@ from benchmarks.records import RESULTS, Records
 from tsreward.evaluation.audit.auditing import Audit
 
 CHOSEN_ON = ("hopper", "balance")
+KEY = ("part", "task", "arm", "seed")
 PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty}
 
 
@@ -53,18 +54,18 @@ class Options:
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    records = Records(RESULTS / "audit.json", ("part", "task", "arm", "seed"))
+    records = Records(RESULTS / "audit.json", KEY)
     for seed in options.seeds:
         for part, task, arm, outcome in pairs(options):
             identity = {"part": part, "task": task, "arm": arm, "seed": seed}
-            known = next((row for row in records.read() if all(row[key] == identity[key] for key in identity)), None)
+            known = next((row for row in records.read() if identity.items() <= row.items()), None)
             if known is None or options.again:
-                found = PARTS[part](task, arm, seed)
-                measured = {"verdict": found.verdict.word, "codes": codes(found), "measured": measured_by(found)}
+                measured = summary(PARTS[part](task, arm, seed))
             else:
                 measured = {key: known[key] for key in ("verdict", "codes", "measured")}
-            record = identity | measured | judged(measured["verdict"], outcome) | {"chosen_on": task in CHOSEN_ON}
-            if known is None or any(known.get(key) != value for key, value in record.items()):
+            record: dict[str, Any] = {**identity, **measured, **judged(measured["verdict"], outcome)}
+            record["chosen_on"] = task in CHOSEN_ON
+            if known is None or not record.items() <= known.items():
                 records.add(record)
                 print(part, task, arm, seed, record["verdict"], *record["codes"], record["right"], flush=True)
 
@@ -100,34 +101,39 @@ def judged(verdict: str, outcome: Outcome | None) -> dict[str, Any]:
     return {"outcome": outcome.measured, "worked": outcome.worked, "right": accepted == outcome.worked}
 
 
-def codes(found: Audit) -> list[str]:
-    """Return the codes of all warnings, each once."""
-    return sorted({warning.code for warning in found.warnings})
+def summary(found: Audit) -> dict[str, Any]:
+    """Return the verdict, the codes of all warnings, and the numbers that a verdict may depend on."""
+    return {
+        "verdict": found.verdict.word,
+        "codes": sorted({warning.code for warning in found.warnings}),
+        "measured": rounded(_likeness(found) if found.findings.replaces else _penalty(found)),
+    }
 
 
-def measured_by(found: Audit) -> dict[str, Any]:
-    """Return the numbers that a verdict may depend on."""
+def _likeness(found: Audit) -> dict[str, Any]:
     findings = found.findings
-    values: dict[str, Any] = {
+    return {
         "held_median": findings.held.median,
         "held_good_median": findings.held.good_median,
         "n": {kind.name: kind.n for kind in findings.kinds[2:]},
         "probes": {probe.name: probe.n for probe in findings.probes if probe.kind != "trivial"},
         "roc_bad": findings.separations[0].roc.value,
     }
+
+
+def _penalty(found: Audit) -> dict[str, Any]:
+    findings = found.findings
     cost = findings.agreement.cost if findings.agreement else None
-    if not findings.replaces:
-        chosen = next(row for row in findings.false_alarms if row.chosen)
-        values = {
-            "roc_low": cost and cost.roc.low,
-            "roc": cost and cost.roc.value,
-            "false_alarms": chosen.seen.value,
-            "asked": chosen.asked,
-        }
-    ends = findings.termination
-    values["better_ended"] = ends and ends.better_ended
-    values["ends"] = ends and ends.ends
-    return {key: rounded(value) for key, value in values.items()}
+    chosen = next(row for row in findings.false_alarms if row.chosen)
+    return {
+        "roc": cost and cost.roc.value,
+        "roc_low": cost and cost.roc.low,
+        "asked": chosen.asked,
+        "false_alarms": chosen.seen.value,
+        "ends": findings.termination and findings.termination.ends,
+        "safe_earns": findings.stakes and findings.stakes.safe,
+        "costly_earns": findings.stakes and findings.stakes.costly,
+    }
 
 
 def rounded(value: Any) -> Any:
