@@ -32,7 +32,8 @@ from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
 from tsreward.evaluation.audit.auditing import Audit
 
-CHOSEN_ON = ("hopper", "balance")
+CHOSEN_ON = ("hopper", "hopper-td3", "balance")
+"""hopper-td3 trains another agent on a reward of hopper."""
 KEY = ("part", "task", "arm", "seed")
 PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty}
 
