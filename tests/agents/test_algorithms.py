@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,27 @@ def test_options_reach_the_algorithm(algorithm: Any, rate: float) -> None:
         assert (plain.learning_starts, plain.gradient_steps, plain.train_freq.frequency) == (2_250, 4, 1)
         rare = built(AgentOptions(algorithm, num_envs=2, train_every=8, gradient_steps=3, learning_starts=7))
         assert (rare.learning_starts, rare.gradient_steps, rare.train_freq.frequency) == (7, 3, 8)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_learning_rate_falls_in_the_second_half(library: Any) -> None:
+    if library == "jax":
+        pytest.importorskip("sbx")
+    options = AgentOptions("sac", 64, num_envs=2, hidden=8, gradient_steps=1, learning_rate=1e-3, library=library)
+    falling = train_agent("Tiny/Cost-v0", replace(options, final_rate=0.1)).algorithm
+    assert falling._current_progress_remaining <= 0
+    assert falling.lr_schedule(0.5) == pytest.approx(1e-3)
+    assert falling.lr_schedule(0.0) == pytest.approx(1e-4)
+    for optimiser in _rates(falling):
+        assert optimiser == pytest.approx(1e-4)
+
+
+def _rates(algorithm: Any) -> list[float]:
+    policy = algorithm.policy
+    if hasattr(policy, "actor_state"):
+        states = (policy.actor_state, policy.qf_state)
+        return [float(state.opt_state.hyperparams["learning_rate"]) for state in states]
+    return [part.optimizer.param_groups[0]["lr"] for part in (policy.actor, policy.critic)]
 
 
 def test_the_twin_on_jax_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

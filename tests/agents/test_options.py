@@ -20,6 +20,7 @@ from tsreward.errors import OptionError
         ({"train_every": 0}, "AgentOptions.train_every must be at least 1, got 0"),
         ({"learning_starts": -1}, "AgentOptions.learning_starts is None or at least 0, got -1"),
         ({"learning_rate": 0.0}, r"AgentOptions.learning_rate lies between 0 and 1, got 0.0"),
+        ({"final_rate": 0.0}, r"AgentOptions.final_rate lies in \(0, 1\], got 0.0"),
         ({"gamma": 1.5}, r"AgentOptions.gamma lies in \[0, 1\], got 1.5"),
         ({"seed": -1}, "AgentOptions.seed is an integer from 0"),
         ({"seed": 2**32}, "AgentOptions.seed is an integer from 0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import gcd
 from typing import Any
 
@@ -16,6 +17,23 @@ from tsreward.agents.options import AgentOptions
 from tsreward.errors import missing_extra
 
 LEARNING_RATE = {"ppo": 4e-4, "td3": 1e-3, "sac": 7e-4}
+
+
+@dataclass(frozen=True)
+class FallingRate:
+    """A learning rate for half of the steps, from there in a line to a share of it.
+
+    >>> rate = FallingRate(1e-3, final=0.1)
+    >>> [round(rate(left), 6) for left in (1.0, 0.5, 0.25, 0.0)]
+    [0.001, 0.001, 0.00055, 0.0001]
+    """
+
+    start: float
+    final: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """Return the rate where this share of the steps is left."""
+        return self.start * min(1.0, self.final + (1 - self.final) * 2 * progress_remaining)
 
 
 def algorithm_class(options: AgentOptions) -> type[BaseAlgorithm]:
@@ -48,7 +66,7 @@ def build_algorithm(
         "device": "cpu",
         "policy_kwargs": {"net_arch": [options.hidden, options.hidden]}
         | ({"layer_norm": True} if options.layer_norm else {}),
-        "learning_rate": rate,
+        "learning_rate": rate if options.final_rate == 1 else FallingRate(rate, options.final_rate),
         "gamma": options.gamma,
     }
     if options.algorithm == "ppo":

@@ -35,6 +35,8 @@ class AgentOptions:
     """torch: Stable-Baselines3. jax: sbx, the same algorithms on JAX; its SAC is several times faster on one core."""
     learning_rate: float | None = None
     """Of actor and critic; None is 4e-4 for ppo, 1e-3 for td3 and 7e-4 for sac."""
+    final_rate: float = 1.0
+    """Share of the learning rate at the last step: it stays for half of the steps, then falls in a line to this."""
     batch_size: int = 256
     """Transitions in one gradient step."""
     gamma: float = 0.99
@@ -73,6 +75,8 @@ class AgentOptions:
             raise OptionError(f"AgentOptions.learning_starts is None or at least 0, got {self.learning_starts}.")
         if self.learning_rate is not None and not 0 < self.learning_rate < 1:
             raise OptionError(f"AgentOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
+        if not 0 < self.final_rate <= 1:
+            raise OptionError(f"AgentOptions.final_rate lies in (0, 1], got {self.final_rate}.")
         if self.layer_norm and self.library != "jax":
             raise OptionError("AgentOptions.layer_norm is for library 'jax': Stable-Baselines3's policies have none.")
         if not 0 < self.tau <= 1:
