@@ -14,6 +14,7 @@ from tsreward.active import ActiveLearnerOptions
 from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.agents.options import AgentOptions
 from tsreward.data.graded import GradedEpisodes, save_graded
+from tsreward.encoders.frames import FrameEncoder
 from tsreward.errors import DataError, OptionError
 from tsreward.recipes.expert_likeness import DEFAULT_AGENT, exploration, negative_windows, run
 from tsreward.recipes.likeness_data import gather
@@ -110,8 +111,13 @@ def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, e
     env = "dmc/cartpole-balance:max_episode_steps=40"
     agent = replace(DEFAULT_AGENT, steps=60, hidden=8, learning_starts=20)
     save_graded(collect_graded(env, agent, GradingOptions("no_action", 4, ())), tmp_path / "still.npz")
-    options = ExpertLikenessOptions(env, tmp_path / "still.npz", frames=16, encoder=encoder, evaluations=2)
+    hidden = ((0, 0, 4, 16),)
+    options = ExpertLikenessOptions(
+        env, tmp_path / "still.npz", frames=16, encoder=encoder, masks=hidden, evaluations=2
+    )
     result = run(options, agent, ActiveLearnerOptions(batch_size=32))
     assert result.model.obs_shape == (16, 16, 3)
+    assert isinstance(result.model.encoder, FrameEncoder)
+    assert result.model.encoder.options.masks == hidden
     assert result.agent.record.finished[0].obs.shape == (11, 5)
     assert 0 < result.returns.min() <= 40

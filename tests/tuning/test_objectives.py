@@ -163,9 +163,12 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
             ("discriminator", "least_squares", ("random", "failures", "probes")),
         ),
         (["learning=frozen"], ("deep_sad", "auto", ())),
+        (["learning=frozen", "clip_low=0.05", "clip_high=0.999"], ("deep_sad", "auto", ())),
     ):
         recipe = objective.recipe(objective.space.fix(fixed).defaults())
         assert (recipe.scorer, recipe.shape, recipe.negatives) == wanted
+        clipped = "clip_low=0.05" in fixed
+        assert (recipe.clip_low, recipe.clip_high) == ((0.05, 0.999) if clipped else (None, None))
     defaults = objective.space.defaults()
     given = ExpertLikenessOptions(env="Tiny/Plain-v0", expert=tmp_path / "expert.npz")
     assert objective.recipe(defaults) == given  # what is called the default is what is used without a search

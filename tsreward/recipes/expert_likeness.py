@@ -30,7 +30,6 @@ from tsreward.recipes.likeness_data import LikenessData, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
-from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.dqn.joining import joined
 from tsreward.training import TrainOptions
 from tsreward.windows import WindowSet
@@ -124,11 +123,11 @@ def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
     if options.frames is None:
         return Identity(shape)
     if options.encoder == "conv":
-        return ConvEncoder(shape)
+        return ConvEncoder(shape, ConvEncoder.Options(masks=options.masks))
     if options.encoder == "clip":
-        assert options.clip is not None
-        return CLIPEncoder.pretrained(shape, options.clip)
-    encoder = PixelPCA(shape)
+        assert options.clip_source is not None
+        return CLIPEncoder.pretrained(shape, options.clip_source, masks=options.masks)
+    encoder = PixelPCA(shape, PixelPCA.Options(masks=options.masks))
     encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
     return encoder
 
@@ -178,8 +177,7 @@ def _learned(
 ) -> tuple[RewardModel, ActiveLearner | None]:
     """Return (the model, what goes on teaching it, if anything)."""
     scorer = safety_scorer(options.scorer)
-    mode = Likeness(LikenessOptions(shape=options.shape))
-    model = RewardModel(scorer.build(options.window, encoder.dim), mode, encoder)
+    model = RewardModel(scorer.build(options.window, encoder.dim), options.likeness(), encoder)
     expert = [episode.obs for episode in data.expert]
     negatives = negative_windows(options, data, active.seed)
     if options.learning == "active":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from tsreward.encoders.frames import FrameOptions, Rectangle
 from tsreward.errors import OptionError
 from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
@@ -38,6 +39,11 @@ class ExpertLikenessOptions:
     shape: Shape = "least_squares"
     """How a score becomes a reward; least_squares is for least_squares_sad and discriminator, odds for active deep_sad,
     auto for frozen scorers."""
+    clip_low: float | None = None
+    """Quantile of the expert's scores below which scores are raised to it, so that no step is more like the expert than
+    these; None does not clip."""
+    clip_high: float | None = None
+    """Quantile of the expert's scores above which scores are lowered to it; None does not clip."""
     negatives: tuple[Negative, ...] = ()
     """Further bad windows. random: of random actions. failures: episodes that reach less than a tenth of what the
     expert does beyond random actions. half_trained: of all skills between. probes: the expert's windows held still,
@@ -52,14 +58,17 @@ class ExpertLikenessOptions:
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
     """What turns frames into features; pixel_pca is fitted on frames of the expert and of random actions."""
-    clip: str | None = None
+    masks: tuple[Rectangle, ...] = ()
+    """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
+    clip_source: str | None = None
     """Folder or name on the hub of the CLIP, for the encoder clip."""
     evaluations: int = 10
     """Episodes that judge the trained agent, by the environment's reward."""
 
     def __post_init__(self) -> None:
         safety_scorer(self.scorer).build(self.window, 1)
-        Likeness(LikenessOptions(shape=self.shape))
+        self.likeness()
+        FrameOptions(masks=self.masks)
         for name, known in (
             ("learning", ("active", "frozen")),
             ("bonus", get_args(Bonus)),
@@ -80,5 +89,13 @@ class ExpertLikenessOptions:
             raise OptionError(f"frames is a size of 1 pixel or more, got {self.frames}.")
         if self.bonus_weight < 0:
             raise OptionError(f"bonus_weight must not be negative, got {self.bonus_weight}.")
-        if (self.encoder == "clip") != (self.clip is not None):
-            raise OptionError("The encoder clip needs the folder or the name of a CLIP, and no other encoder does.")
+        if self.masks and self.frames is None:
+            raise OptionError("masks hide parts of frames, and the reward looks at none: give frames, e.g. 64.")
+        if (self.encoder == "clip") != (self.clip_source is not None):
+            raise OptionError(
+                "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."
+            )
+
+    def likeness(self) -> Likeness:
+        """Return the reward mode, which is not fitted yet."""
+        return Likeness(LikenessOptions(shape=self.shape, clip_low=self.clip_low, clip_high=self.clip_high))

@@ -64,6 +64,13 @@ class Likeness(RewardMode):
             raise OptionError(f"Likeness.shape is one of {listed}, got '{options.shape}'.")
         if options.scale is not None and not options.scale > 0:
             raise OptionError(f"Likeness.scale must be positive, got {options.scale}.")
+        low = 0.0 if options.clip_low is None else options.clip_low
+        high = 1.0 if options.clip_high is None else options.clip_high
+        if not 0 <= low < high <= 1:
+            raise OptionError(
+                f"Likeness.clip_low and clip_high are quantiles, the first below the second, got {options.clip_low} "
+                f"and {options.clip_high}."
+            )
         for name, start in (("threshold", 0.0), ("origin", 0.0), ("scale", 1.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("low", torch.tensor(-torch.inf))

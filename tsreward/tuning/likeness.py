@@ -60,6 +60,8 @@ class LikenessObjective(Objective):
         recipe, default = asdict(self.recipe(setting)), asdict(ExpertLikenessOptions())
         searched = ("env", "scorer", "learning", "shape", "window", "bonus", "bonus_weight")
         told = {name: value for name, value in recipe.items() if name in searched or value != default[name]}
+        if "masks" in told:
+            told["masks"] = [side for mask in told["masks"] for side in mask]  # as on a command line
         agent = {
             name: value
             for name, value in asdict(self.options.agent).items()
@@ -83,11 +85,13 @@ class LikenessObjective(Objective):
             "learning": setting["learning"],
             "shape": "auto" if frozen else _SHAPES[scorer],
             "window": setting["window"],
+            "clip_low": setting.get("clip_low"),
+            "clip_high": setting.get("clip_high"),
             "negatives": () if negatives == "none" else tuple(negatives.split("+")),
             "bonus": setting["bonus"],
             "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
         }
-        shared = ("env", "expert", "skill", "experts", "least_share", "frames", "encoder", "evaluations")
+        shared = ("env", "expert", "skill", "experts", "least_share", "frames", "encoder", "masks", "evaluations")
         return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
 
     @staticmethod

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from tsreward.agents.options import AgentOptions
+from tsreward.encoders.frames import Rectangle
 from tsreward.errors import OptionError
 from tsreward.recipes.expert_likeness import DEFAULT_AGENT
 
@@ -29,6 +30,8 @@ class LikenessTuning:
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv"] = "pixel_pca"
     """What turns frames into features."""
+    masks: tuple[Rectangle, ...] = ()
+    """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
     evaluations: int = 10
     """Episodes that judge each trained agent."""
     seeds: int = 2

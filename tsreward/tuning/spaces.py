@@ -77,7 +77,8 @@ _DETECT: dict[str, Parameter] = {
     "dqn.lambda_min": Real(0.05, 0.5, 0.2, log=True, when=_DQN),
 }
 
-_ACTIVE, _BAD = ("learning", "active"), ("negatives", "random", "failures", "probes", "random+failures+probes")
+_ACTIVE, _FROZEN = ("learning", "active"), ("learning", "frozen")
+_BAD = ("negatives", "random", "failures", "probes", "random+failures+probes")
 
 _BY_LABELS = ("least_squares_sad", "deep_sad", "discriminator")
 
@@ -85,6 +86,8 @@ _LIKENESS: dict[str, Parameter] = {
     "learning": Choice(("active", "frozen"), "active"),
     "scorer": Choice(_BY_LABELS, _BY_LABELS[0], when=_ACTIVE),  # frozen is deep_sad
     "window": Whole(1, 8, 4, log=True),  # K
+    "clip_low": Choice((None, 0.01, 0.05, 0.25, 0.5), None, when=_FROZEN),  # quantiles of the expert's scores
+    "clip_high": Choice((None, 0.99, 0.999), None, when=_FROZEN),
     "negatives": Choice(("none", *_BAD[1:]), "none"),
     "bonus": Choice(("none", "rnd", "disagreement"), "none"),
     "bonus_weight": Real(0.01, 1.0, 0.1, log=True, when=("bonus", "rnd", "disagreement")),
