@@ -2,9 +2,8 @@
 
     python -m benchmarks.likeness --tasks swingup walker --seeds 10 11
 
-Experts are those of benchmarks.experts. Agents are SAC of sbx (the extra `jax`) on sensors; in the tasks that end in
--pixels the reward looks at 64×64 frames, and the agent does not. Runs that are in the result file already are not
-repeated.
+Experts are those of benchmarks.experts, and agents learn as they did, SAC of sbx (the extra `jax`) with a falling rate,
+in Boxing PPO. Runs that are in the result file already are not repeated.
 """
 
 from __future__ import annotations
@@ -18,13 +17,15 @@ import torch
 import tyro
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
-from benchmarks.experts import FOLDER, SAC
+from benchmarks import pixel_agent
+from benchmarks.experts import FOLDER
 from benchmarks.likeness_arms import ARMS, SENSORS, TASKS
 from benchmarks.records import RESULTS, Records
 from tsreward.agents.grading import policy_of
 from tsreward.agents.options import AgentOptions
 from tsreward.agents.playing import play
 from tsreward.agents.training import TrainedAgent, train_agent
+from tsreward.episodes import Episode
 from tsreward.recipes.expert_likeness import run as run_recipe
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
@@ -32,8 +33,6 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
 LEAST_SHARE = 0.9
 """Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""
 EVALUATIONS = 30
-AGENT = replace(SAC, final_rate=0.05)
-"""As the experts learn, but the rate of the learning falls: final agents differ less from their means."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,16 @@ def main(options: Options) -> None:
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     """Train one agent and return its record."""
     task, arm = TASKS[name], ARMS[arm_name]
-    agent = replace(AGENT, steps=task.steps, seed=seed)
+    if task.env == pixel_agent.ID:
+        pixel_agent.prepare()
+    agent = replace(task.agent, steps=task.steps, seed=seed)
     options = ExpertLikenessOptions(
         env=task.env,
         expert=FOLDER / f"{task.expert}.npz",
         experts=task.experts,
         least_share=LEAST_SHARE,
         frames=task.frames,
+        masks=task.masks,
         evaluations=EVALUATIONS,
         **arm.learned,
     )
@@ -101,7 +103,7 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
         "share": round(float(returns.mean()) / expert, 4),
         "expert": round(expert, 2),
         "random": round(random, 2),
-        "curve": [round(float(np.sum(episode.rewards)), 1) for episode in trained.record.finished],
+        "curve": [round(_paid(episode), 1) for episode in trained.record.finished],
         "seconds": round(time.perf_counter() - began, 1),
     }
 
@@ -111,6 +113,11 @@ def evaluated(trained: TrainedAgent, env: str, agent: AgentOptions) -> np.ndarra
     drawn = np.random.SeedSequence([agent.seed, 2**20]).generate_state(EVALUATIONS)
     seeds = [int(seed) & 0x7FFFFFFF for seed in drawn]
     return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
+
+
+def _paid(episode: Episode) -> float:
+    assert episode.rewards is not None
+    return float(episode.rewards.sum())
 
 
 def _constant(venv: VecEnv) -> VecEnv:

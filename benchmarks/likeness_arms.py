@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from benchmarks import pixel_agent
+from benchmarks.experts import PPO, SAC
 from tsreward.active import ActiveLearnerOptions
+from tsreward.agents.options import AgentOptions
+from tsreward.encoders.frames import Rectangle
+
+FALLING = replace(SAC, final_rate=0.05)
+"""Final agents differ less from those shortly before than with a rate that stays."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,8 @@ class Task:
     expert: str
     experts: int = 24
     frames: int | None = None
+    masks: tuple[Rectangle, ...] = ()
+    agent: AgentOptions = FALLING
 
 
 TASKS = {
@@ -26,8 +35,16 @@ TASKS = {
     "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102"),
     "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
     "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102", frames=64),
+    "balance-pixel-agent": Task(
+        pixel_agent.ID, 8_000, f"{pixel_agent.EXPERT}-frames", agent=replace(FALLING, action_repeat=1)
+    ),
+    "boxing-pixels": Task(
+        "atari/Boxing:ram,stack=2,scaled", 200_000, "atari-boxing-100", experts=8, frames=64, agent=PPO
+    ),
 }
-SENSORS = tuple(name for name in TASKS if not name.endswith("-pixels"))
+"""In those that end in -pixels the reward looks at frames and the agent does not, in -pixel-agent both do."""
+TASKS["boxing-pixels, masked"] = replace(TASKS["boxing-pixels"], masks=((0, 0, 8, 64),))
+SENSORS = tuple(name for name in TASKS if "pixel" not in name)
 
 
 @dataclass(frozen=True)

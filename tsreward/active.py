@@ -34,8 +34,8 @@ class ActiveLearnerOptions:
     noise: float = 0.2
     """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
     expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
-    recent: int = 20_000
-    """Latest windows of the agent that serve as bad ones."""
+    recent: int = 100_000
+    """Latest windows of the agent that serve as bad ones; once failures are forgotten, they are paid for again."""
     fixed_share: float = 0.25
     """Share of the bad windows in a batch that are the given ones, where there are any; the rest are the agent's."""
     held_out: float = 0.1

@@ -94,7 +94,7 @@ _LIKENESS: dict[str, Parameter] = {
     "active.every": Whole(8, 128, 32, log=True, when=_ACTIVE),
     "active.updates": Whole(1, 16, 4, log=True, when=_ACTIVE),
     "active.learning_rate": Real(3e-5, 3e-3, 3e-4, log=True, when=_ACTIVE),
-    "active.recent": Whole(2_000, 50_000, 20_000, log=True, when=_ACTIVE),
+    "active.recent": Whole(2_000, 200_000, 100_000, log=True, when=_ACTIVE),
     "active.fixed_share": Real(0.05, 0.75, 0.25, when=_BAD),
 }
 
