@@ -146,7 +146,8 @@ def test_what_is_written_is_the_page_and_the_same_every_time(tmp_path):
 
 @pytest.mark.parametrize("looks", ["--screenshot=a.png", "--dump-dom"])
 def test_a_browser_renders_it_without_an_error(tmp_path, looks):
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+    browser = next((found for found in map(shutil.which, names) if found), None)
     if browser is None:
         pytest.skip("no Chromium on this machine")
     path = tmp_path / "a.html"
