@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import log_tables
+from benchmarks import audit_tables, likeness_tables, log_tables, tuning_tables
 from benchmarks.cells import RESULTS, cell
 
 README = Path(__file__).parent.parent / "README.md"
@@ -43,12 +43,6 @@ def anoseqs(name: str) -> str:
 def overhead() -> str:
     """Return the table of training throughput: a row for every algorithm, number of environments and scorer."""
     content = json.loads((RESULTS / "overhead.json").read_text(encoding="utf-8"))
-    if "recommended" not in content:  # measured before there were several cases
-        lines = ["| reward | PPO steps/s | overhead, median (min to max of rounds) |", "|---|---|---|"]
-        for row in content["records"]:
-            rest = "–" if row["arm"] == "vanilla" else _spread(row)
-            lines.append(f"| {row['arm']} | {row['steps_per_second']:,} | {rest} |")
-        return "\n".join(lines)
     arms = {
         tuple(row.get(name) for name in ("algorithm", "num_envs", "scorer", "scoring")): row
         for row in content["records"]
@@ -86,6 +80,13 @@ TABLES: dict[str, Callable[[], str]] = {
     "labels": log_tables.labels,
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
+    "likeness": likeness_tables.sensors,
+    "likeness-pixels": likeness_tables.pixels,
+    "videos": likeness_tables.videos,
+    "pixels": likeness_tables.speed,
+    "audit": audit_tables.audit,
+    "tuning-agents": tuning_tables.agents,
+    "tuning-detectors": tuning_tables.detectors,
     "overhead": overhead,
     "reliability": reliability,
 }
