@@ -39,18 +39,19 @@ def pixels() -> str:
     return "\n".join(lines)
 
 
-def videos() -> str:
-    """Return how well scorers of 64×64 frames tell the expert from others: mean over experts, task by task."""
-    columns = ("macro_auc", "micro_auc", "average_precision", "half_trained_auc", "spearman")
+def videos(*metrics: str) -> str:
+    """Return these metrics of every scorer of 64×64 frames, task by task: means over experts."""
     records = _read("visual-detection")
-    lines = ["| task | scorer, encoder | experts | macro AUC | micro AUC | AP | half-trained: AUC | rank correlation |"]
-    lines.append("|---|---|---|" + "---|" * len(columns))
-    for task in dict.fromkeys(record["task"] for record in records):
-        rows = [record for record in records if record["task"] == task]
-        means = {arm: [r for r in rows if r["arm"] == arm] for arm in dict.fromkeys(r["arm"] for r in rows)}
-        for arm, same in sorted(means.items(), key=lambda item: -_mean(item[1], "micro_auc")):
-            cells = (cell([row[key] for row in same], "{:.3f}") for key in columns)
-            lines.append(f"| {task} | {arm} | {len(same)} | {' | '.join(cells)} |")
+    tasks, arms = (list(dict.fromkeys(record[key] for record in records)) for key in ("task", "arm"))
+    experts = {task: len({record["seed"] for record in records if record["task"] == task}) for task in tasks}
+    lines = [f"| scorer, encoder | {' | '.join(f'{task} ({experts[task]})' for task in tasks)} |"]
+    lines.append("|---|" + "---|" * len(tasks))
+    for arm in arms:
+        cells = []
+        for task in tasks:
+            rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
+            cells.append(" / ".join(f"{_mean(rows, metric):.3f}" for metric in metrics) if rows else "–")
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
