@@ -47,8 +47,8 @@ DEFAULT_AGENT = AgentOptions(
     learning_starts=500,
     normalise=False,
 )
-"""Solves cartpole-swingup; normalised observations learn worse in runs as short as this. The rate falls because policies
-differ from one update to the next where the reward moves."""
+"""Solves cartpole-swingup; normalised observations learn worse in runs as short as this. The rate falls, because
+policies differ from one update to the next where the reward moves."""
 PROBES = 2048
 """Windows of each kind that are made out of the expert's."""
 
