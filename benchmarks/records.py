@@ -49,11 +49,15 @@ class Records:
 
 
 def commit() -> str:
-    """Return the commit that is measured, with a + where the tree has changes."""
-    run = subprocess.run(
-        ["git", "describe", "--always", "--dirty=+"], cwd=RESULTS.parent, capture_output=True, text=True, check=False
-    )
-    return run.stdout.strip() or "unknown"
+    """Return the commit that is measured, with a + where the tree has changes, other than in the results."""
+    head = _git("rev-parse", "--short", "HEAD")
+    changes = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(exclude,top)benchmarks/results")
+    return f"{head}{'+' * bool(changes)}" if head else "unknown"
+
+
+def _git(*words: str) -> str:
+    run = subprocess.run(["git", *words], cwd=RESULTS.parent, capture_output=True, text=True, check=False)
+    return run.stdout.strip()
 
 
 def device() -> str:
