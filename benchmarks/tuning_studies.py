@@ -46,7 +46,8 @@ def run(options: Options) -> None:
         if part == "circle":
             circle(options)
         else:
-            smd(options, part.removeprefix("smd-"))
+            protocol = part.removeprefix("smd-").removesuffix("-knn")
+            smd(options, protocol, part, ["scorer=knn"] if part.endswith("-knn") else [])
 
 
 def circle(options: Options) -> None:
@@ -92,11 +93,11 @@ def agent_record(objective: AnoSeqs, setting: Setting | None, seed: int) -> dict
     return record | {"train_seconds": round(time.perf_counter() - began, 2)} | summary.as_json()
 
 
-def smd(options: Options, protocol: str) -> None:
+def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
     """Search for the detector of two machines, and judge it on the others."""
     tasks = {task.name: PROTOCOLS[protocol](task) for task in FORMATS["smd"](DATA / "smd")}
-    objective = Detect(tuple(tasks.pop(name) for name in TUNED_ON), space=SPACES["detect"].fix(options.fix))
-    found = searched(objective, f"smd-{protocol}", options, options.trials or 100, lambda it: {"best": it.best})
+    objective = Detect(tuple(tasks.pop(name) for name in TUNED_ON), space=SPACES["detect"].fix([*fixed, *options.fix]))
+    found = searched(objective, study, options, options.trials or 100, lambda it: {"best": it.best})
     makers: dict[str, tuple[Setting, Callable[[int], Detector]]] = {
         name: (setting, lambda seed, setting=setting: make_tuned(setting, seed)) for name, setting in found.items()
     }

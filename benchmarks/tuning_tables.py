@@ -40,14 +40,22 @@ def detectors() -> str:
         "|---|---|---|---|---|",
     ]
     for protocol in ("split", "tsb-ad"):
-        study = _read(f"tuning-smd-{protocol}-study")
-        tried = {one["number"]: one["values"][0] for one in study["tried"]}
-        for label, setting in {**study["settings"], "ensemble": {"detector": "ensemble"}}.items():
+        every, alone = _read(f"tuning-smd-{protocol}-study"), _read(f"tuning-smd-{protocol}-knn-study")
+        rows = {
+            "default": (every, "default"),
+            "best of all scorers": (every, "best"),
+            "best of KNN": (alone, "best"),
+            "ensemble": (None, ""),
+        }
+        for label, (study, name) in rows.items():
+            setting = {"detector": "ensemble"} if study is None else study["settings"][name]
             runs = [run for run in records if (run["protocol"], run["parameters"]) == (protocol, setting)]
-            seen = tried.get(study["chosen"].get(label))
-            name = f"{label}: {setting['scorer']}, K = {setting['window']}" if "scorer" in setting else label
+            seen, of = "–", ""
+            if study is not None:
+                seen = f"{next(t['values'][0] for t in study['tried'] if t['number'] == study['chosen'][name]):.3f}"
+                of = f": {setting['scorer']}, K = {setting['window']}"
             cells = [_over_machines(runs, metric) for metric in ("vus_pr", "average_precision")]
-            lines.append(f"| {protocol} | {name} | {'–' if seen is None else f'{seen:.3f}'} | {' | '.join(cells)} |")
+            lines.append(f"| {protocol} | {label}{of} | {seen} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

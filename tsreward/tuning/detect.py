@@ -69,7 +69,12 @@ class Detect(Objective):
 
     @property
     def steps(self) -> int:
-        return self.seeds * len(self.tasks)
+        return self.seeds * len(self.tasks) - self._fewest + 1
+
+    @property
+    def _fewest(self) -> int:
+        """Series after which trials are compared: the first one alone would choose for all the others."""
+        return max((len(self.tasks) + 1) // 2, min(2, len(self.tasks)))
 
     def settings(self) -> dict[str, Any]:
         series = {task.name: digest(task.train.values, task.test.values, task.test.labels)[:16] for task in self.tasks}
@@ -83,7 +88,8 @@ class Detect(Objective):
             detector.fit(task.train)
             found[index] = METRICS[self.metric](task, detector.score(task.test))
             done = seed * len(self.tasks) + index[1] + 1
-            report(done - 1, float(found.ravel()[:done].mean()))
+            if done >= self._fewest:
+                report(done - self._fewest, float(found.ravel()[:done].mean()))
         means = dict(zip((task.name for task in self.tasks), found.mean(axis=0).tolist(), strict=True))
         return Outcome((float(found.mean()),), details={"series": means})
 
