@@ -66,7 +66,7 @@ def main(options: Options) -> None:
                 measured = {key: known[key] for key in ("verdict", "codes", "measured")}
             record: dict[str, Any] = {**identity, **measured, **judged(measured["verdict"], outcome)}
             record["chosen_on"] = task in CHOSEN_ON
-            if known is None or not record.items() <= known.items():
+            if known is None or options.again or not record.items() <= known.items():
                 records.add(record)
                 print(part, task, arm, seed, record["verdict"], *record["codes"], record["right"], flush=True)
 

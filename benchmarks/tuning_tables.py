@@ -40,13 +40,11 @@ def detectors() -> str:
         "|---|---|---|---|---|",
     ]
     for protocol in ("split", "tsb-ad"):
-        every, alone = _read(f"tuning-smd-{protocol}-study"), _read(f"tuning-smd-{protocol}-knn-study")
-        rows = {
-            "default": (every, "default"),
-            "best of all scorers": (every, "best"),
-            "best of KNN": (alone, "best"),
-            "ensemble": (None, ""),
-        }
+        alone = _read(f"tuning-smd-{protocol}-knn-study")
+        rows = {"default": (alone, "default"), "best of KNN": (alone, "best")}
+        if (RESULTS / f"tuning-smd-{protocol}-study.json").exists():
+            rows["best of all scorers"] = (_read(f"tuning-smd-{protocol}-study"), "best")
+        rows["ensemble"] = (None, "")
         for label, (study, name) in rows.items():
             setting = {"detector": "ensemble"} if study is None else study["settings"][name]
             runs = [run for run in records if (run["protocol"], run["parameters"]) == (protocol, setting)]
