@@ -31,7 +31,7 @@ class Task:
 TASKS = {
     "balance": Task("dmc/cartpole-balance", 8_000, "dmc-cartpole-balance-101"),
     "swingup": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100"),
-    "reacher": Task("dmc/reacher-easy", 40_000, "dmc-reacher-easy-100", experts=100),
+    "reacher": Task("dmc/reacher-easy", 80_000, "dmc-reacher-easy-100", experts=100),
     "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102"),
     "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
     "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102", frames=64),
