@@ -19,9 +19,9 @@ from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport, TrainedAgent, train_agent
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.clip import CLIPEncoder
-from tsreward.encoders.conv import ConvEncoder
+from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.identity import Identity
-from tsreward.encoders.pixel_pca import PixelPCA
+from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.episodes import Episode
 from tsreward.errors import DataError
 from tsreward.model import RewardModel
@@ -125,11 +125,11 @@ def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
     if options.frames is None:
         return Identity(shape)
     if options.encoder == "conv":
-        return ConvEncoder(shape, ConvEncoder.Options(masks=options.masks))
+        return ConvEncoder(shape, ConvOptions(masks=options.masks))
     if options.encoder == "clip":
         assert options.clip_source is not None
         return CLIPEncoder.pretrained(shape, options.clip_source, masks=options.masks)
-    encoder = PixelPCA(shape, PixelPCA.Options(masks=options.masks))
+    encoder = PixelPCA(shape, PixelPCAOptions(masks=options.masks))
     encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
     return encoder
 
