@@ -10,7 +10,6 @@ import numpy as np
 from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.experts import FOLDER, SAC
-from benchmarks.likeness import LEAST_SHARE
 from tsreward.active import ActiveLearnerOptions
 from tsreward.agents.playing import play
 from tsreward.agents.trivial import TRIVIAL, trivial_policy
@@ -20,7 +19,6 @@ from tsreward.episodes import Episode
 from tsreward.evaluation.audit.auditing import Audit, audit
 from tsreward.recipes.expert_likeness import _learned, fit_encoder
 from tsreward.recipes.likeness_data import gather
-from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.windows import WindowSet
 
 HELD_OUT = 0.25
@@ -58,13 +56,7 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     are the skills that return 20 to 80 % of the way from random to expert.
     """
     task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
-    options = ExpertLikenessOptions(
-        env=task.env,
-        expert=FOLDER / f"{task.expert}.npz",
-        experts=task.experts,
-        least_share=LEAST_SHARE,
-        **arm.learned,
-    )
+    options = likeness_benchmark.recipe_options(task, arm)
     data = gather(options, replace(SAC, seed=seed))
     model, _ = _learned(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
     windows = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)

@@ -19,14 +19,12 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from benchmarks import pixel_agent
 from benchmarks.experts import FOLDER
-from benchmarks.likeness_arms import ARMS, SENSORS, TASKS
+from benchmarks.likeness_arms import ARMS, SENSORS, TASKS, Arm, Task
 from benchmarks.records import RESULTS, Records
-from tsreward.agents.grading import policy_of
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.playing import play
-from tsreward.agents.training import TrainedAgent, train_agent
+from tsreward.agents.training import train_agent
 from tsreward.episodes import Episode
 from tsreward.recipes.expert_likeness import run as run_recipe
+from tsreward.recipes.expert_likeness import true_returns
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 
@@ -74,16 +72,7 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     if task.env == pixel_agent.ID:
         pixel_agent.prepare()
     agent = replace(task.agent, steps=task.steps, seed=seed)
-    options = ExpertLikenessOptions(
-        env=task.env,
-        expert=FOLDER / f"{task.expert}.npz",
-        experts=task.experts,
-        least_share=LEAST_SHARE,
-        frames=task.frames,
-        masks=task.masks,
-        evaluations=EVALUATIONS,
-        **arm.learned,
-    )
+    options = recipe_options(task, arm)
     began = time.perf_counter()
     if arm.paid == "likeness":
         result = run_recipe(options, agent, arm.active)
@@ -92,7 +81,7 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
         data = gather(replace(options, frames=None), agent)
         expert, random = data.expert_return, data.random_return
         trained = train_agent(task.env, agent, reward=_constant if arm.paid == "constant" else None)
-        returns = evaluated(trained, task.env, agent)
+        returns = true_returns(trained, task.env, agent, EVALUATIONS)
     assert expert is not None
     return {
         "task": name,
@@ -108,11 +97,18 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def evaluated(trained: TrainedAgent, env: str, agent: AgentOptions) -> np.ndarray:
-    """Return the true returns of the trained agent, without random actions, from the states the recipe judges from."""
-    drawn = np.random.SeedSequence([agent.seed, 2**20]).generate_state(EVALUATIONS)
-    seeds = [int(seed) & 0x7FFFFFFF for seed in drawn]
-    return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
+def recipe_options(task: Task, arm: Arm) -> ExpertLikenessOptions:
+    """Return what the recipe is told for an arm of a task."""
+    return ExpertLikenessOptions(
+        env=task.env,
+        expert=FOLDER / f"{task.expert}.npz",
+        experts=task.experts,
+        least_share=LEAST_SHARE,
+        frames=task.frames,
+        masks=task.masks,
+        evaluations=EVALUATIONS,
+        **arm.learned,
+    )
 
 
 def _paid(episode: Episode) -> float:

@@ -109,14 +109,16 @@ def run(
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
-    seeds = [
-        int(seed) & 0x7FFFFFFF
-        for seed in np.random.SeedSequence([agent.seed, 2**20]).generate_state(options.evaluations)
-    ]
-    played = play(options.env, policy_of(trained.algorithm), seeds, agent.action_repeat)
+    returns = true_returns(trained, options.env, agent, options.evaluations)
     trained.normaliser.close()
-    returns = np.array([one.total for one in played])
     return ExpertLikenessResult(model, trained, returns, data.expert_return, data.random_return)
+
+
+def true_returns(trained: TrainedAgent, env: str, agent: AgentOptions, episodes: int) -> np.ndarray:
+    """Return the environment's returns [episodes] of the agent without random actions, from seeds of their own."""
+    drawn = np.random.SeedSequence([agent.seed, 2**20]).generate_state(episodes)
+    seeds = [int(seed) & 0x7FFFFFFF for seed in drawn]
+    return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
 
 
 def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:

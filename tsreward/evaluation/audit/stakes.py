@@ -33,7 +33,7 @@ def stakes(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> 
     pool = [behaviour for behaviour in pool if behaviour.column("rewards") is not None]
     if model.mode.replaces or not pool or pool[0] is not good:
         return None
-    paid = np.concatenate([behaviour.column("rewards") for behaviour in pool])  # type: ignore[misc]
+    paid = np.concatenate([behaviour.column("rewards") for behaviour in pool])  # type: ignore[misc]  # all in the pool have rewards
     lowered = np.concatenate([behaviour.rated.learned for behaviour in pool])
     safe = np.concatenate([behaviour.safe(model.window, model.skip) for behaviour in pool])
     costly = np.concatenate([_costly(behaviour) for behaviour in pool])
