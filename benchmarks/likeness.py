@@ -40,7 +40,7 @@ class Options:
     tasks: tuple[str, ...] = SENSORS
     arms: tuple[str, ...] = tuple(ARMS)
     seeds: tuple[int, ...] = (10, 11, 12, 13, 14)
-    """Options were chosen on the seeds 0 to 3."""
+    """Options were chosen on the seeds 0 to 6."""
 
 
 class Constant(VecEnvWrapper):

@@ -55,6 +55,16 @@ def test_options_reach_the_algorithm(algorithm: Any, rate: float) -> None:
 
 
 @pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_entropy_is_per_dimension_of_the_action(library: Any) -> None:
+    if library == "jax":
+        pytest.importorskip("sbx")
+    options = AgentOptions("sac", num_envs=2, hidden=8, library=library)
+    size = make("Tiny/Cost-v0").action_space.shape[0]
+    wanted = [built(replace(options, target_entropy=target)).target_entropy for target in (None, -2.0)]
+    assert wanted == [-size, -2.0 * size]
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
 def test_the_learning_rate_falls_in_the_second_half(library: Any) -> None:
     if library == "jax":
         pytest.importorskip("sbx")

@@ -20,6 +20,8 @@ from tsreward.errors import OptionError
         ({"train_every": 0}, "AgentOptions.train_every must be at least 1, got 0"),
         ({"learning_starts": -1}, "AgentOptions.learning_starts is None or at least 0, got -1"),
         ({"learning_rate": 0.0}, r"AgentOptions.learning_rate lies between 0 and 1, got 0.0"),
+        ({"target_entropy": -2.0}, r"target_entropy is a finite number, and for 'sac' alone, got -2.0 for 'ppo'"),
+        ({"algorithm": "sac", "target_entropy": float("nan")}, r"target_entropy is a finite number.* got nan"),
         ({"final_rate": 0.0}, r"AgentOptions.final_rate lies in \(0, 1\], got 0.0"),
         ({"gamma": 1.5}, r"AgentOptions.gamma lies in \[0, 1\], got 1.5"),
         ({"seed": -1}, "AgentOptions.seed is an integer from 0"),

@@ -78,8 +78,10 @@ def build_algorithm(
     shared["buffer_size"] = min(1_000_000, options.steps + options.num_envs)
     if replay_buffer is not None:
         shared |= {"replay_buffer_class": replay_buffer, "replay_buffer_kwargs": buffer_options}
+    size = int(np.prod(venv.action_space.shape or (1,)))
+    if options.target_entropy is not None:
+        shared["target_entropy"] = options.target_entropy * size
     if options.algorithm == "td3":
-        size = int(np.prod(venv.action_space.shape or (1,)))
         shared["action_noise"] = NormalActionNoise(np.zeros(size), 0.1 * np.ones(size))
     return chosen("MlpPolicy", venv, **shared)
 

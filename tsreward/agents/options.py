@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 from tsreward.errors import OptionError
@@ -43,6 +44,8 @@ class AgentOptions:
     """Discount of later rewards, per decision."""
     tau: float = 0.005
     """Share of the critic that its slow copy takes over in every gradient step (td3, sac)."""
+    target_entropy: float | None = None
+    """Entropy that sac holds its policy at, in nats per dimension of the action; None is -1 (Haarnoja et al. 2018)."""
     layer_norm: bool = False
     """Normalise the layers of actor and critic (jax only): far fewer steps on dm_control."""
     normalise: bool = True
@@ -77,6 +80,11 @@ class AgentOptions:
             raise OptionError(f"AgentOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
         if not 0 < self.final_rate <= 1:
             raise OptionError(f"AgentOptions.final_rate lies in (0, 1], got {self.final_rate}.")
+        if self.target_entropy is not None and (self.algorithm != "sac" or not isfinite(self.target_entropy)):
+            raise OptionError(
+                "AgentOptions.target_entropy is a finite number, and for 'sac' alone, "
+                f"got {self.target_entropy} for '{self.algorithm}'."
+            )
         if self.layer_norm and self.library != "jax":
             raise OptionError("AgentOptions.layer_norm is for library 'jax': Stable-Baselines3's policies have none.")
         if not 0 < self.tau <= 1:
