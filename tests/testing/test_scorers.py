@@ -10,9 +10,11 @@ import torch
 from tests.testing.mutants import BROKEN_SCORERS
 from tsreward.errors import OptionError
 from tsreward.scorers.base import Scorer
+from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.testing import ContractError, check_scorer
+from tsreward.testing.scorer_scores import SCORES
 from tsreward.testing.scorers import SCORER_PROMISES
 
 
@@ -37,6 +39,12 @@ def test_a_class_and_a_function_pass_all_checks(scorer: type[Scorer] | Callable[
     assert all(check.remedy for check in report.checks)
     skipped = {check.name for check in report.checks if check.detail.startswith("Not applicable")}
     assert {"training is what separates", "bad windows teach what normal ones cannot"} <= skipped
+
+
+@pytest.mark.parametrize("name", [promise.name for promise in SCORES])
+def test_every_check_of_scores_can_be_the_first(name: str) -> None:
+    # The first one trains the scorer that all share, which takes gradients.
+    check_scorer(DeepSVDD, only=[name]).raise_if_failed()
 
 
 def test_a_scorer_that_cannot_be_made_fails_without_an_exception() -> None:

@@ -60,7 +60,6 @@ def _without_gradient(case: ScorerCase) -> str | None:
     return "The scores require gradients." if case.fitted(case.unseen[:3]).requires_grad else None
 
 
-@torch.inference_mode()
 def _rows_alone(case: ScorerCase, size: int) -> str | None:
     windows = case.unseen[::7][:64]
     expected = in_chunks(case.fitted, windows, _CHUNK)
