@@ -17,7 +17,7 @@ from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.envs.make import make
 from tsreward.episodes import Episode
 from tsreward.evaluation.audit.auditing import Audit, audit
-from tsreward.recipes.expert_likeness import _learned, fit_encoder
+from tsreward.recipes.expert_likeness import fit_encoder, reward_model
 from tsreward.recipes.likeness_data import gather
 from tsreward.windows import WindowSet
 
@@ -58,7 +58,7 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
     options = likeness_benchmark.recipe_options(task, arm)
     data = gather(options, replace(SAC, seed=seed))
-    model, _ = _learned(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
+    model, _ = reward_model(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
     windows = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
     starts = np.cumsum([0] + [len(episode.obs) for episode in data.expert[:-1]]).tolist()
     held = {int(start) for start in windows.split(HELD_OUT, seed + 1)[1].first.unique()}

@@ -94,7 +94,7 @@ def run(
     check_environment(options.env, agent.algorithm)
     data = gather(options, agent, stage)
     encoder = fit_encoder(options, data)
-    model, learner = _learned(options, data, encoder, replace(active, seed=agent.seed), stage)
+    model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
     env = options.env
     if options.frames is not None:
         env += f"{',' if ':' in env else ':'}frames={options.frames}"
@@ -172,14 +172,18 @@ def exploration(options: ExpertLikenessOptions, dim: int, seed: int) -> Explorat
     return EnsembleDisagreement(options.window, dim, options.bonus_weight, seed=seed)
 
 
-def _learned(
+def reward_model(
     options: ExpertLikenessOptions,
     data: LikenessData,
     encoder: Encoder,
     active: ActiveLearnerOptions,
     stage: Callable[[str], StepReport] | None,
 ) -> tuple[RewardModel, ActiveLearner | None]:
-    """Return (the model, what goes on teaching it, if anything)."""
+    """Return (the model, fitted where it stays as it is; what goes on teaching it, or None).
+
+    Raises:
+        DataError: there are no bad windows of a kind that is asked for, or too few episodes.
+    """
     scorer = safety_scorer(options.scorer)
     model = RewardModel(scorer.build(options.window, encoder.dim), options.likeness(), encoder)
     expert = [episode.obs for episode in data.expert]
