@@ -36,7 +36,7 @@ SAC = AgentOptions(
     learning_starts=500,
 )
 """Learns dm_control's tasks on sensors in minutes of one core."""
-PPO = AgentOptions("ppo", 400_000, hidden=256, normalise=False)
+PPO = AgentOptions("ppo", 200_000, hidden=256, normalise=False)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def _control(task: str, steps: int, episodes: int = 24) -> Expert:
     return Expert(f"dmc/{task}", replace(SAC, steps=steps), GradingOptions(episodes=episodes))
 
 
-def _atari(game: str, expert: str = "train") -> Expert:
-    return Expert(f"atari/{game}:ram,stack=2,scaled", PPO, GradingOptions(expert, episodes=8))
+def _atari(game: str, expert: str = "train", steps: int = PPO.steps) -> Expert:
+    return Expert(f"atari/{game}:ram,stack=2,scaled", replace(PPO, steps=steps), GradingOptions(expert, episodes=8))
 
 
 EXPERTS = {
@@ -68,7 +68,7 @@ EXPERTS = {
     "reacher-hard": _control("reacher-hard", 80_000),
     "walker-walk": _control("walker-walk", 120_000),
     "cheetah-run": _control("cheetah-run", 120_000),
-    "boxing": _atari("Boxing"),
+    "boxing": _atari("Boxing", steps=400_000),
     "freeway": _atari("Freeway", "constant:1"),
     "atlantis": _atari("Atlantis"),
     "zaxxon": _atari("Zaxxon"),
