@@ -41,7 +41,8 @@ def detectors() -> str:
     ]
     for protocol in ("split", "tsb-ad"):
         alone = _read(f"tuning-smd-{protocol}-knn-study")
-        rows = {"default": (alone, "default"), "best of KNN": (alone, "best")}
+        rows: dict[str, tuple[dict[str, Any] | None, str]] = {"default": (alone, "default")}
+        rows["best of KNN"] = (alone, "best")
         if (RESULTS / f"tuning-smd-{protocol}-study.json").exists():
             rows["best of all scorers"] = (_read(f"tuning-smd-{protocol}-study"), "best")
         rows["ensemble"] = (None, "")
