@@ -26,16 +26,19 @@ def sensors() -> str:
 
 
 def pixels() -> str:
-    """Return the same of the tasks whose reward looks at frames, with the returns."""
-    lines = ["| task | paid by | seeds | expert | random actions | agent | share |", "|---|---|---|---|---|---|---|"]
+    """Return the same where the reward looks at frames, with returns; training is its last tenth of episodes."""
+    lines = ["| task | paid by | seeds | expert | random actions | training | agent | share |"]
+    lines.append("|---|---|---|---|---|---|---|---|")
     records = _read("likeness")
     for task in (name for name in TASKS if name not in REACHED):
         for arm in ARMS:
             rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
             if rows:
-                values = (cell([row[key] for row in rows], "{:.1f}") for key in ("expert", "random", "return"))
+                returns = [[row[key] for row in rows] for key in ("expert", "random", "return")]
+                returns.insert(2, [float(np.mean(row["curve"][-(len(row["curve"]) // 10) :])) for row in rows])
                 share = cell([row["share"] for row in rows], "{:.2f}")
-                lines.append(f"| {task} | {arm} | {len(rows)} | {' | '.join(values)} | {share} |")
+                cells = " | ".join(cell(values, "{:.1f}") for values in returns)
+                lines.append(f"| {task} | {arm} | {len(rows)} | {cells} | {share} |")
     return "\n".join(lines)
 
 
