@@ -10,7 +10,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from tsreward.agents.options import AgentOptions
-from tsreward.agents.playing import Played, play
+from tsreward.agents.playing import Played, episode_seeds, play
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport, train_agent
 from tsreward.agents.trivial import Policy, trivial_policy
@@ -64,7 +64,7 @@ def collect_graded(
     played: list[list[Played]] = []
 
     def record(policy: Policy) -> None:
-        seeds = _seeds(agent.seed, len(played), options.episodes)
+        seeds = episode_seeds(agent.seed, len(played), options.episodes)
         played.append(play(env, policy, seeds, agent.action_repeat))
 
     if stage is not None:
@@ -126,11 +126,6 @@ def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator
         return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
 
     return act
-
-
-def _seeds(seed: int, skill: int, episodes: int) -> list[int]:
-    drawn = np.random.SeedSequence([seed, skill]).generate_state(episodes)
-    return [int(value) & 0x7FFFFFFF for value in drawn]  # simulators take 31 bits
 
 
 def _graded(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:

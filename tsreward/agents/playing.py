@@ -36,6 +36,12 @@ class Played:
         return float(self.episode.rewards.sum())
 
 
+def episode_seeds(seed: int, stream: int, episodes: int) -> list[int]:
+    """Return a seed for each episode, others for every `stream`."""
+    drawn = np.random.SeedSequence([seed, stream]).generate_state(episodes)
+    return [int(value) & 0x7FFFFFFF for value in drawn]  # simulators take 31 bits
+
+
 def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1) -> list[Played]:
     """Return one complete episode for every seed, in the order of the seeds; none is left out for being long.
 

@@ -14,7 +14,7 @@ import numpy as np
 from tsreward.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.agents.grading import policy_of
 from tsreward.agents.options import AgentOptions
-from tsreward.agents.playing import play
+from tsreward.agents.playing import episode_seeds, play
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport, TrainedAgent, train_agent
 from tsreward.encoders.base import Encoder
@@ -116,8 +116,7 @@ def run(
 
 def true_returns(trained: TrainedAgent, env: str, agent: AgentOptions, episodes: int) -> np.ndarray:
     """Return the environment's returns [episodes] of the agent without random actions, from seeds of their own."""
-    drawn = np.random.SeedSequence([agent.seed, 2**20]).generate_state(episodes)
-    seeds = [int(seed) & 0x7FFFFFFF for seed in drawn]
+    seeds = episode_seeds(agent.seed, 2**20, episodes)
     return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
 
 

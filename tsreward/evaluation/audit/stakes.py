@@ -30,10 +30,11 @@ class Stakes:
 def stakes(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> Stakes | None:
     """Compare steps of good behaviour, and of others that have costs; None for a likeness, or without rewards."""
     pool = [good, *(behaviour for behaviour in others if behaviour.column("costs") is not None)]
-    pool = [behaviour for behaviour in pool if behaviour.column("rewards") is not None]
+    earned = [(behaviour, rewards) for behaviour in pool if (rewards := behaviour.column("rewards")) is not None]
+    pool = [behaviour for behaviour, _ in earned]
     if model.mode.replaces or not pool or pool[0] is not good:
         return None
-    paid = np.concatenate([behaviour.column("rewards") for behaviour in pool])  # type: ignore[misc]  # all in the pool have rewards
+    paid = np.concatenate([rewards for _, rewards in earned])
     lowered = np.concatenate([behaviour.rated.learned for behaviour in pool])
     safe = np.concatenate([behaviour.safe(model.window, model.skip) for behaviour in pool])
     costly = np.concatenate([_costly(behaviour) for behaviour in pool])
