@@ -34,11 +34,11 @@ def pixels() -> str:
         for arm in ARMS:
             rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
             if rows:
-                returns = [[row[key] for row in rows] for key in ("expert", "random", "return")]
-                returns.insert(2, [float(np.mean(row["curve"][-(len(row["curve"]) // 10) :])) for row in rows])
+                rows = [row | {"training": float(np.mean(row["curve"][-(len(row["curve"]) // 10) :]))} for row in rows]
+                keys = ("expert", "random", "training", "return")
+                values = (cell([row[key] for row in rows], "{:.1f}") for key in keys)
                 share = cell([row["share"] for row in rows], "{:.2f}")
-                cells = " | ".join(cell(values, "{:.1f}") for values in returns)
-                lines.append(f"| {task} | {arm} | {len(rows)} | {cells} | {share} |")
+                lines.append(f"| {task} | {arm} | {len(rows)} | {' | '.join(values)} | {share} |")
     return "\n".join(lines)
 
 
