@@ -38,10 +38,11 @@ STEPS: dict[tuple[Algorithm, int], int] = {
     ("ppo", 32): 40_960,
     ("sac", 1): 1_536,
     ("sac", 8): 2_048,
+    ("sac", 32): 4_096,
 }
 """(algorithm, environments) -> environment steps of one training run: some seconds each."""
-UPDATES_EVERY = 8
-"""Environment steps between two times that SAC makes four updates, whatever the number of environments."""
+UPDATES_PER_STEP = 0.5
+"""Updates of SAC per environment step, whatever the number of environments."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Options:
     """What to measure, and for how long."""
 
     envs: tuple[Literal[1, 8, 32], ...] = (1, 8, 32)
-    """Numbers of environments; SAC is measured with up to 8 of them."""
+    """Numbers of environments."""
     algorithms: tuple[Algorithm, ...] = ("ppo", "sac")
     rounds: int = 3
     scale: float = 1.0
@@ -108,7 +109,9 @@ def agent_of(algorithm: Algorithm, num_envs: int, scale: float) -> AgentOptions:
     steps = max(512, round(scale * STEPS[algorithm, num_envs]))
     if algorithm == "ppo":
         return AgentOptions(steps=steps, num_envs=num_envs)
-    return AgentOptions("sac", steps, num_envs, train_every=UPDATES_EVERY // num_envs, learning_starts=256)
+    every = max(8 // num_envs, 1)
+    updates = round(UPDATES_PER_STEP * every * num_envs)
+    return AgentOptions("sac", steps, num_envs, train_every=every, gradient_steps=updates, learning_starts=256)
 
 
 def seconds_per_step(arm: Arm) -> float:
