@@ -11,10 +11,8 @@ from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.experts import FOLDER, SAC
 from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.playing import play
-from tsreward.agents.trivial import TRIVIAL, trivial_policy
+from tsreward.agents.grading import collect_trivial
 from tsreward.data.graded import GradedEpisodes, load_graded
-from tsreward.envs.make import make
 from tsreward.episodes import Episode
 from tsreward.evaluation.audit.auditing import Audit, audit
 from tsreward.recipes.expert_likeness import fit_encoder, reward_model
@@ -91,14 +89,8 @@ def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
 @lru_cache(maxsize=4)
 def trivial(env: str) -> dict[str, list[Episode]]:
     """Play the policies that look at nothing."""
-    made = make(env, SAC.action_repeat)
-    space = made.action_space
-    made.close()
-    seeds = range(TRIVIAL_EPISODES)
-    return {
-        name: [one.episode for one in play(env, trivial_policy(name, space, 0), seeds, SAC.action_repeat)]
-        for name in TRIVIAL
-    }
+    played = collect_trivial(env, range(TRIVIAL_EPISODES), SAC.action_repeat)
+    return {name: played.where(name).episodes for name in played.names}
 
 
 def _costs(episode: Episode) -> np.ndarray:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
-from tsreward.agents.grading import GradingOptions, collect_graded
+from tsreward.agents.grading import GradingOptions, collect_graded, collect_trivial
 from tsreward.agents.options import AgentOptions
 from tsreward.agents.playing import play
 from tsreward.agents.training import train_agent
+from tsreward.agents.trivial import TRIVIAL
 from tsreward.errors import OptionError
 
 ENV = "Tiny/Plain-v0"
@@ -56,6 +57,18 @@ def test_a_constant_expert_is_graded_by_the_share_of_its_actions():
         shares.append(np.concatenate(actions).mean())  # type: ignore[arg-type]
     assert shares == pytest.approx([0.5, 0.625, 0.875, 1.0], abs=0.06)
     assert sorted(graded.mean_returns().values()) == list(graded.mean_returns().values())
+
+
+def test_policies_that_look_at_nothing_are_skills_of_their_own():
+    graded = collect_trivial("Tiny/Discrete-v0", range(5, 8), action_repeat=2)
+    assert graded.names == tuple(TRIVIAL)
+    assert graded.seeds.tolist() == [5, 6, 7] * len(TRIVIAL)
+    assert graded.action_repeat == 2
+    for name, action in (("no_action", 0), ("lowest", 1)):
+        for episode in graded.where(name).episodes:
+            assert (np.asarray(episode.actions) == action).all()
+    with pytest.raises(OptionError, match="needs one seed or more"):
+        collect_trivial(ENV, [])
 
 
 def test_stages_end_where_the_training_is_short():

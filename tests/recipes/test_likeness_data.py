@@ -11,11 +11,12 @@ import pytest
 import tests.tiny  # noqa: F401
 from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.agents.options import AgentOptions
+from tsreward.agents.trivial import TRIVIAL
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
-from tsreward.recipes.likeness_data import RANDOM_EPISODES, gather
+from tsreward.recipes.likeness_data import RANDOM_EPISODES, TRIVIAL_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 
 ENV, AGENT = "Tiny/Plain-v0", AgentOptions(steps=64, num_envs=2, hidden=4, rollout=32)
@@ -45,6 +46,15 @@ def test_skills_of_a_file(graded, file):
     assert same(data.half_trained(), graded.where(["20 %", "60 %"]).episodes)
     reached = (graded.returns - data.random_return) / (data.expert_return - data.random_return)
     assert len(data.failures()) == (reached[graded.skill < 3] < 0.1).sum() > 0
+
+
+def test_policies_that_look_at_nothing_are_played_where_the_scale_is_theirs(file):
+    assert gather(ExpertLikenessOptions(ENV, file), AGENT).trivial == []
+    options = ExpertLikenessOptions(ENV, file, scorer="mahalanobis", shape="auto", learning="frozen")
+    first, second, other = (gather(options, replace(AGENT, seed=seed)).trivial for seed in (0, 0, 1))
+    assert len(first) == TRIVIAL_EPISODES * len(TRIVIAL)
+    assert same(first, second)
+    assert not np.array_equal(first[0].obs, other[0].obs)
 
 
 def test_another_skill_may_be_the_expert(graded, file):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,7 @@ from tsreward.agents.options import AgentOptions
 from tsreward.agents.playing import Played, episode_seeds, play
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport, train_agent
-from tsreward.agents.trivial import Policy, trivial_policy
+from tsreward.agents.trivial import TRIVIAL, Policy, trivial_policy
 from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.make import make
 from tsreward.errors import OptionError
@@ -84,6 +84,21 @@ def collect_graded(
             other = trivial_policy("random", space, agent.seed + number)
             record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
     return _graded(env, agent.action_repeat, names, played)
+
+
+def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
+    """Record complete episodes from these seeds of every policy in `TRIVIAL`, each a skill of that name.
+
+    Raises:
+        OptionError: no seeds, no such environment, or actions that are neither discrete nor bounded numbers.
+        DataError: an episode does not end.
+    """
+    made = make(env, action_repeat)
+    space = made.action_space
+    made.close()
+    policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
+    played = [play(env, policy, seeds, action_repeat) for policy in policies]
+    return _graded(env, action_repeat, tuple(TRIVIAL), played)
 
 
 def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:

@@ -163,19 +163,11 @@ def _trivial(options: Options, action_repeat: int) -> dict[str, list[Episode]] |
     """Play the policies that look at nothing."""
     if options.env is None:
         return None
-    from tsreward.agents.playing import play
-    from tsreward.agents.trivial import TRIVIAL, trivial_policy
-    from tsreward.envs.make import make
+    from tsreward.agents.grading import collect_trivial
 
-    made = make(options.env, action_repeat)
-    space = made.action_space
-    made.close()
     seeds = range(options.seed, options.seed + _TRIVIAL_EPISODES)
-    played = {}
-    for name in TRIVIAL:
-        policy = trivial_policy(name, space, options.seed)
-        played[name] = [one.episode for one in play(options.env, policy, seeds, action_repeat)]
-    return played
+    played = collect_trivial(options.env, seeds, action_repeat)
+    return {name: played.where(name).episodes for name in played.names}
 
 
 def _tell(found: Audit) -> None:

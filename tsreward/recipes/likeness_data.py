@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.agents.graded_frames import draw_episodes
-from tsreward.agents.grading import GradingOptions, collect_graded
+from tsreward.agents.grading import GradingOptions, collect_graded, collect_trivial
 from tsreward.agents.options import AgentOptions
+from tsreward.agents.playing import episode_seeds
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport
 from tsreward.data.arrays import read_arrays
@@ -23,6 +24,8 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
 FAILED = 0.1
 """Share of the way from random actions to the expert below which an episode is a failure."""
 RANDOM_EPISODES = 10
+TRIVIAL_EPISODES = 4
+"""Of every trivial policy."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class LikenessData:
     random_return: float
     others: GradedEpisodes | None
     """All other skills of a graded file."""
+    trivial: list[Episode]
+    """Episodes of policies that look at nothing; empty where the shape of the reward does not measure them."""
 
     def failures(self) -> list[Episode]:
         """Return the episodes, of random actions too, that reach less than a tenth of what the expert does."""
@@ -79,7 +84,15 @@ def gather(
         expert, random = _drawn(expert, options.frames), _drawn(random, options.frames)
         wants_others = {"failures", "half_trained"} & set(options.negatives)
         others = _drawn(others, options.frames) if others is not None and wants_others else None
-    return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others)
+    trivial = _trivial(options, agent) if options.likeness().uses_probes else []
+    return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, trivial)
+
+
+def _trivial(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]:
+    """Play the policies that look at nothing."""
+    seeds = episode_seeds(agent.seed, 2**19, TRIVIAL_EPISODES)
+    trivial = collect_trivial(options.env, seeds, agent.action_repeat)
+    return trivial.episodes if options.frames is None else _drawn(trivial, options.frames).episodes
 
 
 def _graded(

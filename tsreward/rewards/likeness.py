@@ -41,7 +41,9 @@ class Likeness(RewardMode):
     auto takes c = (q − m)/3, where nine tenths of the scores of behaviour that must not be rewarded (`probes`) lie
     above q: those earn exp(−3) = 0.05 at most. c is at least a quarter of q90 − q50. Where probes score no higher than
     normal windows, that floor is all that is left, and such probes are paid: no scale tells apart what the scorer does
-    not, so give it the probes as bad windows to learn from, or a longer window.
+    not, so give it the probes as bad windows to learn from, or a longer window. The floor is narrow: an agent that is
+    not yet like the expert earns nothing anywhere. So measure it on what agents do that know nothing, rather than on
+    the expert's own windows spoiled, which a scorer may like.
 
     odds and least_squares use the score as it is: they are for scorers whose loss gives it a unit.
 
@@ -115,7 +117,7 @@ def _distance(origin: float, probes: Tensor | None) -> float:
     if probes is None or len(probes) == 0:
         raise DataError(
             "Likeness 'auto' measures its scale on behaviour that must not be rewarded, and got none: give "
-            "fit(..., probes=...), e.g. from tsreward.probes.probe_windows, or take the shape 'exponential'."
+            "fit(..., probes=...), e.g. windows of random actions, or take the shape 'exponential'."
         )
     ordered = probes.detach().double().sort().values
     return float(ordered[round(0.1 * (len(ordered) - 1))]) - origin
