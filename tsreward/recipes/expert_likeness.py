@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 
 from tsreward.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.agents.grading import policy_of
@@ -26,7 +25,7 @@ from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.episodes import Episode
 from tsreward.errors import DataError
 from tsreward.model import RewardModel
-from tsreward.probes import apart, held, probe_windows
+from tsreward.probes import probe_windows
 from tsreward.recipes.likeness_data import LikenessData, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.safety_scorers import safety_scorer
@@ -51,7 +50,7 @@ DEFAULT_AGENT = AgentOptions(
 """Solves cartpole-swingup; normalised observations learn worse in runs as short as this. The rate falls, because
 policies differ from one update to the next where the reward moves."""
 PROBES = 2048
-"""Windows of each kind that are made out of the expert's."""
+"""Windows of each kind that are made out of others."""
 
 
 @dataclass(frozen=True)
@@ -196,16 +195,15 @@ def reward_model(
         negatives if scorer.negative else None,
         options=TrainOptions(seed=active.seed),
         report=None if report is None else lambda done, total, _: report(done, total),
-        probes=_trivial(options, data) if model.mode.uses_probes else None,
+        probes=_trivial(options, data, active.seed) if model.mode.uses_probes else None,
     )
     return model, None
 
 
-def _trivial(options: ExpertLikenessOptions, data: LikenessData) -> WindowSet:
-    """Return what policies do that look at nothing, and their states held on to: that must earn nearly nothing."""
+def _trivial(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
+    """Return what policies do that look at nothing, and states of theirs held on to: that must earn nearly nothing."""
     windows = WindowSet.from_episodes([episode.obs for episode in data.trivial], options.window)
-    still = held(windows.gather(torch.arange(len(windows))))
-    return joined([windows, apart(still)])
+    return joined([windows, probe_windows(windows, min(PROBES, len(windows)), seed)["held"]])
 
 
 def _probes(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
