@@ -106,16 +106,22 @@ def test_scorers_that_cannot_go_on_are_refused_before_the_agent(file):
 
 
 @pytest.mark.usefixtures("frames")
-@pytest.mark.parametrize("encoder", ["pixel_pca", "conv"])
-def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, encoder):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"encoder": "pixel_pca"},
+        {"encoder": "conv"},
+        {"scorer": "mahalanobis", "shape": "auto", "learning": "frozen"},
+    ],
+    ids=lambda options: "-".join(options.values()),
+)
+def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, options):
     env = "dmc/cartpole-balance:max_episode_steps=40"
     agent = replace(DEFAULT_AGENT, steps=60, hidden=8, learning_starts=20)
     save_graded(collect_graded(env, agent, GradingOptions("no_action", 4, ())), tmp_path / "still.npz")
     hidden = ((0, 0, 4, 16),)
-    options = ExpertLikenessOptions(
-        env, tmp_path / "still.npz", frames=16, encoder=encoder, masks=hidden, evaluations=2
-    )
-    result = run(options, agent, ActiveLearnerOptions(batch_size=32))
+    asked = ExpertLikenessOptions(env, tmp_path / "still.npz", frames=16, masks=hidden, evaluations=2, **options)
+    result = run(asked, agent, ActiveLearnerOptions(batch_size=32))
     assert result.model.obs_shape == (16, 16, 3)
     assert isinstance(result.model.encoder, FrameEncoder)
     assert result.model.encoder.options.masks == hidden
