@@ -84,7 +84,7 @@ CODES = {
 """Code -> what it means. README.md explains them under the same numbers."""
 
 DECISIVE = {
-    True: frozenset({"TSR001", "TSR002", "TSR004"}),
+    True: frozenset({"TSR001", "TSR002", "TSR004", "TSR010"}),
     False: frozenset({"TSR005", "TSR007", "TSR008", "TSR009", "TSR015"}),
 }
 """Codes for which a reward is rejected, by whether it replaces the environment's; all others are worth a look."""

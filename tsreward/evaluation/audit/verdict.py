@@ -23,11 +23,12 @@ class Verdict:
 def verdict(findings: Findings, warnings: Sequence[Warned]) -> Verdict:
     """Decide.
 
-    A reward that replaces the environment's is accepted where the median state, held, has n ≤ 0.1 and half-trained
+    A reward that replaces the environment's is accepted where the median state, held, has n ≤ 0.1, half-trained
     behaviour, where given, is at least 0.05 above the best trivial policy (or the frozen first observation, where no
-    policy is given). A penalty is accepted where the lower bound of its ROC against cost is above 0.9, normal steps are
-    flagged at most twice as often as asked, a safe step earns more than nothing where episodes can end, and more than a
-    step with a cost; without costs it is undecided.
+    policy is given), and at most 99 % of bad and half-trained steps earn the least or the most there is. A penalty is
+    accepted where the lower bound of its ROC against cost is above 0.9, normal steps are flagged at most twice as often
+    as asked, a safe step earns more than nothing where episodes can end, and more than a step with a cost; without
+    costs it is undecided.
     """
     against = [warning for warning in warnings if warning.code in DECISIVE[findings.replaces]]
     if against:
