@@ -40,7 +40,7 @@ class LikenessData:
     others: GradedEpisodes | None
     """All other skills of a graded file."""
     trivial: list[Episode]
-    """Episodes of policies that look at nothing; empty where the shape of the reward does not measure them."""
+    """Episodes of policies that look at nothing; empty unless the scale of a frozen reward is measured on them."""
 
     def failures(self) -> list[Episode]:
         """Return the episodes, of random actions too, that reach less than a tenth of what the expert does."""
@@ -84,7 +84,8 @@ def gather(
         expert, random = _drawn(expert, options.frames), _drawn(random, options.frames)
         wants_others = {"failures", "half_trained"} & set(options.negatives)
         others = _drawn(others, options.frames) if others is not None and wants_others else None
-    trivial = _trivial(options, agent) if options.likeness().uses_probes else []
+    measured = options.learning == "frozen" and options.likeness().uses_probes
+    trivial = _trivial(options, agent) if measured else []
     return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, trivial)
 
 
