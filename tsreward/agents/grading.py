@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from gymnasium.spaces import Space
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
@@ -55,9 +56,7 @@ def collect_graded(
     """
     trained = options.expert == "train"
     check_environment(env, agent.algorithm if trained else None)
-    made = make(env)
-    space = made.action_space
-    made.close()
+    space = _action_space(env)
     if not trained:
         trivial_policy(options.expert, space)
     names = ("random", *(f"{share * 100:g} %" for share in options.stages), "expert")
@@ -93,9 +92,7 @@ def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> G
         OptionError: no seeds, no such environment, or actions that are neither discrete nor bounded numbers.
         DataError: an episode does not end.
     """
-    made = make(env, action_repeat)
-    space = made.action_space
-    made.close()
+    space = _action_space(env)
     policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
     played = [play(env, policy, seeds, action_repeat) for policy in policies]
     return _graded(env, action_repeat, tuple(TRIVIAL), played)
@@ -141,6 +138,12 @@ def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator
         return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
 
     return act
+
+
+def _action_space(env: str) -> Space:
+    made = make(env)
+    made.close()
+    return made.action_space
 
 
 def _graded(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:

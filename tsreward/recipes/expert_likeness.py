@@ -195,7 +195,7 @@ def reward_model(
         negatives if scorer.negative else None,
         options=TrainOptions(seed=active.seed),
         report=None if report is None else lambda done, total, _: report(done, total),
-        probes=_trivial(options, data, active.seed) if model.mode.uses_probes else None,
+        probes=_trivial(options, data, active.seed) if data.trivial else None,
     )
     return model, None
 
