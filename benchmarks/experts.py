@@ -2,8 +2,9 @@
 
     python -m benchmarks.experts --names walker-walk boxing --seeds 100
 
-dm_control experts are SAC of sbx (the extra `jax`) on sensors, Atari experts PPO on the console's memory; Freeway's
-always goes up. Files that are there already are not made again.
+dm_control experts are SAC of sbx (the extra `jax`) on sensors. In Boxing the expert is PPO on the console's memory, in
+Freeway it always goes up, and in Atlantis and Zaxxon, where PPO is no better than random actions after 200,000
+decisions, it plans in a copy of the game. Files that are there already are not made again.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from pathlib import Path
 import torch
 import tyro
 
+from benchmarks.planner import Planning, collect_planned
 from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.agents.options import AgentOptions
-from tsreward.data.graded import save_graded
+from tsreward.data.graded import GradedEpisodes, save_graded
 
 FOLDER = Path(__file__).parent / "cache" / "graded"
 SAC = AgentOptions(
@@ -41,16 +43,22 @@ PPO = AgentOptions("ppo", 200_000, hidden=256, normalise=False)
 
 @dataclass(frozen=True)
 class Expert:
-    """An environment, how its agent is trained, and the episodes of every skill."""
+    """An environment, how its agent is trained or how it plans, and the episodes of every skill."""
 
     env: str
-    agent: AgentOptions
+    agent: AgentOptions | Planning
     grading: GradingOptions
 
     @property
     def name(self) -> str:
         """Name of its files, without seed."""
         return self.env.partition(":")[0].replace("/", "-").lower()
+
+    def collect(self, seed: int) -> GradedEpisodes:
+        """Train or plan, and record."""
+        if isinstance(self.agent, Planning):
+            return collect_planned(self.env, seed, self.agent, self.grading)
+        return collect_graded(self.env, replace(self.agent, seed=seed), self.grading)
 
 
 def _control(task: str, steps: int, episodes: int = 24) -> Expert:
@@ -59,6 +67,10 @@ def _control(task: str, steps: int, episodes: int = 24) -> Expert:
 
 def _atari(game: str, expert: str = "train", steps: int = PPO.steps) -> Expert:
     return Expert(f"atari/{game}:ram,stack=2,scaled", replace(PPO, steps=steps), GradingOptions(expert, episodes=8))
+
+
+def _planned(game: str, decisions: int) -> Expert:
+    return Expert(f"atari/{game}:ram,max_episode_steps={decisions}", Planning(), GradingOptions(episodes=8))
 
 
 EXPERTS = {
@@ -70,8 +82,8 @@ EXPERTS = {
     "cheetah-run": _control("cheetah-run", 120_000),
     "boxing": _atari("Boxing", steps=400_000),
     "freeway": _atari("Freeway", "constant:1"),
-    "atlantis": _atari("Atlantis"),
-    "zaxxon": _atari("Zaxxon"),
+    "atlantis": _planned("Atlantis", 400),
+    "zaxxon": _planned("Zaxxon", 400),
 }
 
 
@@ -92,7 +104,7 @@ def main(options: Options) -> None:
             if path.exists():
                 continue
             began = time.perf_counter()
-            graded = collect_graded(expert.env, replace(expert.agent, seed=seed), expert.grading)
+            graded = expert.collect(seed)
             save_graded(graded, path)
             print(path.name, graded.mean_returns(), f"{time.perf_counter() - began:.0f} s", flush=True)
 

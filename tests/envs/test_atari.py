@@ -44,6 +44,15 @@ def test_the_numbers_are_those_of_ale(options, original):
         assert data_equivalence(wanted, found, exact=True)
 
 
+def test_a_game_can_be_tried_out_in_a_copy_that_takes_its_state():
+    env, copy = make("atari/Boxing", ram=True, sticky=0.0), make("atari/Boxing", ram=True, sticky=0.0)
+    play(env, 20, 1)
+    play(copy, 9, 2)
+    copy.unwrapped.ale.restoreState(env.unwrapped.ale.cloneState())
+    for action in (0, 5, 9):
+        assert np.array_equal(copy.step(action)[0], env.step(action)[0])
+
+
 def test_frames_are_averaged_down():
     native, small = play(make("atari/Boxing"), 3, 0)[-1][0], play(make("atari/Boxing", pixels=70), 3, 0)[-1][0]
     assert (native.shape, small.shape, small.dtype) == ((210, 160, 3), (70, 70, 3), np.uint8)

@@ -82,7 +82,7 @@ def collect_graded(
             mixing = np.random.default_rng([agent.seed, number])
             other = trivial_policy("random", space, agent.seed + number)
             record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
-    return _graded(env, agent.action_repeat, names, played)
+    return graded_episodes(env, agent.action_repeat, names, played)
 
 
 def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
@@ -95,7 +95,7 @@ def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> G
     space = _action_space(env)
     policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
     played = [play(env, policy, seeds, action_repeat) for policy in policies]
-    return _graded(env, action_repeat, tuple(TRIVIAL), played)
+    return graded_episodes(env, action_repeat, tuple(TRIVIAL), played)
 
 
 def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
@@ -146,7 +146,8 @@ def _action_space(env: str) -> Space:
     return made.action_space
 
 
-def _graded(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:
+def graded_episodes(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:
+    """Return what was played, the episodes of each skill in its own list, with the names of the skills."""
     everything = [one for skill in played for one in skill]
     states = [one.states for one in everything if one.states is not None]
     return GradedEpisodes(

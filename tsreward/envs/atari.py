@@ -108,7 +108,8 @@ class AtariGame(gymnasium.Env):
     """One game, such as "Boxing": it observes the memory [128] (uint8) and draws its screen with `render()`.
 
     The options are those of `make_atari`. The same `reset(seed=...)` and the same actions give the same episode. An
-    episode is `terminated` when the game is over, and `truncated` after 108,000 screens.
+    episode is `terminated` when the game is over, and `truncated` after 108,000 screens. `ale` is the console, as in
+    ALE's own environments: it counts lives, and copies and restores states.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 15}  # noqa: RUF012 - Gymnasium's own attribute
@@ -144,7 +145,8 @@ class AtariGame(gymnasium.Env):
             max_num_frames_per_episode=MAX_FRAMES,
         )
         self.observation_space, self.action_space = self._game.observation_space, self._game.action_space
-        height, width = self._game.ale.getScreenDims()
+        self.ale = self._game.ale
+        height, width = self.ale.getScreenDims()
         self.frame_shape = (height, width) if size is None else (size, size)
         self.frame_skip, self.pool, self.render_mode = frame_skip, pool, render_mode
         self._last_but_one: np.ndarray | None = None
@@ -181,7 +183,7 @@ class AtariGame(gymnasium.Env):
         return np.asarray(Image.fromarray(screen).resize((width, height), Image.Resampling.BOX)).copy()
 
     def _screen(self) -> np.ndarray:
-        return self._game.ale.getScreenRGB()
+        return self.ale.getScreenRGB()
 
 
 def _games() -> dict[str, str]:
