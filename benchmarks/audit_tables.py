@@ -17,12 +17,16 @@ def audit() -> str:
     lines = [f"| task | {' | '.join(TITLES)} |", "|---|" + "---|" * len(TITLES)]
     lines += [_row(pair) for pair in pairs]
     chosen, others = ([pair for pair in pairs if pair["chosen_on"] is which] for which in (True, False))
+    accepted, rejected = ([pair for pair in pairs if _accepted(pair) is which] for which in (True, False))
+    penalties, likenesses = ([pair for pair in accepted if pair["part"] == part] for part in ("penalty", "likeness"))
     return "\n".join(
         [
             *lines,
             "",
             f"Right: **{_hits(pairs)}**; on tasks that the rule was chosen on (†) {_hits(chosen)}, on the others "
-            f"{_hits(others)}. To say of every pair that it works would be right {_base(pairs)}.",
+            f"{_hits(others)}. Rejections are right in {_hits(rejected)}, acceptances of a penalty in "
+            f"{_hits(penalties)} and of a likeness in {_hits(likenesses)}. To say of every pair that it works would "
+            f"be right {_base(pairs)}.",
         ]
     )
 
@@ -47,6 +51,10 @@ def _pairs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return pairs
+
+
+def _accepted(pair: dict[str, Any]) -> bool:
+    return pair["verdict"].startswith("accepted")
 
 
 def _row(pair: dict[str, Any]) -> str:
