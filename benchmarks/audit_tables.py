@@ -17,7 +17,7 @@ def audit() -> str:
     lines = [f"| task | {' | '.join(TITLES)} |", "|---|" + "---|" * len(TITLES)]
     lines += [_row(pair) for pair in pairs]
     chosen, others = ([pair for pair in pairs if pair["chosen_on"] is which] for which in (True, False))
-    accepted, rejected = ([pair for pair in pairs if _accepted(pair) is which] for which in (True, False))
+    accepted, rejected = ([pair for pair in pairs if pair["accepted"] is which] for which in (True, False))
     penalties, likenesses = ([pair for pair in accepted if pair["part"] == part] for part in ("penalty", "likeness"))
     return "\n".join(
         [
@@ -46,15 +46,12 @@ def _pairs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
             runs[0]
             | {
                 "verdict": word + (f" ({agreeing} of {len(runs)} seeds)" if len(runs) > 1 else ""),
+                "accepted": most,
                 "codes": sorted({code for run in runs for code in run["codes"]}),
                 "right": None if runs[0]["worked"] is None else most == runs[0]["worked"],
             }
         )
     return pairs
-
-
-def _accepted(pair: dict[str, Any]) -> bool:
-    return pair["verdict"].startswith("accepted")
 
 
 def _row(pair: dict[str, Any]) -> str:

@@ -3,8 +3,8 @@
     python -m benchmarks.experts --names walker-walk boxing --seeds 100
 
 dm_control experts are SAC of sbx (the extra `jax`) on sensors. In Boxing the expert is PPO on the console's memory, in
-Freeway it always goes up, and in Atlantis and Zaxxon, where PPO is no better than random actions after 200,000
-decisions, it plans in a copy of the game. Files that are there already are not made again.
+Freeway it always goes up, and in Atlantis and Zaxxon, where PPO learns little or nothing in 200,000 decisions, it plans
+in a copy of the game. Files that are there already are not made again.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.agents.grading import GradingOptions, graded_episodes
+from tsreward.agents.grading import GradingOptions, action_space, graded_episodes
 from tsreward.agents.playing import episode_seeds, play
 from tsreward.agents.trivial import trivial_policy
 from tsreward.data.graded import GradedEpisodes
@@ -84,14 +84,13 @@ class Planner:
 
 def collect_planned(env: str, seed: int, planning: Planning, grading: GradingOptions) -> GradedEpisodes:
     """Return episodes of a random policy, of planners with a share of the plans, and of the expert with all of them."""
-    names = ("random", *(f"{share * 100:g} %" for share in grading.stages), "expert")
-    random = trivial_policy("random", make(env).action_space, seed)
+    random = trivial_policy("random", action_space(env), seed)
     played = [play(env, random, episode_seeds(seed, 0, grading.episodes))]
     for share in (*grading.stages, 1.0):
         plans = max(1, round(share * planning.plans))
         seeds = episode_seeds(seed, len(played), grading.episodes)
         played.append([play(env, Planner(env, one, plans, planning), [one])[0] for one in seeds])
-    return graded_episodes(env, 1, names, played)
+    return graded_episodes(env, 1, grading.skills, played)
 
 
 def _game(env: str, seed: int) -> AtariGame:

@@ -40,6 +40,11 @@ class GradingOptions:
         if list(self.stages) != sorted(set(self.stages)) or not all(0 < share < 1 for share in self.stages):
             raise OptionError(f"GradingOptions.stages are rising shares between 0 and 1, got {list(self.stages)}.")
 
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """Name of every skill, the least able first."""
+        return ("random", *(f"{share * 100:g} %" for share in self.stages), "expert")
+
 
 def collect_graded(
     env: str, agent: AgentOptions, options: GradingOptions, stage: Callable[[str], StepReport] | None = None
@@ -56,10 +61,9 @@ def collect_graded(
     """
     trained = options.expert == "train"
     check_environment(env, agent.algorithm if trained else None)
-    space = _action_space(env)
+    space = action_space(env)
     if not trained:
         trivial_policy(options.expert, space)
-    names = ("random", *(f"{share * 100:g} %" for share in options.stages), "expert")
     played: list[list[Played]] = []
 
     def record(policy: Policy) -> None:
@@ -82,7 +86,7 @@ def collect_graded(
             mixing = np.random.default_rng([agent.seed, number])
             other = trivial_policy("random", space, agent.seed + number)
             record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
-    return graded_episodes(env, agent.action_repeat, names, played)
+    return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
 def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
@@ -92,7 +96,7 @@ def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> G
         OptionError: no seeds, no such environment, or actions that are neither discrete nor bounded numbers.
         DataError: an episode does not end.
     """
-    space = _action_space(env)
+    space = action_space(env)
     policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
     played = [play(env, policy, seeds, action_repeat) for policy in policies]
     return graded_episodes(env, action_repeat, tuple(TRIVIAL), played)
@@ -140,7 +144,8 @@ def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator
     return act
 
 
-def _action_space(env: str) -> Space:
+def action_space(env: str) -> Space:
+    """Return the actions of the environment of this id."""
     made = make(env)
     made.close()
     return made.action_space
