@@ -36,8 +36,9 @@ class Records:
         with self._locked():
             same = [record[name] for name in self.key]
             kept = [old for old in self.read() if [old[name] for name in self.key] != same]
-            records = sorted([*kept, record | {"commit": commit()}], key=lambda row: [str(row[n]) for n in self.key])
-            content = {"device": device(), "versions": installed_versions(), "records": records}
+            measured = record | {"commit": commit(), "device": device()}
+            records = sorted([*kept, measured], key=lambda row: [str(row[name]) for name in self.key])
+            content = {"versions": installed_versions(), "records": records}
             write_atomic(self.path, (json.dumps(content, indent=1) + "\n").encode())
 
     @contextmanager
