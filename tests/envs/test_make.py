@@ -41,6 +41,7 @@ def test_options_may_stand_in_the_id():
     for env in (named, spelled):
         env.reset(seed=0)
     assert np.array_equal(named.step(np.ones(1))[0], spelled.step(np.ones(1))[0])
+    assert make("dmc/cartpole-balance", max_episode_steps=np.int64(7)).spec.max_episode_steps == 7  # type: ignore[union-attr]
     assert make("dmc/cartpole-balance:max_episode_steps=3", max_episode_steps=5).spec.max_episode_steps == 5  # type: ignore[union-attr]
 
 
@@ -55,6 +56,13 @@ def test_options_may_stand_in_the_id():
         ),
         ("dmc/cartpole-balance:action_repeat=4", {"action_repeat": 2}, "in the id and beside it"),
         ("dmc/cartpole-balance:", {}, "names with values, each once, got 'dmc/cartpole-balance:'"),
+        ("dmc/cartpole-balance:pixels", {}, "The option pixels of 'dmc/cartpole-balance' is a whole number, got True"),
+        ("dmc/cartpole-balance:pixels=big", {}, "is a whole number, got 'big'"),
+        ("dmc/cartpole-balance", {"frames": (64, 64)}, r"is a whole number, got \(64, 64\)"),
+        ("dmc/cartpole-balance:action_repeat=2.5", {}, "is a whole number, got 2.5"),
+        ("dmc/cartpole-balance:camera=2.5,pixels=8", {}, "is a whole number or text, got 2.5"),
+        ("dmc/cartpole-balance:grey=3,pixels=8", {}, "is true or false, got 3"),
+        ("dmc/cartpole-balance:max_episode_steps=0", {}, "max_episode_steps of .* is 1 or more, got 0"),
         ("dmc/cartpole-balnce:frames=64", {}, "Unknown environment 'dmc/cartpole-balnce': did you mean"),
     ],
 )

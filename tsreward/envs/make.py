@@ -1,5 +1,7 @@
 """One function for every environment: the family is read off the id."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from inspect import signature
 from typing import Any
@@ -7,8 +9,11 @@ from typing import Any
 import gymnasium
 
 from tsreward.envs.action_repeat import ActionRepeat
-from tsreward.envs.id_options import split_id
+from tsreward.envs.id_options import checked_options, split_id
 from tsreward.errors import OptionError, unknown_name
+
+FAMILIES = ("dmc/", "atari/")
+"""How ids begin in which options may stand."""
 
 
 def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
@@ -17,19 +22,32 @@ def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), with
     "dmc/" to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with "atari/" to Atari
     (`tsreward.envs.atari.make_atari`), every other id to `gymnasium.make`. An id that none knows, or an option that
-    dm_control or Atari do not know, raises OptionError with the nearest one. In an id of these two, options may also
-    stand after a colon, as in "dmc/walker-walk:frames=64,grey".
+    dm_control or Atari do not know, raises OptionError with the nearest one, and so does a value that is none. In an id
+    of these two, options may also stand after a colon, as in "dmc/walker-walk:frames=64,grey".
 
     >>> make("CartPole-v1").observation_space.shape
     (4,)
     """
-    if id.startswith(("dmc/", "atari/")):
+    if id.startswith(FAMILIES):
         id, own = split_id(id)
         if action_repeat != 1 and "action_repeat" in own:
             raise OptionError(f"make('{id}') got action_repeat in the id and beside it: leave out one.")
-        return _call(_maker(id), id, {"action_repeat": action_repeat, **own, **options})
+        maker = _maker(id)
+        return maker(id, **checked_options(id, maker, {"action_repeat": action_repeat, **own, **options}))
     env = _make(id, **options)
     return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+
+
+def full_options(id: str) -> dict[str, Any]:
+    """Return every option of an id of dm_control or Atari, those that it does not name at their defaults.
+
+    >>> options = full_options("dmc/walker-walk:camera=side")
+    >>> options["camera"], options["rendering"], options["action_repeat"]
+    ('side', 'fast', 1)
+    """
+    name, own = split_id(id)
+    options = list(signature(_maker(name)).parameters.values())[1:]
+    return {option.name: option.default for option in options} | own
 
 
 def _maker(id: str) -> Callable[..., gymnasium.Env]:
@@ -40,14 +58,6 @@ def _maker(id: str) -> Callable[..., gymnasium.Env]:
     from tsreward.envs.atari import make_atari
 
     return make_atari
-
-
-def _call(maker: Callable[..., gymnasium.Env], id: str, options: dict[str, Any]) -> gymnasium.Env:
-    known = list(signature(maker).parameters)[1:]
-    for name in options:
-        if name not in known:
-            raise unknown_name(f"option of '{id}'", name, known)
-    return maker(id, **options)
 
 
 def _make(id: str, **options: Any) -> gymnasium.Env:
