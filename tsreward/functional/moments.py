@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
+from tsreward.functional.rows import row_product
+
 
 def standardise(
     rows: Float[Tensor, "*b d"], mean: Float[Tensor, " d"], std: Float[Tensor, " d"], clip: float | None
@@ -60,7 +62,7 @@ def squared_mahalanobis(
     >>> squared_mahalanobis(torch.tensor([[3.0, 0.0]]), torch.zeros(2), torch.eye(2))
     tensor([9.])
     """
-    return ((rows - mean) @ factor).square().sum(-1)
+    return row_product(rows - mean, factor).square().sum(-1)
 
 
 def principal_components(

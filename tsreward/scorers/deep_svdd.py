@@ -11,6 +11,7 @@ from torch.nn.functional import leaky_relu
 
 from tsreward.functional.gradients import with_squared_slope
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
+from tsreward.functional.rows import FlatRows
 from tsreward.functional.semi_supervised import inverse, least_squares
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
@@ -78,7 +79,7 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
             self.embed = _TCN(self.window, self.dim, options.hidden, options.embedding)
         else:
             self.embed = nn.Sequential(
-                nn.Flatten(),
+                FlatRows(),
                 nn.Linear(self.window * self.dim, options.hidden, bias=False),
                 nn.LeakyReLU(0.1),
                 nn.Linear(options.hidden, options.hidden, bias=False),

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.functional.gradients import with_squared_slope
+from tsreward.functional.rows import FlatRows
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
 
@@ -44,7 +45,7 @@ fit(normal, negative), e.g. windows of an agent or of tsreward.probes, or use De
     def build(self) -> None:
         hidden = self.options.hidden
         self.judge = nn.Sequential(
-            nn.Flatten(),
+            FlatRows(),
             nn.Linear(self.window * self.dim, hidden),
             nn.ReLU(),
             nn.Linear(hidden, hidden),

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.functional.likelihoods import gaussian_nll
+from tsreward.functional.rows import FlatRows
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.training import Report, TrainOptions, train
 from tsreward.windows import WindowSet
@@ -50,7 +51,7 @@ class Forecaster(Scorer[ForecasterOptions]):
             self.past = nn.GRU(self.dim, hidden, batch_first=True)
         else:
             self.past = nn.Sequential(
-                nn.Flatten(),
+                FlatRows(),
                 nn.Linear((self.window - 1) * self.dim, hidden),
                 nn.ReLU(),
                 nn.Linear(hidden, hidden),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tsreward.errors import OptionError
 from tsreward.functional.moments import mean_and_covariance, principal_components
+from tsreward.functional.rows import row_product
 from tsreward.functional.windows import flat_steps
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.training import Report, TrainOptions
@@ -91,9 +92,9 @@ class PCA(Scorer[PCAOptions]):
     def measure(self, windows: Tensor) -> Tensor:
         rows = flat_steps(windows, self.options.steps)
         if self.options.score == "residual":
-            return ((rows - self.centre) @ self.directions).square() @ self.weights
+            return row_product(rows - self.centre, self.directions).square() @ self.weights
         # ‖x − v‖² for all unit vectors v at once
-        squared = rows.square().sum(1, keepdim=True) - 2 * rows @ self.directions + 1
+        squared = rows.square().sum(1, keepdim=True) - 2 * row_product(rows, self.directions) + 1
         return squared.clamp_min(0).sqrt() @ self.weights
 
     def _number(self, ratio: Tensor) -> int:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tsreward.functional.moments import mean_and_covariance
 from tsreward.functional.regression import ridge_from_moments
+from tsreward.functional.rows import row_product
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.training import Report, TrainOptions
 from tsreward.windows import WindowSet
@@ -73,5 +74,5 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
             self.scale.copy_(fit.residual_variance.sqrt().clamp_min(self.options.std_floor))
 
     def measure(self, windows: Tensor) -> Tensor:
-        predicted = torch.addmm(self.bias, windows[:, :-1].flatten(1), self.weight)
+        predicted = row_product(windows[:, :-1].flatten(1), self.weight) + self.bias
         return ((windows[:, -1] - predicted) / self.scale).square().mean(1)
