@@ -48,7 +48,9 @@ def test_it_must_be_fitted_on_enough_frames_of_its_shape() -> None:
         encoder(frames(1))
     with pytest.raises(DataError, match="needs more than 5 frames for its components, got 5"):
         encoder.fit([frames(5)])
-    with pytest.raises(ShapeError, match=r"expects uint8 frames \[T, 20, 24, 3\], episode 1 is float32"):
-        encoder.fit([frames(9), frames(9).float()])
+    with pytest.raises(ShapeError, match=r"expects frames \[T, 20, 24, 3\], episode 1 is .*the channels come first"):
+        encoder.fit([frames(9), frames(9).permute(0, 3, 1, 2)])
+    with pytest.raises(DataError, match=r"expects frames of uint8.*got float32 between 0 and 1: .*as uint8"):
+        encoder.fit([frames(9), frames(9) / 255])
     with pytest.raises(OptionError, match="has 64 grey values and cannot keep 65"):
         PixelPCA((20, 24, 3), PixelPCAOptions(dim=65, side=8))

@@ -10,19 +10,19 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from tsreward.checkpoint import save
-from tsreward.cli.datasets import digest, is_minari, read_episodes
+from tsreward.cli.datasets import digest, read_episodes
 from tsreward.cli.output import Stages, print_json, print_table
 from tsreward.cli.parsing import parse, peek
 from tsreward.cli.paths import check_output
 from tsreward.cli.remarks import remark
 from tsreward.data.csv_log import LogColumns
+from tsreward.data.minari import is_minari
 from tsreward.encoders.base import Encoder
-from tsreward.encoders.identity import Identity
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError, unknown_name
 from tsreward.evaluation.scores import Agreement, agreement, score_episodes
 from tsreward.model import RewardModel
-from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.recipes.fitting import encoder_for, fit_reward, hold_out
 from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.base import RewardOptions
 from tsreward.rewards.table import MODES
@@ -89,7 +89,7 @@ def run(options: Options[Any, Any]) -> int:
     scorer, mode = safety_scorer(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
     learn, held = _held_out(episodes, options)
     with Stages() as stages:
-        encoder = _encoder(options, episodes[0].obs.shape[1:])
+        encoder = _encoder(options, episodes)
         report = stages("scorer")
         fitted = fit_reward(
             learn, options.window, scorer, mode, encoder, options.train, lambda done, total, _: report(done, total)
@@ -141,8 +141,9 @@ def _check_length(options: Options[Any, Any], episodes: list[Episode]) -> None:
         )
 
 
-def _encoder(options: Options[Any, Any], shape: tuple[int, ...]) -> Encoder:
-    encoder = Identity(shape) if options.env is None else suited_encoder(options.env)
+def _encoder(options: Options[Any, Any], episodes: list[Episode]) -> Encoder:
+    shape = episodes[0].obs.shape[1:]
+    encoder = encoder_for(episodes, options.env)
     if encoder.obs_shape != shape:
         raise ShapeError(
             f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.episodes[0]} holds "

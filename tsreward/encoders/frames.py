@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,11 +30,12 @@ class FrameOptions(EncoderOptions):
     """(height, width) that frames are brought to by area mean after blanking; None leaves them."""
 
     def __post_init__(self) -> None:
+        name = type(self).__name__
         for mask in self.masks:
-            if len(mask) != 4 or not (0 <= mask[0] < mask[2] and 0 <= mask[1] < mask[3]):
-                raise OptionError(f"{type(self).__name__}.masks needs (top, left, bottom, right), got {tuple(mask)}.")
-        if self.size is not None and (len(self.size) != 2 or not all(1 <= side <= 2**13 for side in self.size)):
-            raise OptionError(f"{type(self).__name__}.size needs (height, width), got {tuple(self.size)}.")
+            if not _are_whole(mask, 4) or not (0 <= mask[0] < mask[2] and 0 <= mask[1] < mask[3]):
+                raise OptionError(f"{name}.masks needs (top, left, bottom, right) in pixels, got {mask}.")
+        if self.size is not None and not (_are_whole(self.size, 2) and all(1 <= side <= 2**13 for side in self.size)):
+            raise OptionError(f"{name}.size needs (height, width) in pixels, got {self.size}.")
 
     def check(self, height: int, width: int) -> None:
         """Check that every rectangle lies inside frames of this size.
@@ -94,6 +96,15 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
 
     @torch.no_grad()
     def encode(self, obs: Tensor) -> Tensor:
+        self.check_bytes(obs)
+        return torch.cat([self._encode_piece(piece) for piece in obs.split(_PIECE)])
+
+    def check_bytes(self, obs: Tensor) -> None:
+        """Check that frames are bytes.
+
+        Raises:
+            DataError: they are not.
+        """
         if obs.dtype != torch.uint8:
             kind, scaled = str(obs.dtype).removeprefix("torch."), _is_scaled(obs)
             raise DataError(
@@ -101,7 +112,6 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
                 f"{' between 0 and 1' * scaled}: give the environment's bytes, before any scaling"
                 f"{', or (255 * frames).round() as uint8' * scaled}."
             )
-        return torch.cat([self._encode_piece(piece) for piece in obs.split(_PIECE)])
 
     def _encode_piece(self, obs: Tensor) -> Tensor:
         distinct = torch.ones(len(obs), dtype=torch.bool, device=obs.device)
@@ -114,6 +124,15 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
         frames = obs.to(self.device).reshape(-1, *self.obs_shape[-3:])
         prepared = self.options.prepare(frames)
         return self.features(prepared.reshape(len(obs), self.stack, *prepared.shape[1:]))
+
+
+def _are_whole(numbers: object, count: int) -> bool:
+    """Tell whether these are so many whole numbers in a tuple or list."""
+    return (
+        isinstance(numbers, tuple | list)
+        and len(numbers) == count
+        and all(isinstance(number, int | np.integer) for number in numbers)
+    )
 
 
 def _is_scaled(obs: Tensor) -> bool:

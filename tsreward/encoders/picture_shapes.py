@@ -1,10 +1,21 @@
-"""What to do about pictures of another shape than the ones a model was fitted on."""
+"""Which observations are pictures, and what to do about those of another shape than a model was fitted on."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 _CHANNELS = (1, 3, 4)
+
+
+def are_pictures(obs: np.ndarray) -> bool:
+    """Tell whether observations [T, *obs] are what encoders of pictures take: bytes, with 1 or 3 channels last.
+
+    >>> are_pictures(np.zeros((5, 64, 64, 3), np.uint8)), are_pictures(np.zeros((5, 128), np.uint8))
+    (True, False)
+    """
+    return obs.dtype == np.uint8 and obs.ndim in (4, 5) and obs.shape[-1] in (1, 3)
 
 
 def picture_remedy(wanted: Sequence[int], got: Sequence[int]) -> str | None:

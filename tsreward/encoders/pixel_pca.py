@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
+from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.arrays import as_tensor
 from tsreward.functional.frames import area_mean, grey
@@ -79,11 +80,13 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
         if count <= self.options.dim:
             raise DataError(f"PixelPCA needs more than {self.options.dim} frames for its components, got {count}.")
         for index, frames in enumerate(tensors):
-            if tuple(frames.shape[1:]) != self.obs_shape or frames.dtype != torch.uint8:
+            if tuple(frames.shape[1:]) != self.obs_shape:
+                remedy = picture_remedy(self.obs_shape, frames.shape[1:]) or "give frames of one shape"
                 raise ShapeError(
-                    f"PixelPCA expects uint8 frames [T, {', '.join(map(str, self.obs_shape))}], episode {index} is "
-                    f"{str(frames.dtype).removeprefix('torch.')} {list(frames.shape)}."
+                    f"PixelPCA expects frames [T, {', '.join(map(str, self.obs_shape))}], episode {index} is "
+                    f"{list(frames.shape)}: {remedy}."
                 )
+            self.check_bytes(frames)
         batches = (self._pixels(batch) for frames in tensors for batch in frames.split(256))
         mean, covariance = mean_and_covariance(batches)
         _, directions = principal_components(covariance)

@@ -10,6 +10,8 @@ import torch
 
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.identity import Identity
+from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.envs.describe import describe
 from tsreward.episodes import Episode, safe_windows
@@ -56,6 +58,23 @@ def fit_reward(
     rewards = [episode.rewards for episode in episodes if episode.rewards is not None]
     model.fit(normal, negative, np.concatenate(rewards) if rewards else None, options, report=report)
     return Fitted(model, len(normal), 0 if negative is None else len(negative))
+
+
+def encoder_for(episodes: Sequence[Episode], env: str | None = None) -> Encoder:
+    """Return pixel PCA, fitted on them, for episodes of pictures, else what suits the environment they are from.
+
+    Where that has other observations, what suits it is returned in either case.
+
+    Raises:
+        DataError: too few pictures.
+    """
+    shape = episodes[0].obs.shape[1:]
+    suited = Identity(shape) if env is None else suited_encoder(env)
+    if suited.obs_shape != shape or not are_pictures(episodes[0].obs):
+        return suited
+    encoder = PixelPCA(shape)
+    encoder.fit([episode.obs for episode in episodes])
+    return encoder
 
 
 def suited_encoder(env: str) -> Encoder:
