@@ -60,7 +60,7 @@ def test_people_get_a_table(file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--expert", "none.npz"), "There is no file none.npz"),
+        (("--expert", "none.npz"), "There is no file or folder none.npz"),
         (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
         (("--active.every", "0"), "ActiveLearnerOptions.every must be at least 1"),
         (("--experts", "1"), "experts must be at least 2"),

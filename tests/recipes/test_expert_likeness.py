@@ -127,3 +127,23 @@ def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, o
     assert result.model.encoder.options.masks == hidden
     assert result.agent.record.finished[0].obs.shape == (11, 5)
     assert 0 < result.returns.min() <= 40
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"encoder": "conv"}, {"masks": ((0, 0, 2, 2),)}], ids=lambda wrong: next(iter(wrong))
+)
+def test_what_is_for_frames_is_refused_where_the_reward_looks_at_sensors(file, wrong):
+    with pytest.raises(OptionError, match=r"are for frames, and the reward looks at observations \[3\].*give frames"):
+        run(ExpertLikenessOptions(ENV, file, **wrong), AGENT)
+
+
+@pytest.mark.usefixtures("frames")
+def test_an_agent_on_pictures_has_the_encoder_that_was_asked_for(tmp_path):
+    env = "dmc/cartpole-balance:pixels=12,max_episode_steps=10"
+    agent = AgentOptions(steps=64, num_envs=2, hidden=4, rollout=16, normalise=False)
+    save_graded(collect_graded(env, agent, GradingOptions("no_action", 4, ())), tmp_path / "still.npz")
+    for encoder in ("pixel_pca", "conv"):
+        asked = ExpertLikenessOptions(env, tmp_path / "still.npz", encoder=encoder, evaluations=1)
+        model = run(asked, agent, ActiveLearnerOptions(batch_size=16)).model
+        assert isinstance(model.encoder, FrameEncoder)
+        assert model.obs_shape == (12, 12, 3)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
+from tests.data.video.clips import moving, write
+from tests.envs.conftest import ale, dmc, frames  # noqa: F401
 from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.agents.options import AgentOptions
 from tsreward.agents.trivial import TRIVIAL
@@ -19,6 +21,7 @@ from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
 from tsreward.recipes.likeness_data import RANDOM_EPISODES, TRIVIAL_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 
+STILL = GradingOptions("no_action", 3, ())
 ENV, AGENT = "Tiny/Plain-v0", AgentOptions(steps=64, num_envs=2, hidden=4, rollout=32)
 
 
@@ -120,9 +123,49 @@ def test_a_file_that_does_not_suit(graded, tmp_path, change, agent, options, err
         gather(ExpertLikenessOptions(**{"env": ENV, "expert": tmp_path / "g.npz", **options}), replace(AGENT, **agent))
 
 
+@pytest.mark.usefixtures("dmc")
+@pytest.mark.parametrize(
+    ("recorded", "acting", "size", "message"),
+    [
+        ("dmc/cartpole-balance", "dmc/cartpole-balance:camera=1", 16, "camera=None .* the agent is seen with camera=1"),
+        ("dmc/cartpole-balance:rendering=full", "dmc/cartpole-balance", 16, "rendering=full .* with rendering=fast"),
+        ("dmc/cartpole-balance:action_repeat=2", "dmc/cartpole-balance", None, "action_repeat=2 .* action_repeat=1"),
+        ("dmc/cartpole-balance", "dmc/cartpole-swingup", None, "holds episodes of .*balance.*, not of dmc/cart"),
+    ],
+)
+def test_an_expert_seen_otherwise_than_the_agent_is_refused(tmp_path, recorded, acting, size, message):
+    short = f"{recorded}{',' if ':' in recorded else ':'}max_episode_steps=8"
+    save_graded(collect_graded(short, AGENT, STILL), tmp_path / "still.npz")
+    with pytest.raises(OptionError, match=message):
+        gather(ExpertLikenessOptions(acting, tmp_path / "still.npz", frames=size), AGENT)
+
+
+@pytest.mark.usefixtures("ale")
+def test_scaled_memory_is_not_compared_with_bytes(tmp_path):
+    save_graded(collect_graded("atari/Boxing:ram,max_episode_steps=8", AGENT, STILL), tmp_path / "ram.npz")
+    with pytest.raises(OptionError, match=r"scaled=False .* the agent is seen with scaled=True"):
+        gather(ExpertLikenessOptions("atari/Boxing:ram,scaled,max_episode_steps=8", tmp_path / "ram.npz"), AGENT)
+    data = gather(ExpertLikenessOptions("atari/Boxing:ram,sticky=0,max_episode_steps=9", tmp_path / "ram.npz"), AGENT)
+    assert len(data.expert) == 3
+
+
+@pytest.mark.usefixtures("frames")
+def test_videos_of_an_expert(tmp_path):
+    pytest.importorskip("av")
+    for take in range(2):
+        write(tmp_path / f"{take}.mp4", moving(12))
+    env = "dmc/cartpole-balance:max_episode_steps=8"
+    data = gather(ExpertLikenessOptions(env, tmp_path, frames=16, video_skip=3), AGENT)
+    assert [episode.obs.shape for episode in data.expert] == [(4, 16, 16, 3)] * 2
+    assert data.expert_return is None
+    assert data.random[0].obs.shape == (9, 16, 16, 3)
+    with pytest.raises(ShapeError, match=r"holds observations \[32, 48, 3\], and the reward looks at \[5\] of dmc"):
+        gather(ExpertLikenessOptions(env, tmp_path), AGENT)
+
+
 def test_other_observations_and_too_few_are_refused(graded, tmp_path):
     save_episodes([Episode(episode.obs[:, :2]) for episode in graded.episodes], tmp_path / "narrow.npz")
-    with pytest.raises(ShapeError, match=r"holds observations \[2\], but Tiny/Plain-v0 gives \[3\]"):
+    with pytest.raises(ShapeError, match=r"holds observations \[2\], and the reward looks at \[3\] of Tiny/Plain-v0"):
         gather(ExpertLikenessOptions(ENV, tmp_path / "narrow.npz"), AGENT)
     save_episodes(graded.episodes[:1], tmp_path / "one.npz")
     with pytest.raises(DataError, match="1 episode of skill 'expert' is too few"):

@@ -19,8 +19,11 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
         ({"frames": 0}, "size of 1 pixel or more"),
         ({"bonus_weight": -0.1}, "bonus_weight must not be negative"),
         ({"encoder": "clip"}, "needs clip_source, the folder or the name of a CLIP"),
-        ({"masks": ((0, 0, 8, 64),)}, "masks hide parts of frames, and the reward looks at none"),
-        ({"masks": ((0, 0, 0, 64),), "frames": 64}, r"masks needs \(top, left, bottom, right\), got \(0, 0, 0, 64\)"),
+        ({"video_skip": 0}, "video_skip must be at least 1, got 0"),
+        (
+            {"masks": ((0, 0, 0, 64),), "frames": 64},
+            r"masks needs \(top, .* in pixels, got \(0, 0, 0, 64\)",
+        ),
         ({"clip_low": 1.5}, "clip_low"),
         ({"clip_source": "somewhere"}, "and no other encoder does"),
         ({"window": 0}, "window"),

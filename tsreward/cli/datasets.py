@@ -9,7 +9,7 @@ from pathlib import Path
 from tsreward.data.csv_log import LogColumns
 from tsreward.data.logs.synthetic import smd_like, yahoo_like
 from tsreward.data.logs.table import FORMATS
-from tsreward.data.minari import PREFIX, load_minari, minari_folder
+from tsreward.data.minari import is_minari, load_minari, minari_folder, minari_source
 from tsreward.data.series import read_series
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, unknown_name
@@ -67,20 +67,6 @@ def _dataset(form: str, name: str) -> str:
     if form == SYNTHETIC:
         return "smd-like" if name.startswith("machine") else "yahoo-like"
     return form
-
-
-def is_minari(path: Path) -> bool:
-    """Tell whether a path of the command line names a Minari dataset: minari:ID or minari:./FOLDER."""
-    return str(path).startswith(PREFIX)
-
-
-def minari_source(path: Path) -> str:
-    """Return the id or the folder of a Minari dataset.
-
-    >>> minari_source(Path("minari:mujoco/hopper/expert-v0"))
-    'mujoco/hopper/expert-v0'
-    """
-    return str(path).removeprefix(PREFIX)
 
 
 def read_episodes(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:  # noqa: B008 - frozen

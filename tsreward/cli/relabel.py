@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 
 from tsreward.checkpoint import describe, load
-from tsreward.cli.datasets import digest, is_minari, minari_source
+from tsreward.cli.datasets import digest
 from tsreward.cli.output import print_json
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
@@ -22,7 +22,7 @@ from tsreward.cli.remarks import remark
 from tsreward.cli.shapes import check_shape
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import episodes_from
-from tsreward.data.minari import minari_folder
+from tsreward.data.minari import is_minari, minari_folder, minari_source
 from tsreward.data.minari_relabelling import Relabelled, relabel_minari
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic

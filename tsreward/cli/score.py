@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.checkpoint import load
-from tsreward.cli.datasets import is_minari, read_episodes
+from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import Stages, print_json
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import check_output
@@ -17,6 +17,7 @@ from tsreward.cli.remarks import remark
 from tsreward.cli.score_columns import Columns, Summary, columns_of, written_to
 from tsreward.cli.shapes import check_shape
 from tsreward.data.csv_log import CsvLog, LogColumns
+from tsreward.data.minari import is_minari
 from tsreward.data.series import is_csv
 from tsreward.errors import OptionError, ShapeError
 from tsreward.evaluation.scores import score_episodes

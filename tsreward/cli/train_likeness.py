@@ -14,6 +14,7 @@ from tsreward.agents.options import AgentOptions
 from tsreward.cli.output import Stages, print_json, print_table
 from tsreward.cli.parsing import parse
 from tsreward.cli.paths import run_path
+from tsreward.cli.remarks import remark
 from tsreward.cli.threads import prefer_one_thread
 from tsreward.recipes.expert_likeness import DEFAULT_AGENT
 from tsreward.recipes.expert_likeness import run as run_recipe
@@ -56,6 +57,12 @@ def run(options: Options) -> int:
         with Stages() as stages:
             result = run_recipe(options.recipe, agent, options.active, stages)
         results = write_run(folder, options.recipe, agent, options.active, result)
+    expert = results["expert"]["return"]
+    if expert is not None and expert <= results["random"]["return"]:
+        remark(
+            f"warning: the expert's mean return of {expert:.1f} is no more than that of random actions, "
+            f"{results['random']['return']:.1f}: shares of it say how like it the agent became, not how good."
+        )
     if options.json:
         print_json({"folder": str(folder), **results})
         return 0

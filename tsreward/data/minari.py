@@ -22,6 +22,20 @@ ORIGINAL = "original_reward"
 _ID = re.compile(r"(?!.*//)(?:[-\w][-\w/]*[-\w]/)?[-\w]+-v\d+", re.ASCII)
 
 
+def is_minari(path: Path) -> bool:
+    """Tell whether a path of the command line names a Minari dataset: minari:ID or minari:./FOLDER."""
+    return str(path).startswith(PREFIX)
+
+
+def minari_source(path: Path) -> str:
+    """Return the id or the folder of a Minari dataset.
+
+    >>> minari_source(Path("minari:mujoco/hopper/expert-v0"))
+    'mujoco/hopper/expert-v0'
+    """
+    return str(path).removeprefix(PREFIX)
+
+
 def load_minari(source: str | Path) -> list[Episode]:
     """Return the episodes of a local Minari dataset: observations [T + 1, *obs], images too, and rewards [T].
 

@@ -21,9 +21,10 @@ from tsreward.encoders.base import Encoder
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.identity import Identity
+from tsreward.encoders.picture_shapes import are_pictures
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.episodes import Episode
-from tsreward.errors import DataError
+from tsreward.errors import DataError, OptionError
 from tsreward.model import RewardModel
 from tsreward.probes import probe_windows
 from tsreward.recipes.likeness_data import LikenessData, gather
@@ -91,7 +92,12 @@ def run(
         ShapeError: the expert's observations are not those of the environment.
         DataError: too few or damaged episodes, or no finished episode.
     """
-    check_environment(options.env, agent.algorithm)
+    shape = check_environment(options.env, agent.algorithm)
+    if options.frames is None and len(shape) < 3 and (options.masks or options.encoder != "pixel_pca"):
+        raise OptionError(
+            f"Masks and the encoder {options.encoder} are for frames, and the reward looks at observations "
+            f"{list(shape)} of {options.env}: give frames, e.g. 64."
+        )
     data = gather(options, agent, stage)
     encoder = fit_encoder(options, data)
     model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
@@ -123,7 +129,7 @@ def true_returns(trained: TrainedAgent, env: str, agent: AgentOptions, episodes:
 def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
     """Return what turns the expert's observations into features, fitted where it has to be."""
     shape = data.expert[0].obs.shape[1:]
-    if options.frames is None:
+    if options.frames is None and not are_pictures(data.expert[0].obs):
         return Identity(shape)
     if options.encoder == "conv":
         return ConvEncoder(shape, ConvOptions(masks=options.masks))

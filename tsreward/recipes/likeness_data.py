@@ -15,8 +15,11 @@ from tsreward.agents.playing import episode_seeds
 from tsreward.agents.suitability import check_environment
 from tsreward.agents.training import StepReport
 from tsreward.data.arrays import read_arrays
-from tsreward.data.episodes import load_episodes
 from tsreward.data.graded import GradedEpisodes, load_graded
+from tsreward.data.recordings import load_recordings
+from tsreward.encoders.frames import FrameOptions
+from tsreward.encoders.picture_shapes import picture_remedy
+from tsreward.envs.make import FAMILIES, full_options
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
@@ -26,6 +29,10 @@ FAILED = 0.1
 RANDOM_EPISODES = 10
 TRIVIAL_EPISODES = 4
 """Of every trivial policy."""
+OWN = {"max_episode_steps", "pixels", "frames", "render_mode", "sticky", "full_actions"}
+"""Options of an environment in which expert and agent may differ."""
+SEEN = {"action_repeat", "frame_skip", "grey", "camera", "rendering", "pool"}
+"""Those in which they may not where the reward looks at frames."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +110,8 @@ def _graded(
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
         return collect_graded(options.env, agent, GradingOptions(episodes=options.experts, stages=stages), stage)
     shape = check_environment(options.env)
-    graded = _read(options.expert, options, agent)
-    if graded.env.partition(":")[0] != options.env.partition(":")[0]:
-        raise OptionError(
-            f"{options.expert} holds episodes of {graded.env}, not of {options.env}: name that with --env."
-        )
+    graded = _read(options.expert, options, agent, shape)
+    _check_view(graded.env, options)
     if graded.action_repeat != agent.action_repeat:
         raise OptionError(
             f"{options.expert} was recorded with every action held {graded.action_repeat} times and the agent holds it "
@@ -115,20 +119,44 @@ def _graded(
             f"{graded.action_repeat}."
         )
     found = graded.episodes[0].obs.shape[1:]
-    wanted = shape if options.frames is None else (options.frames, options.frames, 3)
-    if found not in (shape, wanted):
+    wanted = shape if options.frames is None else (options.frames, options.frames, 1 if _grey(options.env) else 3)
+    drawable = graded.states is not None or graded.episodes[0].actions is not None
+    if found != wanted and not (found == shape and drawable):
+        remedy = picture_remedy(wanted, found) or "record the expert in this environment"
         raise ShapeError(
-            f"{options.expert} holds observations {list(found)}, but {options.env} gives {list(shape)}: record the "
-            f"expert in this environment."
+            f"{options.expert} holds observations {list(found)}, and the reward looks at {list(wanted)} of "
+            f"{options.env}: {remedy}."
         )
     return graded
 
 
-def _read(path: Path, options: ExpertLikenessOptions, agent: AgentOptions) -> GradedEpisodes:
-    """Return the graded episodes of a file; those of a file without skills are all the expert's."""
-    if "grading" in read_arrays(path):
+def _check_view(env: str, options: ExpertLikenessOptions) -> None:
+    """Check that the expert was seen in the environment of the agent, and as the reward sees the agent."""
+    names = [id.partition(":")[0] if id.startswith(FAMILIES) else id for id in (env, options.env)]
+    if names[0] != names[1]:
+        raise OptionError(f"{options.expert} holds episodes of {env}, not of {options.env}: name that with --env.")
+    if env == options.env or not env.startswith(FAMILIES):
+        return
+    expert, agent = full_options(env), full_options(options.env)
+    for name in sorted(expert.keys() - OWN if options.frames is None else expert.keys() & SEEN):
+        if expert[name] != agent[name]:
+            raise OptionError(
+                f"{options.expert} was recorded with {name}={expert[name]} ({env}) and the agent is seen with "
+                f"{name}={agent[name]}, so their windows would differ whatever they do: give --env the same options."
+            )
+
+
+def _grey(env: str) -> bool:
+    return env.startswith(FAMILIES) and full_options(env)["grey"]
+
+
+def _read(path: Path, options: ExpertLikenessOptions, agent: AgentOptions, shape: tuple[int, ...]) -> GradedEpisodes:
+    """Return the graded episodes of a file; those of a recording without skills are all the expert's."""
+    if path.suffix.lower() == ".npz" and path.is_file() and "grading" in read_arrays(path):
         return load_graded(path)
-    episodes = load_episodes(path)
+    size = shape[:2] if options.frames is None else (options.frames, options.frames)
+    frames = FrameOptions(size=size if len(size) == 2 else None)
+    episodes = load_recordings(path, frames, options.video_skip, options.video_rate)
     totals = [np.nan if episode.rewards is None else float(episode.rewards.sum()) for episode in episodes]
     zeros = np.zeros(len(episodes), np.int64)
     return GradedEpisodes(options.env, agent.action_repeat, (options.skill,), episodes, zeros, np.array(totals), zeros)
@@ -149,6 +177,6 @@ def _successes(expert: GradedEpisodes, random_return: float, options: ExpertLike
 
 def _drawn(graded: GradedEpisodes, size: int) -> GradedEpisodes:
     """Return the episodes with frames; those that hold such frames already stay."""
-    if all(episode.obs.shape[1:] == (size, size, 3) for episode in graded.episodes):
+    if all(episode.obs.ndim == 4 and episode.obs.shape[1:3] == (size, size) for episode in graded.episodes):
         return graded
     return draw_episodes(graded, size)

@@ -22,7 +22,8 @@ class ExpertLikenessOptions:
     env: str = "dmc/cartpole-swingup"
     """Environment of the agent, e.g. dmc/walker-walk or atari/Boxing:ram,stack=2,scaled."""
     expert: Path | None = None
-    """File of tsreward collect with the expert's episodes; None trains an expert on the environment's reward first."""
+    """The expert's episodes: a file of tsreward collect or save_episodes, minari:ID, or frames: a video, an NPZ file, a
+    folder of videos or of pictures. None trains an expert on the environment's reward first."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
     experts: int = 24
@@ -56,6 +57,10 @@ class ExpertLikenessOptions:
     """Steps K in a window."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
+    video_skip: int = 1
+    """Every how-manieth frame of the expert's videos is one decision of the agent."""
+    video_rate: float | None = None
+    """Frames per second that must be left of the expert's videos after that; None takes any."""
     encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
     """What turns frames into features; pixel_pca is fitted on frames of the expert and of random actions."""
     masks: tuple[Rectangle, ...] = ()
@@ -87,10 +92,10 @@ class ExpertLikenessOptions:
             raise OptionError(f"least_share is a share in [0, 1], got {self.least_share}.")
         if self.frames is not None and self.frames < 1:
             raise OptionError(f"frames is a size of 1 pixel or more, got {self.frames}.")
+        if self.video_skip < 1:
+            raise OptionError(f"video_skip must be at least 1, got {self.video_skip}.")
         if self.bonus_weight < 0:
             raise OptionError(f"bonus_weight must not be negative, got {self.bonus_weight}.")
-        if self.masks and self.frames is None:
-            raise OptionError("masks hide parts of frames, and the reward looks at none: give frames, e.g. 64.")
         if (self.encoder == "clip") != (self.clip_source is not None):
             raise OptionError(
                 "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."

@@ -43,7 +43,7 @@ def in_order(folder: Path) -> list[Path]:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).")
-    keys = {path: _key(path) for path in paths}
+    keys = {path: natural_key(path) for path in paths}
     paths.sort(key=lambda path: (keys[path], path.name))
     for first, second in pairwise(paths):
         if keys[first] == keys[second]:
@@ -58,7 +58,7 @@ def in_order(folder: Path) -> list[Path]:
     return paths
 
 
-def _key(path: Path) -> tuple[tuple[int, str], ...]:
+def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
     """Return the name as texts and numbers that compare like numbers; both are pairs, so that any two compare."""
     parts = re.split(r"([0-9]+)", path.stem)
     return tuple((int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts))
