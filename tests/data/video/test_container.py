@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,54 @@ def test_frames_that_an_edit_list_hides_are_not_left_out_unseen(tmp_path: Path) 
     path.write_bytes(data[:start] + (12800 // 5).to_bytes(4, "big") + data[start + 4 :])
     with pytest.raises(DataError, match="hides frames that it holds: write what is to be seen anew"):
         read_frames(path)
+
+
+def noisy(number: int = 12, height: int = 48, width: int = 64) -> np.ndarray:
+    """Return the frames of `moving` with a texture, whose pictures take many blocks of a GIF."""
+    texture = np.random.default_rng(0).integers(0, 60, (height, width, 3), np.uint8)
+    return np.minimum(moving(number, height, width), 195) + texture
+
+
+def with_pillow(path: Path, frames: np.ndarray) -> Path:
+    """Write a GIF with Pillow."""
+    from PIL import Image
+
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    first.save(path, save_all=True, append_images=others, duration=40)
+    return path
+
+
+@pytest.mark.parametrize("writer", [write, with_pillow])
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (48, 64), (300, 400)])
+def test_whole_gifs_of_every_size_are_accepted(tmp_path: Path, writer: Callable, size: tuple[int, int]) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (3, *size, 3), np.uint8)
+    assert read_frames(writer(tmp_path / "a.gif", frames)).shape == frames.shape
+
+
+@pytest.mark.parametrize("writer", [write, with_pillow])
+def test_bytes_missing_inside_a_gif_take_no_pictures_away_unseen(tmp_path: Path, writer: Callable) -> None:
+    """What follows a hole may still read as blocks, with a picture or two fewer."""
+    path, refused = writer(tmp_path / "a.gif", noisy()), 0
+    whole = path.read_bytes()
+    for hole in (1, 20, 255):
+        for place in range(1000, len(whole) - hole, len(whole) // 60):
+            path.write_bytes(whole[:place] + whole[place + hole :])
+            try:
+                assert len(read_frames(path)) == 12
+            except DataError:
+                refused += 1
+    assert refused > 100
+
+
+@pytest.mark.parametrize("begin", [b"," + bytes(4) + b"\x01\x00\x01\x00\x00\x02", b"!\xf9"])
+@pytest.mark.parametrize("lengths", [(9, 8, 9), (9, 9, 10), (8, 9)])
+def test_blocks_of_lengths_that_no_writer_gives_are_refused(
+    tmp_path: Path, begin: bytes, lengths: tuple[int, ...]
+) -> None:
+    blocks = b"".join(bytes([length]) + bytes(length) for length in lengths)
+    (tmp_path / "a.gif").write_bytes(b"GIF89a\x01\x00\x01\x00\x00\x00\x00" + begin + blocks + b"\x00;")
+    with pytest.raises(DataError, match=r"a.gif is a damaged .* write it anew with ffmpeg -i a.gif whole.gif"):
+        read_frames(tmp_path / "a.gif")
 
 
 @pytest.mark.parametrize("content", [bytes(3000), np.random.default_rng(0).bytes(3000), b"<html>not found</html>"])
