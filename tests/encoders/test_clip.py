@@ -162,6 +162,7 @@ def test_pickled_weights_are_never_read(tmp_path: Path, folder: Path) -> None:
     [
         ({"model_type": "bert"}, "holds a 'bert' and no CLIP"),
         ({"num_hidden_layers": 3}, "lacks weights of a CLIP vision tower"),
+        ({"model_type": "clip", "vision_config": 5}, "has vision_config 5 in its config.json"),
         ({"hidden_size": "many"}, "has hidden_size 'many' in its config.json"),
         ({"patch_size": 4}, "lacks weights of a CLIP vision tower|can be read from"),
     ],
@@ -174,13 +175,58 @@ def test_towers_that_do_not_fit_are_refused(tmp_path: Path, folder: Path, change
         CLIPEncoder.pretrained(SHAPE, str(broken))
 
 
-@pytest.mark.parametrize("changed", [{"do_center_crop": False}, {"resample": 0}, {"crop_size": 20}])
+@pytest.mark.parametrize("content", ["[]", '"x"', "null", "{"])
+def test_a_configuration_that_names_nothing_is_refused(tmp_path: Path, folder: Path, content: str) -> None:
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / "config.json").write_text(content)
+    with pytest.raises(DataError, match=r"broken (holds no config.json of a model|\(.*Put config.json)"):
+        CLIPEncoder.pretrained(SHAPE, str(broken))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"do_center_crop": False}, {"resample": 0}, {"crop_size": 20}, {"size": 10**9}, {"size": None}, {"crop_size": []}],
+)
 def test_other_pictures_than_clip_wants_are_refused(tmp_path: Path, folder: Path, changed: dict) -> None:
     broken = shutil.copytree(folder, tmp_path / "broken")
     processor = json.loads((broken / "preprocessor_config.json").read_text())
     (broken / "preprocessor_config.json").write_text(json.dumps(processor | changed))
     with pytest.raises(DataError, match="wants other pictures than CLIP does"):
         CLIPEncoder.pretrained(SHAPE, str(broken))
+
+
+@pytest.mark.parametrize("name", ["preprocessor_config.json", "processor_config.json"])
+@pytest.mark.parametrize("content", [b'{"image_mean": [0.5, ', b"", b"\xff\xfe", b"[" * 10**5, b"[]", b'"x"', b"null"])
+def test_a_damaged_description_of_pictures_is_no_missing_one(
+    tmp_path: Path, folder: Path, name: str, content: bytes
+) -> None:
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    (broken / name).write_bytes(content)
+    with pytest.raises(DataError, match=rf"^[^\n]*broken/{name} [^\n]*: copy or download it again.$"):
+        CLIPEncoder.pretrained(SHAPE, str(broken))
+
+
+@pytest.mark.parametrize("name", ["image_mean", "image_std"])
+@pytest.mark.parametrize(
+    "values",
+    ["abc", 5, None, [], [0.5], [0.5, 0.5], [0.5] * 4, [None, 1, 2], [True] * 3, [float("nan")] * 3, [10**400] * 3],
+)
+def test_means_and_deviations_are_three_numbers(tmp_path: Path, folder: Path, name: str, values: object) -> None:
+    broken = shutil.copytree(folder, tmp_path / "broken")
+    file = broken / "preprocessor_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {name: values}))
+    with pytest.raises(DataError, match=rf"{file} needs {name} of three numbers from .*, got .*: copy or download"):
+        CLIPEncoder.pretrained(SHAPE, str(broken))
+
+
+def test_pictures_described_beside_others_go_first(tmp_path: Path, folder: Path) -> None:
+    changed = shutil.copytree(folder, tmp_path / "changed")
+    processor = json.loads((changed / "preprocessor_config.json").read_text())
+    whole = {"image_processor": processor | {"image_mean": [0.25, 0.5, 1]}, "video_processor": {}}
+    (changed / "processor_config.json").write_text(json.dumps(whole))
+    assert CLIPEncoder.pretrained(SHAPE, str(changed)).options.mean == (0.25, 0.5, 1.0)
+    (changed / "processor_config.json").write_text("{}")
+    assert CLIPEncoder.pretrained(SHAPE, str(changed)).options.mean == CLIPOptions().mean
 
 
 def test_damaged_weights_are_refused(tmp_path: Path, folder: Path) -> None:
@@ -205,6 +251,22 @@ def test_a_source_that_cannot_be_is_refused(source: str) -> None:
 def test_what_is_not_on_this_machine_is_not_downloaded() -> None:
     with pytest.raises(DataError, match=r"Only this machine was searched: connect\(local_only=False\)"):
         CLIPEncoder(SHAPE, CLIPOptions(source="nobody/no-such-clip"))(frames(1))
+
+
+def test_what_cannot_be_made_is_downloaded_by_making_it() -> None:
+    with pytest.raises(DataError, match=r"Only this machine was searched: pretrained\(\.\.\., local_only=False\) may"):
+        CLIPEncoder.pretrained(SHAPE, "nobody/no-such-clip", local_only=True)
+
+
+def test_a_folder_without_a_clip_is_not_to_be_downloaded(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(DataError, match=r"Put config.json and model.safetensors there"):
+        CLIPEncoder(SHAPE, CLIPOptions(source=str(tmp_path))).connect()
+
+
+def test_an_unknown_precision_is_refused_on_any_device(folder: Path) -> None:
+    with pytest.raises(OptionError, match=r"Unknown precision 'int8'.* Known: bfloat16, float16, float32"):
+        CLIPEncoder.pretrained(SHAPE, str(folder), precision="int8")  # type: ignore[arg-type]
 
 
 def test_a_file_cannot_hold_preprocessing_that_cannot_be(tmp_path: Path, encoder: CLIPEncoder) -> None:

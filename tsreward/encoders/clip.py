@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tsreward.encoders.clip_source import locate, read_description, read_tower
+from tsreward.encoders.clip_source import Place, locate, read_description, read_tower
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.functional.clip_pixels import clip_pixels
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ class CLIPOptions(FrameOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.precision not in get_args(Precision):
+            raise unknown_name("precision", str(self.precision), get_args(Precision))
         if self.dim < 1 or not (1 <= self.shortest <= 2048 and 1 <= self.crop <= 2048):
             raise OptionError(
                 f"CLIPOptions needs dim >= 1 and 1 to 2048 pixels, got {self.dim}, {self.shortest} and {self.crop}."
@@ -90,13 +92,14 @@ class CLIPEncoder(FrameEncoder[CLIPOptions]):
 
         Raises:
             MissingExtraError: transformers is not installed.
-            DataError: there is no such folder or name, it is no CLIP, or weights are missing.
+            DataError: there is no such folder or name, it is no CLIP, a file is damaged, or weights are missing.
+            OptionError: a precision that is none, or masks that do not fit.
         """
-        source = locate(source)
-        found = read_description(source, revision, local_only)
-        tower, digest = read_tower(source, revision, local_only, found)
-        values: dict[str, Any] = {"source": source, "revision": revision, "precision": precision, "masks": masks}
-        encoder = cls(obs_shape, CLIPOptions(**values, digest=digest, **found.preprocessing))
+        place = Place(locate(source), revision, local_only, "pretrained(..., local_only=False)")
+        options = CLIPOptions(masks, source=place.source, precision=precision, revision=revision)
+        found = read_description(place)
+        tower, digest = read_tower(place, found)
+        encoder = cls(obs_shape, replace(options, digest=digest, **found.preprocessing))
         encoder._tower["tower"] = tower
         return encoder
 
@@ -108,8 +111,8 @@ class CLIPEncoder(FrameEncoder[CLIPOptions]):
             DataError: the weights are not there, or have another digest.
         """
         source = locate(self.options.source if source is None else source)
-        found = read_description(source, self.options.revision, local_only)
-        tower, digest = read_tower(source, self.options.revision, local_only, found)
+        place = Place(source, self.options.revision, local_only, "connect(local_only=False)")
+        tower, digest = read_tower(place, read_description(place))
         if digest != self.options.digest:
             raise DataError(
                 f"The weights of {source} have SHA-256 {digest[:12]}..., and the encoder was made with "

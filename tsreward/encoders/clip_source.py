@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from tsreward.encoders.clip_preprocessing import read_preprocessing
 from tsreward.encoders.digests import weights_digest
 from tsreward.errors import DataError, missing_extra
 
@@ -27,7 +28,19 @@ _TOWER = {
     "layer_norm_eps": float,
     "hidden_act": str,
 }
-_STEPS = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
+
+
+class Place(NamedTuple):
+    """Where a CLIP is looked for."""
+
+    source: str
+    """Folder, or name on the hub."""
+    revision: str | None
+    """Commit or branch on the hub."""
+    local_only: bool
+    """Whether nothing may be downloaded."""
+    call: str
+    """The call that would allow the download."""
 
 
 class Description(NamedTuple):
@@ -50,7 +63,7 @@ def locate(source: str) -> str:
     return source
 
 
-def read_description(source: str, revision: str | None, local_only: bool) -> Description:
+def read_description(place: Place) -> Description:
     """Return what config.json and preprocessor_config.json say; without the second, CLIP's own values.
 
     Raises:
@@ -58,16 +71,21 @@ def read_description(source: str, revision: str | None, local_only: bool) -> Des
         DataError: a file is missing or damaged, or does not describe a CLIP.
     """
     try:
-        from transformers import CLIPImageProcessorPil, CLIPVisionConfig
+        from transformers import CLIPVisionConfig
+        from transformers.utils.hub import cached_file
     except ImportError as error:
         raise missing_extra("transformers", "pixels") from error
-    where: dict[str, Any] = {"revision": revision or "main", "local_files_only": local_only}
+    source, where = place.source, _where(place)
     try:
         config, _ = CLIPVisionConfig.get_config_dict(source, **where)
     except Exception as error:  # transformers and the hub's client raise many types for the ways to be missing
-        raise _unreadable(source, local_only, error) from error
+        raise _unreadable(place, error) from error
+    config = config if isinstance(config, dict) else {}
     if config.get("model_type") == "clip":  # both towers: the vision tower's part
-        config = {"projection_dim": config.get("projection_dim"), **config.get("vision_config", {})}
+        vision = config.get("vision_config", {})
+        if not isinstance(vision, dict):
+            raise DataError(f"{source} has vision_config {vision!r:.60} in its config.json, which no CLIP has.")
+        config = {"projection_dim": config.get("projection_dim"), **vision}
     elif config.get("model_type") != "clip_vision_model":
         found = f"a {config['model_type']!r}" if config.get("model_type") else "no config.json of a model"
         raise DataError(
@@ -78,18 +96,15 @@ def read_description(source: str, revision: str | None, local_only: bool) -> Des
     for name, kind in _TOWER.items():
         if type(tower[name]) is not kind or (kind is int and not 1 <= tower[name] <= 2**16):
             raise DataError(f"{source} has {name} {tower[name]!r} in its config.json, which no CLIP has.")
+    where["_raise_exceptions_for_missing_entries"] = False  # then a file that is not there is None
     try:
-        processor, _ = CLIPImageProcessorPil.get_image_processor_dict(source, **where)
-    except OSError:
-        processor = {}
+        own, nested = (cached_file(source, f"{name}_config.json", **where) for name in ("preprocessor", "processor"))
     except Exception as error:
-        raise _unreadable(source, local_only, error) from error
-    return Description(tower, _preprocessing(source, processor, tower))
+        raise _unreadable(place, error) from error
+    return Description(tower, read_preprocessing(source, own, nested, tower))
 
 
-def read_tower(
-    source: str, revision: str | None, local_only: bool, description: Description
-) -> tuple[CLIPVisionModelWithProjection, str]:
+def read_tower(place: Place, description: Description) -> tuple[CLIPVisionModelWithProjection, str]:
     """Return (the frozen vision tower in float32 on the CPU, the SHA-256 of its shape and weights).
 
     Raises:
@@ -99,50 +114,38 @@ def read_tower(
 
     try:
         loaded: Any = CLIPVisionModelWithProjection.from_pretrained(
-            source,
+            place.source,
             config=CLIPVisionConfig(**description.tower),
-            revision=revision or "main",
-            local_files_only=local_only,
+            **_where(place),
             use_safetensors=True,
             dtype=torch.float32,
             output_loading_info=True,
         )
         tower, report = loaded
     except Exception as error:
-        raise _unreadable(source, local_only, error) from error
+        raise _unreadable(place, error) from error
     absent = sorted(map(str, report["missing_keys"])) + sorted(map(str, report["mismatched_keys"]))
     if absent or report["error_msgs"]:
-        raise DataError(f"{source} lacks weights of a CLIP vision tower, or they do not fit: {', '.join(absent[:3])}.")
+        raise DataError(
+            f"{place.source} lacks weights of a CLIP vision tower, or they do not fit: {', '.join(absent[:3])}."
+        )
     tower.requires_grad_(False).eval()
     return tower, weights_digest(description.tower, tower.state_dict())
 
 
-def _preprocessing(source: str, processor: dict[str, Any], tower: dict[str, Any]) -> dict[str, Any]:
-    size, crop = processor.get("size", tower["image_size"]), processor.get("crop_size", tower["image_size"])
-    shortest = size.get("shortest_edge") if isinstance(size, dict) else size
-    crops = (crop.get("height"), crop.get("width")) if isinstance(crop, dict) else (crop, crop)
-    plain = all(processor.get(step, True) is True for step in _STEPS) and processor.get("resample", 3) == 3
-    if not plain or crops != (tower["image_size"],) * 2 or type(shortest) is not int:
-        raise DataError(
-            f"{source} wants other pictures than CLIP does (resized bicubic by the shorter side, the centre of "
-            f"{tower['image_size']} pixels, normalised): {processor}."
-        )
-    found: dict[str, Any] = {"dim": tower["projection_dim"], "shortest": shortest, "crop": tower["image_size"]}
-    for option, name in (("mean", "image_mean"), ("std", "image_std")):
-        if name in processor:
-            found[option] = tuple(map(float, processor[name]))
-    return found
+def _where(place: Place) -> dict[str, Any]:
+    return {"revision": place.revision or "main", "local_files_only": place.local_only}
 
 
-def _unreadable(source: str, local_only: bool, error: Exception) -> DataError:
-    if local_only:
-        remedy = " Only this machine was searched: connect(local_only=False) may download it."
-    elif Path(source).is_dir():
+def _unreadable(place: Place, error: Exception) -> DataError:
+    if Path(place.source).is_dir():
         remedy = " Put config.json and model.safetensors there, as save_pretrained of a CLIP writes them."
+    elif place.local_only:
+        remedy = f" Only this machine was searched: {place.call} may download it."
     else:
         remedy = " Check the name; without a network, download it elsewhere and give its folder."
     reason = str(error).strip().splitlines()
     return DataError(
-        f"No CLIP with .safetensors weights can be read from {source} "
+        f"No CLIP with .safetensors weights can be read from {place.source} "
         f"({type(error).__name__}: {reason[0] if reason else ''}).{remedy}"
     )
