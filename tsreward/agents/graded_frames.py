@@ -32,9 +32,8 @@ def draw_episodes(graded: GradedEpisodes, size: int = 64, **options: Any) -> Gra
     if own.get("pixels") is not None or (name.startswith("atari/") and not {"ram", "frames"} & own.keys()):
         raise OptionError(f"Episodes of '{graded.env}' hold frames already: use them as they are.")
     if graded.states is not None and name != "dmc/quadruped-escape":
-        shown = {key: own[key] for key in ("grey", "camera", "rendering") if key in own} | options
         frames = np.split(
-            render_states(name, np.concatenate(graded.states), size, **shown),
+            render_states(graded.env, np.concatenate(graded.states), size, **options),
             np.cumsum([len(states) for states in graded.states])[:-1],
         )
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tsreward.envs.dm_control import DmControl
+from tsreward.envs.id_options import split_id
 from tsreward.envs.pixels import grey_frame
 from tsreward.errors import OptionError
 
@@ -14,28 +15,44 @@ def render_states(
     states: np.ndarray,
     pixels: int = 64,
     *,
-    grey: bool = False,
+    grey: bool | None = None,
     camera: int | str | None = None,
-    rendering: str = "fast",
+    rendering: str | None = None,
 ) -> np.ndarray:
     """Return the frames [T, H, W, C] of states [T, S] that were `info["physics_state"]` of the environment `id`.
 
     They are those that `make(id, pixels=pixels, ...)` would have observed, bit for bit: collect once with sensors and
-    draw later, at any size.
+    draw later, at any size. `grey`, `camera` and `rendering` are taken from the options of the id, as in
+    "dmc/walker-walk:camera=side", where they are not given beside it; its other options change no frame.
 
-    Raises OptionError for "dmc/quadruped-escape", whose terrain is drawn at every reset and is no part of the state,
-    and ShapeError for states of another task.
+    Raises OptionError for an id that is not of dm_control and for "dmc/quadruped-escape", whose terrain is drawn at
+    every reset and is no part of the state, and ShapeError for states of another task.
     """
-    if id == "dmc/quadruped-escape":
-        raise OptionError(f"The terrain of '{id}' is no part of its states: record its frames while it runs.")
-    options = {"camera": camera, "rendering": rendering, "render_mode": "rgb_array"}
-    env = DmControl(id.removeprefix("dmc/"), size=pixels, **options)
-    frames = np.empty((len(states), pixels, pixels, 1 if grey else 3), np.uint8)
+    name, own = split_id(id)
+    if not name.startswith("dmc/"):
+        raise OptionError(
+            f"render_states draws states of dm_control (dmc/...) only, got '{id}': for graded episodes of Atari, "
+            f"draw_episodes plays the game again."
+        )
+    if name == "dmc/quadruped-escape":
+        raise OptionError(f"The terrain of '{name}' is no part of its states: record its frames while it runs.")
+    given = {"grey": grey, "camera": camera, "rendering": rendering}
+    look = {"grey": False, "rendering": "fast", **own} | {
+        key: value for key, value in given.items() if value is not None
+    }
+    env = DmControl(
+        name.removeprefix("dmc/"),
+        size=pixels,
+        camera=look.get("camera"),
+        rendering=look["rendering"],
+        render_mode="rgb_array",
+    )
+    frames = np.empty((len(states), pixels, pixels, 1 if look["grey"] else 3), np.uint8)
     try:
         env.reset(seed=0)
         for frame, state in zip(frames, np.asarray(states), strict=True):
             env.set_state(state)
-            frame[:] = grey_frame(env.render()) if grey else env.render()
+            frame[:] = grey_frame(env.render()) if look["grey"] else env.render()
     finally:
         env.close()
     return frames
