@@ -26,6 +26,7 @@ LEVELS = [
     {"recipes", "testing", "distributed"},
     {"tuning"},
     {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
 # Reward modes read thresholds off the calibration; bulk rewards have the type of the online ones.

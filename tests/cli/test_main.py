@@ -29,6 +29,15 @@ def test_help_and_version_import_nothing_heavy(argument):
     assert run.stdout.startswith("usage: tsreward COMMAND" if argument == "--help" else "tsreward 0")
 
 
+def test_the_package_itself_is_the_command():
+    module = [sys.executable, "-m", "tsreward"]
+    shown = subprocess.run([*module, "--help"], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("usage: tsreward COMMAND") and shown.stderr == ""
+    refused = subprocess.run([*module, "evalute"], capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("tsreward: error: Unknown command 'evalute'")
+
+
 def test_without_a_command_the_help_goes_to_stderr(capsys):
     assert main([]) == 2
     out, err = capsys.readouterr()
