@@ -40,7 +40,7 @@ class OnlineReward:
     def start(self, obs: Tensor, mask: Tensor | None = None) -> None:
         """Begin episodes at observations [E, *obs], only where `mask` [E] is true."""
         self._check(obs)
-        self._stream.start(self.model.encode(obs), mask)
+        self._stream.start(self._encoded(obs, mask), mask)
         if self.model.mode.options.smoothing:
             begun = torch.ones(self.num_envs, dtype=torch.bool) if mask is None else mask
             self._smoothed = torch.where(begun, torch.nan, self._smoothed)
@@ -69,6 +69,13 @@ class OnlineReward:
         if self.bonus is not None:
             reward = reward + self.bonus(windows)
         return StepReward(reward, score, tail, score > mode.threshold)
+
+    def _encoded(self, obs: Tensor, mask: Tensor | None) -> Tensor:
+        """Return features [E, D]; frames of episodes that go on have been encoded before, and get zeros."""
+        if mask is None or mask.all():
+            return self.model.encode(obs)
+        begun = self.model.encode(obs[mask])
+        return begun.new_zeros(len(obs), *begun.shape[1:]).index_put_((mask,), begun)
 
     def _check(self, obs: Tensor) -> None:
         if len(obs) != self.num_envs:

@@ -57,7 +57,7 @@ def play_some(model: RewardModel, shown: list[bytes], num_envs: int) -> None:
         venv.step(np.zeros((num_envs, 1), np.float32))
 
 
-@pytest.mark.parametrize("play", [play_one, partial(play_some, num_envs=1)])
+@pytest.mark.parametrize("play", [play_one, partial(play_some, num_envs=1), partial(play_some, num_envs=4)])
 def test_every_frame_is_encoded_once(play: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ConvEncoder, "chunk", 1)  # without padding, which repeats rows, here and in the model
     model = RewardModel(KNN(4, 8), Likeness(), ConvEncoder(SHAPE, ConvOptions(dim=8, channels=(4, 4))), chunk=1)
