@@ -129,6 +129,8 @@ def read_tower(place: Place, description: Description) -> tuple[CLIPVisionModelW
         raise DataError(
             f"{place.source} lacks weights of a CLIP vision tower, or they do not fit: {', '.join(absent[:3])}."
         )
+    for weight in tower.parameters():
+        weight.data = weight.data.clone()  # from where the file lay in memory: products round by the address
     tower.requires_grad_(False).eval()
     return tower, weights_digest(description.tower, tower.state_dict())
 

@@ -36,23 +36,16 @@ def render_states(
         )
     if name == "dmc/quadruped-escape":
         raise OptionError(f"The terrain of '{name}' is no part of its states: record its frames while it runs.")
-    given = {"grey": grey, "camera": camera, "rendering": rendering}
-    look = {"grey": False, "rendering": "fast", **own} | {
-        key: value for key, value in given.items() if value is not None
-    }
-    env = DmControl(
-        name.removeprefix("dmc/"),
-        size=pixels,
-        camera=look.get("camera"),
-        rendering=look["rendering"],
-        render_mode="rgb_array",
-    )
-    frames = np.empty((len(states), pixels, pixels, 1 if look["grey"] else 3), np.uint8)
+    grey = own.get("grey", False) if grey is None else grey
+    camera = own.get("camera") if camera is None else camera
+    rendering = own.get("rendering", "fast") if rendering is None else rendering
+    env = DmControl(name.removeprefix("dmc/"), pixels, camera, rendering, "rgb_array")
+    frames = np.empty((len(states), pixels, pixels, 1 if grey else 3), np.uint8)
     try:
         env.reset(seed=0)
         for frame, state in zip(frames, np.asarray(states), strict=True):
             env.set_state(state)
-            frame[:] = grey_frame(env.render()) if look["grey"] else env.render()
+            frame[:] = grey_frame(env.render()) if grey else env.render()
     finally:
         env.close()
     return frames
