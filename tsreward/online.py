@@ -57,7 +57,7 @@ class OnlineReward:
         if env_reward is not None:
             checked_rewards(env_reward if mask is None else env_reward[mask])
         model, mode = self.model, self.model.mode
-        self._stream.push(model.encode(obs), mask)
+        self._stream.push(self._encoded(obs, mask), mask)
         windows = self._stream.windows()
         score = model.score(windows)
         if mode.options.smoothing:
@@ -71,11 +71,11 @@ class OnlineReward:
         return StepReward(reward, score, tail, score > mode.threshold)
 
     def _encoded(self, obs: Tensor, mask: Tensor | None) -> Tensor:
-        """Return features [E, D]; frames of episodes that go on have been encoded before, and get zeros."""
+        """Return features [E, D], zeros where `mask` is false: what stands there is encoded when its turn comes."""
         if mask is None or mask.all():
             return self.model.encode(obs)
-        begun = self.model.encode(obs[mask])
-        return begun.new_zeros(len(obs), *begun.shape[1:]).index_put_((mask,), begun)
+        features = self.model.encode(obs[mask])
+        return features.new_zeros(len(obs), *features.shape[1:]).index_put_((mask,), features)
 
     def _check(self, obs: Tensor) -> None:
         if len(obs) != self.num_envs:

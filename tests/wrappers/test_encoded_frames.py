@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from tests.scripted import play_single
@@ -19,6 +20,7 @@ from tsreward.model import RewardModel
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.knn import KNN
 from tsreward.wrappers.gymnasium_env import LearnedReward
+from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 from tsreward.wrappers.sb3 import LearnedRewardVecEnv
 
 SHAPE, STEPS = (8, 8, 3), 40
@@ -57,7 +59,24 @@ def play_some(model: RewardModel, shown: list[bytes], num_envs: int) -> None:
         venv.step(np.zeros((num_envs, 1), np.float32))
 
 
-@pytest.mark.parametrize("play", [play_one, partial(play_some, num_envs=1), partial(play_some, num_envs=4)])
+def play_vector(model: RewardModel, shown: list[bytes], mode: AutoresetMode) -> None:
+    envs = SyncVectorEnv([partial(Noise, seed, shown) for seed in range(3)], autoreset_mode=mode)
+    vector = LearnedRewardVector(envs, model)
+    vector.reset(seed=0)
+    for _ in range(STEPS):
+        vector.step(np.zeros((3, 1), np.float32))
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        play_one,
+        partial(play_some, num_envs=1),
+        partial(play_some, num_envs=4),
+        partial(play_vector, mode=AutoresetMode.NEXT_STEP),
+        partial(play_vector, mode=AutoresetMode.SAME_STEP),
+    ],
+)
 def test_every_frame_is_encoded_once(play: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ConvEncoder, "chunk", 1)  # without padding, which repeats rows, here and in the model
     model = RewardModel(KNN(4, 8), Likeness(), ConvEncoder(SHAPE, ConvOptions(dim=8, channels=(4, 4))), chunk=1)

@@ -70,8 +70,8 @@ class LearnedRewardVector(VectorWrapper):
         ended, moved = np.logical_or(terminated, truncated), ~self._waiting
         in_place = self._mode == "SameStep" and ended.any()
         last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
-        # Where an environment only reset, what this gives is not used, and `start` wipes it out of the state.
-        earned = self.online.step(as_tensor(last), as_tensor(np.asarray(env_rewards)))
+        # Where an environment only reset, its frame is encoded by `start`.
+        earned = self.online.step(as_tensor(last), as_tensor(np.asarray(env_rewards)), torch.from_numpy(moved))
         begun = ended if in_place else ~moved
         if begun.any():
             self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
