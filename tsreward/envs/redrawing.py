@@ -38,7 +38,7 @@ def render_states(
         raise OptionError(f"The terrain of '{name}' is no part of its states: record its frames while it runs.")
     grey = own.get("grey", False) if grey is None else grey
     camera = own.get("camera") if camera is None else camera
-    rendering = own.get("rendering", "fast") if rendering is None else rendering
+    rendering = str(own.get("rendering", "fast")) if rendering is None else rendering
     env = DmControl(name.removeprefix("dmc/"), pixels, camera, rendering, "rgb_array")
     frames = np.empty((len(states), pixels, pixels, 1 if grey else 3), np.uint8)
     try:

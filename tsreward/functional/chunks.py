@@ -4,7 +4,8 @@ Floating-point sums depend on the shape of a matrix product, so the same row sco
 its last bits. Padding every batch to one size removes that, and makes step-by-step and bulk scores bit-equal.
 
 A size of 16 or more is safe for every layer: below it, matrix products with only 2 or 3 columns (a network that ends
-in 2 numbers) were measured to depend on the row's place in the batch as well.
+in 2 numbers) were measured to depend on the row's place in the batch as well. `functional.rows` does the rest where
+rows are of any width.
 """
 
 from collections.abc import Callable

@@ -123,6 +123,8 @@ def _graded(
     drawable = graded.states is not None or graded.episodes[0].actions is not None
     if found != wanted and not (found == shape and drawable):
         remedy = picture_remedy(wanted, found) or "record the expert in this environment"
+        if len(found) == 3 and len(wanted) == 1:
+            remedy = f"give frames, e.g. {found[0]}, for a reward that looks at pictures"
         raise ShapeError(
             f"{options.expert} holds observations {list(found)}, and the reward looks at {list(wanted)} of "
             f"{options.env}: {remedy}."
