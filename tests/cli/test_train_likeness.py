@@ -50,6 +50,15 @@ def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
     document("train", "--env", ENV, "--model", model, "--steps", "256", "--hidden", "4", "--out", tmp_path / "again")
 
 
+def test_an_expert_no_better_than_random_actions_is_remarked_on(tmp_path, capsys):
+    path = tmp_path / "left.npz"  # which costs dearly
+    main(["collect", "--env", ENV, "--agent", "graded", "--expert", "lowest", "--stages", "--out", str(path)])
+    assert main([*map(str, TRAIN), "--expert", str(path), "--out", str(tmp_path / "run")]) == 0
+    err = capsys.readouterr().err
+    assert "warning: the expert's mean return of" in err
+    assert "is no more than that of random actions" in err
+
+
 def test_people_get_a_table(file, tmp_path, capsys):
     assert main([*map(str, TRAIN), "--expert", str(file), "--out", str(tmp_path / "run")]) == 0
     out, _ = capsys.readouterr()
