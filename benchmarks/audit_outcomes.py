@@ -45,8 +45,8 @@ def likeness_outcomes() -> dict[tuple[str, str], Outcome]:
     outcomes = {}
     for task, records in _by("task", _records("likeness")).items():
         for arm, runs in _by("arm", records).items():
-            share = _mean(runs, "share")
-            outcomes[task, arm] = Outcome(share >= EXPERT_SHARE, {"share": round(share, 4), "seeds": len(runs)})
+            share, seeds = _mean(runs, "share"), {run["seed"] for run in runs}
+            outcomes[task, arm] = Outcome(share >= EXPERT_SHARE, {"share": round(share, 4), "seeds": len(seeds)})
     return outcomes
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.likeness --tasks swingup walker --seeds 10 11
 
 Experts are those of benchmarks.experts, and agents learn as they did, SAC of sbx (the extra `jax`) with a falling rate,
-in Boxing PPO. Runs that are in the result file already are not repeated.
+in Boxing PPO. Runs that are in the result file already are not repeated; on another machine they are, because an expert
+that is trained there is another one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from benchmarks import pixel_agent
 from benchmarks.experts import FOLDER
 from benchmarks.likeness_arms import ARMS, SENSORS, TASKS, Arm, Task
-from benchmarks.records import RESULTS, Records
+from benchmarks.records import RESULTS, Records, device
 from tsreward.agents.training import train_agent
 from tsreward.episodes import Episode
 from tsreward.recipes.expert_likeness import run as run_recipe
@@ -56,11 +57,11 @@ class Constant(VecEnvWrapper):
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    records = Records(RESULTS / "likeness.json", ("task", "arm", "seed"))
+    records = Records(RESULTS / "likeness.json", ("task", "arm", "seed", "device"))
     for seed in options.seeds:
         for task in options.tasks:
             for arm in options.arms:
-                if not records.has(task=task, arm=arm, seed=seed):
+                if not records.has(task=task, arm=arm, seed=seed, device=device()):
                     record = run(task, arm, seed)
                     records.add(record)
                     print({key: value for key, value in record.items() if key != "curve"}, flush=True)

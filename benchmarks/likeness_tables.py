@@ -15,7 +15,7 @@ REACHED = {"balance": 0.95, "swingup": 0.95, "reacher": 0.90, "walker": 0.90}
 
 
 def sensors() -> str:
-    """Return the share of the expert's return per arm and task: mean ± over seeds, and how many seeds reached it."""
+    """Return the share of the expert's return per arm and task: mean ± over runs, and how many runs reached it."""
     tasks = list(REACHED)
     records = _read("likeness")
     lines = [f"| paid by | {' | '.join(tasks)} |", "|---|" + "---|" * len(tasks)]
@@ -26,14 +26,15 @@ def sensors() -> str:
 
 
 def pixels() -> str:
-    """Return the same where the reward looks at frames, with returns; training is its last tenth of episodes."""
+    """Return the same where the reward looks at frames, with returns, for every expert; training is its last tenth."""
     lines = ["| task | paid by | seeds | expert | random actions | training | agent | share |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     records = _read("likeness")
     for task in (name for name in TASKS if name not in REACHED):
         for arm in ARMS:
-            rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
-            if rows:
+            runs = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
+            for expert in dict.fromkeys(run["expert"] for run in runs):
+                rows = [run for run in runs if run["expert"] == expert]
                 rows = [row | {"training": float(np.mean(row["curve"][-(len(row["curve"]) // 10) :]))} for row in rows]
                 keys = ("expert", "random", "training", "return")
                 values = (cell([row[key] for row in rows], "{:.1f}") for key in keys)
