@@ -34,9 +34,9 @@ class Records:
     def add(self, record: dict[str, Any]) -> None:
         """Add a record, in the place of an earlier one of the same identity."""
         with self._locked():
-            same = [record[name] for name in self.key]
-            kept = [old for old in self.read() if [old[name] for name in self.key] != same]
             measured = record | {"commit": commit(), "device": device()}
+            same = [measured[name] for name in self.key]
+            kept = [old for old in self.read() if [old[name] for name in self.key] != same]
             records = sorted([*kept, measured], key=lambda row: [str(row[name]) for name in self.key])
             content = {"versions": installed_versions(), "records": records}
             write_atomic(self.path, (json.dumps(content, indent=1) + "\n").encode())
