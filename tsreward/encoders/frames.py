@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tsreward.encoders.base import Encoder, EncoderOptions
+from tsreward.encoders.picture_shapes import is_picture
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.chunks import in_chunks
 from tsreward.functional.frames import blank_rectangles, resize_area
@@ -70,7 +71,7 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
 
     def __init__(self, obs_shape: tuple[int, ...], options: OptionsT) -> None:
         super().__init__(obs_shape, options)
-        if len(self.obs_shape) not in (3, 4) or self.obs_shape[-1] not in (1, 3):
+        if not is_picture(self.obs_shape):
             raise OptionError(
                 f"{type(self).__name__} needs frames (H, W, C) or stacks (S, H, W, C) with 1 or 3 channels last, got "
                 f"{self.obs_shape}: move the channels last, give grey frames a channel axis, stack on a new first axis."

@@ -9,13 +9,18 @@ import numpy as np
 _CHANNELS = (1, 3, 4)
 
 
+def is_picture(shape: Sequence[int]) -> bool:
+    """Tell whether a shape is one that encoders of pictures take, (H, W, C) or (S, H, W, C) with C 1 or 3."""
+    return len(shape) in (3, 4) and shape[-1] in (1, 3)
+
+
 def are_pictures(obs: np.ndarray) -> bool:
     """Tell whether observations [T, *obs] are what encoders of pictures take: bytes, with 1 or 3 channels last.
 
     >>> are_pictures(np.zeros((5, 64, 64, 3), np.uint8)), are_pictures(np.zeros((5, 128), np.uint8))
     (True, False)
     """
-    return obs.dtype == np.uint8 and obs.ndim in (4, 5) and obs.shape[-1] in (1, 3)
+    return obs.dtype == np.uint8 and is_picture(obs.shape[1:])
 
 
 def picture_remedy(wanted: Sequence[int], got: Sequence[int]) -> str | None:

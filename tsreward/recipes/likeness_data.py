@@ -19,6 +19,7 @@ from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.data.recordings import load_recordings
 from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
+from tsreward.envs.id_options import split_id
 from tsreward.envs.make import FAMILIES, full_options
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError
@@ -134,7 +135,7 @@ def _graded(
 
 def _check_view(env: str, options: ExpertLikenessOptions) -> None:
     """Check that the expert was seen in the environment of the agent, and as the reward sees the agent."""
-    names = [id.partition(":")[0] if id.startswith(FAMILIES) else id for id in (env, options.env)]
+    names = [split_id(id)[0] if id.startswith(FAMILIES) else id for id in (env, options.env)]
     if names[0] != names[1]:
         raise OptionError(f"{options.expert} holds episodes of {env}, not of {options.env}: name that with --env.")
     if env == options.env or not env.startswith(FAMILIES):

@@ -58,7 +58,7 @@ class ExpertLikenessOptions:
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     video_skip: int = 1
-    """Every how-manieth frame of the expert's videos is one decision of the agent."""
+    """Every video_skip-th frame of the expert's videos is one decision of the agent."""
     video_rate: float | None = None
     """Frames per second that must be left of the expert's videos after that; None takes any."""
     encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
