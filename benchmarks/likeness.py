@@ -4,7 +4,7 @@
 
 Experts are those of benchmarks.experts, and agents learn as they did, SAC of sbx (the extra `jax`) with a falling rate,
 in Boxing PPO. Runs that are in the result file already are not repeated; on another machine they are, because an expert
-that is trained there is another one.
+that is trained there is another one, and with another budget.
 """
 
 from __future__ import annotations
@@ -57,11 +57,14 @@ class Constant(VecEnvWrapper):
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    records = Records(RESULTS / "likeness.json", ("task", "arm", "seed", "device"))
+    records = Records(RESULTS / "likeness.json", ("task", "arm", "seed", "steps", "device"))
     for seed in options.seeds:
         for task in options.tasks:
             for arm in options.arms:
-                if not records.has(task=task, arm=arm, seed=seed, device=device()):
+                if "side" in ARMS[arm].learned and TASKS[task].frames is None:
+                    continue  # sizes of pixel PCA are nothing to a reward from sensors
+                identity = {"task": task, "arm": arm, "seed": seed, "steps": TASKS[task].steps, "device": device()}
+                if not records.has(**identity):
                     record = run(task, arm, seed)
                     records.add(record)
                     print({key: value for key, value in record.items() if key != "curve"}, flush=True)

@@ -35,8 +35,8 @@ TASKS = {
     "swingup": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100"),
     "reacher": Task("dmc/reacher-easy", 80_000, "dmc-reacher-easy-100", experts=100, agent=STILL),
     "walker": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102"),
-    "swingup-pixels": Task("dmc/cartpole-swingup", 30_000, "dmc-cartpole-swingup-100", frames=64),
-    "walker-pixels": Task("dmc/walker-walk", 60_000, "dmc-walker-walk-102", frames=64),
+    "swingup-pixels": Task("dmc/cartpole-swingup", 60_000, "dmc-cartpole-swingup-100", frames=64),
+    "walker-pixels": Task("dmc/walker-walk", 120_000, "dmc-walker-walk-102", frames=64),
     "balance-pixel-agent": Task(
         pixel_agent.ID, 8_000, f"{pixel_agent.EXPERT}-frames", agent=replace(FALLING, action_repeat=1)
     ),
@@ -67,12 +67,16 @@ ADVERSARIAL = {"scorer": "discriminator", "shape": "least_squares", "learning": 
 """The reward of AMP; without noise on its windows this is what was published."""
 CALM = ActiveLearnerOptions(noise=0.0)
 HARD = ("failures", "half_trained", "probes")
+FINE = {"side": 32, "components": 32}
+"""Sizes of pixel PCA that place the expert more exactly than the default ones."""
 ARMS = {
     "true reward": Arm(paid="true"),
     "constant reward": Arm(paid="constant"),
     "adversarial discriminator": Arm(ADVERSARIAL, active=CALM),
     "adversarial discriminator, noise": Arm(ADVERSARIAL),
+    "adversarial discriminator, fine pixels": Arm(ADVERSARIAL | FINE, active=CALM),
     "active least-squares SAD": Arm(ACTIVE),
+    "active least-squares SAD, fine pixels": Arm(ACTIVE | FINE),
     "active least-squares SAD, no noise": Arm(ACTIVE, active=CALM),
     "active least-squares SAD, RND": Arm(ACTIVE | {"bonus": "rnd"}),
     "active least-squares SAD, disagreement": Arm(ACTIVE | {"bonus": "disagreement"}),

@@ -26,20 +26,20 @@ def sensors() -> str:
 
 
 def pixels() -> str:
-    """Return the same where the reward looks at frames, with returns, for every expert; training is its last tenth."""
-    lines = ["| task | paid by | seeds | expert | random actions | training | agent | share |"]
-    lines.append("|---|---|---|---|---|---|---|---|")
+    """Return the same, with returns, where the reward looks at frames, by budget and expert; training: last tenth."""
+    lines = ["| task | paid by | decisions | seeds | expert | random actions | training | agent | share |"]
+    lines.append("|---|---|---|---|---|---|---|---|---|")
     records = _read("likeness")
     for task in (name for name in TASKS if name not in REACHED):
         for arm in ARMS:
             runs = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
-            for expert in dict.fromkeys(run["expert"] for run in runs):
-                rows = [run for run in runs if run["expert"] == expert]
+            for steps, expert in dict.fromkeys((run["steps"], run["expert"]) for run in runs):
+                rows = [run for run in runs if (run["steps"], run["expert"]) == (steps, expert)]
                 rows = [row | {"training": float(np.mean(row["curve"][-(len(row["curve"]) // 10) :]))} for row in rows]
                 keys = ("expert", "random", "training", "return")
                 values = (cell([row[key] for row in rows], "{:.1f}") for key in keys)
                 share = cell([row["share"] for row in rows], "{:.2f}")
-                lines.append(f"| {task} | {arm} | {len(rows)} | {' | '.join(values)} | {share} |")
+                lines.append(f"| {task} | {arm} | {steps:,} | {len(rows)} | {' | '.join(values)} | {share} |")
     return "\n".join(lines)
 
 

@@ -120,11 +120,14 @@ def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, o
     agent = replace(DEFAULT_AGENT, steps=60, hidden=8, learning_starts=20)
     save_graded(collect_graded(env, agent, GradingOptions("no_action", 4, ())), tmp_path / "still.npz")
     hidden = ((0, 0, 4, 16),)
-    asked = ExpertLikenessOptions(env, tmp_path / "still.npz", frames=16, masks=hidden, evaluations=2, **options)
+    small = {"frames": 16, "masks": hidden, "side": 8, "components": 6, "evaluations": 2}
+    asked = ExpertLikenessOptions(env, tmp_path / "still.npz", **small, **options)
     result = run(asked, agent, ActiveLearnerOptions(batch_size=32))
     assert result.model.obs_shape == (16, 16, 3)
     assert isinstance(result.model.encoder, FrameEncoder)
     assert result.model.encoder.options.masks == hidden
+    if options.get("encoder") != "conv":
+        assert result.model.encoder.options == asked.pixel_pca()
     assert result.agent.record.finished[0].obs.shape == (11, 5)
     assert 0 < result.returns.min() <= 40
 

@@ -24,6 +24,8 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
             {"masks": ((0, 0, 0, 64),), "frames": 64},
             r"masks needs \(top, .* in pixels, got \(0, 0, 0, 64\)",
         ),
+        ({"side": 0}, "side 1 to 128, got 16 and 0"),
+        ({"components": 0}, "dim >= 1 and side 1 to 128, got 0 and 16"),
         ({"clip_low": 1.5}, "clip_low"),
         ({"clip_source": "somewhere"}, "and no other encoder does"),
         ({"window": 0}, "window"),

@@ -22,7 +22,7 @@ from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.identity import Identity
 from tsreward.encoders.picture_shapes import are_pictures
-from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
+from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError
 from tsreward.model import RewardModel
@@ -136,7 +136,7 @@ def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
     if options.encoder == "clip":
         assert options.clip_source is not None
         return CLIPEncoder.pretrained(shape, options.clip_source, masks=options.masks)
-    encoder = PixelPCA(shape, PixelPCAOptions(masks=options.masks))
+    encoder = PixelPCA(shape, options.pixel_pca())
     encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
     return encoder
 

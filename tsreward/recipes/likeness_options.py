@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from tsreward.encoders.frames import FrameOptions, Rectangle
+from tsreward.encoders.frames import Rectangle
+from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
 from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
@@ -63,6 +64,11 @@ class ExpertLikenessOptions:
     """Frames per second that must be left of the expert's videos after that; None takes any."""
     encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
     """What turns frames into features; pixel_pca is fitted on frames of the expert and of random actions."""
+    side: int = 16
+    """Height and width that pixel_pca shrinks frames to: the finer, the nearer an agent must come to the expert before
+    it is paid for coming nearer."""
+    components: int = 16
+    """Features that pixel_pca makes of a frame."""
     masks: tuple[Rectangle, ...] = ()
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
     clip_source: str | None = None
@@ -73,7 +79,7 @@ class ExpertLikenessOptions:
     def __post_init__(self) -> None:
         safety_scorer(self.scorer).build(self.window, 1)
         self.likeness()
-        FrameOptions(masks=self.masks)
+        self.pixel_pca()
         for name, known in (
             ("learning", ("active", "frozen")),
             ("bonus", get_args(Bonus)),
@@ -100,6 +106,10 @@ class ExpertLikenessOptions:
             raise OptionError(
                 "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."
             )
+
+    def pixel_pca(self) -> PixelPCAOptions:
+        """Return the options of the encoder pixel_pca."""
+        return PixelPCAOptions(dim=self.components, side=self.side, masks=self.masks)
 
     def likeness(self) -> Likeness:
         """Return the reward mode, which is not fitted yet."""
