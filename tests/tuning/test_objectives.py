@@ -175,6 +175,9 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
     assert objective.active(defaults) == ActiveLearnerOptions()
     train = objective.config(defaults)["train"]
     assert (train["mode"], train["steps"], train["env"]) == ("likeness", 9, "Tiny/Plain-v0")
+    fine = LikenessTuning(tmp_path / "expert.npz", frames=64, side=32, components=24)
+    train = LikenessObjective(fine).config(defaults)["train"]
+    assert (train["frames"], train["side"], train["components"]) == (64, 32, 24)
     before = objective.settings()
     (tmp_path / "expert.npz").write_bytes(b"others")
     assert objective.settings() != before

@@ -65,8 +65,8 @@ class ExpertLikenessOptions:
     encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
     """What turns frames into features; pixel_pca is fitted on frames of the expert and of random actions."""
     side: int = 16
-    """Height and width that pixel_pca shrinks frames to: the finer, the nearer an agent must come to the expert before
-    it is paid for coming nearer."""
+    """Height and width that pixel_pca shrinks frames to. In finer ones a small movement is a large step, and the way to
+    the expert harder to find; coarser ones may hide what matters."""
     components: int = 16
     """Features that pixel_pca makes of a frame."""
     masks: tuple[Rectangle, ...] = ()

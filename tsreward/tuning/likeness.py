@@ -91,7 +91,8 @@ class LikenessObjective(Objective):
             "bonus": setting["bonus"],
             "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
         }
-        shared = ("env", "expert", "skill", "experts", "least_share", "frames", "encoder", "masks", "evaluations")
+        seen = ("frames", "encoder", "side", "components", "masks")
+        shared = ("env", "expert", "skill", "experts", "least_share", *seen, "evaluations")
         return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
 
     @staticmethod

@@ -30,6 +30,10 @@ class LikenessTuning:
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv"] = "pixel_pca"
     """What turns frames into features."""
+    side: int = 16
+    """Height and width that pixel_pca shrinks frames to."""
+    components: int = 16
+    """Features that pixel_pca makes of a frame."""
     masks: tuple[Rectangle, ...] = ()
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
     evaluations: int = 10
