@@ -82,7 +82,8 @@ def train_agent(
                 needed.append(MultiplierUpdates(learned.mode, record))
         if report is not None:
             needed.append(_Steps(report, options.steps))
-        normaliser = VecNormalize(rewarded, norm_obs=options.normalise, norm_reward=options.algorithm == "ppo")
+        obs, rewards = options.normalise, options.algorithm == "ppo"
+        normaliser = VecNormalize(rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards)
         algorithm = build_algorithm(normaliser, options)
         algorithm.learn(options.steps, callback=[*needed, *callbacks])
     return TrainedAgent(algorithm, normaliser, record)
