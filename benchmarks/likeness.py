@@ -3,8 +3,8 @@
     python -m benchmarks.likeness --tasks swingup walker --seeds 10 11
 
 Experts are those of benchmarks.experts, and agents learn as they did, SAC of sbx (the extra `jax`) with a falling rate,
-in Boxing PPO. Runs that are in the result file already are not repeated; on another machine they are, because an expert
-that is trained there is another one, and with another budget.
+in Boxing PPO. Runs that are in the result file already are not repeated, except with another budget, or on another
+machine, because an expert that is trained there is another one.
 """
 
 from __future__ import annotations
