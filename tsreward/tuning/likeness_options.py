@@ -10,6 +10,7 @@ from tsreward.agents.options import AgentOptions
 from tsreward.encoders.frames import Rectangle
 from tsreward.errors import OptionError
 from tsreward.recipes.expert_likeness import DEFAULT_AGENT
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class LikenessTuning:
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv"] = "pixel_pca"
     """What turns frames into features."""
-    side: int = 16
+    side: int = ExpertLikenessOptions.side
     """Height and width that pixel_pca shrinks frames to."""
-    components: int = 16
+    components: int = ExpertLikenessOptions.components
     """Features that pixel_pca makes of a frame."""
     masks: tuple[Rectangle, ...] = ()
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
