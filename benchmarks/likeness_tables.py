@@ -17,7 +17,7 @@ REACHED = {"balance": 0.95, "swingup": 0.95, "reacher": 0.90, "walker": 0.90}
 def sensors() -> str:
     """Return the share of the expert's return per arm and task: mean ± over runs, and how many runs reached it."""
     tasks = list(REACHED)
-    records = _read("likeness")
+    records = [record for record in _read("likeness") if record["task"] in REACHED]
     lines = [f"| paid by | {' | '.join(tasks)} |", "|---|" + "---|" * len(tasks)]
     for arm in (arm for arm in ARMS if any(record["arm"] == arm for record in records)):
         cells = [_shares([r for r in records if (r["arm"], r["task"]) == (arm, task)], REACHED[task]) for task in tasks]
