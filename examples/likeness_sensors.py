@@ -2,21 +2,23 @@
 
 The scorer goes on learning while the agent trains, with the agent's own windows as bad ones.
 
-python examples/likeness_sensors.py --steps 8000
+python examples/likeness_sensors.py --steps 20000
 """
 
 import argparse
+from dataclasses import replace
 
 import numpy as np
 
 import tsreward
 from tsreward.active import ActiveLearner
-from tsreward.agents import AgentOptions, train_agent
+from tsreward.agents import train_agent
 from tsreward.agents.grading import policy_of
 from tsreward.agents.playing import play
+from tsreward.recipes.expert_likeness import DEFAULT_AGENT
 from tsreward.recipes.safety_scorers import safety_scorer
 
-ENV, REPEAT = "dmc/cartpole-balance", 4
+ENV, REPEAT = "dmc/cartpole-balance", DEFAULT_AGENT.action_repeat
 
 
 def balance(obs: np.ndarray) -> np.ndarray:
@@ -31,18 +33,7 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float, fl
     model = tsreward.RewardModel(safety_scorer("least_squares_sad").build(window=4, dim=5), mode)
     learner = ActiveLearner(model, [one.episode.obs for one in expert])
 
-    options = AgentOptions(
-        "sac",
-        steps,
-        num_envs=1,
-        action_repeat=REPEAT,
-        hidden=128,
-        gradient_steps=8,
-        train_every=8,
-        learning_starts=min(500, steps // 4),
-        normalise=False,
-        seed=seed,
-    )
+    options = replace(DEFAULT_AGENT, steps=steps, learning_starts=min(500, steps // 4), seed=seed)
     agent = train_agent(ENV, options, model, active=learner)
 
     judged = play(ENV, policy_of(agent.algorithm), range(seed + 100, seed + 102), REPEAT)
@@ -53,6 +44,6 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float, fl
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=8_000)
+    parser.add_argument("--steps", type=int, default=20_000)
     expert, agent, reward = main(parser.parse_args().steps)
     print(f"true return of the expert {expert:.0f}, of the agent {agent:.0f}; learned reward of an expert {reward:.2f}")
