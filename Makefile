@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test check format benchmarks tables clean
+.PHONY: help install demo test check docs format benchmarks tables clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,7 +16,7 @@ install: $(READY)  ## Create .venv with the tested versions
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch
-	$(PIP) install -c constraints.txt -e '.[all,dev]'
+	$(PIP) install -c constraints.txt -e '.[all,dev,docs]'
 	$(PIP) install -c constraints.txt --no-deps safety-gymnasium
 	touch $(READY)
 
@@ -30,6 +30,9 @@ check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+docs: $(READY)  ## Build the pages into docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 
 format: $(READY)  ## Format and fix what can be fixed
 	$(BIN)/ruff format .
@@ -56,4 +59,4 @@ tables: $(READY)  ## Write the tables of README.md from benchmarks/results
 	$(BIN)/python -m benchmarks.tables
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info docs/_build docs/reference/generated

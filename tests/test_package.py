@@ -41,3 +41,7 @@ def test_a_function_is_not_hidden_by_a_module_of_its_name():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_type_checkers_are_told_that_the_package_is_typed():
+    assert (Path(tsreward.__file__).parent / "py.typed").is_file()

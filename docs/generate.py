@@ -1,0 +1,98 @@
+"""Pages of the reference that are read off the code: the API, the command line, the codes of the audit."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+
+import tsreward
+from tsreward.cli.main import COMMANDS, main
+from tsreward.evaluation.audit.codes import CODES, DECISIVE
+
+ALSO = ("tsreward.agents", "tsreward.testing", "tsreward.evaluation.metrics")
+"""Packages whose public names are documented beside those of `tsreward` itself."""
+VARIANTS = {
+    "train": ("--mode likeness",),
+    "tune": ("--objective likeness", "--objective detect"),
+}
+"""Command -> arguments with which it has other options."""
+
+
+def write(folder: Path) -> None:
+    """Write `api.md`, `commands.md` and `audit-codes.md` where their text has changed."""
+    for name, text in {"api": api(), "commands": commands(), "audit-codes": audit_codes()}.items():
+        path = folder / f"{name}.md"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def api() -> str:
+    """Return a page with one table of names for every package that has public ones."""
+    homes = defaultdict(list)
+    for name in tsreward.__all__:
+        homes[".".join(getattr(tsreward, name).__module__.split(".")[:2])].append(name)
+    parts = ["# Python API", "", "The names of the first tables are imported from `tsreward` itself.", ""]
+    for home in sorted(homes):
+        parts += _section(home.removeprefix("tsreward."), home, [f"tsreward.{name}" for name in homes[home]])
+    for module in ALSO:
+        parts += _section(module, module, [f"{module}.{name}" for name in import_module(module).__all__])
+    return "\n".join(parts)
+
+
+def commands() -> str:
+    """Return a page with what every command answers to `--help`."""
+    parts = ["# Command line", "", "```text", _help(()), "```", ""]
+    for name, (text, _) in COMMANDS.items():
+        parts += [f"## {name}", "", f"{text[0].upper()}{text[1:]}.", "", "```text", _help((name,)), "```", ""]
+        for variant in VARIANTS.get(name, ()):
+            parts += [f"### {name} {variant}", "", "```text", _help((name, *variant.split())), "```", ""]
+    return "\n".join(parts)
+
+
+def audit_codes() -> str:
+    """Return a page with a section for every code: its meaning, what it rejects, and the remedy."""
+    parts = ["# Audit codes", "", _INTRODUCTION, ""]
+    for code, about in CODES.items():
+        kinds = [kind for kind, replaces in (("likeness", True), ("penalty", False)) if code in DECISIVE[replaces]]
+        effect = f"Rejects a {' and a '.join(kinds)} reward." if kinds else "A warning; it rejects nothing."
+        parts += [f"({code.lower()})=", f"## {code}", "", about.meaning, "", f"**Effect.** {effect}", ""]
+        parts += [f"**Remedy.** {about.remedy}", ""]
+    return "\n".join(parts)
+
+
+_INTRODUCTION = """\
+`tsreward audit` examines a reward before an agent is trained on it, and names every problem by a code. The verdict is
+*rejected* where a code was found that rejects this kind of reward, otherwise *accepted*; `--strict` ends with exit code
+1 on any warning. [How to audit a reward](../howto/audit.md) explains the quantities."""
+
+
+def _section(title: str, module: str, names: Sequence[str]) -> list[str]:
+    first = (import_module(module).__doc__ or "").strip().partition("\n\n")[0].replace("\n", " ")
+    table = [".. autosummary::", "   :toctree: generated", "   :nosignatures:", "", *(f"   {name}" for name in names)]
+    return [f"## {title}", "", first, "", "```{eval-rst}", *table, "```", ""]
+
+
+def _help(arguments: Sequence[str]) -> str:
+    shown = io.StringIO()
+    with _plain(), contextlib.redirect_stdout(shown):
+        main([*arguments, "--help"])
+    lines = shown.getvalue().strip().splitlines()
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, 90, replace_whitespace=False) or [""])
+
+
+@contextlib.contextmanager
+def _plain() -> Iterator[None]:
+    """Let help texts come out the same everywhere: 90 columns, no colours."""
+    before = dict(os.environ)
+    os.environ |= {"COLUMNS": "90", "NO_COLOR": "1", "TERM": "dumb"}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= before
