@@ -13,6 +13,7 @@ import tsreward
 PACKAGE = Path(tsreward.__file__).parent
 LEVELS = [
     {"errors"},
+    {"options", "registry"},
     {"functional"},
     {"seeding", "files"},
     {"windows"},

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
 
 
 class TSRewardError(Exception):
@@ -36,6 +37,21 @@ class MissingExtraError(TSRewardError, ImportError):
     """An optional dependency is not installed; the message holds the install command."""
 
 
+def shown(value: Any) -> str:
+    """Return a value so that it can stand in a message, also one that came out of a file: short, and in plain ASCII.
+
+    >>> print(shown("\\x1b[31m" + "x" * 100))
+    '\\x1b[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+    """
+    text = ascii(value if not isinstance(value, str) else value[:100])
+    return text if len(text) <= 56 else f"{text[:53]}..."
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known names that are like this one, the nearest first."""
+    return get_close_matches(name[:100], sorted(known), n=3, cutoff=0.4)
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
     """Return the error for a name that is in no table, with the nearest known name.
 
@@ -43,7 +59,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
     Unknown scorer 'deep_svd': did you mean 'deep_svdd'? Known: deep_svdd, knn.
     """
     names = sorted(known)
-    near = get_close_matches(name, names, n=3, cutoff=0.4)
+    near = nearest(name, names)
     hint = f": did you mean '{near[0]}'?" if near else "."
     listed = names if len(names) <= 20 else near or names[:20]
     return OptionError(f"Unknown {kind} '{name}'{hint} Known: {', '.join(listed)}{' ...' * (listed is not names)}.")
