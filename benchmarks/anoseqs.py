@@ -21,12 +21,12 @@ import tyro
 
 from benchmarks.oracle import TrueCostPenalty
 from benchmarks.records import RESULTS, Records
-from tsreward.agents.training import AgentOptions, train_agent
 from tsreward.data.episodes import load_episodes, save_episodes
-from tsreward.episodes import Episode
-from tsreward.evaluation.costs import summarise_training
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_penalty, reward_mode
+from tsreward.report.run import summarise_training
+from tsreward.sb3.training import AgentOptions, train_agent
+from tsreward.sequences.episodes import Episode
 
 CACHE = Path(__file__).parent / "cache"
 SEEDS = (0, 1, 2, 3, 4)

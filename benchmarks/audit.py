@@ -30,7 +30,7 @@ from benchmarks.audit_outcomes import LIKENESS, PENALTY, Outcome, likeness_outco
 from benchmarks.audit_pairs import audit_likeness, audit_penalty
 from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
-from tsreward.evaluation.audit.auditing import Audit
+from tsreward.audit.auditing import Audit
 
 CHOSEN_ON = ("hopper", "hopper-td3", "balance")
 """hopper-td3 trains another agent on a reward of hopper."""

@@ -10,14 +10,14 @@ import numpy as np
 from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.experts import FOLDER, SAC
-from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.grading import collect_trivial
+from tsreward.audit.auditing import Audit, audit
 from tsreward.data.graded import GradedEpisodes, load_graded
-from tsreward.episodes import Episode
-from tsreward.evaluation.audit.auditing import Audit, audit
-from tsreward.recipes.expert_likeness import fit_encoder, reward_model
+from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.recipes.likeness import fit_encoder, reward_model
 from tsreward.recipes.likeness_data import gather
-from tsreward.windows import WindowSet
+from tsreward.sb3.grading import collect_trivial
+from tsreward.sequences.episodes import Episode
+from tsreward.sequences.windows import WindowSet
 
 HELD_OUT = 0.25
 """Share of the expert's episodes that `RewardModel.fit` shows to the calibration and not to the scorer."""

@@ -26,17 +26,17 @@ import torch
 import tyro
 
 from benchmarks.records import RESULTS, Records
-from tsreward.data.logs.table import FORMATS
-from tsreward.detectors.alignment import Side, moving_average
-from tsreward.detectors.base import Detector
-from tsreward.detectors.calibration_scores import held_out_scores
-from tsreward.detectors.foreign import pyod_detector
-from tsreward.detectors.table import DETECTORS
-from tsreward.evaluation.bench.memory import PeakMemory
-from tsreward.evaluation.judging import judge
-from tsreward.evaluation.protocols import PROTOCOLS
+from tsreward.detection.bench.evaluate import judge
+from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.bench.work import PeakMemory
+from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.presets import DETECTORS
+from tsreward.detection.detectors.sklearn import pyod_detector
+from tsreward.detection.detectors.smoothing import Side, moving_average
+from tsreward.detection.thresholds import held_out_scores
 from tsreward.files import write_atomic
-from tsreward.series import DetectionTask
+from tsreward.sequences.series import DetectionTask
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 SETS = {

@@ -17,9 +17,9 @@ import torch
 import tyro
 
 from benchmarks.planner import Planning, collect_planned
-from tsreward.agents.grading import GradingOptions, collect_graded
-from tsreward.agents.options import AgentOptions
 from tsreward.data.graded import GradedEpisodes, save_graded
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.grading import GradingOptions, collect_graded
 
 FOLDER = Path(__file__).parent / "cache" / "graded"
 SAC = AgentOptions(

@@ -10,16 +10,16 @@ import numpy as np
 import torch
 
 from benchmarks.label_splits import Split
-from tsreward.detectors.alignment import moving_average
+from tsreward.detection.detectors.smoothing import moving_average
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.pca import PCA, PCAOptions
-from tsreward.scorers.var import RidgeVAR
+from tsreward.scorers.ridge_var import RidgeVAR
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 Answer = tuple[np.ndarray, np.ndarray]
 """Scores of the windows of the pool and of those to evaluate."""

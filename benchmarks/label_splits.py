@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tsreward.data.logs.smd import load_smd
-from tsreward.data.logs.synthetic import yahoo_like
-from tsreward.scorers.dqn.active import ActiveOptions
+from tsreward.detection.datasets.smd import load_smd
+from tsreward.detection.datasets.synthetic import yahoo_like
+from tsreward.scorers.dqn.labelling import ActiveOptions
 from tsreward.scorers.dqn.options import FEW_LABELS, DQNOptions
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 @dataclass(frozen=True)

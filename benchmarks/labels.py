@@ -28,7 +28,7 @@ import tyro
 from benchmarks.label_methods import Answer, answers, methods
 from benchmarks.label_splits import Split, smd_splits, yahoo_split
 from benchmarks.records import RESULTS, Records
-from tsreward.evaluation.metrics import average_precision, f1, roc_auc
+from tsreward.detection.metrics import average_precision, f1, roc_auc
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.training import TrainOptions
 

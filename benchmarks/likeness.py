@@ -22,12 +22,12 @@ from benchmarks import pixel_agent
 from benchmarks.experts import FOLDER
 from benchmarks.likeness_arms import ARMS, SENSORS, TASKS, Arm, Task
 from benchmarks.records import RESULTS, Records, device
-from tsreward.agents.training import train_agent
-from tsreward.episodes import Episode
-from tsreward.recipes.expert_likeness import run as run_recipe
-from tsreward.recipes.expert_likeness import true_returns
+from tsreward.recipes.likeness import run as run_recipe
+from tsreward.recipes.likeness import true_returns
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.sb3.training import train_agent
+from tsreward.sequences.episodes import Episode
 
 LEAST_SHARE = 0.9
 """Episodes of an expert below this share of its median are not shown: reacher's experts fail now and then."""

@@ -7,9 +7,9 @@ from typing import Any
 
 from benchmarks import pixel_agent
 from benchmarks.experts import PPO, SAC
-from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.options import AgentOptions
 from tsreward.encoders.frames import Rectangle
+from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.sb3.algorithms import AgentOptions
 
 FALLING = replace(SAC, final_rate=0.05)
 """Final agents differ less from those shortly before than with a rate that stays."""

@@ -19,8 +19,8 @@ import numpy as np
 import tyro
 
 from benchmarks.records import RESULTS, commit, device
-from tsreward.evaluation.metrics import vus
-from tsreward.evaluation.metrics.segments import segments
+from tsreward.detection.metrics import vus
+from tsreward.detection.metrics.labels import segments
 from tsreward.files import write_atomic
 from tsreward.recipes.run_folder import installed_versions
 

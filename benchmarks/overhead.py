@@ -21,11 +21,11 @@ import torch
 import tyro
 
 from benchmarks.records import RESULTS, commit, device
-from tsreward.agents.training import AgentOptions, train_agent
 from tsreward.files import write_atomic
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.anoseqs import AnoSeqsOptions, fit_penalty
 from tsreward.recipes.run_folder import installed_versions
+from tsreward.sb3.training import AgentOptions, train_agent
 
 ENV = "SafetyHopperVelocity-v1"
 SOURCE_STEPS = 20_480

@@ -15,10 +15,10 @@ from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
 from benchmarks.experts import FOLDER
-from tsreward.agents.graded_frames import draw_episodes
 from tsreward.data.graded import GradedEpisodes, load_graded, save_graded
 from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.envs.make import make
+from tsreward.sb3.grading import draw_episodes
 
 ID = "FramesBalance-v0"
 EXPERT = "dmc-cartpole-balance-101"

@@ -26,7 +26,7 @@ from benchmarks.records import RESULTS, commit, device
 from tsreward.encoders.base import Encoder
 from tsreward.files import write_atomic
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.recipes.safety_scorers import safety_scorer
+from tsreward.scorers.presets import safety_scorer
 
 ENV, REPEAT, SIZE, WINDOW = "dmc/walker-walk", 4, 64, 4
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.agents.grading import GradingOptions, action_space, graded_episodes
-from tsreward.agents.playing import episode_seeds, play
-from tsreward.agents.trivial import trivial_policy
 from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.atari import AtariGame
 from tsreward.envs.make import make
+from tsreward.sb3.blind_policies import trivial_policy
+from tsreward.sb3.grading import GradingOptions, action_space, graded_episodes
+from tsreward.sb3.playing import episode_seeds, play
 
 DISCOUNT = 0.99
 LOST = 1e6

@@ -23,15 +23,15 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.records import RESULTS, commit, device
-from tsreward.detectors.table import DEFAULT, make_detector
+from tsreward.detection.detectors.presets import DEFAULT, make_detector
 from tsreward.files import write_atomic
 from tsreward.functional.windows import sliding_windows
 from tsreward.recipes.run_folder import installed_versions
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 WINDOW, DIM, BATCH, EPOCHS = 32, 38, 256, 4
 

@@ -17,16 +17,15 @@ from benchmarks.detection import DATA
 from benchmarks.records import Records, commit, device
 from benchmarks.tuning import Options
 from tsreward.cli.output import Stages
-from tsreward.data.logs.table import FORMATS
-from tsreward.detectors.base import Detector
-from tsreward.detectors.table import make_detector
-from tsreward.evaluation.protocols import PROTOCOLS
+from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.presets import make_detector
 from tsreward.files import write_atomic
 from tsreward.recipes.anoseqs import agreement_with_cost
 from tsreward.recipes.fitting import hold_out
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqs
-from tsreward.tuning.anoseqs_options import AnoSeqsTuning
+from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqs, AnoSeqsTuning
 from tsreward.tuning.detect import METRICS, Detect, make_tuned
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import Results, Tried, results

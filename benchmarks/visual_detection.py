@@ -22,18 +22,18 @@ from scipy.stats import spearmanr
 
 from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
-from tsreward.agents.graded_frames import draw_episodes
 from tsreward.data.features import encode_episodes
 from tsreward.data.graded import GradedEpisodes, load_graded
+from tsreward.detection.metrics import average_precision, macro_auc, micro_auc
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.pixel_pca import PixelPCA
-from tsreward.episodes import Episode
-from tsreward.evaluation.metrics import average_precision, macro_auc, micro_auc
-from tsreward.model import RewardModel
-from tsreward.recipes.safety_scorers import safety_scorer
-from tsreward.relabelling import relabel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness
+from tsreward.sb3.grading import draw_episodes
+from tsreward.scorers.presets import safety_scorer
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 CACHE = Path(__file__).parent / "cache"

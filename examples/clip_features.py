@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 import tsreward
-from tsreward.agents.playing import play
-from tsreward.agents.trivial import trivial_policy
+from tsreward.sb3.blind_policies import trivial_policy
+from tsreward.sb3.playing import play
 
 ENV, SIZE = "dmc/cartpole-balance", 48
 

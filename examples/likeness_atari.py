@@ -10,11 +10,11 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from tsreward.agents import AgentOptions
-from tsreward.agents.grading import GradingOptions, collect_graded
 from tsreward.data.graded import save_graded
-from tsreward.recipes.expert_likeness import ExpertLikenessResult, run
+from tsreward.recipes.likeness import ExpertLikenessResult, run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.sb3 import AgentOptions
+from tsreward.sb3.grading import GradingOptions, collect_graded
 
 
 def main(steps: int, length: int = 500, episodes: int = 4, seed: int = 0) -> ExpertLikenessResult:

@@ -8,12 +8,12 @@ import argparse
 import numpy as np
 
 import tsreward
-from tsreward.active import ActiveLearner
-from tsreward.agents import AgentOptions, train_agent
-from tsreward.agents.grading import policy_of
-from tsreward.agents.playing import Played, play
-from tsreward.agents.trivial import Policy, trivial_policy
-from tsreward.recipes.safety_scorers import safety_scorer
+from tsreward.pipeline.active import ActiveLearner
+from tsreward.sb3 import AgentOptions, train_agent
+from tsreward.sb3.blind_policies import Policy, trivial_policy
+from tsreward.sb3.grading import policy_of
+from tsreward.sb3.playing import Played, play
+from tsreward.scorers.presets import safety_scorer
 
 ENV, REPEAT, SIZE = "dmc/cartpole-balance", 4, 32
 

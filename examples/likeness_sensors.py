@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 import tsreward
-from tsreward.active import ActiveLearner
-from tsreward.agents import train_agent
-from tsreward.agents.grading import policy_of
-from tsreward.agents.playing import play
-from tsreward.recipes.expert_likeness import DEFAULT_AGENT
-from tsreward.recipes.safety_scorers import safety_scorer
+from tsreward.pipeline.active import ActiveLearner
+from tsreward.recipes.likeness import DEFAULT_AGENT
+from tsreward.sb3 import train_agent
+from tsreward.sb3.grading import policy_of
+from tsreward.sb3.playing import play
+from tsreward.scorers.presets import safety_scorer
 
 ENV, REPEAT = "dmc/cartpole-balance", DEFAULT_AGENT.action_repeat
 

@@ -4,10 +4,9 @@ python examples/log_detection.py
 """
 
 import tsreward
-from tsreward.data.logs.synthetic import smd_like
-from tsreward.detectors.calibration_scores import held_out_scores
-from tsreward.detectors.thresholds import conformal_threshold
-from tsreward.evaluation import metrics
+from tsreward.detection import metrics
+from tsreward.detection.datasets.synthetic import smd_like
+from tsreward.detection.thresholds import conformal_threshold, held_out_scores
 
 
 def main(names: tuple[str, ...] = ("z_norm", "pca", "ridge_var", "ensemble")) -> dict[str, float]:

@@ -8,8 +8,8 @@ import argparse
 import numpy as np
 
 import tsreward
-from tsreward.agents import AgentOptions, train_agent
-from tsreward.evaluation.costs import TrainingSummary, summarise_training
+from tsreward.report.run import TrainingSummary, summarise_training
+from tsreward.sb3 import AgentOptions, train_agent
 
 ENV = "SafetyHopperVelocity-v1"
 

@@ -13,6 +13,11 @@ torch.set_num_threads(1)
 # The pure functions check their shapes at run time, in the tests only.
 install_import_hook("tsreward.functional", "tests.typechecking.typechecked")
 
+from tests.scripted import small_model  # noqa: E402 - after the hook
+from tsreward.pipeline.model import RewardModel  # noqa: E402
+from tsreward.rewards.penalty import Penalty  # noqa: E402
+from tsreward.scorers.deep_svdd import DeepSVDD  # noqa: E402
+
 
 @pytest.fixture(scope="session")
 def seed() -> int:
@@ -26,3 +31,15 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def model() -> RewardModel:
+    """Return a penalty with smoothing over windows with skipped steps: the model with most state."""
+    return small_model(smoothing=0.6, skip=2)
+
+
+@pytest.fixture(scope="session")
+def unfitted() -> RewardModel:
+    """Return a model that has seen nothing."""
+    return RewardModel(DeepSVDD(4, 3), Penalty())

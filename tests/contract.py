@@ -11,8 +11,8 @@ import pytest
 
 from tsreward.scorers.base import Scorer
 from tsreward.testing.report import try_all
-from tsreward.testing.scorer_case import ScorerCase
 from tsreward.testing.scorers import SCORER_PROMISES
+from tsreward.testing.worlds import ScorerCase
 
 
 class ScorerContract:

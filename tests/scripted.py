@@ -12,12 +12,12 @@ from gymnasium.spaces import Box, Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from tsreward.encoders.identity import Identity
-from tsreward.episodes import Episode
-from tsreward.model import RewardModel
+from tsreward.encoders.base import Identity
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 

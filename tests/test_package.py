@@ -36,7 +36,7 @@ def test_dir_and_version():
 
 def test_a_function_is_not_hidden_by_a_module_of_its_name():
     code = (
-        "import tsreward.relabelling, tsreward.envs.make, tsreward.recipes.fitting, tsreward;"
+        "import tsreward.pipeline.relabel, tsreward.envs.make, tsreward.recipes.fitting, tsreward;"
         "print([name for name in tsreward.__all__ if type(getattr(tsreward, name)).__name__ == 'module'])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

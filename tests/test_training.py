@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from tests.worlds import waves
 from tsreward.errors import CheckpointError, DataError, OptionError
 from tsreward.files import write_atomic
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Loss, TrainOptions, train
-from tsreward.windows import WindowSet
 
 OPTIONS = TrainOptions(windows_per_epoch=None, epochs=6, batch_size=64, learning_rate=1e-2)
 

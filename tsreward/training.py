@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from tsreward.errors import CheckpointError, DataError, OptionError
 from tsreward.files import write_atomic
-from tsreward.seeding import generator
-from tsreward.windows import WindowSet
+from tsreward.functional.seeding import generator
+from tsreward.sequences.windows import WindowSet
 
 Loss = Callable[[Tensor, Tensor | None, torch.Generator], Tensor]
 """(normal windows [B, K, D], negative windows [B', K, D] or None, generator for noise) -> scalar."""

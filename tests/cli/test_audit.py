@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
-from tests.evaluation.audit.circles import circles, moving_model, safe_model
+from tests.audit.circles import circles, moving_model, safe_model
 from tsreward import save
 from tsreward.cli.main import main
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
-from tsreward.episodes import Episode
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture(scope="module")

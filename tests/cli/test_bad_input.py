@@ -11,7 +11,7 @@ import pytest
 
 from tsreward.cli.main import main
 from tsreward.data.episodes import load_episodes, save_episodes
-from tsreward.episodes import Episode
+from tsreward.sequences.episodes import Episode
 
 
 def made_of(length: int = 12, count: int = 6, dim: int = 3, cost: float | None = 0.0) -> list[Episode]:
@@ -169,7 +169,7 @@ print(json.dumps(codes))
 
 
 def test_safety_gymnasium_is_named_with_its_commands(complaint, tmp_path, monkeypatch):
-    monkeypatch.setattr("tsreward.envs.safety_import.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("tsreward.envs._compat.importlib.util.find_spec", lambda name: None)
     monkeypatch.delitem(sys.modules, "safety_gymnasium", raising=False)
     line = complaint("demo", "--out", tmp_path / "run")
     assert "pip install --no-deps safety-gymnasium" in line

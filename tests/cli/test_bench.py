@@ -13,12 +13,12 @@ import time
 import numpy as np
 import pytest
 
-from tests.evaluation.bench.fakes import small_task
+from tests.detection.bench.fakes import small_task
 from tsreward.cli.datasets import by_dataset
 from tsreward.cli.main import main
-from tsreward.data.logs.synthetic import smd_like, write_smd
-from tsreward.evaluation.bench.work import Work
-from tsreward.series import DetectionTask, Series
+from tsreward.detection.bench.work import Work
+from tsreward.detection.datasets.synthetic import smd_like, write_smd
+from tsreward.sequences.series import DetectionTask, Series
 
 QUICK = ("--detectors", "random", "z_norm", "pca", "--seeds", "2")
 

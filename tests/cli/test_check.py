@@ -7,9 +7,9 @@ import pytest
 
 import tests.tiny  # noqa: F401
 from tests.scripted import script, small_model
-from tsreward.checkpoint import save
 from tsreward.cli.main import main
 from tsreward.data.episodes import save_episodes
+from tsreward.io import save
 
 
 @pytest.fixture(scope="module")

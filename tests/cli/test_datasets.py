@@ -10,12 +10,12 @@ import pytest
 
 from tests.data.minari_sets import record
 from tests.scripted import script, small_model
-from tsreward.checkpoint import save
 from tsreward.cli.datasets import digest, read_episodes
 from tsreward.data.episodes import save_episodes
 from tsreward.data.minari import load_minari
 from tsreward.errors import DataError
-from tsreward.relabelling import relabel
+from tsreward.io import save
+from tsreward.pipeline.relabel import relabel
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from tsreward.checkpoint import load
 from tsreward.cli.demo import QUICK_STEPS
 from tsreward.cli.main import main
+from tsreward.io import load
 
 SMALL = ("demo", "--env", "Tiny/Cost-v0", "--steps", "1024", "--scorer", "mahalanobis")
 AGENT = {"return", "cost", "length", "cost_rate", "final_cost_rate"}

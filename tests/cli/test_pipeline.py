@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from tsreward.checkpoint import load
 from tsreward.cli.main import main
 from tsreward.data.episodes import load_episodes
+from tsreward.io import load
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.knn import KNN
 

@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 
-from tsreward.checkpoint import load
 from tsreward.data.episodes import load_episodes
-from tsreward.relabelling import relabel
+from tsreward.io import load
+from tsreward.pipeline.relabel import relabel
 
 
 def test_the_learned_rewards_take_their_place(made, tmp_path, document):

@@ -13,11 +13,11 @@ import pyarrow.parquet
 import pytest
 
 from tests.scripted import script, small_model
-from tsreward.checkpoint import save
 from tsreward.cli import relabel_tables
 from tsreward.data import csv_bytes
-from tsreward.episodes import Episode
-from tsreward.relabelling import relabel
+from tsreward.io import save
+from tsreward.pipeline.relabel import relabel
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.streaming import measure
-from tsreward.checkpoint import save
 from tsreward.cli.main import main
-from tsreward.evaluation.streaming import ScoreStream
-from tsreward.model import RewardModel
+from tsreward.io import save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.streaming import ScoreStream
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from tsreward.checkpoint import load
 from tsreward.cli.main import main
+from tsreward.io import load
 
 ENV = "Tiny/Plain-v0"
 SMALL = ("--algorithm", "ppo", "--steps", "512", "--num-envs", "4", "--hidden", "8", "--rollout", "32")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Dict, Discrete, Space
 
-from tsreward.episodes import Episode
+from tsreward.sequences.episodes import Episode
 
 FLAT = Box(-np.inf, np.inf, (3,), np.float32)
 IMAGES = Box(0, 255, (32, 32, 3), np.uint8)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.scripted import scripts
 from tsreward.data.episodes import load_episodes, save_episodes
-from tsreward.episodes import Episode
 from tsreward.errors import DataError
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from tests.encoders.test_frames import conv, pca
 from tests.scripted import script
 from tsreward.data.features import encode_episodes, encode_video
 from tsreward.data.video.reading import read_frames
+from tsreward.encoders.base import Identity
 from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.frames import FrameOptions
-from tsreward.encoders.identity import Identity
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, ShapeError
+from tsreward.sequences.episodes import Episode
 
 SHAPE = (20, 24, 3)
 

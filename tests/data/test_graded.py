@@ -8,8 +8,8 @@ import pytest
 
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.data.graded import GradedEpisodes, load_graded, save_graded
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture

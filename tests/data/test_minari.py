@@ -12,8 +12,8 @@ import pytest
 from tests.data.minari_sets import FLAT, IMAGES, as_dict, edit_metadata, record
 from tests.scripted import script
 from tsreward.data.minari import MinariSource, load_minari
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, MissingExtraError, ShapeError
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from tests.data.video.clips import moving, places, write
 from tsreward.data.episodes import save_episodes
 from tsreward.data.recordings import load_recordings
 from tsreward.encoders.frames import FrameOptions
-from tsreward.episodes import Episode
 from tsreward.errors import DataError
+from tsreward.sequences.episodes import Episode
 
 
 def test_recorded_episodes(tmp_path):

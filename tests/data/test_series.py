@@ -10,11 +10,11 @@ from tsreward.data.csv_log import LogColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.series import read_series
 from tsreward.errors import DataError
-from tsreward.evaluation.scores import score_episodes
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.scores import score_episodes
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.mahalanobis import Mahalanobis
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 def test_files_of_all_kinds_are_read_in_order(tmp_path, seed):

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from tests.encoders.test_frames import frames
-from tsreward.checkpoint import describe, load, save
 from tsreward.encoders.clip import CLIPEncoder, CLIPOptions
 from tsreward.errors import CheckpointError, DataError, MissingExtraError, OptionError
-from tsreward.model import RewardModel
-from tsreward.online import OnlineReward
+from tsreward.io import describe, load, save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import OnlineReward
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.knn import KNN
 from tsreward.training import TrainOptions

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tsreward.encoders.identity import Identity
+from tsreward.encoders.base import Identity
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.errors import OptionError, ShapeError
 

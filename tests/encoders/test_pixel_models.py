@@ -12,18 +12,18 @@ import torch
 from tests.reliability.audit import audited
 from tests.reliability.forge import signed
 from tests.scripted import script
-from tsreward.checkpoint import load, save
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
-from tsreward.episodes import Episode
 from tsreward.errors import CheckpointError
-from tsreward.model import RewardModel
-from tsreward.online import OnlineReward
-from tsreward.relabelling import relabel
+from tsreward.io import load, save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import OnlineReward
+from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 SHAPE = (12, 14, 3)

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from tsreward.envs.headless import open_context
+from tsreward.envs.rendering import open_context
 from tsreward.errors import MissingExtraError
 
 

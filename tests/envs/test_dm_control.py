@@ -12,11 +12,10 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from tests.scripted import play_single, small_model
 from tsreward.envs import dm_control
-from tsreward.envs.dm_control import dmc_ids
+from tsreward.envs.dm_control import PLACED, dmc_ids
 from tsreward.envs.make import make
-from tsreward.envs.physics_state import PLACED
 from tsreward.errors import MissingExtraError, OptionError, ShapeError
-from tsreward.wrappers.boundary import INFO_KEYS
+from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_env import LearnedReward
 
 pytestmark = pytest.mark.usefixtures("dmc")

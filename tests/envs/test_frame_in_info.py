@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from tests.envs.test_pixels import Counting
-from tsreward.envs.frame_in_info import FrameInInfo
 from tsreward.envs.make import make
+from tsreward.envs.pixels import FrameInInfo
 from tsreward.errors import OptionError
 
 DMC, ATARI = "dmc/reacher-easy", "atari/Boxing"

@@ -6,10 +6,10 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
 
-from tsreward.envs.action_repeat import ActionRepeat
+from tsreward.envs.make import ActionRepeat
 from tsreward.envs.pixels import Pixels, grey_frame
 from tsreward.errors import OptionError
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 class Counting(gymnasium.Env):

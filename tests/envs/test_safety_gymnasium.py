@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from tsreward.envs import safety_import
+from tsreward.envs import _compat as safety_import
 from tsreward.envs.make import make
 from tsreward.envs.safety_gymnasium import make_safety, safety_ids
 from tsreward.errors import MissingExtraError, OptionError

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.naive import ridge_regression
-from tsreward.functional.moments import mean_and_covariance
-from tsreward.functional.regression import ridge_from_moments
+from tsreward.functional.moments import mean_and_covariance, ridge_from_moments
 
 
 @pytest.fixture

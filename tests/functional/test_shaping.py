@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsreward.functional.shaping import least_squares_likeness, odds_likeness
+from tsreward.functional.shaping import least_squares_likeness, odds_likeness, smooth_episodes, smooth_step
 
 
 @pytest.mark.parametrize("shape", [odds_likeness, least_squares_likeness])
@@ -44,3 +44,22 @@ def test_the_optimum_of_the_distance_pays_what_the_optimum_of_the_discriminator_
     one = odds_likeness(distance.detach().exp().float())
     other = least_squares_likeness((1 - output.detach()).float())
     torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_whole_episodes_equal_stepping_through_them_to_the_bit(seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    lengths = [1, 7, 30, 2]
+    scores = torch.randn(sum(lengths), generator=draw)
+    episode = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths))
+    expected = []
+    for part in scores.split(lengths):
+        previous = torch.tensor([torch.nan])
+        for score in part:
+            previous = smooth_step(previous, score[None], 0.7)
+            expected.append(previous)
+    assert torch.equal(smooth_episodes(scores, episode, 0.7), torch.cat(expected))
+
+
+def test_no_smoothing_gives_the_scores() -> None:
+    scores = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(smooth_episodes(scores, torch.zeros(5, dtype=torch.long), 0.0), scores)

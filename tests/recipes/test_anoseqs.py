@@ -8,10 +8,8 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
-from tsreward.agents.random_policy import act_at_random
-from tsreward.encoders.identity import Identity
+from tsreward.encoders.base import Identity
 from tsreward.encoders.sorted_lidar import SortedLidar
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError
 from tsreward.recipes.anoseqs import (
     AnoSeqsOptions,
@@ -23,9 +21,11 @@ from tsreward.recipes.anoseqs import (
     suited_encoder,
 )
 from tsreward.recipes.fitting import fit_reward
-from tsreward.recipes.safety_scorers import SAFETY_SCORERS, safety_scorer
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.sb3.playing import act_at_random
+from tsreward.scorers.presets import SAFETY_SCORERS, safety_scorer
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 

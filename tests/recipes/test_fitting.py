@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from tests.data.video.clips import moving
-from tsreward.encoders.identity import Identity
+from tsreward.encoders.base import Identity
 from tsreward.encoders.pixel_pca import PixelPCA
-from tsreward.episodes import Episode
 from tsreward.errors import DataError
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
 from tsreward.recipes.fitting import encoder_for
-from tsreward.relabelling import relabel
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.knn import KNN
+from tsreward.sequences.episodes import Episode
 
 
 def test_numbers_go_in_as_they_are() -> None:

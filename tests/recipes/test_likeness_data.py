@@ -11,15 +11,15 @@ import pytest
 import tests.tiny  # noqa: F401
 from tests.data.video.clips import moving, write
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
-from tsreward.agents.grading import GradingOptions, collect_graded
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.trivial import TRIVIAL
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
 from tsreward.recipes.likeness_data import RANDOM_EPISODES, TRIVIAL_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.blind_policies import TRIVIAL
+from tsreward.sb3.grading import GradingOptions, collect_graded
+from tsreward.sequences.episodes import Episode
 
 STILL = GradingOptions("no_action", 3, ())
 ENV, AGENT = "Tiny/Plain-v0", AgentOptions(steps=64, num_envs=2, hidden=4, rollout=32)

@@ -17,9 +17,9 @@ from typing import Any
 
 import torch
 
-from tsreward.checkpoint import load
 from tsreward.encoders.table import ENCODERS
 from tsreward.errors import CheckpointError
+from tsreward.io import load
 from tsreward.rewards.table import MODES
 from tsreward.scorers.table import SCORERS
 

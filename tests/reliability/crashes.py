@@ -19,9 +19,9 @@ from typing import Any
 import torch
 
 from tests.reliability.models import file_bytes, fitted
-from tsreward.checkpoint import describe, load, save
 from tsreward.errors import DataError, TSRewardError
 from tsreward.files import write_atomic
+from tsreward.io import describe, load, save
 
 FILES = 8
 

@@ -18,9 +18,8 @@ import torch
 from safetensors.torch import load as deserialise
 
 from tests.reliability.models import file_bytes, fitted
-from tsreward.checkpoint.header import METADATA_KEY
-from tsreward.checkpoint.manifest import pack
-from tsreward.checkpoint.strict_json import canonical
+from tsreward.io.header import METADATA_KEY, canonical
+from tsreward.io.manifest import pack
 
 CANARY = "hostile-code-ran"
 

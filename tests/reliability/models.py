@@ -2,9 +2,9 @@
 
 import torch
 
-from tsreward.calibration import Calibration
-from tsreward.checkpoint.manifest import describe_parts, pack
-from tsreward.model import RewardModel
+from tsreward.io.manifest import describe_parts, pack
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.training import TrainOptions

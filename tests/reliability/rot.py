@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.reliability.models import file_bytes
-from tsreward.checkpoint import describe, load
 from tsreward.errors import CheckpointError
+from tsreward.io import describe, load
 
 
 def flips(data: bytes, number: int, seed: int) -> Iterator[bytes]:

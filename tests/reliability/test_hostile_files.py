@@ -10,9 +10,9 @@ from tests.reliability.audit import ROOT, annotations, audited, is_suspicious
 from tests.reliability.forge import CANARY
 from tests.reliability.hostile import HOSTILE, MORE_HOSTILE, write_hostile
 from tests.reliability.models import episodes
-from tsreward.checkpoint import describe, load, save
 from tsreward.errors import CheckpointError
-from tsreward.model import RewardModel
+from tsreward.io import describe, load, save
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.penalty import Penalty
 from tsreward.scorers.table import SCORERS
 from tsreward.training import TrainOptions

@@ -13,10 +13,10 @@ import pytest
 
 from tests.reliability.malformed import CSV, Malformed, Unusual, log
 from tests.reliability.malformed_times import TIMES
-from tsreward.checkpoint import load, save
 from tsreward.cli.main import main
-from tsreward.evaluation.streaming import ScoreStream, stream_scores
-from tsreward.model import RewardModel
+from tsreward.io import load, save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.streaming import ScoreStream, stream_scores
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.mahalanobis import Mahalanobis
 

@@ -14,16 +14,16 @@ import pytest
 from tests.data.video import clips
 from tests.encoders.test_pixel_models import ENCODERS, SHAPE, fitted, played
 from tests.scripted import ScriptedEnv
-from tsreward.checkpoint import save
 from tsreward.cli.main import main
 from tsreward.data.episodes import save_episodes
 from tsreward.data.features import encode_video
 from tsreward.data.video.reading import read_frames
 from tsreward.encoders.frames import FrameOptions
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, ShapeError
-from tsreward.model import RewardModel
-from tsreward.relabelling import relabel
+from tsreward.io import save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
+from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.gymnasium_env import LearnedReward
 
 FRAMES = np.random.default_rng(3).integers(0, 256, (10, *SHAPE), np.uint8)

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import OptionError
-from tsreward.rewards.disagreement import EnsembleDisagreement
-from tsreward.rewards.exploration import RandomNetworkDistillation
+from tsreward.rewards.exploration import EnsembleDisagreement, RandomNetworkDistillation
 
 
 def test_what_was_seen_earns_less_than_what_is_new(seed: int) -> None:

@@ -5,8 +5,8 @@ import warnings
 import pytest
 import torch
 
-from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
+from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 
 

@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from tsreward.calibration import Calibration
 from tsreward.errors import DataError, OptionError
+from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 
 

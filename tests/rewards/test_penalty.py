@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
+from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 
 SCORES = torch.tensor([10.0, 94.0, 95.0, 96.5, 500.0])

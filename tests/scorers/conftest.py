@@ -4,7 +4,7 @@ import pytest
 from torch import Tensor
 
 from tests.worlds import all_windows, waves
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 @pytest.fixture(scope="session")

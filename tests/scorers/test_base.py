@@ -13,11 +13,11 @@ from tsreward.scorers.deep_svdd import DeepSVDDOptions
 from tsreward.scorers.knn import KNN, KNNOptions
 from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
 from tsreward.scorers.pca import PCAOptions
+from tsreward.scorers.ridge_var import RidgeVAROptions
 from tsreward.scorers.table import SCORERS
 from tsreward.scorers.transformer_ae import TransformerAEOptions
-from tsreward.scorers.var import RidgeVAROptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 BAD_OPTIONS = [
     (ScorerOptions, "std_floor", 0.0, "above 0"),

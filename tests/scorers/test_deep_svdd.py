@@ -7,10 +7,10 @@ from torch.nn.functional import conv1d, leaky_relu
 
 from tests.naive import squared_mahalanobis
 from tests.worlds import broken, roc_auc
-from tsreward.functional.chunks import in_chunks
+from tsreward.functional.tensors import in_chunks
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 QUICK = TrainOptions(windows_per_epoch=None, epochs=3)
 

@@ -7,10 +7,10 @@ import torch
 
 from tests.worlds import all_windows, hazard, roc_auc
 from tsreward.errors import DataError
-from tsreward.probes import apart
 from tsreward.scorers.discriminator import Discriminator, DiscriminatorOptions
+from tsreward.sequences.probes import apart
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 
 def test_it_is_refused_without_bad_windows(normal: WindowSet) -> None:

@@ -7,8 +7,8 @@ from torch import Tensor
 from tests.worlds import broken, roc_auc
 from tsreward.errors import OptionError
 from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 
 def test_one_step_has_no_past() -> None:

@@ -7,14 +7,14 @@ import torch
 
 from tests.worlds import all_windows
 from tsreward.errors import DataError, ShapeError
+from tsreward.functional.seeding import generator
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.discriminator import Discriminator
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.scorers.lstm_vae import LSTMVAE
 from tsreward.scorers.transformer_ae import TransformerAE
-from tsreward.seeding import generator
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 LEARNERS = [DeepSVDD, Discriminator, LSTMVAE, TransformerAE]
 

@@ -10,7 +10,7 @@ from tests.naive import nearest_distances
 from tests.worlds import all_windows
 from tsreward.errors import DataError
 from tsreward.scorers.knn import KNN, KNNOptions
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 def rows(scorer: KNN, windows: Tensor, steps: str) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor
 from tests.naive import squared_mahalanobis
 from tests.worlds import all_windows
 from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 @pytest.mark.parametrize("steps", ["last", "window"])

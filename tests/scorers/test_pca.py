@@ -10,7 +10,7 @@ from tests.naive import weighted_component_distance
 from tests.worlds import all_windows
 from tsreward.errors import OptionError
 from tsreward.scorers.pca import PCA, PCAOptions
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 def rows(scorer: PCA, windows: Tensor) -> np.ndarray:

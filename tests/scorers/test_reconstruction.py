@@ -10,11 +10,11 @@ from torch import Tensor
 from tests.naive import squared_mahalanobis
 from tests.worlds import all_windows, broken, hazard, roc_auc
 from tsreward.errors import OptionError
-from tsreward.functional.chunks import in_chunks
+from tsreward.functional.tensors import in_chunks
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 QUICK = TrainOptions(windows_per_epoch=None, epochs=6)
 

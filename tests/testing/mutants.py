@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsreward.encoders.base import EncoderOptions
-from tsreward.encoders.identity import Identity
+from tsreward.encoders.base import EncoderOptions, Identity
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
 

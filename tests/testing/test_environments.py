@@ -12,9 +12,9 @@ import torch
 
 from tests.scripted import ScriptedEnv, script, small_model
 from tsreward.errors import OptionError
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.testing import check_reward_env
-from tsreward.testing.environment_case import EnvironmentOptions
+from tsreward.testing.environments import EnvironmentOptions
 from tsreward.wrappers.gymnasium_env import LearnedReward
 
 SHORT = EnvironmentOptions(steps=60)

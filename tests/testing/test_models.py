@@ -10,10 +10,10 @@ import torch
 
 from tests.scripted import script, small_model
 from tests.testing.mutants import BatchDependent, Constant, Counting, Noisy
-from tsreward.episodes import Episode
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.episodes import Episode
 from tsreward.testing import check_model
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from tsreward.errors import DataError
 from tsreward.tuning.objective import Figure, Objective, Outcome, Report
-from tsreward.tuning.parameters import Choice, Real, Whole
-from tsreward.tuning.space import Setting, Space
+from tsreward.tuning.space import Choice, Real, Setting, Space, Whole
 
 SPACE = Space(
     1,

@@ -6,24 +6,21 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
-from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.options import AgentOptions
-from tsreward.data.logs.synthetic import smd_like
-from tsreward.detectors.table import DETECTORS
+from tsreward.detection.datasets.synthetic import smd_like
+from tsreward.detection.detectors.presets import DETECTORS
 from tsreward.errors import DataError, OptionError, ProtocolError
+from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.anoseqs import AnoSeqsOptions, reward_mode
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.recipes.safety_scorers import safety_scorer
-from tsreward.series import DetectionTask, Series
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.scorers.presets import safety_scorer
+from tsreward.sequences.series import DetectionTask, Series
 from tsreward.training import TrainOptions
 from tsreward.tuning import anoseqs as module
-from tsreward.tuning.anoseqs import POINTS, AnoSeqs
-from tsreward.tuning.anoseqs_options import AnoSeqsTuning
-from tsreward.tuning.curve import Curve
+from tsreward.tuning.anoseqs import POINTS, AnoSeqs, AnoSeqsTuning, Curve
 from tsreward.tuning.detect import Detect, make_tuned
 from tsreward.tuning.fit_options import mode_of, scorer_of
-from tsreward.tuning.likeness import LikenessObjective
-from tsreward.tuning.likeness_options import LikenessTuning
+from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
 from tsreward.tuning.spaces import SPACES
 
 

@@ -9,13 +9,11 @@ import pytest
 
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.budget import ERROR, fail
-from tsreward.tuning.parameters import Choice, Whole
-from tsreward.tuning.results import results
-from tsreward.tuning.space import Space
+from tsreward.tuning.page import write_results
+from tsreward.tuning.results import results, toml_text
+from tsreward.tuning.search import ERROR, fail
+from tsreward.tuning.space import Choice, Space, Whole
 from tsreward.tuning.study import opened
-from tsreward.tuning.toml_text import toml_text
-from tsreward.tuning.writing import write_results
 
 NAMED = Space(
     1,

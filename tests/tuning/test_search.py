@@ -15,13 +15,38 @@ from optuna.samplers import RandomSampler
 from tests.reliability.crashes import fork
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning import budget
-from tsreward.tuning.budget import claim, finished, give_back
+from tsreward.tuning import search as budget
 from tsreward.tuning.results import results
 from tsreward.tuning.samplers import make_pruner, make_sampler
-from tsreward.tuning.search import SearchOptions, search
+from tsreward.tuning.search import SearchOptions, Watch, claim, deferred, finished, give_back, search
 from tsreward.tuning.study import opened
-from tsreward.tuning.watch import Watch
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_ctrl_c_waits_for_the_end_of_the_block():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        done.append("all of it")
+    assert done == ["all of it"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_the_second_one_does_not_wait():
+    done = []
+    with pytest.raises(KeyboardInterrupt), deferred():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        done.append("all of it")
+    assert done == []
+
+
+def test_nothing_comes_of_nothing():
+    before = signal.getsignal(signal.SIGTERM)
+    with deferred():
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def run(path: Path, objective: Cheap, **options) -> list[optuna.trial.FrozenTrial]:

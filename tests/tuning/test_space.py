@@ -2,12 +2,11 @@ import pytest
 
 from tests.tuning.cheap import SPACE
 from tsreward.errors import OptionError
-from tsreward.recipes.safety_scorers import SAFETY_SCORERS
 from tsreward.rewards.table import MODES
+from tsreward.scorers.presets import SAFETY_SCORERS
 from tsreward.scorers.table import SCORERS
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
-from tsreward.tuning.parameters import Choice, Real, Whole
-from tsreward.tuning.space import Space
+from tsreward.tuning.space import Choice, Real, Space, Whole
 from tsreward.tuning.spaces import SPACES
 
 

@@ -14,12 +14,12 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 
 from tests.scripted import DenseFinalObsEnv, Earned, ScriptedEnv, scripts, small_model
-from tsreward.episodes import Episode
-from tsreward.model import RewardModel
-from tsreward.relabelling import relabel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
+from tsreward.sb3.vec_env import LearnedRewardVecEnv
+from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
-from tsreward.wrappers.sb3 import LearnedRewardVecEnv
 
 STEPS = 26  # every environment plays its four episodes, begins again, and stops in the middle of one
 Rewards = dict[tuple[int, int], Earned]

@@ -16,12 +16,12 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from tests.scripted import play_single
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness
+from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.scorers.knn import KNN
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
-from tsreward.wrappers.sb3 import LearnedRewardVecEnv
 
 SHAPE, STEPS = (8, 8, 3), 40
 

@@ -14,9 +14,9 @@ from gymnasium.wrappers import RecordEpisodeStatistics, RescaleAction, TimeLimit
 
 from tests.scripted import ScriptedEnv, play_single, scripts, small_model
 from tsreward.envs.make import make
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import RandomNetworkDistillation
-from tsreward.wrappers.boundary import INFO_KEYS
+from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_env import LearnedReward
 
 

@@ -13,11 +13,11 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 
 from tests.scripted import DenseFinalObsEnv, ScriptedEnv, scripts, small_model
-from tsreward.episodes import Episode
 from tsreward.errors import ProtocolError
-from tsreward.model import RewardModel
-from tsreward.relabelling import relabel
-from tsreward.wrappers.boundary import INFO_KEYS
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
+from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 
 OWN_KEYS = {*INFO_KEYS, *(f"_{key}" for key in INFO_KEYS)}

@@ -9,23 +9,19 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.checkpoint import load
+from tsreward.audit.auditing import Audit, audit
 from tsreward.cli.datasets import read_episodes
-from tsreward.cli.output import print_json, print_table
+from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import check_output
-from tsreward.cli.remarks import remark
-from tsreward.cli.shapes import check_shape
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.csv_log import LogColumns
 from tsreward.data.graded import load_graded
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError
-from tsreward.evaluation.audit.auditing import Audit, audit
-from tsreward.evaluation.audit.page import render_page
-from tsreward.evaluation.report.frame import check_reporting
 from tsreward.files import write_atomic
-from tsreward.model import RewardModel
+from tsreward.io import load
+from tsreward.pipeline.model import RewardModel
+from tsreward.report.audit import render_page
+from tsreward.report.frame import check_reporting
+from tsreward.sequences.episodes import Episode
 
 _BETWEEN = (0.2, 0.8)
 _TRIVIAL_EPISODES = 4
@@ -163,7 +159,7 @@ def _trivial(options: Options, action_repeat: int) -> dict[str, list[Episode]] |
     """Play the policies that look at nothing."""
     if options.env is None:
         return None
-    from tsreward.agents.grading import collect_trivial
+    from tsreward.sb3.grading import collect_trivial
 
     seeds = range(options.seed, options.seed + _TRIVIAL_EPISODES)
     played = collect_trivial(options.env, seeds, action_repeat)

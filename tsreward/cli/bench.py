@@ -13,22 +13,20 @@ from typing import Any, Literal
 import tyro
 
 from tsreward.cli.datasets import by_dataset, read_tasks
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.remarks import remark
-from tsreward.cli.threads import prefer_one_thread
-from tsreward.detectors.base import Detector
-from tsreward.detectors.table import make_detector
-from tsreward.detectors.thresholds import THRESHOLDS
+from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.bench.records import Record
+from tsreward.detection.bench.runner import run as run_benchmark
+from tsreward.detection.bench.summary import Row, costs, summary, write_tables
+from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.presets import make_detector
+from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.evaluation.bench.records import Record
-from tsreward.evaluation.bench.runner import run as run_benchmark
-from tsreward.evaluation.bench.summary import Row, costs, summary, write_tables
-from tsreward.evaluation.protocols import PROTOCOLS
-from tsreward.evaluation.report.page import PageOptions, check_reporting, render_page
 from tsreward.files import write_atomic
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.series import DetectionTask
+from tsreward.report.bench import PageOptions, check_reporting, render_page
+from tsreward.sequences.series import DetectionTask
 
 _SHOWN = {
     "vus_pr": "VUS-PR",

@@ -8,16 +8,14 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.checkpoint import load
 from tsreward.cli.datasets import read_episodes
-from tsreward.cli.output import print_json, print_table
+from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.csv_log import LogColumns
-from tsreward.episodes import Episode
 from tsreward.errors import CheckpointError, OptionError, ShapeError
-from tsreward.testing.environment_case import EnvironmentOptions
-from tsreward.testing.environments import check_reward_env
+from tsreward.io import load
+from tsreward.sequences.episodes import Episode
+from tsreward.testing.environments import EnvironmentOptions, check_reward_env
 from tsreward.testing.models import check_model
 from tsreward.testing.report import Check, CheckReport
 

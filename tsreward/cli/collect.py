@@ -10,18 +10,15 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from tsreward.agents.grading import GradingOptions, collect_graded
-from tsreward.agents.random_policy import act_at_random
-from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import AgentOptions, train_agent
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import check_output
-from tsreward.cli.remarks import remark
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import save_graded
-from tsreward.evaluation.costs import summarise_training
+from tsreward.report.run import summarise_training
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.grading import GradingOptions, collect_graded
+from tsreward.sb3.playing import act_at_random
+from tsreward.sb3.training import AgentOptions, train_agent
 
 
 @dataclass(frozen=True)

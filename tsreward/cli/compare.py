@@ -9,19 +9,16 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.checkpoint import load
+from tsreward.audit.comparison import compare
 from tsreward.cli.datasets import digest, read_episodes
-from tsreward.cli.output import print_json, print_table
+from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import check_output
-from tsreward.cli.shapes import check_shape
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.data.csv_log import LogColumns
 from tsreward.errors import OptionError
-from tsreward.evaluation.comparison import compare
-from tsreward.evaluation.comparison_page import render_comparison
-from tsreward.evaluation.report.frame import check_reporting
 from tsreward.files import write_atomic
+from tsreward.io import load
+from tsreward.report.comparison import render_comparison
+from tsreward.report.frame import check_reporting
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tsreward.data.csv_log import LogColumns
-from tsreward.data.logs.synthetic import smd_like, yahoo_like
-from tsreward.data.logs.table import FORMATS
 from tsreward.data.minari import is_minari, load_minari, minari_folder, minari_source
 from tsreward.data.series import read_series
-from tsreward.episodes import Episode
+from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.series import DetectionTask
+from tsreward.sequences.episodes import Episode
+from tsreward.sequences.series import DetectionTask
 
 SYNTHETIC = "synthetic"
 
@@ -48,7 +48,7 @@ def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[
 def by_dataset(form: str, tasks: Sequence[DetectionTask]) -> dict[str, list[DetectionTask]]:
     """Return the tasks by the data set they belong to, which for some layouts is part of the name.
 
-    >>> from tsreward.data.logs.synthetic import yahoo_like
+    >>> from tsreward.detection.datasets.synthetic import yahoo_like
     >>> {name: len(tasks) for name, tasks in by_dataset("yahoo", yahoo_like(seed=0, count=8)).items()}
     {'yahoo A1': 2, 'yahoo A2': 2, 'yahoo A3': 2, 'yahoo A4': 2}
     """

@@ -9,11 +9,8 @@ from typing import Any
 
 import tyro
 
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import run_path
-from tsreward.cli.remarks import remark
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.recipes.anoseqs import AnoSeqsOptions
 from tsreward.recipes.anoseqs import run as run_recipe
 from tsreward.recipes.run_folder import new_folder, write_run

@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from tsreward.checkpoint import load
-from tsreward.cli.output import print_json, print_table
+from tsreward.cli.output import check_shape, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.remarks import remark
-from tsreward.cli.shapes import check_shape
 from tsreward.data.csv_log import LogColumns
 from tsreward.data.series import read_series
 from tsreward.data.tables import read_columns
+from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
-from tsreward.evaluation.scores import agreement, score_episodes
+from tsreward.io import load
+from tsreward.pipeline.scores import score_episodes
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def run(options: Options) -> int:
     """Measure, print, and compare with what was asked for."""
     labels, scores, flags = _from_model(options) if options.scores is None else _from_file(options, options.scores)
     try:
-        result: dict[str, float | None] = asdict(agreement(labels, scores))
+        result: dict[str, float | None] = asdict(label_agreement(labels, scores))
     except DataError as error:
         raise DataError(f"{options.labels or options.scores or options.data}: {error}") from error
     anomalous = labels > 0

@@ -9,24 +9,23 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from tsreward.checkpoint import save
 from tsreward.cli.datasets import digest, read_episodes
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, check_output, print_json, print_table, remark
 from tsreward.cli.parsing import parse, peek
-from tsreward.cli.paths import check_output
-from tsreward.cli.remarks import remark
 from tsreward.data.csv_log import LogColumns
 from tsreward.data.minari import is_minari
+from tsreward.detection.metrics.ranking import LabelAgreement, label_agreement
 from tsreward.encoders.base import Encoder
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError, unknown_name
-from tsreward.evaluation.scores import Agreement, agreement, score_episodes
-from tsreward.model import RewardModel
+from tsreward.io import save
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.scores import score_episodes
 from tsreward.recipes.fitting import encoder_for, fit_reward, hold_out
-from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.base import RewardOptions
 from tsreward.rewards.table import MODES
 from tsreward.scorers.base import ScorerOptions
+from tsreward.scorers.presets import safety_scorer
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 ScorerT = TypeVar("ScorerT", bound=ScorerOptions)
@@ -158,13 +157,13 @@ def _held_out(episodes: list[Episode], options: Options[Any, Any]) -> tuple[list
     return hold_out(episodes, options.held_out, options.train.seed)
 
 
-def _quality(model: RewardModel, held: list[Episode]) -> Agreement | None:
+def _quality(model: RewardModel, held: list[Episode]) -> LabelAgreement | None:
     """Return how well the score agrees with cost, or None where the held-out episodes cannot tell."""
     if not held:
         return None
     scores = score_episodes(model, held)
     assert scores.label is not None
     try:
-        return agreement(scores.label, scores.score)
+        return label_agreement(scores.label, scores.score)
     except DataError:  # one class only
         return None

@@ -10,9 +10,9 @@ from typing import Any
 
 import tyro
 
-from tsreward.checkpoint import describe
 from tsreward.cli.output import print_json, print_table
 from tsreward.cli.parsing import parse
+from tsreward.io import describe
 
 
 @dataclass(frozen=True)

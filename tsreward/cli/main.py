@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tsreward.cli.remarks import remark
+from tsreward.cli.output import remark
 from tsreward.errors import TSRewardError, unknown_name
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -82,8 +82,7 @@ def _with_config(command: str, arguments: list[str]) -> list[str]:
     """Return the arguments together with the options of the file that --config names."""
     if not any(argument.partition("=")[0] == "--config" for argument in arguments):
         return arguments
-    from tsreward.cli.config_file import with_config
-    from tsreward.cli.parsing import peek
+    from tsreward.cli.parsing import peek, with_config
 
     path = peek(arguments, "config", "")
     return with_config(Path(path), command, COMMANDS, arguments) if path else arguments

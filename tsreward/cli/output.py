@@ -1,14 +1,19 @@
-"""Progress on stderr, the result on stdout: one JSON document, or tables."""
+"""What commands print: numbers, messages, one line for an error."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
+from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -21,6 +26,61 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from tsreward.encoders.picture_shapes import picture_remedy
+from tsreward.errors import DataError, ShapeError
+from tsreward.pipeline.model import RewardModel
+from tsreward.sequences.episodes import Episode
+
+
+def remark(text: str) -> None:
+    """Write one line to stderr, whatever characters came in with the name of a file or a column."""
+    line = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
+    print(f"tsreward: {shown}", file=sys.stderr)
+
+
+def prefer_one_thread() -> None:
+    """Use one thread, unless OMP_NUM_THREADS asks for something else: small networks are faster so."""
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)
+
+
+def check_output(path: Path) -> None:
+    """Find out whether a file can be written.
+
+    Raises:
+        DataError: it is a folder, its folder is missing, or nothing can be created there.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: name a file in it with --out.")
+    if not path.parent.is_dir():
+        raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another place with --out.") from error
+
+
+def run_path(command: str, env: str, seed: int) -> Path:
+    """Return the folder that a run gets where none is named."""
+    now = datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path("runs") / f"{command}-{env.replace('/', '-')}-seed{seed}-{now}"
+
+
+def check_shape(model: RewardModel, model_file: Path, episodes: Sequence[Episode], data_file: Path) -> None:
+    """Check that the model reads what the data holds.
+
+    Raises:
+        ShapeError: the observations have another shape than those the model was fitted on.
+    """
+    found = episodes[0].obs.shape[1:]
+    if found != model.obs_shape:
+        remedy = picture_remedy(model.obs_shape, found) or "score data of the kind that the model was fitted on"
+        raise ShapeError(
+            f"{model_file} reads observations {list(model.obs_shape)}, but {data_file} holds {list(found)}: {remedy}."
+        )
 
 
 class Stages:

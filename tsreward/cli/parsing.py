@@ -6,14 +6,82 @@ import argparse
 import contextlib
 import io
 import sys
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import tyro
 
-from tsreward.cli.config_file import options_of
-from tsreward.errors import OptionError, TSRewardError
+from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+
+
+def with_config(path: Path, command: str, commands: Collection[str], arguments: Sequence[str]) -> list[str]:
+    """Return arguments, and after them the options in the file's table of this command that they do not give.
+
+    A file has a table for every command that reads it: `[fit]`, `[train]`.
+
+    Raises:
+        DataError: the file is missing, or no TOML.
+        OptionError: a table of no command, no table of this one, or values other than numbers, texts and lists of them.
+    """
+    for table in _read(path):
+        if table not in commands:
+            raise unknown_name(f"command in {path}", table, commands)
+    given = {_bare(argument) for argument in arguments if argument.startswith("--")}
+    added = [_words(path, name, value) for name, value in options_of(path, command).items() if _bare(name) not in given]
+    return [*arguments, *(word for words in added for word in words)]
+
+
+def options_of(path: Path, command: str) -> dict[str, Any]:
+    """Return the file's table of a command.
+
+    Raises:
+        DataError: the file is missing, or no TOML.
+        OptionError: it has no such table.
+    """
+    tables = _read(path)
+    if not isinstance(tables.get(command), dict):
+        found = ", ".join(f"[{table}]" for table in tables) or "none"
+        raise OptionError(f"{path} has no table [{command}] with options of tsreward {command}; its tables: {found}.")
+    return tables[command]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"Cannot read {path}: {error.strerror}. Name an existing file with --config.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path} is no TOML: {' '.join(str(error).split())}") from error
+
+
+def _bare(option: str) -> str:
+    return option.removeprefix("--").partition("=")[0].replace("_", "-")
+
+
+def _words(path: Path, name: str, value: Any) -> list[str]:
+    """Return an option as it stands on a command line.
+
+    >>> _words(Path("best.toml"), "scorer.clip", 10.0), _words(Path("best.toml"), "quick", True)
+    (['--scorer.clip', '10.0'], ['--quick'])
+    """
+    option = f"--{name}"
+    if value is True:
+        return [option]
+    if value is False:
+        raise OptionError(f"{path}: {name} is false; leave a switch out that is not to be set.")
+    if isinstance(value, int | float | str):
+        # With = because a value may begin with a dash.
+        return [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
+    if isinstance(value, list) and all(
+        isinstance(one, int | float | str) and not isinstance(one, bool) for one in value
+    ):
+        return [option, *map(str, value)]
+    raise OptionError(
+        f"{path}: {name} is {type(value).__name__}, not a number, a text or a list of them; quote names with dots."
+    )
+
 
 OptionsT = TypeVar("OptionsT")
 _FLAGS = (tyro.conf.FlagCreatePairsOff,)

@@ -12,22 +12,18 @@ from typing import Any
 import numpy as np
 import tyro
 
-from tsreward.checkpoint import describe, load
 from tsreward.cli.datasets import digest
-from tsreward.cli.output import print_json
+from tsreward.cli.output import check_output, check_shape, print_json, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import check_output
 from tsreward.cli.relabel_tables import StepColumns, relabel_csv, relabel_parquet
-from tsreward.cli.remarks import remark
-from tsreward.cli.shapes import check_shape
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import episodes_from
-from tsreward.data.minari import is_minari, minari_folder, minari_source
-from tsreward.data.minari_relabelling import Relabelled, relabel_minari
+from tsreward.data.minari import Relabelled, is_minari, minari_folder, minari_source, relabel_minari
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
-from tsreward.model import RewardModel
-from tsreward.relabelling import relabel
+from tsreward.io import describe, load
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from tsreward.cli.score_columns import csv_writer
+from tsreward.cli.score import csv_writer
 from tsreward.data.csv_rows import CsvRows
-from tsreward.data.minari import ORIGINAL
-from tsreward.data.minari_relabelling import Relabelled
+from tsreward.data.minari import ORIGINAL, Relabelled
 from tsreward.errors import DataError, OptionError, ShapeError, missing_extra
-from tsreward.evaluation.streaming import ScoreStream
 from tsreward.files import open_atomic
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.streaming import ScoreStream
 
 ROWS = 8192
 """Rows of a Parquet file that are held at once."""

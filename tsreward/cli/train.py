@@ -10,24 +10,20 @@ from typing import Any, Literal
 
 import tyro
 
-from tsreward.agents.saving import save_agent
-from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import AgentOptions, TrainedAgent, train_agent
-from tsreward.checkpoint import load
 from tsreward.cli import train_likeness
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import parse, peek
-from tsreward.cli.paths import run_path
-from tsreward.cli.threads import prefer_one_thread
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.evaluation.costs import summarise_training
-from tsreward.evaluation.curves import plot_curves
-from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
-from tsreward.model import RewardModel
+from tsreward.io import load
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.run_folder import as_json, installed_versions, new_folder
+from tsreward.report.run import plot_curves, summarise_training, write_run_page
 from tsreward.rewards.penalty import Penalty
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.saving import save_agent
+from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,15 @@ from typing import Literal
 
 import tyro
 
-from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.options import AgentOptions
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
 from tsreward.cli.parsing import parse
-from tsreward.cli.paths import run_path
-from tsreward.cli.remarks import remark
-from tsreward.cli.threads import prefer_one_thread
-from tsreward.recipes.expert_likeness import DEFAULT_AGENT
-from tsreward.recipes.expert_likeness import run as run_recipe
+from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.recipes.likeness import DEFAULT_AGENT
+from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_folder import write_run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import new_folder
+from tsreward.sb3.algorithms import AgentOptions
 
 
 @dataclass(frozen=True)

@@ -11,23 +11,21 @@ from typing import Any, Generic, Literal, TypeVar
 import tyro
 
 from tsreward.cli.datasets import read_tasks
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse, peek
-from tsreward.cli.remarks import remark
-from tsreward.cli.threads import prefer_one_thread
+from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.evaluation.protocols import PROTOCOLS
-from tsreward.evaluation.report.frame import check_reporting
-from tsreward.tuning.anoseqs_options import AnoSeqsTuning
+from tsreward.report.frame import check_reporting
+from tsreward.tuning.anoseqs import AnoSeqsTuning
 from tsreward.tuning.database import check_file, check_optuna, study_path
-from tsreward.tuning.likeness_options import LikenessTuning
+from tsreward.tuning.likeness import LikenessTuning
 from tsreward.tuning.objective import Objective
+from tsreward.tuning.page import write_results
 from tsreward.tuning.results import Results, results
 from tsreward.tuning.samplers import make_pruner
 from tsreward.tuning.search import SearchOptions, search
 from tsreward.tuning.spaces import SPACES
 from tsreward.tuning.study import opened
-from tsreward.tuning.writing import write_results
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ from types import TracebackType
 
 import numpy as np
 
-from tsreward.data.csv_header import check_columns
-from tsreward.data.csv_rows import CsvRows, Rows
+from tsreward.data.csv_rows import CsvRows, Rows, check_columns
+from tsreward.data.time import TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
-from tsreward.data.time_order import TimeOrder
 from tsreward.errors import DataError, OptionError
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, TSRewardError
 from tsreward.files import write_atomic
+from tsreward.sequences.episodes import Episode
 
 _OPTIONAL = ("rewards", "costs", "actions")
 

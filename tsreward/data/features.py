@@ -17,15 +17,14 @@ import numpy as np
 import torch
 
 from tsreward.data.video.pictures import in_order
-from tsreward.data.video.rate import check_rate
-from tsreward.data.video.reading import frame_batches
+from tsreward.data.video.reading import check_rate, frame_batches
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.digests import weights_digest
 from tsreward.encoders.frames import FrameOptions
-from tsreward.episodes import Episode
 from tsreward.errors import DataError
 from tsreward.files import open_atomic
-from tsreward.functional.arrays import as_tensor
+from tsreward.functional.tensors import as_tensor
+from tsreward.sequences.episodes import Episode
 
 _HEADER, _DIGEST, _ROWS, _PIECE = 128, 32, 256, 2**20
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.checkpoint.strict_json import canonical, parse
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import arrays_of, episodes_from, write_arrays
-from tsreward.episodes import Episode
 from tsreward.errors import CheckpointError, DataError, unknown_name
+from tsreward.io.header import canonical, parse
+from tsreward.sequences.episodes import Episode
 
 _ARRAYS = ("skill", "returns", "seeds", "grading")
 

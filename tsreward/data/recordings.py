@@ -10,8 +10,8 @@ from tsreward.data.minari import is_minari, load_minari, minari_source
 from tsreward.data.video.pictures import SUFFIXES, natural_key
 from tsreward.data.video.reading import VIDEOS, read_frames
 from tsreward.encoders.frames import FrameOptions
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, ShapeError
+from tsreward.sequences.episodes import Episode
 
 
 def load_recordings(

@@ -11,8 +11,8 @@ from tsreward.data.arrays import read_arrays
 from tsreward.data.csv_log import LogColumns
 from tsreward.data.episodes import episodes_from, is_episodes
 from tsreward.data.tables import Table, read_log, table_of
-from tsreward.episodes import Episode
 from tsreward.errors import DataError
+from tsreward.sequences.episodes import Episode
 
 
 def read_series(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:  # noqa: B008 - frozen

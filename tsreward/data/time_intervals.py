@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.csv_rows import CsvRows
-from tsreward.data.time_stamps import StampError, Stamps, parse_stamps
+from tsreward.data.time import StampError, Stamps, parse_stamps
 from tsreward.errors import DataError
 
 

@@ -1,0 +1,1 @@
+"""From observations to features [B, D], each frame once."""

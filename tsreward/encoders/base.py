@@ -1,11 +1,13 @@
-"""What every encoder is: observations `[B, *obs]` in, features `[B, D]` out, each frame once."""
+"""What every encoder is, and the identity for observations that are features already."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from tsreward.encoders.picture_shapes import picture_remedy
@@ -46,3 +48,20 @@ class Encoder(nn.Module, ABC):
                 f"[B, {', '.join(map(str, obs.shape[1:]))}]: {remedy}."
             )
         return self.encode(obs)
+
+
+class Identity(Encoder):
+    """Flatten the observation to float32.
+
+    >>> Identity((2, 2))(torch.ones(1, 2, 2)).shape
+    torch.Size([1, 4])
+    """
+
+    Options = EncoderOptions
+
+    def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions = EncoderOptions()) -> None:
+        super().__init__(obs_shape, options)
+        self.dim = math.prod(self.obs_shape)
+
+    def encode(self, obs: Tensor) -> Tensor:
+        return obs.flatten(1).to(torch.float32)

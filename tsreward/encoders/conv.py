@@ -13,7 +13,7 @@ from torch.nn.functional import conv2d
 
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.errors import OptionError
-from tsreward.seeding import seeded
+from tsreward.functional.seeding import seeded
 
 
 @dataclass(frozen=True)

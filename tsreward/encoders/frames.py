@@ -13,8 +13,8 @@ from torch import Tensor
 from tsreward.encoders.base import Encoder, EncoderOptions
 from tsreward.encoders.picture_shapes import is_picture
 from tsreward.errors import DataError, OptionError
-from tsreward.functional.chunks import in_chunks
-from tsreward.functional.frames import blank_rectangles, resize_area
+from tsreward.functional.pixels import blank_rectangles, resize_area
+from tsreward.functional.tensors import in_chunks
 
 _PIECE = 256  # frames that are compared at once: a copy of them is all that is held beside the features
 Rectangle = tuple[int, int, int, int]

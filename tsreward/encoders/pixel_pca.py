@@ -12,9 +12,9 @@ from torch import Tensor
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
-from tsreward.functional.arrays import as_tensor
-from tsreward.functional.frames import area_mean, grey
 from tsreward.functional.moments import mean_and_covariance, principal_components
+from tsreward.functional.pixels import area_mean, grey
+from tsreward.functional.tensors import as_tensor
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
 """Names of the encoders, for the command line and for loading files; Python code passes classes."""
 
-from tsreward.encoders.base import Encoder
+from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder
-from tsreward.encoders.identity import Identity
 from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.encoders.sorted_lidar import SortedLidar
 

@@ -1,0 +1,1 @@
+"""`make(id)`: environments of one kind, one file per family."""

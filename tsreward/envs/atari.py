@@ -11,9 +11,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
-from tsreward.envs.action_repeat import ActionRepeat
-from tsreward.envs.frame_in_info import FrameInInfo
-from tsreward.envs.pixels import Pixels
+from tsreward.envs.make import ActionRepeat
+from tsreward.envs.pixels import FrameInInfo, Pixels
 from tsreward.errors import OptionError, missing_extra, unknown_name
 
 MAX_FRAMES = 108_000

@@ -1,8 +1,11 @@
-"""Which columns of a flat Safety-Gymnasium observation belong to one ring of lidar bins that may be sorted."""
+"""What the entries of an observation are: lidar groups of Safety-Gymnasium."""
+
+from __future__ import annotations
 
 import gymnasium
 from gymnasium.spaces import Dict, flatdim
 
+from tsreward.envs.make import make
 from tsreward.errors import ShapeError
 
 LANDMARKS = ("circle_lidar",)
@@ -37,3 +40,16 @@ def lidar_groups(env: gymnasium.Env) -> list[tuple[int, int]]:
             "ask before the observation is wrapped."
         )
     return groups
+
+
+def describe(env: str) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Return (shape of one observation, columns of every lidar ring) of the environment with this id.
+
+    >>> describe("CartPole-v1")
+    ((4,), ())
+    """
+    made = make(env)
+    try:
+        return tuple(made.observation_space.shape or ()), tuple(lidar_groups(made))
+    finally:
+        made.close()

@@ -1,4 +1,4 @@
-"""Frames as observations, for every environment that draws its frames with `render()`."""
+"""Frames as observations, or in `info` beside them."""
 
 from __future__ import annotations
 
@@ -61,3 +61,33 @@ def current_frame(env: gymnasium.Env, grey: bool) -> np.ndarray:
     """Return what the environment draws now, `[H, W, 3]`, or `[H, W, 1]` with `grey`."""
     frame = np.asarray(env.render())
     return grey_frame(frame) if grey else frame
+
+
+class FrameInInfo(gymnasium.Wrapper, RecordConstructorArgs):
+    """Leave the observation alone and put the frame `[H, W, C]` (uint8) of every step into `info["frame"]`.
+
+    C is 3, or 1 with `grey`. The info of a reset holds the first frame of its episode, and that of the step that ends
+    an episode holds the last.
+
+    Raises:
+        OptionError: the environment does not draw.
+    """
+
+    def __init__(self, env: gymnasium.Env, grey: bool = False) -> None:
+        RecordConstructorArgs.__init__(self, grey=grey)
+        gymnasium.Wrapper.__init__(self, env)
+        if env.render_mode != "rgb_array":
+            raise OptionError(
+                f"FrameInInfo needs an environment with render_mode='rgb_array', got {env.render_mode!r}."
+            )
+        self.grey = grey
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        return obs, {**info, "frame": current_frame(self.env, self.grey)}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Act once."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        return obs, float(reward), terminated, truncated, {**info, "frame": current_frame(self.env, self.grey)}

@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.wrappers import TimeLimit
 
-from tsreward.envs.safety_import import import_safety_gymnasium, rebound
+from tsreward.envs._compat import import_safety_gymnasium, rebound
 from tsreward.errors import OptionError, unknown_name
 
 BUILDER = "safety_gymnasium.builder:Builder"

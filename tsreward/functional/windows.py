@@ -1,4 +1,4 @@
-"""Windows over a trajectory as index arithmetic: nothing is copied until rows are gathered."""
+"""Which rows a window reads."""
 
 from typing import Literal
 

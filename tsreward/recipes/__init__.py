@@ -1,0 +1,1 @@
+"""Methods end to end."""

@@ -10,17 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import AgentOptions, StepReport, TrainedAgent, train_agent
-from tsreward.episodes import Episode
+from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.evaluation.scores import agreement, score_episodes
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.scores import score_episodes
 from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
-from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, train_agent
+from tsreward.scorers.presets import safety_scorer
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 Stage = Callable[[str], StepReport]
@@ -158,14 +159,14 @@ def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tupl
     """
     scores = score_episodes(model, episodes)
     if scores.label is None:
-        raise DataError("Agreement with cost needs episodes with costs: collect where info['cost'] is given.")
+        raise DataError("LabelAgreement with cost needs episodes with costs: collect where info['cost'] is given.")
     if scores.label.all() or not scores.label.any():
         which = "Every" if scores.label.any() else "None"
         raise DataError(
             f"{which} of {len(scores.label)} held-out steps has a cost, so the scorer cannot be judged: collect for "
             f"more steps."
         )
-    result = agreement(scores.label, scores.score)
+    result = label_agreement(scores.label, scores.score)
     return result.roc, result.average_precision
 
 

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tsreward.encoders.base import Encoder
-from tsreward.encoders.identity import Identity
+from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.picture_shapes import are_pictures
 from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
-from tsreward.envs.describe import describe
-from tsreward.episodes import Episode, safe_windows
+from tsreward.envs.lidar import describe
 from tsreward.errors import DataError
-from tsreward.model import RewardModel
-from tsreward.recipes.safety_scorers import SafetyScorer
+from tsreward.functional.seeding import generator
+from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.base import RewardMode
-from tsreward.seeding import generator
+from tsreward.scorers.presets import SafetyScorer
+from tsreward.sequences.episodes import Episode, safe_windows
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from tsreward.agents.graded_frames import draw_episodes
-from tsreward.agents.grading import GradingOptions, collect_graded, collect_trivial
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.playing import episode_seeds
-from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import StepReport
 from tsreward.data.arrays import read_arrays
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.data.recordings import load_recordings
 from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.envs.id_options import split_id
+from tsreward.envs.ids import split_id
 from tsreward.envs.make import FAMILIES, full_options
-from tsreward.episodes import Episode
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.grading import GradingOptions, collect_graded, collect_trivial, draw_episodes
+from tsreward.sb3.playing import episode_seeds
+from tsreward.sb3.training import StepReport
+from tsreward.sequences.episodes import Episode
 
 FAILED = 0.1
 """Share of the way from random actions to the expert below which an episode is a failure."""

@@ -6,17 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tsreward.active import ActiveLearnerOptions
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.saving import save_agent
-from tsreward.checkpoint import save
-from tsreward.evaluation.costs import summarise_training
-from tsreward.evaluation.curves import plot_curves
-from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
-from tsreward.recipes.expert_likeness import ExpertLikenessResult
+from tsreward.io import save
+from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.recipes.likeness import ExpertLikenessResult
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import as_json, installed_versions
+from tsreward.report.run import plot_curves, summarise_training, write_run_page
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.saving import save_agent
 
 
 def summarise(options: ExpertLikenessOptions, agent: AgentOptions, result: ExpertLikenessResult) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Literal, get_args
 from tsreward.encoders.frames import Rectangle
 from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
-from tsreward.recipes.safety_scorers import safety_scorer
 from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
+from tsreward.scorers.presets import safety_scorer
 
 Negative = Literal["random", "failures", "half_trained", "probes"]
 Bonus = Literal["none", "rnd", "disagreement"]

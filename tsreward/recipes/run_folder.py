@@ -13,14 +13,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tsreward.checkpoint import save
 from tsreward.errors import DataError
-from tsreward.evaluation.costs import summarise_training
-from tsreward.evaluation.curves import plot_curves
-from tsreward.evaluation.report.frame import check_reporting
-from tsreward.evaluation.run_page import write_run_page
 from tsreward.files import write_atomic
+from tsreward.io import save
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
+from tsreward.report.frame import check_reporting
+from tsreward.report.run import plot_curves, summarise_training, write_run_page
 
 _PACKAGES = (
     "tsreward",

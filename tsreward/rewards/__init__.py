@@ -1,0 +1,1 @@
+"""Calibration, reward modes and exploration bonuses."""

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
+from tsreward.rewards.calibration import Calibration
 
 
 @dataclass(frozen=True)

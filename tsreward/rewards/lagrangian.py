@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
 from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.penalty import reward_unit
 
 

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from tsreward.calibration import Calibration
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.shaping import exponential_likeness, least_squares_likeness, odds_likeness
 from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.rewards.calibration import Calibration
 
 Shape = Literal["exponential", "negative", "tail", "auto", "odds", "least_squares"]
 

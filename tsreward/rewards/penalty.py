@@ -8,10 +8,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tsreward.calibration import Calibration
 from tsreward.errors import OptionError
 from tsreward.functional.shaping import severity
 from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.rewards.calibration import Calibration
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Window scorers: [B, K, D] -> [B], higher is stranger."""

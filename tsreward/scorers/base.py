@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
-from tsreward.functional.chunks import in_chunks
 from tsreward.functional.moments import standardise
-from tsreward.seeding import seeded
+from tsreward.functional.seeding import seeded
+from tsreward.functional.tensors import in_chunks
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         elif self.needs_negative:
             raise DataError(
                 f"{type(self).__name__} tells normal windows from others, and got no negative ones: give "
-                f"fit(normal, negative), e.g. windows of an agent or of tsreward.probes, or use DeepSVDD."
+                f"fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes, or use DeepSVDD."
             )
         normal = normal.to("cpu")
         parts = normal.split(options.held_out, options.seed) if self.uses_held_out else (normal, normal)

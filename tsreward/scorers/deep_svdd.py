@@ -9,13 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from tsreward.functional.gradients import with_squared_slope
+from tsreward.functional.losses import inverse, least_squares, with_squared_slope
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
-from tsreward.functional.rows import FlatRows
-from tsreward.functional.semi_supervised import inverse, least_squares
+from tsreward.functional.tensors import FlatRows
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 BAD_DISTANCE = 2.0
 """Where the loss least_squares draws bad windows, so that the reward shape of that name pays them nothing."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tsreward.functional.gradients import with_squared_slope
-from tsreward.functional.rows import FlatRows
+from tsreward.functional.losses import with_squared_slope
+from tsreward.functional.tensors import FlatRows
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
 
@@ -27,13 +27,13 @@ class Discriminator(GradientScorer[DiscriminatorOptions]):
 
     Loss: mean (d(normal) − 1)² + mean (d(bad) + 1)² + weight · mean ‖∂d/∂normal‖² (Peng et al. 2021, eq. 5 and 6). It
     judges nothing on its own: what it has never been shown as bad may get any score. Meant for
-    `tsreward.active.ActiveLearner`, where the bad windows are those of the agent, with the shape least_squares.
+    `tsreward.ActiveLearner`, where the bad windows are those of the agent, with the shape least_squares.
 
-    >>> from tsreward.windows import WindowSet
+    >>> from tsreward.sequences.windows import WindowSet
     >>> Discriminator(window=2, dim=1).fit(WindowSet.from_episodes([torch.zeros(9, 1)], window=2))
     Traceback (most recent call last):
     tsreward.errors.DataError: Discriminator tells normal windows from others, and got no negative ones: give \
-fit(normal, negative), e.g. windows of an agent or of tsreward.probes, or use DeepSVDD.
+fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes, or use DeepSVDD.
     """
 
     Options = DiscriminatorOptions

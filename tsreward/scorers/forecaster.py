@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tsreward.functional.likelihoods import gaussian_nll
-from tsreward.functional.rows import FlatRows
+from tsreward.functional.losses import gaussian_nll
+from tsreward.functional.tensors import FlatRows
 from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions, train
-from tsreward.windows import WindowSet
 
 _LOG_STD_LIMIT = 3.0
 

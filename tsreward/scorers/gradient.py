@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from tsreward.scorers.base import OptionsT, Scorer
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions, train
-from tsreward.windows import WindowSet
 
 
 class GradientScorer(Scorer[OptionsT]):
     """A scorer with a loss on normal and bad windows. Subclasses write `build`, `objective` and `measure`.
 
-    `fit` minimises the loss over given windows; `tsreward.active.ActiveLearner` goes on with windows that come later.
+    `fit` minimises the loss over given windows; `tsreward.ActiveLearner` goes on with windows that come later.
     """
 
     uses_negative = True

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import DataError
+from tsreward.functional.seeding import generator
 from tsreward.functional.windows import flat_steps
 from tsreward.scorers.base import Scorer, ScorerOptions
-from tsreward.seeding import generator
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class KNNOptions(ScorerOptions):
 class KNN(Scorer[KNNOptions]):
     """Euclidean distance to the k nearest of at most `bank_size` normal windows (Ramaswamy et al. 2000).
 
-    >>> from tsreward.windows import WindowSet
+    >>> from tsreward.sequences.windows import WindowSet
     >>> scorer = KNN(window=1, dim=1, options=KNNOptions(neighbours=1))
     >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
     >>> scorer(torch.tensor([[[1.0]], [[4.0]]]))

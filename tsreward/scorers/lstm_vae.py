@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tsreward.functional.likelihoods import gaussian_kl
+from tsreward.functional.losses import gaussian_kl
 from tsreward.scorers.reconstruction import Reconstruction, ReconstructionOptions
 
 

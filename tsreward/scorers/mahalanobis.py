@@ -11,8 +11,8 @@ from torch import Tensor
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.windows import flat_steps
 from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class MahalanobisOptions(ScorerOptions):
 class Mahalanobis(Scorer[MahalanobisOptions]):
     """Mahalanobis distance ‖(x − μ) W‖ with W Wᵀ the inverse covariance of the normal data.
 
-    >>> from tsreward.windows import WindowSet
+    >>> from tsreward.sequences.windows import WindowSet
     >>> scorer = Mahalanobis(window=1, dim=1, options=MahalanobisOptions(covariance="diagonal"))
     >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
     >>> scorer(torch.tensor([[[0.0]], [[-3.0]]]))

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from tsreward.errors import OptionError
 from tsreward.functional.moments import mean_and_covariance, principal_components
-from tsreward.functional.rows import row_product
+from tsreward.functional.tensors import row_product
 from tsreward.functional.windows import flat_steps
 from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PCA(Scorer[PCAOptions]):
     left out. `weighted` is Σᵢ ‖x − vᵢ‖ / ρᵢ over the kept components vᵢ (unit length) with ρᵢ their share of the
     variance: the decision function of PyOD's PCA. Components without variance are never kept.
 
-    >>> from tsreward.windows import WindowSet
+    >>> from tsreward.sequences.windows import WindowSet
     >>> line = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
     >>> scorer = PCA(window=1, dim=2, options=PCAOptions(components=1))
     >>> scorer.fit(WindowSet.from_episodes([line], window=1))

@@ -10,11 +10,11 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from tsreward.functional.losses import hinge, inverse
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
-from tsreward.functional.semi_supervised import hinge, inverse
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from tsreward.scorers.knn import KNN
 from tsreward.scorers.lstm_vae import LSTMVAE
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.scorers.pca import PCA
+from tsreward.scorers.ridge_var import RidgeVAR
 from tsreward.scorers.transformer_ae import TransformerAE
-from tsreward.scorers.var import RidgeVAR
 
 SCORERS: dict[str, type[Scorer]] = {
     "transformer_ae": TransformerAE,

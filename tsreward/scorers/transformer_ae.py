@@ -36,7 +36,7 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     score); window length, width, depth and threshold are not in its text and are this package's choice.
 
     >>> from tsreward.training import TrainOptions
-    >>> from tsreward.windows import WindowSet
+    >>> from tsreward.sequences.windows import WindowSet
     >>> episodes = [torch.randn(20, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
     >>> scorer = TransformerAE(window=4, dim=3)
     >>> scorer.fit(WindowSet.from_episodes(episodes, window=4), options=TrainOptions(epochs=1))

@@ -15,10 +15,8 @@ from torch import Tensor
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.errors import ShapeError
-from tsreward.functional.arrays import as_tensor
-from tsreward.functional.chunks import in_chunks
-from tsreward.testing.random_state import touched
-from tsreward.testing.report import CheckReport, Promise, refusal, try_all
+from tsreward.functional.tensors import as_tensor, in_chunks
+from tsreward.testing.report import CheckReport, Promise, refusal, touched, try_all
 
 _CHUNK = 8
 
@@ -61,7 +59,7 @@ def check_encoder(
     Raises:
         OptionError: `only` has an unknown name.
 
-    >>> from tsreward.encoders.identity import Identity
+    >>> from tsreward.encoders.base import Identity
     >>> check_encoder(lambda: Identity((3,))).raise_if_failed()
     """
     return try_all(getattr(make, "__name__", "encoder"), _Case(make, obs), ENCODER_PROMISES, only)
@@ -168,7 +166,9 @@ ENCODER_PROMISES: tuple[Promise, ...] = (
     Promise("features are varied", _varied, "The encoder may have collapsed: give it observations it can tell apart."),
     Promise("another shape is refused", _other_shape, "Keep forward as it is in Encoder, and write encode alone."),
     Promise("the state goes through a file", _file, _FILE),
-    Promise("made again, it is the same", _made_again, "Draw the weights under tsreward.seeding.seeded(options.seed)."),
-    Promise("the global random numbers are left alone", _random_state, "Draw under tsreward.seeding.seeded(seed)."),
+    Promise(
+        "made again, it is the same", _made_again, "Draw the weights under functional.seeding.seeded(options.seed)."
+    ),
+    Promise("the global random numbers are left alone", _random_state, "Draw under functional.seeding.seeded(seed)."),
     Promise("its options make it again", _options, "Take all that the constructor needs from obs_shape and options."),
 )

@@ -1,13 +1,39 @@
-"""What was checked, what came out, and how promises are tried one by one."""
+"""What a check found, and the random state that it must not touch."""
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import torch
+
 from tsreward.errors import TSRewardError, unknown_name
+
+
+def touched(work: Callable[[], object]) -> list[str]:
+    """Return the generators whose state the work changed: torch, numpy, random.
+
+    >>> touched(lambda: random.random())
+    ['random']
+    """
+    before = _states()
+    work()
+    return [name for name, state in _states().items() if state != before[name]]
+
+
+def _states() -> dict[str, object]:
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - it is looked at, not drawn from
+    assert isinstance(numpy_state, dict)
+    inner = numpy_state["state"]
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "numpy": (inner["key"].tolist(), inner["pos"], numpy_state["has_gauss"], numpy_state["gauss"]),
+        "random": random.getstate(),
+    }
 
 
 class ContractError(TSRewardError, AssertionError):

@@ -10,10 +10,9 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from tsreward.functional.chunks import in_chunks
+from tsreward.functional.tensors import in_chunks
 from tsreward.testing.report import NotApplicable, Promise
-from tsreward.testing.scorer_case import SHORT, ScorerCase, same_state
-from tsreward.testing.worlds import all_windows, roc_auc
+from tsreward.testing.worlds import SHORT, ScorerCase, all_windows, roc_auc, same_state
 
 _CHUNK = 8
 

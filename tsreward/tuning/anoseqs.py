@@ -2,31 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.suitability import check_environment
-from tsreward.agents.training import train_agent
 from tsreward.data.episodes import load_episodes, save_episodes
-from tsreward.episodes import Episode
-from tsreward.errors import DataError, ShapeError
-from tsreward.evaluation.bench.digests import digest
-from tsreward.evaluation.costs import TrainingSummary, summarise_training
-from tsreward.model import RewardModel
+from tsreward.detection.bench.records import digest
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.anoseqs import SOURCE_SEED, agreement_with_cost
 from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.report.run import TrainingSummary, summarise_training
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.recording import EpisodeRecorder
+from tsreward.sb3.training import train_agent
+from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
-from tsreward.tuning.anoseqs_options import AnoSeqsTuning
-from tsreward.tuning.curve import Curve
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
 from tsreward.tuning.objective import Figure, Objective, Outcome, Progress, Report
 from tsreward.tuning.space import Setting, Space
 from tsreward.tuning.spaces import SPACES
+
+
+@dataclass(frozen=True)
+class AnoSeqsTuning:
+    """What agents are trained, and what they are tuned for."""
+
+    env: str = "SafetyHopperVelocity-v1"
+    """Environment of the source agents; it must give info["cost"]."""
+    target_env: str | None = None
+    """Environment of the target agents; None is the same."""
+    cost_limit: float | None = None
+    """Tune the return, and keep the mean cost of an episode below this; None searches the Pareto front of both."""
+    seeds: int = 2
+    """Target agents of every trial, with the seeds 0, 1, ...; their figures are averaged."""
+    sources: int = 2
+    """Source agents that the scorer of each of them learns from."""
+    algorithm: Literal["ppo", "td3", "sac"] = "ppo"
+    """Algorithm of every agent."""
+    steps: int = 60_000
+    """Decisions of every agent: environment steps, where no action is repeated."""
+    action_repeat: int = 1
+    """Environment steps that every action is held for; rewards and costs add up."""
+    hidden: int = 64
+    """Width of the two hidden layers of actor and critic."""
+    rollout: int = 256
+    """Steps of every environment between two updates (ppo)."""
+
+    def __post_init__(self) -> None:
+        for name in ("seeds", "sources"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"AnoSeqsTuning.{name} must be at least 1, got {getattr(self, name)}.")
+        if self.cost_limit is not None and not self.cost_limit > 0:
+            raise OptionError(f"AnoSeqsTuning.cost_limit is None or positive, got {self.cost_limit}.")
+        self.agent(0)
+
+    @property
+    def target(self) -> str:
+        """Environment of the target agents."""
+        return self.target_env or self.env
+
+    def agent(self, seed: int) -> AgentOptions:
+        """Return how an agent is trained."""
+        return AgentOptions(
+            algorithm=self.algorithm,
+            steps=self.steps,
+            action_repeat=self.action_repeat,
+            hidden=self.hidden,
+            rollout=self.rollout,
+            seed=seed,
+        )
+
+
+class Curve:
+    """Looks at the last quarter of an agent's training so far, at so many evenly spaced moments.
+
+    `listen` goes to `train_agent` as its wrapper of the reward, and changes nothing; the curve itself as its report.
+    """
+
+    def __init__(self, points: int, tell: Callable[[int, TrainingSummary], None]) -> None:
+        self._points, self._tell = points, tell
+        self._told = 0
+        self._record: EpisodeRecorder | None = None
+
+    def listen(self, record: Any) -> Any:
+        """Remember where the true figures are recorded."""
+        self._record = record
+        return record
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell of every point that has been reached; of none without a finished episode."""
+        reached = done * self._points // total
+        if reached > self._told and self._record is not None and self._record.finished:
+            self._told = reached
+            self._tell(reached - 1, summarise_training(self._record.finished, self._record.finished))
+
 
 POINTS = 8
 """Values of the learning curve that every agent reports."""

@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tsreward.detectors.base import Detector
-from tsreward.detectors.smoothed import Smoothed
-from tsreward.detectors.table import train_options
-from tsreward.detectors.windows import WindowDetector
+from tsreward.detection import metrics
+from tsreward.detection.bench.records import digest
+from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.presets import train_options
+from tsreward.detection.detectors.smoothing import Smoothed
+from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.evaluation import metrics
-from tsreward.evaluation.bench.digests import digest
 from tsreward.scorers.table import SCORERS
-from tsreward.series import DetectionTask
+from tsreward.sequences.series import DetectionTask
 from tsreward.tuning.fit_options import fit_options, scorer_of
 from tsreward.tuning.objective import Figure, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space

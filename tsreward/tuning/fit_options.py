@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tsreward.recipes.safety_scorers import SafetyScorer, safety_scorer
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.table import MODES
+from tsreward.scorers.presets import SafetyScorer, safety_scorer
 from tsreward.tuning.space import Setting
 
 

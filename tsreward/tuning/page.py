@@ -1,17 +1,21 @@
-"""The page of a study: what was best, the front or the course of the search, and what each parameter did."""
+"""The page of a study, and the files beside it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tsreward.evaluation.report.drawing import INK, new_figure, svg_of
-from tsreward.evaluation.report.frame import render
-from tsreward.tuning.parameters import Choice
-from tsreward.tuning.results import Results, Tried
-from tsreward.tuning.space import Space
+from tsreward.errors import DataError
+from tsreward.files import write_atomic
+from tsreward.report.drawing import INK, new_figure, svg_of
+from tsreward.report.frame import render
+from tsreward.tuning.objective import Objective
+from tsreward.tuning.results import Results, Tried, toml_text
+from tsreward.tuning.space import Choice, Space
 
 COLOR, BEST, DEFAULT = "#4c8bf5", "#e8833a", "#3aa675"
 _COLUMNS = 3
@@ -106,3 +110,40 @@ def _mark(axis: Any, found: Results, place: Any) -> None:
         spot = None if one is None else place(one)
         if spot is not None:
             axis.scatter([spot[0]], [spot[1]], s=34, color=color, marker=shape, zorder=3, linewidths=0)
+
+
+def write_results(found: Results, objective: Objective, folder: Path, title: str) -> None:
+    """Write the files into a folder, which is created; each of them is whole or the one of before.
+
+    Raises:
+        DataError: the folder cannot be written to.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    page = render_study(found, objective.space, title)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"Cannot create {folder}: {error.strerror}. Name another folder with --out.") from error
+    chosen = {f"front-{one.number}.toml": one for one in found.front} | {"best.toml": found.best}
+    for old in folder.glob("front-*.toml"):
+        if old.name not in chosen:
+            old.unlink(missing_ok=True)
+    for name, one in chosen.items():
+        write_atomic(folder / name, _config(one, found, objective, title).encode())
+    write_atomic(folder / "results.json", (json.dumps(found.as_json(), indent=1) + "\n").encode())
+    write_atomic(folder / "report.html", page.encode(errors="xmlcharrefreplace"))
+
+
+def _config(one: Tried, found: Results, objective: Objective, title: str) -> str:
+    figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(found.figures, one.values, strict=True))
+    remarks = [
+        f"{title}, trial {one.number}: {figures}",
+        f"Read by tsreward {' and '.join(objective.config(one.setting))} --config FILE",
+    ]
+    if not one.allowed:
+        remarks.append("It exceeds a limit, like all others: raise the limit, or search for longer.")
+    if "smoothing" in one.setting:
+        remarks.append(
+            f"Part of the setting, but no option of fit: scores averaged over {one.setting['smoothing']} rows"
+        )
+    return toml_text(objective.config(one.setting), remarks)

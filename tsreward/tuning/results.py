@@ -1,22 +1,62 @@
-"""What a study has found: the best setting, the front of several figures, and which parameters mattered."""
+"""What a study leaves: its best trial, the TOML file, the tables."""
 
 from __future__ import annotations
 
+import json
+import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsreward.errors import DataError
-from tsreward.tuning.budget import BEAT, DEATHS, ERROR
+from tsreward.errors import DataError, OptionError
+from tsreward.tuning.search import BEAT, DEATHS, ERROR
 from tsreward.tuning.space import Setting
 from tsreward.tuning.study import OpenStudy
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
+
+
+def toml_text(tables: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = ()) -> str:
+    """Return TOML with a table for every command, and remarks above; None is written as the text "None".
+
+    Raises:
+        OptionError: a value that TOML does not have.
+
+    >>> print(toml_text({"fit": {"scorer": "knn", "scorer.clip": None, "window": 4}}, ["the best of 40"]))
+    # the best of 40
+    <BLANKLINE>
+    [fit]
+    scorer = "knn"
+    "scorer.clip" = "None"
+    window = 4
+    <BLANKLINE>
+    """
+    lines = [f"# {' '.join(remark.split())}" for remark in remarks]
+    for table, values in tables.items():
+        lines += ["", f"[{_key(table)}]", *(f"{_key(name)} = {_value(value)}" for name, value in values.items())]
+    return "\n".join([*lines, ""]).lstrip("\n")
+
+
+def _key(name: str) -> str:
+    return name if name.isascii() and name.replace("_", "").replace("-", "").isalnum() else json.dumps(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
+        return repr(value)
+    if value is None or isinstance(value, str):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    raise OptionError(f"TOML has no {type(value).__name__} like {value!r}: give a number, a text or a list of them.")
+
 
 FEWEST = 10
 """Complete trials below which nothing is said about importances."""

@@ -1,28 +1,200 @@
-"""The search: settings are drawn here, evaluated in processes of their own, and written down when they are through."""
+"""One search: its budget, what is watched, and the loop over trials."""
 
 from __future__ import annotations
 
 import math
+import signal
+import threading
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.budget import ERROR, claim, fail, finished, give_back, tidy
-from tsreward.tuning.deferral import deferred
 from tsreward.tuning.objective import Outcome
-from tsreward.tuning.pool import Death, Pool, Start
+from tsreward.tuning.pool import Death, Ended, Pool, Reported, Start
 from tsreward.tuning.samplers import make_pruner, make_sampler
 from tsreward.tuning.study import OpenStudy
-from tsreward.tuning.watch import Watch
-from tsreward.tuning.worker import Ended, Reported
 
 if TYPE_CHECKING:
     import optuna
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.samplers import BaseSampler
+
+
+RETRIES = 2
+"""How often a setting is tried again after a process died of it; then it counts as failed."""
+ERROR = "error"
+"""Attribute of a trial whose setting failed: why."""
+DEATHS, BEAT = "deaths", "beat"
+"""Attributes of a trial: how many processes died of its setting; when its process last said that it lives."""
+
+
+def finished(trials: Sequence[FrozenTrial]) -> int:
+    """Return how many trials have used up their share of the budget."""
+    return sum(trial.state.is_finished() and _counts(trial) for trial in trials)
+
+
+def claim(study: OpenStudy, budget: int, sampler: Callable[[int], BaseSampler]) -> optuna.Trial | None:
+    """Return a trial that may run now, one that was interrupted or a new one, or None where there is none.
+
+    What is drawn for it comes from `sampler`, a function of the number of trials that count: that is the same after an
+    interruption as without one.
+    """
+    trials = study.trials()
+    share = sum(map(_counts, trials))
+    if share - sum(trial.state.name == "WAITING" for trial in trials) >= budget:
+        return None
+    study.study.sampler = sampler(share)
+    trial = study.study.ask()
+    if sum(_counts(other) for other in study.trials() if other.number < trial.number) < budget:
+        return trial
+    interrupt(study, trial.number)
+    return None
+
+
+def fail(study: OpenStudy, number: int, reason: str) -> None:
+    """End a trial whose setting does not work: it counts."""
+    import optuna
+
+    try:
+        study.storage.set_trial_user_attr(study.id_of(number), ERROR, reason)
+    except optuna.exceptions.UpdateFinishedTrialError:  # it was given to another process
+        return
+    interrupt(study, number)
+
+
+def interrupt(study: OpenStudy, number: int) -> bool:
+    """End a trial; tell whether it had not ended already."""
+    import optuna
+
+    try:
+        return study.storage.set_trial_state_values(study.id_of(number), optuna.trial.TrialState.FAIL)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return False
+
+
+def give_back(study: OpenStudy, number: int, died: str | None = None) -> None:
+    """End a trial that does not count, and queue its setting again; where processes have `died` of it, not for ever."""
+    trial = study.trials()[number]
+    deaths = trial.user_attrs.get(DEATHS, 0) + (died is not None)
+    if died is not None and deaths > RETRIES:
+        fail(study, number, f"{deaths} processes died of it, the last by {died}.")
+        return
+    setting = study.objective.space.complete(trial.params)
+    if interrupt(study, number) and setting is not None:
+        # If this process is killed right here, the budget has room for another setting in its place.
+        study.study.enqueue_trial(study.objective.space.searched(setting), user_attrs={DEATHS: deaths})
+
+
+def tidy(study: OpenStudy) -> None:
+    """End what still waits when the budget is used up."""
+    for trial in study.trials():
+        if trial.state.name == "WAITING":
+            interrupt(study, trial.number)
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    return trial.state.name != "FAIL" or ERROR in trial.user_attrs
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait until the block has ended; the second of them ends it at once.
+
+    Signals cannot be deferred outside of the main thread, and need not be: handlers run in that one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, Any]] = []
+    before: dict[int, Any] = {}
+
+    def wait(number: int, frame: Any) -> None:
+        came.append((number, frame))
+        if len(came) > 1:
+            _deliver(before, came.pop())
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.getsignal(number)
+        signal.signal(number, wait)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # None was not set from Python
+                signal.signal(number, handler)
+        if came:
+            _deliver(before, came[0])
+
+
+def _deliver(before: dict[int, Any], signalled: tuple[int, Any]) -> None:
+    number, frame = signalled
+    handler = before[number]
+    if callable(handler):
+        handler(number, frame)
+    elif handler is signal.SIG_DFL:
+        signal.signal(number, handler)
+        signal.raise_signal(number)
+
+
+class Watch:
+    """Gives signs of life for the own trials, and takes back those of processes that are gone.
+
+    Whatever runs in a file that nobody else had open has been killed. Elsewhere a trial is taken for dead when its sign
+    of life has not changed for `grace` seconds of this process's own clock: those of other machines may be wrong.
+    """
+
+    def __init__(self, study: OpenStudy, heartbeat: float, grace: float) -> None:
+        self._study, self._heartbeat, self._grace = study, heartbeat, grace
+        self._seen: dict[int, tuple[object, float]] = {}
+        self._last = time.monotonic()
+        if study.presence is not None:
+            if study.presence.alone:
+                for trial in _running(study):
+                    give_back(study, trial.number)
+            study.presence.share()
+
+    def turn(self, own: Sequence[int]) -> None:
+        """Do both, where it is time."""
+        if time.monotonic() - self._last < self._heartbeat:
+            return
+        self._last = time.monotonic()
+        for number in own:
+            _beat(self._study, number)
+        for trial in _running(self._study):
+            pulse = trial.user_attrs.get(BEAT)
+            if trial.number in own:
+                continue
+            if trial.number not in self._seen or self._seen[trial.number][0] != pulse:
+                self._seen[trial.number] = (pulse, self._last)
+            elif self._last - self._seen[trial.number][1] > self._grace:
+                give_back(self._study, trial.number)
+
+
+def _running(study: OpenStudy) -> list[FrozenTrial]:
+    return [trial for trial in study.trials() if trial.state.name == "RUNNING"]
+
+
+def _beat(study: OpenStudy, number: int) -> None:
+    import optuna
+
+    try:
+        study.storage.set_trial_user_attr(study.id_of(number), BEAT, time.time())
+    except optuna.exceptions.UpdateFinishedTrialError:  # it was taken for dead
+        return
+
 
 FRUITLESS = 5
 """A search ends where so many trials have failed and none has worked."""

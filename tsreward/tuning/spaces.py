@@ -8,8 +8,7 @@ other parameters, are refused and not mixed. A name `knn.neighbours` is the opti
 
 from __future__ import annotations
 
-from tsreward.tuning.parameters import Choice, Parameter, Real, Whole
-from tsreward.tuning.space import Space
+from tsreward.tuning.space import Choice, Parameter, Real, Space, Whole
 
 SAD, AE = ("scorer", "deep_sad"), ("scorer", "semi_supervised_ae")
 PENALTY, LAGRANGIAN = ("mode", "penalty"), ("mode", "lagrangian")

@@ -10,11 +10,11 @@ import torch
 from gymnasium.vector import VectorEnv, VectorWrapper
 
 from tsreward.errors import ProtocolError
-from tsreward.functional.arrays import as_tensor
-from tsreward.model import RewardModel
-from tsreward.online import OnlineReward
+from tsreward.functional.tensors import as_tensor
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import OnlineReward
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.boundary import INFO_KEYS, check_model
+from tsreward.wrappers.checks import INFO_KEYS, check_model
 
 Mode = Literal["NextStep", "SameStep", "Disabled"]
 

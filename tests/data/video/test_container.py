@@ -208,7 +208,7 @@ def test_a_stream_that_promises_nothing_is_refused(tmp_path: Path) -> None:
 
 def test_frames_too_large_for_any_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.mp4", moving())
-    monkeypatch.setattr("tsreward.data.video.colour.MAX_PIXELS", 1000)
+    monkeypatch.setattr("tsreward.data.video.container.MAX_PIXELS", 1000)
     with pytest.raises(DataError, match="frames of 32 x 48 pixels, more than"):
         read_frames(path)
 

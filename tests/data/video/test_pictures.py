@@ -117,6 +117,6 @@ def test_what_is_missing_or_damaged_is_named(tmp_path: Path, spoil, message: str
 
 def test_pictures_too_large_for_any_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "1.png", size=(50, 60))
-    monkeypatch.setattr("tsreward.data.video.colour.MAX_PIXELS", 1000)
+    monkeypatch.setattr("tsreward.data.video.container.MAX_PIXELS", 1000)
     with pytest.raises(DataError, match="frames of 50 x 60 pixels, more than"):
         read_frames(tmp_path)

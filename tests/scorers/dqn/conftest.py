@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from tests.worlds import waves
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 QUICK = TrainOptions(windows_per_epoch=512, epochs=6)
 

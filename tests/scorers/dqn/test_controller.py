@@ -3,8 +3,9 @@
 from itertools import pairwise
 
 import pytest
+import torch
 
-from tsreward.scorers.dqn.controller import LambdaController, epsilon
+from tsreward.scorers.dqn.learning import LambdaController, Replay, Transitions, epsilon
 from tsreward.scorers.dqn.options import DQNOptions
 
 OPTIONS = DQNOptions(lambda_start=2.0, lambda_rate=0.1, lambda_target=1.0, lambda_min=0.5, lambda_max=4.0)
@@ -44,3 +45,21 @@ def test_epsilon_falls_to_its_end_and_stays_there(episodes: int) -> None:
     assert all(after <= before for before, after in pairwise(values))
     if episodes > 1:
         assert values[(episodes - 1) // 2 + 1 :] == pytest.approx([0.1] * (episodes - 1 - (episodes - 1) // 2))
+
+
+def some(*positions: int) -> Transitions:
+    rows = torch.tensor(positions)
+    return Transitions(rows, rows / 10, rows % 2 == 0)
+
+
+@pytest.mark.parametrize("parts", [[(1, 2)], [(1, 2, 3), (4, 5, 6)], [tuple(range(23))], [(1,)] * 30])
+def test_it_keeps_the_latest(parts: list[tuple[int, ...]]) -> None:
+    replay = Replay(5)
+    for part in parts:
+        replay.add(some(*part))
+    added = [position for part in parts for position in part]
+    kept = replay.all()
+    assert sorted(kept.positions.tolist()) == sorted(added[-5:])
+    torch.testing.assert_close(kept.flags, kept.positions / 10)
+    assert torch.equal(kept.done, kept.positions % 2 == 0)
+    assert replay.filled == min(5, len(added))

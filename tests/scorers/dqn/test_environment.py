@@ -1,13 +1,24 @@
 """The cursor, the flag, both successors, the end of an episode, and that two games share no reward."""
 
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from tsreward.errors import ShapeError
-from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.scorers.dqn.environment import (
+    ANOMALY,
+    NORMAL,
+    UNKNOWN,
+    Environment,
+    Labels,
+    extrinsic_rewards,
+    intrinsic_rewards,
+)
 from tsreward.scorers.dqn.options import DQNOptions
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 WINDOWS = WindowSet.from_episodes([torch.arange(5.0)[:, None], 10 + torch.arange(3.0)[:, None]], window=3)
 LABELS = torch.tensor([NORMAL, NORMAL, ANOMALY, UNKNOWN, NORMAL, NORMAL, ANOMALY, NORMAL])
@@ -95,3 +106,69 @@ def test_an_evaluation_shares_nothing_with_training() -> None:
 def test_another_number_of_labels_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"Environment expects labels and errors \[8\], got \[7\] and \[8\]"):
         game(LABELS[1:])
+
+
+def parity(positions: np.ndarray) -> np.ndarray:
+    return positions % 2
+
+
+def test_every_question_counts_and_none_is_asked_beyond_the_budget() -> None:
+    labels = Labels(10, budget=4, oracle=parity)
+    labels.ask(torch.tensor([7, 2]))
+    labels.ask(torch.tensor([3]))
+    assert (labels.asked, labels.left) == ([7, 2, 3], 1)
+    with pytest.raises(OptionError, match="Labels has 1 of 4 questions left, got 2: raise the budget"):
+        labels.ask(torch.tensor([0, 1]))
+    assert (labels.asked, labels.left) == ([7, 2, 3], 1)
+    assert labels.true.tolist() == [-1, -1, 0, 1, -1, -1, -1, 1, -1, -1]
+
+
+@pytest.mark.parametrize(
+    ("positions", "message"),
+    [([10], "windows 0 to 9, got 10"), ([-1], "got -1 to -1"), ([3], "twice"), ([5, 5], "twice")],
+)
+def test_no_window_is_asked_about_twice_or_from_outside(positions: list[int], message: str) -> None:
+    labels = Labels(10, budget=9, oracle=parity)
+    labels.ask(torch.tensor([3]))
+    with pytest.raises(DataError, match=message):
+        labels.ask(torch.tensor(positions))
+    assert labels.asked == [3]
+
+
+@pytest.mark.parametrize("answer", [[2], [-1], [0, 1], [[1]], [np.nan]])
+def test_an_oracle_answers_with_zeros_and_ones(answer: Any) -> None:
+    labels = Labels(4, budget=4, oracle=lambda positions: np.array(answer))
+    with pytest.raises(DataError, match="An oracle answers 1 questions with as many 0s and 1s"):
+        labels.ask(torch.tensor([2]))
+    assert labels.left == 4
+
+
+def test_an_answer_takes_the_place_of_a_guess() -> None:
+    labels = Labels(4, budget=4, oracle=parity)
+    labels.propagated[:] = torch.tensor([1, 0, -1, 0])
+    labels.ask(torch.tensor([1]))
+    assert labels.known.tolist() == [1, 1, -1, 0]
+    assert labels.true.tolist() == [-1, 1, -1, -1]
+    assert labels.propagated.tolist() == [1, -1, -1, 0]
+
+
+def test_no_question_is_none() -> None:
+    labels = Labels(4, budget=1, oracle=lambda positions: 1 / 0)
+    labels.ask(torch.tensor([], dtype=torch.long))
+    assert labels.left == 1
+
+
+@pytest.mark.parametrize(
+    ("label", "normal", "anomaly"),
+    [(1, -7.0, 5.0), (0, 1.0, -2.0), (-1, 0.0, 0.0)],
+)
+def test_every_cell_of_the_confusion_matrix(label: int, normal: float, anomaly: float) -> None:
+    rewards = extrinsic_rewards(torch.tensor([label]), hit=5.0, calm=1.0, false_alarm=2.0, miss=7.0)
+    assert rewards.tolist() == [[normal, anomaly]]
+
+
+@pytest.mark.parametrize(("kind", "difference"), [("action", 2.0), ("symmetric", 0.0), ("none", 0.0)])
+def test_only_the_action_dependent_reward_tells_the_answers_apart(kind: str, difference: float, seed: int) -> None:
+    errors = torch.randn(50, generator=torch.Generator().manual_seed(seed))
+    rewards = intrinsic_rewards(errors, kind)  # type: ignore[arg-type]
+    assert torch.equal(rewards[:, 1] - rewards[:, 0], difference * errors)

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tsreward.functional.seeding import seeded
 from tsreward.scorers.dqn.environment import Environment
-from tsreward.scorers.dqn.learning import Learner, next_values, targets
-from tsreward.scorers.dqn.network import QNetwork
+from tsreward.scorers.dqn.learning import Learner, QNetwork, next_values, targets
 from tsreward.scorers.dqn.options import DQNOptions
-from tsreward.seeding import seeded
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
 
 TRAIN = TrainOptions(epochs=12, learning_rate=0.01)
 OPTIONS = DQNOptions(hidden=8, walkers=16, steps=8, batch=64, lambda_start=1.0, lambda_rate=0.0)

@@ -8,12 +8,12 @@ from torch import Tensor
 from tests.scorers.dqn.conftest import QUICK, Pool
 from tests.worlds import all_windows, roc_auc
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.scorers.dqn.active import ActiveOptions
+from tsreward.scorers.dqn.environment import Labels
 from tsreward.scorers.dqn.joining import joined
-from tsreward.scorers.dqn.labels import Labels
+from tsreward.scorers.dqn.labelling import ActiveOptions
 from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.dqn.scorer import DQN
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,90 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsreward.data.video.colour import checked_size, opaque
-from tsreward.data.video.gif import count_gif_frames
 from tsreward.errors import DataError, missing_extra
 
 if TYPE_CHECKING:
     from av import VideoFrame
     from av.container import InputContainer
     from av.video.stream import VideoStream
+
+
+MAX_PIXELS = 2**26
+
+
+def opaque(frame: np.ndarray) -> np.ndarray:
+    """Return uint8 [H, W, 3] of grey, coloured or partly transparent pixels [H, W, 1, 3 or 4]; black lies behind.
+
+    >>> opaque(np.array([[[200, 100, 0, 255], [200, 100, 0, 0]]], dtype=np.uint8)).tolist()
+    [[[200, 100, 0], [0, 0, 0]]]
+    """
+    if frame.shape[2] == 4:
+        shown = frame[..., :3] * (frame[..., 3:] / 255)
+        return np.rint(shown).astype(np.uint8)
+    return np.array(np.broadcast_to(frame, (*frame.shape[:2], 3)))
+
+
+def checked_size(path: Path, height: int, width: int) -> None:
+    """Check the size of a frame before it is decoded.
+
+    Raises:
+        DataError: more than 64 million pixels.
+    """
+    if height * width > MAX_PIXELS:
+        raise DataError(
+            f"{path} has frames of {height} x {width} pixels, more than {MAX_PIXELS >> 20} Mi: scale it down first."
+        )
+
+
+def count_gif_frames(path: Path) -> int:
+    """Return how many pictures a GIF file has (GIF89a: header, blocks, and a trailer byte at the end).
+
+    Raises:
+        DataError: it does not begin as one, a block is damaged, blocks have lengths that no writer gives, or it ends
+            before its trailer.
+    """
+    data = path.read_bytes()
+    if data[:6] not in (b"GIF87a", b"GIF89a"):
+        raise DataError(f"{path} is no GIF: it begins otherwise.")
+    try:
+        place, count = 13 + _colour_table(data[10]), 0
+        while (kind := data[place]) != 0x3B:
+            if kind == 0x21:  # extension: a label, then blocks
+                begin = place + 2
+            elif kind == 0x2C:  # picture: place and size, its colours, the width of its codes, then blocks
+                begin = place + 11 + _colour_table(data[place + 9])
+            else:
+                raise DataError(f"{path} is a damaged GIF: byte {place} begins no block. Copy or record it again.")
+            lengths = _block_lengths(data, begin)
+            if not (_filled(lengths) if kind == 0x2C else data[place + 1] != 0xF9 or lengths == [4]):
+                raise DataError(
+                    f"{path} is a damaged GIF: the blocks from byte {begin} have lengths that no writer gives, as "
+                    f"where bytes are missing. Copy it again, or write it anew with ffmpeg -i {path.name} whole.gif"
+                )
+            count += kind == 0x2C
+            place = begin + sum(lengths) + len(lengths) + 1
+    except IndexError as error:
+        raise DataError(f"{path} is a GIF that was cut off: it ends before its trailer. Copy it again.") from error
+    return count
+
+
+def _colour_table(flags: int) -> int:
+    """Return the bytes of the colour table that these flags announce."""
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def _block_lengths(data: bytes, place: int) -> list[int]:
+    """Return the lengths of the blocks from a place on, each in the byte before its block, up to one of length 0."""
+    lengths: list[int] = []
+    while length := data[place]:
+        lengths.append(length)
+        place += length + 1
+    return lengths
+
+
+def _filled(lengths: list[int]) -> bool:
+    """Tell whether all blocks but the last are of one length, and the last is not longer."""
+    return all(length == lengths[0] for length in lengths[:-1]) and lengths[-1:] <= lengths[:1]
 
 
 def container_frames(path: Path) -> Iterator[np.ndarray]:

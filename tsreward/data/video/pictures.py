@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tsreward.data.video.colour import checked_size, opaque
+from tsreward.data.video.container import checked_size, opaque
 from tsreward.errors import DataError, missing_extra
 
 if TYPE_CHECKING:

@@ -7,13 +7,81 @@ from pathlib import Path
 
 import numpy as np
 
-from tsreward.data.video.arrays import array_frames
-from tsreward.data.video.container import container_frames
+from tsreward.data.arrays import read_arrays
+from tsreward.data.video.container import checked_size, container_frames, opaque
 from tsreward.data.video.pictures import picture_frames
-from tsreward.data.video.rate import check_rate
 from tsreward.encoders.frames import FrameOptions
-from tsreward.errors import DataError, OptionError
-from tsreward.functional.arrays import as_tensor
+from tsreward.errors import DataError, OptionError, missing_extra
+from tsreward.functional.tensors import as_tensor
+
+
+def check_rate(path: Path, skip: int, rate: float) -> None:
+    """Check that every `skip`-th frame of a video makes `rate` frames per second, to 2 %.
+
+    Raises:
+        OptionError: `rate` is not positive.
+        DataError: it makes another number, or the file says none.
+        MissingExtraError: PyAV is not installed.
+    """
+    if not rate > 0:
+        raise OptionError(f"The rate of a video is a positive number of frames per second, got {rate}.")
+    found = _rate(path)
+    if found is None:
+        raise DataError(f"{path} says no frame rate: leave rate out where you know that it is {rate:g} frames/s.")
+    if abs(found / skip - rate) <= 0.02 * rate:
+        return
+    fitting = round(found / rate)
+    if fitting and abs(found / fitting - rate) <= 0.02 * rate:
+        remedy = f"take skip={fitting}"
+    else:
+        remedy = f"convert it with ffmpeg -i {path.name} -r {rate:g} converted{path.suffix}"
+    raise DataError(
+        f"{path} has {found:g} frames/s, which with skip={skip} makes {found / skip:g} and not the {rate:g} that are "
+        f"wanted: {remedy}."
+    )
+
+
+def _rate(path: Path) -> float | None:
+    """Return the frames per second that the container tells, or None where there is no such container."""
+    try:
+        import av
+    except ImportError as error:
+        raise missing_extra("av", "pixels") from error
+    try:
+        with av.open(str(path)) as container:
+            rate = container.streams.video[0].average_rate if container.streams.video else None
+    except (av.FFmpegError, OSError, ValueError, IndexError):  # no video: what reads the frames says why
+        return None
+    return float(rate) if rate else None
+
+
+_NAMES = ("frames", "image", "images", "obs", "arr_0", "array")
+
+
+def array_frames(path: Path) -> Iterator[np.ndarray]:
+    """Yield the frames uint8 [H, W, 3] of an NPZ or NPY file: uint8 [T, H, W], or [T, H, W, C] with C 1, 3 or 4.
+
+    Raises:
+        DataError: damage; no array of frames, or several; values that are not bytes; channels before the pixels.
+    """
+    arrays = read_arrays(path)
+    names = [name for name in _NAMES if name in arrays] or [name for name in arrays if arrays[name].ndim == 4]
+    if len(names) != 1:
+        raise DataError(f"{path} holds {', '.join(sorted(arrays))}: one array must be named {', '.join(_NAMES)}.")
+    frames, what = arrays[names[0]], f"{path}: '{names[0]}'"
+    if frames.dtype != np.uint8:
+        raise DataError(
+            f"{what} is {frames.dtype}, and frames are bytes (uint8) from 0 to 255: scale and round them before."
+        )
+    if frames.ndim == 4 and frames.shape[1] in (1, 3) and frames.shape[3] not in (1, 3, 4):
+        raise DataError(f"{what} is {list(frames.shape)}, channels first: save array.transpose(0, 2, 3, 1).")
+    if frames.ndim == 3:
+        frames = frames[..., None]
+    if frames.ndim != 4 or frames.shape[3] not in (1, 3, 4) or 0 in frames.shape:
+        raise DataError(f"{what} is {list(frames.shape)}, not [T, H, W] or [T, H, W, C] with 1, 3 or 4 channels.")
+    checked_size(path, frames.shape[1], frames.shape[2])
+    yield from map(opaque, frames)
+
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 ARRAYS = (".npz", ".npy")

@@ -1,0 +1,1 @@
+"""The LSTM-DQN detector with a dynamic λ and active learning."""

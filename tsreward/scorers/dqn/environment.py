@@ -1,16 +1,42 @@
-"""The game: cursors walk over windows and answer for each whether it is an anomaly."""
+"""The labelling task as an environment: states, actions, rewards, and which windows have labels."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from tsreward.errors import ShapeError
+from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.scorers.dqn.options import DQNOptions
-from tsreward.scorers.dqn.rewards import extrinsic_rewards, intrinsic_rewards
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
+
+
+def extrinsic_rewards(labels: Tensor, hit: float, calm: float, false_alarm: float, miss: float) -> Tensor:
+    """Return what both answers earn [B, 2] by labels [B]: 1 anomalous, 0 normal, −1 not known, which pays nothing.
+
+    >>> extrinsic_rewards(torch.tensor([1, 0, -1]), hit=5, calm=1, false_alarm=1, miss=5).tolist()
+    [[-5.0, 5.0], [1.0, -1.0], [0.0, 0.0]]
+    """
+    table = torch.tensor([[calm, -false_alarm], [-miss, hit], [0.0, 0.0]], device=labels.device)
+    return table[labels]  # −1 is the last row
+
+
+def intrinsic_rewards(errors: Tensor, kind: Literal["action", "symmetric", "none"]) -> Tensor:
+    """Return what the reconstruction errors [B] add to the rewards [B, 2], before λ.
+
+    Only `action` can change which answer is better: a bonus on both cancels in every comparison.
+
+    >>> intrinsic_rewards(torch.tensor([2.0]), "action").tolist()
+    [[-2.0, 2.0]]
+    >>> intrinsic_rewards(torch.tensor([2.0]), "symmetric").tolist()
+    [[2.0, 2.0]]
+    """
+    signs = {"action": (-1.0, 1.0), "symmetric": (1.0, 1.0), "none": (0.0, 0.0)}[kind]
+    return errors[:, None] * torch.tensor(signs, device=errors.device)
+
 
 NORMAL, ANOMALY, UNKNOWN = 0, 1, -1
 
@@ -100,3 +126,66 @@ def with_flag(windows: Tensor, flags: Tensor) -> Tensor:
     channel = torch.zeros_like(windows[..., :1])
     channel[:, -1, 0] = flags
     return torch.cat([windows, channel], -1)
+
+
+Oracle = Callable[[np.ndarray], np.ndarray]
+"""Positions [n] of windows in the pool -> their labels [n], 0 or 1."""
+
+
+class Labels:
+    """What is known of the N windows of a pool; every window is asked about once at most, `budget` of them in all.
+
+    >>> labels = Labels(4, budget=2, oracle=lambda positions: positions % 2)
+    >>> labels.ask(torch.tensor([1, 2]))
+    >>> labels.true.tolist(), labels.left
+    ([-1, 1, 0, -1], 0)
+    >>> labels.ask(torch.tensor([3]))
+    Traceback (most recent call last):
+    tsreward.errors.OptionError: Labels has 0 of 2 questions left, got 1: raise the budget.
+    """
+
+    def __init__(self, number: int, budget: int, oracle: Oracle) -> None:
+        self.budget, self._oracle = budget, oracle
+        self.true = torch.full((number,), UNKNOWN)
+        """The oracle's answers [N]; −1 where it was not asked."""
+        self.propagated = torch.full((number,), UNKNOWN)
+        """What was inferred [N] for windows that were not asked about; −1 elsewhere. Never mixed with `true`."""
+        self.asked: list[int] = []
+        """Positions in the order in which they were asked about."""
+
+    @property
+    def left(self) -> int:
+        """Questions that may still be asked."""
+        return self.budget - len(self.asked)
+
+    @property
+    def known(self) -> Tensor:
+        """The true labels [N] and, where there are none, the propagated ones."""
+        return torch.where(self.true == UNKNOWN, self.propagated, self.true)
+
+    def ask(self, positions: Tensor) -> None:
+        """Ask the oracle about windows that it was not asked about before.
+
+        Raises:
+            OptionError: more than the budget allows.
+            DataError: a position outside the pool or asked about already, or an answer that is neither 0 nor 1.
+        """
+        if len(positions) > self.left:
+            raise OptionError(
+                f"Labels has {self.left} of {self.budget} questions left, got {len(positions)}: raise the budget."
+            )
+        wanted = positions.tolist()
+        if not wanted:
+            return
+        if len({*wanted, *self.asked}) < len(wanted) + len(self.asked):
+            raise DataError("Labels was asked about a window twice: ask about each once.")
+        if not 0 <= min(wanted) <= max(wanted) < len(self.true):
+            raise DataError(f"Labels knows windows 0 to {len(self.true) - 1}, got {min(wanted)} to {max(wanted)}.")
+        answers = torch.as_tensor(np.asarray(self._oracle(positions.numpy())))
+        if answers.shape != positions.shape or not torch.isin(answers, torch.tensor([NORMAL, ANOMALY])).all():
+            raise DataError(
+                f"An oracle answers {len(wanted)} questions with as many 0s and 1s, got {answers.tolist()}."
+            )
+        self.true[positions] = answers.long()
+        self.propagated[positions] = UNKNOWN
+        self.asked += wanted

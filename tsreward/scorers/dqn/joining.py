@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tsreward.windows import WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 def joined(parts: list[WindowSet]) -> WindowSet:

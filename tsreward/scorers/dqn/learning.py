@@ -1,18 +1,138 @@
-"""Learning to play: double Q-learning in which every transition teaches both answers."""
+"""The LSTM-DQN, its replay memory, the controller of λ, and the training loop."""
 
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from tsreward.scorers.dqn.controller import LambdaController, epsilon
+from tsreward.functional.seeding import generator
 from tsreward.scorers.dqn.environment import ANOMALY, Environment, with_flag
-from tsreward.scorers.dqn.network import QNetwork
-from tsreward.scorers.dqn.replay import Replay, Transitions
-from tsreward.seeding import generator
+from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.training import TrainOptions
+
+
+class QNetwork(nn.Module):
+    """Q(s, a) = V(s) ± A(s) / 2 (Wang et al. 2016), so that A is what one answer is worth more than the other.
+
+    A sees an LSTM over the whole state; V reads the same features, of the state without its flag, and does not train
+    them. What both answers earn alike thereby moves V alone, whatever its size.
+
+    `errors` [B, K] and `summary` [B] are the reconstruction errors of the window's steps and of the window. They also
+    reach A directly: the LSTM is bounded, and an error that is larger than all known ones must still count as such.
+    """
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.recurrent = nn.LSTM(dim + 2, hidden, batch_first=True)
+        bound = (hidden + 2) ** -0.5
+        self.advantage_weight = nn.Parameter(nn.init.uniform_(torch.empty(hidden + 2), -bound, bound))
+        self.advantage_bias = nn.Parameter(torch.zeros(()))
+        self.value = nn.Linear(hidden + 2, 1)
+
+    def features(self, states: Tensor, errors: Tensor, summary: Tensor) -> Tensor:
+        """Return [B, hidden + 2] of states [B, K, D + 1]."""
+        hidden = self.recurrent(torch.cat([states, errors[..., None]], -1))[0][:, -1]
+        return torch.cat([hidden, errors[:, -1:], summary[:, None]], -1)
+
+    def advantage(self, features: Tensor) -> Tensor:
+        """Return A [B] = Q(anomaly) − Q(normal)."""
+        # Not a matrix product with one column, whose bits would depend on the batch.
+        return (features * self.advantage_weight).sum(-1) + self.advantage_bias
+
+    def forward(self, features: Tensor, without_flag: Tensor) -> Tensor:
+        """Return Q [B, 2] from the features of a state and of the same state with the flag at 0."""
+        value, advantage = self.value(without_flag.detach()), self.advantage(features)[:, None]
+        return torch.cat([value - advantage / 2, value + advantage / 2], 1)
+
+
+class Transitions(NamedTuple):
+    """B transitions. Positions stand for windows, and rewards follow from them: a label that comes later counts."""
+
+    positions: Tensor
+    """Windows [B] that were judged; the next one in the set follows."""
+    flags: Tensor
+    """Previous answers [B] in their states."""
+    done: Tensor
+    """Whether [B] nothing follows."""
+
+
+class Replay:
+    """The last `size` transitions.
+
+    >>> replay = Replay(size=3)
+    >>> for position in (1, 2, 3, 4):
+    ...     replay.add(Transitions(torch.tensor([position]), torch.zeros(1), torch.tensor([False])))
+    >>> sorted(replay.all().positions.tolist())
+    [2, 3, 4]
+    """
+
+    def __init__(self, size: int, device: torch.device | str = "cpu") -> None:
+        self.size, self.filled, self._next = size, 0, 0
+        self._positions = torch.zeros(size, dtype=torch.long, device=device)
+        self._flags = torch.zeros(size, device=device)
+        self._done = torch.zeros(size, dtype=torch.bool, device=device)
+
+    def add(self, new: Transitions) -> None:
+        """Remember transitions, in the place of the oldest."""
+        new = Transitions(*(part[-self.size :] for part in new))
+        rows = (torch.arange(len(new.positions), device=new.positions.device) + self._next) % self.size
+        self._positions[rows], self._flags[rows], self._done[rows] = new
+        self._next = (self._next + len(rows)) % self.size
+        self.filled = min(self.size, self.filled + len(rows))
+
+    def all(self) -> Transitions:
+        """Return everything that is remembered."""
+        return self.at(torch.arange(self.filled, device=self._positions.device))
+
+    def at(self, rows: Tensor) -> Transitions:
+        """Return the transitions in these places."""
+        return Transitions(self._positions[rows], self._flags[rows], self._done[rows])
+
+
+class LambdaController:
+    """Proportional control: λ ← clip(λ + rate · (target − episode's reward), min, max).
+
+    An agent that earns less than the target is given more of the intrinsic reward, one that earns more is weaned off.
+
+    >>> controller = LambdaController(DQNOptions(lambda_start=2.0, lambda_rate=0.5, lambda_target=0.0, lambda_min=1.0))
+    >>> controller.update(-1.0)
+    >>> controller.update(3.0)
+    >>> controller.lambdas, controller.returns
+    ([2.0, 2.5, 1.0], [-1.0, 3.0])
+    """
+
+    def __init__(self, options: DQNOptions) -> None:
+        self.options = options
+        self.lambdas = [options.lambda_start]
+        """λ of every episode, and of the next one."""
+        self.returns: list[float] = []
+        """Mean reward per step of every episode."""
+
+    @property
+    def value(self) -> float:
+        """λ of the next episode."""
+        return self.lambdas[-1]
+
+    def update(self, mean_reward: float) -> None:
+        """Note an episode's mean reward per step, and set the next λ."""
+        options = self.options
+        value = self.value + options.lambda_rate * (options.lambda_target - mean_reward)
+        self.lambdas.append(min(max(value, options.lambda_min), options.lambda_max))
+        self.returns.append(mean_reward)
+
+
+def epsilon(episode: int, episodes: int, options: DQNOptions) -> float:
+    """Return the share of random answers in `episode` (from 0) of `episodes`: linear, then at its end value.
+
+    >>> options = DQNOptions(epsilon_start=1.0, epsilon_end=0.2, epsilon_share=0.5)
+    >>> [round(epsilon(episode, 9, options), 2) for episode in (0, 2, 4, 8)]
+    [1.0, 0.6, 0.2, 0.2]
+    """
+    done = episode / max(1.0, options.epsilon_share * (episodes - 1))
+    return options.epsilon_start + min(1.0, done) * (options.epsilon_end - options.epsilon_start)
 
 
 def targets(rewards: Tensor, values: Tensor, done: Tensor, discount: float) -> Tensor:

@@ -8,16 +8,14 @@ from torch import Tensor
 
 from tsreward.errors import ShapeError
 from tsreward.scorers.base import Scorer
-from tsreward.scorers.dqn.active import ActiveOptions, play_and_ask
-from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment, with_flag
+from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment, Labels, Oracle, with_flag
 from tsreward.scorers.dqn.joining import joined
-from tsreward.scorers.dqn.labels import Labels, Oracle
-from tsreward.scorers.dqn.learning import Learner
-from tsreward.scorers.dqn.network import QNetwork
+from tsreward.scorers.dqn.labelling import ActiveOptions, play_and_ask
+from tsreward.scorers.dqn.learning import Learner, QNetwork
 from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
-from tsreward.windows import WindowSet
 
 
 class DQN(Scorer[DQNOptions]):

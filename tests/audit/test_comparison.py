@@ -1,0 +1,100 @@
+"""Two models on the same episodes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.scripted import script, small_model
+from tsreward.audit.comparison import compare
+from tsreward.errors import OptionError, ShapeError
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
+from tsreward.report.comparison import render_comparison
+from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.episodes import Episode
+
+
+@pytest.fixture(scope="module")
+def models() -> tuple[RewardModel, RewardModel]:
+    other = RewardModel(Mahalanobis(2, 3), Penalty(PenaltyOptions(false_alarm_rate=0.3)))
+    other.fit(list(np.random.default_rng(7).normal(size=(6, 20, 3))), rewards=np.ones(1))
+    return small_model(), other
+
+
+@pytest.fixture(scope="module")
+def episodes() -> list[Episode]:
+    rng = np.random.default_rng(1)
+    return [script(rng, length) for length in (40, 1, 25, 33)]
+
+
+def test_the_numbers_are_those_of_the_definitions(models, episodes) -> None:
+    found = compare(*models, episodes)
+    first, second = (relabel(model, episodes) for model in models)
+    scores = [torch.cat([step.score for step in steps]).numpy() for steps in (first, second)]
+    rewards = [torch.cat([step.reward for step in steps]).numpy() for steps in (first, second)]
+    returns = [[float(step.reward.sum()) for step in steps] for steps in (first, second)]
+    flags = [torch.cat([step.flagged for step in steps]).numpy() for steps in (first, second)]
+    for name, columns in (("scores", scores), ("rewards", rewards), ("returns", returns)):
+        assert getattr(found, name).pearson == pytest.approx(np.corrcoef(*columns)[0, 1], abs=1e-6)
+    ranks = [np.argsort(np.argsort(column)) for column in scores]
+    assert found.scores.spearman == pytest.approx(np.corrcoef(*ranks)[0, 1], abs=1e-6)
+    assert (found.flags.both, found.flags.neither) == (
+        int((flags[0] & flags[1]).sum()),
+        int((~(flags[0] | flags[1])).sum()),
+    )
+    assert found.flags.disagreement == pytest.approx((flags[0] ^ flags[1]).mean())
+    assert found.paid and found.lengths == (40, 1, 25, 33)
+
+
+def test_the_greatest_differences_come_first_and_do_not_overlap(models, episodes) -> None:
+    found = compare(*models, episodes, count=9)
+    first, second = found.models
+    apart = np.abs(first.rank - second.rank)
+    sizes = [abs(each.ranks[0] - each.ranks[1]) for each in found.differences]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] == apart.max() and len(sizes) == 9
+    places = [(each.episode, each.step) for each in found.differences]
+    assert all(a[0] != b[0] or abs(a[1] - b[1]) >= 4 for a in places for b in places if a != b)
+    begin = np.cumsum((0, *found.lengths[:-1]))
+    for each in found.differences:
+        row = begin[each.episode] + each.step
+        assert each.tails == (first.tail[row], second.tail[row])
+        assert each.flagged == (first.flagged[row], second.flagged[row])
+
+
+def test_a_model_agrees_with_itself(models, episodes) -> None:
+    found = compare(models[0], models[0], episodes)
+    assert found.scores.pearson == found.returns.spearman == pytest.approx(1)
+    assert found.differences == () and found.flags.disagreement == 0
+    assert "Both rank all transitions alike." in render_comparison(found, ["a"])
+
+
+def test_without_environment_rewards_a_penalty_is_compared_for_itself(models, episodes) -> None:
+    found = compare(*models, [Episode(episodes[0].obs)])
+    assert not found.paid and found.returns.pearson is None
+    zero = [replace(episodes[0], rewards=np.zeros(40))]
+    assert np.array_equal(found.models[1].reward, relabel(models[1], zero)[0].reward.numpy())
+
+
+def test_the_page_needs_nothing_else_and_escapes_names(models, episodes) -> None:
+    found = compare(*models, episodes, names=("<b>one</b>", "two"))
+    page = render_comparison(found, ["<script>"])
+    assert page == render_comparison(compare(*models, episodes, names=("<b>one</b>", "two")), ["<script>"])
+    assert "&lt;b&gt;one" in page and "<b>" not in page and "<script" not in page
+    assert not re.search(r'(src|href)="(?!#)', page)
+    assert page.count("<svg") == 2
+
+
+def test_other_observations_are_refused(models) -> None:
+    with pytest.raises(ShapeError, match=r"second reads observations \[5\], but episode 0 holds \[3\]"):
+        compare(models[0], small_model((5,)), [script(np.random.default_rng(0), 9)])
+
+
+def test_a_negative_count_is_refused(models, episodes) -> None:
+    with pytest.raises(OptionError, match="count of at least 0, got -1"):
+        compare(*models, episodes, count=-1)

@@ -1,0 +1,194 @@
+"""Every result once: resumed, remade where something changed, and failures that stop nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+import pytest
+
+from tests.detection.bench.fakes import Broken, Distance, Infinite, Short, small_task
+from tsreward.detection.bench.evaluate import judge
+from tsreward.detection.bench.records import read_scores
+from tsreward.detection.bench.runner import run
+from tsreward.detection.thresholds import held_out_scores
+from tsreward.errors import DataError, OptionError
+from tsreward.sequences.series import DetectionTask, Series
+
+
+@pytest.fixture(autouse=True)
+def fits(monkeypatch):
+    """Return the names of the series that detectors were fitted on since the test began."""
+    counted: list[str] = []
+    monkeypatch.setattr(Distance, "fits", counted)
+    return counted
+
+
+@pytest.fixture
+def datasets():
+    return {"set": [small_task("a", 1), small_task("b", 2)]}
+
+
+def remade(task: DetectionTask, **changes) -> DetectionTask:
+    return DetectionTask(task.name, task.train, dataclasses.replace(task.test, **changes))
+
+
+def test_records_come_in_order_and_hold_what_judging_says(tmp_path, datasets, fits):
+    records = run(datasets, {"x": Distance, "y": partial(Distance, power=2)}, [0, 1], tmp_path / "new" / "folder")
+    cells = [(record.cell.series, record.cell.detector, record.cell.seed) for record in records]
+    assert cells == [(series, name, seed) for series in "ab" for name in "xy" for seed in (0, 1)]
+    assert sorted(fits) == sorted("ab" * 4)
+    task, detector = datasets["set"][1], Distance(1)
+    detector.fit(task.train)
+    normal, test = held_out_scores(lambda: Distance(1), task.train), detector.score(task.test)
+    record = records[cells.index(("b", "x", 1))]
+    assert record.metrics == dataclasses.asdict(judge(task, normal, test))
+    scores = read_scores(tmp_path / "new" / "folder" / "results", record)
+    assert scores is not None
+    np.testing.assert_array_equal(scores[0], normal)
+    np.testing.assert_array_equal(scores[1], test)
+    assert record.timings is not None
+    assert record.timings.points_per_second == pytest.approx(len(test) / record.timings.score_seconds)
+
+
+def test_a_second_run_fits_nothing_and_returns_the_same(tmp_path, datasets, fits):
+    first = run(datasets, {"x": Distance}, [0, 1], tmp_path)
+    fits.clear()
+    seen = []
+    assert run(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at)) == first
+    assert fits == []
+    assert seen == [(0, 0)]
+
+
+def test_progress_counts_what_is_missing(tmp_path, datasets):
+    seen = []
+    run(datasets, {"x": Distance}, [0], tmp_path)
+    run(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at))
+    assert seen == [(0, 2), (1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_changed_series_is_run_again_and_no_other(tmp_path, datasets, fits, part):
+    run(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
+    fits.clear()
+    task = datasets["set"][0]
+    values = getattr(task, part).values.copy()
+    values[7, 1] += 1e-9
+    changed = dataclasses.replace(task, **{part: dataclasses.replace(getattr(task, part), values=values)})
+    run({"set": [changed, datasets["set"][1]]}, {"x": Distance, "y": Distance}, [0], tmp_path)
+    assert fits == ["a", "a"]
+
+
+def test_changed_options_run_again_and_no_other_detector(tmp_path, datasets, fits):
+    run(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
+    fits.clear()
+    run(datasets, {"x": partial(Distance, power=3), "y": Distance}, [0], tmp_path)
+    assert fits == ["a", "b"]
+
+
+@pytest.mark.parametrize("change", ["labels", "threshold", "false_alarm_rate"])
+def test_what_concerns_judging_alone_is_judged_again_without_a_fit(tmp_path, datasets, fits, change):
+    before = run(datasets, {"x": Distance}, [0], tmp_path)
+    fits.clear()
+    options = {"threshold": {"threshold": "quantile"}, "false_alarm_rate": {"false_alarm_rate": 0.2}}.get(change, {})
+    if change == "labels":
+        labels = np.roll(datasets["set"][0].test.labels, 3)
+        datasets = {"set": [remade(datasets["set"][0], labels=labels), datasets["set"][1]]}
+    after = run(datasets, {"x": Distance}, [0], tmp_path, **options)
+    assert fits == []
+    assert after[0].metrics != before[0].metrics
+    assert after[0].scores == before[0].scores
+    assert (after[1] == before[1]) == (change == "labels")
+
+
+@pytest.mark.parametrize("damage", ["record", "digit", "scores", "no scores"])
+def test_a_damaged_result_is_made_again(tmp_path, datasets, fits, damage):
+    records = run(datasets, {"x": Distance}, [0], tmp_path)
+    fits.clear()
+    stem = tmp_path / "results" / records[1].cell.stem
+    path = stem.with_name(f"{stem.name}.{'npz' if 'scores' in damage else 'json'}")
+    content = path.read_bytes()
+    if damage == "no scores":
+        path.unlink()
+    elif damage == "digit":
+        path.write_bytes(content.replace(b'"vus_pr": 0.', b'"vus_pr": 1.'))
+    else:
+        path.write_bytes(content[:-20])
+    again = run(datasets, {"x": Distance}, [0], tmp_path)
+    assert fits == ["b"]
+    assert [record.metrics for record in again] == [record.metrics for record in records]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "series"),
+    [
+        (Broken, "ZeroDivisionError: nothing to <divide>", "b"),
+        (Infinite, "DataError: The detector gave nan for row 3, and 1 scores like it in all.", "ab"),
+        (Short, "ShapeError: The detector gave scores [299] for 300 rows.", "ab"),
+    ],
+)
+def test_a_failure_is_recorded_and_the_run_goes_on(tmp_path, datasets, make, reason, series):
+    records = run(datasets, {"bad": make, "good": Distance}, [0], tmp_path)
+    failed = [record for record in records if record.error is not None]
+    assert [(record.cell.detector, record.cell.series) for record in failed] == [("bad", name) for name in series]
+    assert {record.error for record in failed} == {reason}
+    assert all(record.metrics == {} and record.timings is None for record in failed)
+    assert all(record.metrics for record in records if record not in failed)
+
+
+def test_a_failure_is_tried_again(tmp_path, datasets, fits):
+    run(datasets, {"x": Broken}, [0], tmp_path)
+    fits.clear()
+    records = run(datasets, {"x": Distance}, [0], tmp_path)
+    assert "b" in fits
+    assert all(record.error is None for record in records)
+
+
+def test_a_failed_judgement_keeps_the_scores(tmp_path, datasets, fits):
+    records = run(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
+    assert all(record.error is not None and "at least 9999 training scores" in record.error for record in records)
+    fits.clear()
+    assert all(record.metrics for record in run(datasets, {"x": Distance}, [0], tmp_path))
+    assert fits == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"detectors": {}}, "needs series, detectors and seeds, got 2, 0 and 1"),
+        ({"seeds": []}, "got 2, 1 and 0"),
+        ({"datasets": {"set": []}}, "got 0, 1 and 1"),
+        ({"datasets": {"set": [small_task("a"), small_task("a")]}}, "Two series of set are called 'a'"),
+        ({"seeds": [1, 1]}, r"Each seed is given once, got \[1, 1\]"),
+        ({"threshold": "conform"}, "Unknown threshold 'conform': did you mean 'conformal'"),
+        ({"false_alarm_rate": 1.0}, "between 0 and 1, got 1.0"),
+        ({"jobs": 0}, "at least 1, got 0"),
+    ],
+)
+def test_what_cannot_run(tmp_path, datasets, changes, message):
+    given = {"datasets": datasets, "detectors": {"x": Distance}, "seeds": [0], "folder": tmp_path} | changes
+    with pytest.raises(OptionError, match=message):
+        run(**given)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_a_file(tmp_path, datasets):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"Cannot create .*file/results"):
+        run(datasets, {"x": Distance}, [0], tmp_path / "file")
+
+
+def test_the_same_series_name_in_two_sets(tmp_path):
+    one, other = small_task("a", 1), small_task("a", 2)
+    records = run({"one": [one], "other": [other]}, {"x": Distance}, [0], tmp_path)
+    assert records[0].metrics != records[1].metrics
+    assert run({"other": [other]}, {"x": Distance}, [0], tmp_path) == records[1:]
+
+
+def test_names_cannot_leave_the_folder(tmp_path):
+    series = Series(small_task("a").test.values, small_task("a").test.labels)
+    task = DetectionTask("../../x/\0<b>", small_task("a").train, series)
+    records = run({"../set": [task]}, {"../../det": Distance}, [0], tmp_path / "out")
+    assert records[0].error is None
+    assert {path.parent for path in tmp_path.rglob("*.json")} == {tmp_path / "out" / "results"}

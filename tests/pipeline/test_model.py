@@ -1,0 +1,120 @@
+"""`RewardModel`: what is held out, what is encoded how often, and what does not fit together."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.worlds import hazard, waves
+from tsreward.encoders.base import Identity
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.scorers.deep_svdd import DeepSVDD
+from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.windows import WindowSet
+from tsreward.training import TrainOptions
+
+
+@pytest.fixture(scope="module")
+def fitted() -> RewardModel:
+    model = RewardModel(Mahalanobis(4, 5), Likeness())
+    model.fit(waves(0))
+    return model
+
+
+def test_fresh_normal_episodes_are_flagged_at_about_the_chosen_rate(fitted: RewardModel) -> None:
+    fresh = WindowSet.from_episodes(waves(1, episodes=40), 4)
+    scores = torch.cat([fitted.score(batch) for batch in fresh.batches(512)])
+    assert float((scores > fitted.mode.threshold).float().mean()) == pytest.approx(0.05, abs=0.03)
+
+
+def test_calibration_scores_come_from_episodes_the_scorer_never_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[WindowSet] = []
+    fit = Mahalanobis.fit
+    monkeypatch.setattr(Mahalanobis, "fit", lambda self, normal, *rest: (seen.append(normal), fit(self, normal, *rest)))
+    model = RewardModel(Mahalanobis(4, 5), Likeness())
+    model.fit(waves(0, episodes=12), calibration_share=0.25)
+    assert seen[0].episodes == 9 and int(model.calibration.count) == 3 * 120
+
+
+def test_every_observation_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = 0
+
+    def encode(self: Identity, obs: torch.Tensor) -> torch.Tensor:
+        nonlocal rows
+        rows += len(obs)
+        return obs.flatten(1).float()
+
+    monkeypatch.setattr(Identity, "encode", encode)
+    RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, episodes=12, steps=120))
+    assert rows == 12 * 120
+
+
+def test_the_same_seed_gives_the_same_model_and_another_another(seed: int) -> None:
+    def state(chosen: int) -> dict[str, torch.Tensor]:
+        model = RewardModel(DeepSVDD(4, 5), Likeness())
+        model.fit(waves(0), options=TrainOptions(windows_per_epoch=None, epochs=2, seed=chosen))
+        return model.state_dict()
+
+    first, again, other = state(seed), state(seed), state(seed + 1)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_unit_of_a_penalty_is_the_mean_absolute_reward() -> None:
+    model = RewardModel(Mahalanobis(4, 5), Penalty())
+    model.fit(waves(0), rewards=np.array([[1.0, -3.0], [2.0, 2.0]]))
+    assert float(model.mode.unit) == 2.0
+
+
+def test_reward_is_score_tail_and_mode_in_one(fitted: RewardModel) -> None:
+    windows = WindowSet.from_episodes(waves(2, episodes=2), 4).gather(torch.arange(20))
+    scores = fitted.score(windows)
+    assert torch.equal(fitted.reward(windows), fitted.mode(scores, fitted.calibration.tail(scores), None))
+
+
+def test_smoothed_modes_are_calibrated_on_smoothed_scores() -> None:
+    rough, smooth = (
+        RewardModel(Mahalanobis(4, 5), Penalty(PenaltyOptions(form="raw", smoothing=share))) for share in (0.0, 0.9)
+    )
+    for model in (rough, smooth):
+        model.fit(waves(0))
+    assert smooth.calibration.scores[: int(smooth.calibration.count)].std() < 0.8 * (
+        rough.calibration.scores[: int(rough.calibration.count)].std()
+    )
+
+
+def test_parts_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ShapeError, match="gives 7 features but the scorer expects 5"):
+        RewardModel(Mahalanobis(4, 5), Likeness(), Identity((7,)))
+    with pytest.raises(OptionError, match="skip >= 1"):
+        RewardModel(Mahalanobis(4, 5), Likeness(), skip=0)
+    with pytest.raises(ShapeError, match="windows of 4 steps with skip 1, got 3 and 1"):
+        RewardModel(Mahalanobis(4, 5), Likeness()).fit(WindowSet.from_episodes(waves(0), 3))
+    with pytest.raises(ShapeError, match=r"\[B, 5\], got \[B, 4\]"):
+        RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, dim=4))
+    with pytest.raises(DataError, match="longest of 12 episodes has 2"):
+        RewardModel(Mahalanobis(4, 5), Likeness()).fit([episode[:2] for episode in waves(0)])
+
+
+def test_the_scale_follows_the_scores_of_probes() -> None:
+    normal = WindowSet.from_episodes(waves(0), 4)
+    probes = WindowSet.from_episodes([episode + 5 for episode in waves(1, episodes=3)], 4)
+    model = RewardModel(Mahalanobis(4, 5), Likeness(LikenessOptions(shape="auto")))
+    model.fit(normal, probes=probes)
+    earned = model.reward(probes.gather(torch.arange(0, len(probes), 7)))
+    assert float((earned < 0.05).float().mean()) > 0.85
+    with pytest.raises(DataError, match="got none: give"):
+        model.fit(normal)
+    with pytest.raises(ShapeError, match="build the WindowSet with the model's"):
+        model.fit(normal, probes=WindowSet.from_episodes(waves(1), 3))
+
+
+def test_bad_windows_serve_as_probes_where_there_are_no_others() -> None:
+    normal, bad = hazard(0, 4)
+    model = RewardModel(DeepSVDD(4, 4), Likeness(LikenessOptions(shape="auto")))
+    model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024))
+    scale = model.mode.state_dict()["scale"].clone()
+    model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024), probes=bad)
+    assert torch.equal(model.mode.state_dict()["scale"], scale)

@@ -1,0 +1,235 @@
+"""`OnlineReward`: stepping through episodes gives the bits of `relabel`, and no environment sees another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from tests.scripted import script, small_model
+from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import OnlineReward, StepReward, checked_rewards
+from tsreward.pipeline.relabel import relabel
+from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.rewards.penalty import Penalty
+from tsreward.scorers.deep_svdd import DeepSVDD
+from tsreward.sequences.episodes import Episode
+
+KINDS = [("penalty", 0.0, 1, 4), ("penalty", 0.6, 2, 3), ("likeness", 0.9, 3, 4), ("likeness", 0.3, 1, 1)]
+
+
+@pytest.fixture(scope="module", params=KINDS, ids="{0[0]}-smoothing{0[1]}-skip{0[2]}-window{0[3]}".format)
+def any_model(request: pytest.FixtureRequest) -> RewardModel:
+    mode, smoothing, skip, window = request.param
+    return small_model(mode=mode, smoothing=smoothing, skip=skip, window=window)
+
+
+@pytest.fixture(scope="module")
+def model() -> RewardModel:
+    return small_model(smoothing=0.6, skip=2)
+
+
+class Players:
+    """E environments that play random episodes, each at its own pace, and what their steps earned."""
+
+    def __init__(self, rng: np.random.Generator, num_envs: int) -> None:
+        self.rng, self.num_envs = rng, num_envs
+        self.running = [self.draw() for _ in range(num_envs)]
+        self.at = np.zeros(num_envs, int)
+        self.earned: list[list[tuple[float, ...]]] = [[] for _ in range(num_envs)]
+
+    def draw(self) -> Episode:
+        return script(self.rng, int(self.rng.integers(1, 15)))
+
+    @property
+    def obs(self) -> Tensor:
+        return torch.stack([torch.tensor(e.obs[t]) for e, t in zip(self.running, self.at, strict=True)])
+
+    def move(self, movers: np.ndarray) -> Tensor:
+        """Move these environments by one step; return the rewards [E] of the environment, NaN where none moved."""
+        self.at += movers
+        rewards = [e.rewards[t - 1] if m else np.nan for e, t, m in zip(self.running, self.at, movers, strict=True)]
+        return torch.tensor(rewards)
+
+    def note(self, step: StepReward, movers: np.ndarray) -> None:
+        for index in np.flatnonzero(movers):
+            self.earned[index].append(tuple(part[index].item() for part in step))
+
+    def check(self, model: RewardModel, index: int) -> None:
+        """Compare what one running episode earned until now with the first rows of what `relabel` gives."""
+        bulk = relabel(model, [self.running[index]])[0]
+        assert self.earned[index] == list(zip(*(part.tolist() for part in bulk), strict=True))[: self.at[index]]
+
+    def renew(self, which: np.ndarray) -> None:
+        for index in np.flatnonzero(which):
+            self.running[index], self.at[index], self.earned[index] = self.draw(), 0, []
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 8, 11])
+def test_rewards_are_those_of_relabel_to_the_bit(any_model: RewardModel, num_envs: int) -> None:
+    """Environments move at random, end at their own times, and are begun anew in the middle now and then."""
+    rng = np.random.default_rng(num_envs)
+    players, online = Players(rng, num_envs), OnlineReward(any_model, num_envs)
+    online.start(players.obs)
+    compared = 0
+    for _ in range(60):
+        movers = rng.random(num_envs) < 0.7
+        rewards = players.move(movers)
+        players.note(online.step(players.obs, rewards, torch.tensor(movers)), movers)
+        ended = players.at == [len(episode) for episode in players.running]
+        over = ended | (rng.random(num_envs) < 0.05)
+        for index in np.flatnonzero(over):
+            players.check(any_model, index)
+        compared += over.sum()
+        players.renew(over)
+        online.start(players.obs, torch.tensor(over))
+    assert compared > 5 * num_envs
+
+
+def test_no_mask_means_all_of_them(model: RewardModel) -> None:
+    players = Players(np.random.default_rng(0), 3)
+    plain, masked = OnlineReward(model, 3), OnlineReward(model, 3)
+    everyone = torch.ones(3, dtype=torch.bool)
+    plain.start(players.obs)
+    masked.start(players.obs, everyone)
+    steps = [(torch.randn(3, 3, generator=torch.Generator().manual_seed(t)), torch.ones(3)) for t in range(6)]
+    for obs, rewards in steps:
+        for one, other in zip(plain.step(obs, rewards), masked.step(obs, rewards, everyone), strict=True):
+            assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("num_envs", [2, 8])
+def test_no_environment_sees_another(any_model: RewardModel, num_envs: int) -> None:
+    """The first one's rewards stay to the bit, whatever the others see, and whether they move or begin anew."""
+    earned = []
+    for others in range(3):
+        rng = np.random.default_rng(others)
+        mine = np.random.default_rng(99).normal(size=(20, 3)).astype(np.float32)
+        online, rewards = OnlineReward(any_model, num_envs), []
+        for time, own in enumerate(mine):
+            obs = rng.normal(scale=10.0**others, size=(num_envs, 3)).astype(np.float32)
+            obs[0] = own
+            mask = rng.random(num_envs) < 0.5
+            mask[0] = True
+            if time == 0:
+                online.start(torch.tensor(obs))
+                continue
+            step = online.step(torch.tensor(obs), torch.ones(num_envs), torch.tensor(mask))
+            rewards.append(tuple(part[0].item() for part in step))
+            mask[0] = False
+            online.start(torch.tensor(obs), torch.tensor(mask))
+        earned.append(rewards)
+    assert earned[0] == earned[1] == earned[2]
+
+
+def test_memory_of_the_caller_may_be_used_again(model: RewardModel) -> None:
+    """Environments that share one observation buffer write over it in every step."""
+    episode = script(np.random.default_rng(0), 9)
+    online, buffer, rewards = OnlineReward(model, 1), torch.tensor(episode.obs[:1]), []
+    online.start(buffer)
+    for obs, env_reward in zip(episode.obs[1:], episode.rewards, strict=True):
+        buffer.copy_(torch.tensor(obs[None]))
+        rewards.append(online.step(buffer, torch.tensor([env_reward])).reward.item())
+        buffer.fill_(1e6)
+    assert rewards == relabel(model, [episode])[0].reward.tolist()
+
+
+def test_inputs_are_not_written_to(model: RewardModel) -> None:
+    online, obs, rewards = OnlineReward(model, 2), torch.randn(2, 3), torch.ones(2, dtype=torch.float64)
+    before = obs.clone()
+    online.start(obs)
+    online.step(obs, rewards)
+    assert torch.equal(obs, before)
+    assert rewards.tolist() == [1, 1]
+
+
+def test_a_bonus_is_added_to_the_reward_alone(model: RewardModel) -> None:
+    class Width(ExplorationBonus):
+        weight = 1.0
+
+        def forward(self, windows: Tensor) -> Tensor:
+            return windows.flatten(1).shape[1] * torch.arange(1.0, len(windows) + 1, dtype=torch.float64)
+
+        def update(self, windows: Tensor) -> None:
+            raise AssertionError("asking must not change it")
+
+    obs, rewards = torch.randn(2, 2, 3), torch.ones(2)
+    steps = []
+    for bonus in (None, Width()):
+        online = OnlineReward(model, 2, bonus)
+        online.start(obs[0])
+        steps.append(online.step(obs[1], rewards))
+    assert (steps[1].reward - steps[0].reward).tolist() == pytest.approx([12, 24])
+    assert all(torch.equal(one, other) for one, other in zip(steps[0][1:], steps[1][1:], strict=True))
+
+
+def test_types_are_those_promised(any_model: RewardModel) -> None:
+    online = OnlineReward(any_model, 2)
+    online.start(torch.zeros(2, 3))
+    step = online.step(torch.zeros(2, 3, dtype=torch.float64), torch.ones(2))
+    assert [part.dtype for part in step] == [torch.float64, torch.float32, torch.float32, torch.bool]
+    assert [list(part.shape) for part in step] == [[2]] * 4
+
+
+def test_a_likeness_needs_no_reward_and_a_penalty_does() -> None:
+    for mode, wants in (("likeness", False), ("penalty", True)):
+        online = OnlineReward(small_model(mode=mode), 1)
+        online.start(torch.zeros(1, 3))
+        if wants:
+            with pytest.raises(OptionError, match="give env_reward"):
+                online.step(torch.zeros(1, 3), None)
+        else:
+            assert 0 <= online.step(torch.zeros(1, 3), None).reward.item() <= 1
+
+
+def test_wrong_sizes_are_refused(model: RewardModel) -> None:
+    online = OnlineReward(model, 2)
+    with pytest.raises(ShapeError, match=r"serves 2 environments, got observations \[3, 3\]"):
+        online.start(torch.zeros(3, 3))
+    with pytest.raises(ShapeError, match=r"expects observations \[B, 3\], got \[B, 4\]"):
+        online.start(torch.zeros(2, 4))
+    with pytest.raises(ShapeError, match="before start"):
+        online.step(torch.zeros(2, 3), torch.zeros(2))
+    online.start(torch.zeros(2, 3))
+    with pytest.raises(ShapeError, match=r"serves 2 environments, got observations \[1, 3\]"):
+        online.step(torch.zeros(1, 3), torch.zeros(1))
+    for wrong in (torch.zeros(1), torch.zeros(2, 1), torch.zeros(3)):
+        with pytest.raises(ShapeError, match=r"expects rewards \[2\], got \["):
+            online.step(torch.zeros(2, 3), wrong)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_observations_that_are_not_finite_are_refused_and_leave_no_trace(model: RewardModel, value: float) -> None:
+    obs, rewards = torch.randn(3, 2, 3), torch.zeros(2)
+    broken = obs[1].clone()
+    broken[1, 2] = value
+    clean, online = OnlineReward(model, 2), OnlineReward(model, 2)
+    with pytest.raises(DataError, match=r"Environment\(s\) \[1\] gave NaN or inf"):
+        online.start(broken)
+    clean.start(obs[0])
+    online.start(obs[0])
+    with pytest.raises(DataError, match=r"Environment\(s\) \[1\] gave NaN or inf"):
+        online.step(broken, rewards)
+    for later in obs[1:]:
+        assert torch.equal(clean.step(later, rewards).reward, online.step(later, rewards).reward)
+
+
+def test_large_finite_observations_are_not_taken_for_infinite_ones(model: RewardModel) -> None:
+    online = OnlineReward(model, 2)
+    online.start(torch.full((2, 3), 3e38))
+    assert torch.isfinite(online.step(torch.full((2, 3), 3e38), torch.zeros(2)).reward).all()
+
+
+def test_a_model_that_is_not_fitted_is_refused() -> None:
+    online = OnlineReward(RewardModel(DeepSVDD(2, 3), Penalty()), 1)
+    online.start(torch.zeros(1, 3))
+    with pytest.raises(NotFittedError, match="DeepSVDD is not fitted"):
+        online.step(torch.zeros(1, 3), torch.zeros(1))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_reward_that_is_not_finite_is_refused(value: float) -> None:
+    with pytest.raises(DataError, match=r"reward is NaN or inf at \[1\]"):
+        checked_rewards(torch.tensor([0.0, value]))

@@ -1,0 +1,132 @@
+"""Figures of safe reinforcement learning, against sums done by hand."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.scripted import script, small_model
+from tsreward.errors import DataError, MissingExtraError
+from tsreward.report.run import check_plotting, plot_curves, render_run_page, summarise_training, write_run_page
+from tsreward.sequences.episodes import Episode
+
+
+def episode(rewards: list[float], costs: list[float] | None) -> Episode:
+    obs = np.zeros((len(rewards) + 1, 1))
+    return Episode(obs, np.array(rewards), None if costs is None else np.array(costs))
+
+
+# 4 + 8 + 4 + 2 = 18 finished steps; the last quarter begins after step 13.5, so two episodes end in it.
+FINISHED = [
+    episode([1.0] * 4, [1.0] * 4),
+    episode([2.0] * 8, [0.0] * 8),
+    episode([3.0] * 4, [1.0, 0.0, 0.0, 0.0]),
+    episode([5.0, 6.0], [0.0, 2.0]),
+]
+
+
+def test_summary_equals_sums_by_hand():
+    summary = summarise_training(FINISHED, [*FINISHED, episode([9.0, 9.0], [1.0, 1.0])])
+    assert summary.episode_return == (12 + 11) / 2
+    assert summary.episode_cost == (1 + 2) / 2
+    assert summary.episode_length == (4 + 2) / 2
+    assert summary.cost_rate == (4 + 0 + 1 + 2 + 2) / 20
+    assert summary.final_cost_rate == (1 + 2) / 6
+    assert list(summary.as_json()) == ["return", "cost", "length", "cost_rate", "final_cost_rate"]
+
+
+def test_a_single_episode_is_its_own_last_quarter():
+    summary = summarise_training([FINISHED[0]], [FINISHED[0]])
+    assert (summary.episode_return, summary.episode_cost, summary.cost_rate) == (4.0, 4.0, 1.0)
+
+
+def test_episodes_without_costs_cost_nothing():
+    summary = summarise_training([episode([1.0], None)], [episode([1.0], None)])
+    assert (summary.episode_cost, summary.cost_rate) == (0.0, 0.0)
+
+
+def test_without_a_finished_episode_there_is_nothing_to_say():
+    with pytest.raises(DataError, match="No episode finished during training: train for more steps"):
+        summarise_training([], FINISHED)
+
+
+def episodes(number: int, costs: bool) -> list[Episode]:
+    one = Episode(np.zeros((6, 1)), np.ones(5), np.ones(5) if costs else None)
+    return [one] * number
+
+
+def width(png: bytes) -> int:
+    assert png.startswith(b"\x89PNG\r\n")
+    return int.from_bytes(png[16:20])
+
+
+def test_cost_has_a_panel_where_there_is_one(tmp_path):
+    plot_curves({"one": episodes(30, True), "two": episodes(1, True)}, tmp_path / "both.png", "title")
+    plot_curves({"one": episodes(3, False)}, tmp_path / "return.png", "title")
+    assert width((tmp_path / "both.png").read_bytes()) == 2 * width((tmp_path / "return.png").read_bytes())
+
+
+def test_a_missing_matplotlib_is_named_with_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    with pytest.raises(MissingExtraError, match=r"matplotlib is not installed.*pip install 'tsreward\[report\]'"):
+        check_plotting()
+
+
+HOSTILE = "<script>alert(1)</script>&lt;"
+FIGURES = {"vanilla": {"return": 1.25, "cost_rate": 0.5}, "penalised": {"return": None, "cost_rate": 0.125}}
+
+
+class Reader(HTMLParser):
+    """Collects tags, text and addresses."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.text, self.addresses = "", []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.tags.add(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "xlink:href") and value[0] != "#"]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data + " "
+
+
+@pytest.fixture(scope="module")
+def runs() -> dict[str, list[Episode]]:
+    rng = np.random.default_rng(0)
+    return {name: [script(rng, length) for length in (30, 12, 25)] for name in FIGURES}
+
+
+def test_it_shows_what_happened_and_needs_nothing_else(runs) -> None:
+    page = render_run_page(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
+    seen = Reader(page)
+    assert not {"script", "link", "img"} & seen.tags
+    assert seen.addresses == []
+    assert seen.text.count(HOSTILE) == 4  # the title stands in the head too
+    for word in ("1.250", "0.125", "–", "cost rate", "true return per episode", "true cost per episode", "score"):
+        assert word in seen.text
+    assert page.count("<svg") == 3
+    assert page == render_run_page(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
+
+
+def test_a_reward_that_saw_something_else_is_left_out(runs) -> None:
+    flat = {name: [replace(one, obs=one.obs[:, :2], costs=None) for one in each] for name, each in runs.items()}
+    page = render_run_page("run", {}, FIGURES, flat, small_model())
+    assert page.count("<svg") == 1
+    assert "true cost per episode" not in page
+    assert "late episodes" not in page
+    assert render_run_page("run", {}, FIGURES, flat) == page
+
+
+def test_it_is_written_whole_or_not_at_all(runs, tmp_path: Path) -> None:
+    write_run_page(tmp_path / "report.html", "run", {}, FIGURES, runs)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_run_page("run", {}, FIGURES, runs)
+    with pytest.raises(DataError, match="does not exist"):
+        write_run_page(tmp_path / "none" / "report.html", "run", {}, FIGURES, runs)

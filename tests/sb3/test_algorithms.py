@@ -1,0 +1,123 @@
+"""Algorithms get what the options say, and nothing else than before where they say nothing."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import stable_baselines3
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+import tests.tiny  # noqa: F401
+from tsreward.envs.make import make
+from tsreward.errors import MissingExtraError, OptionError
+from tsreward.sb3.algorithms import AgentOptions, build_algorithm, rollout_shape
+from tsreward.sb3.environment_checks import kept_random_state
+from tsreward.sb3.training import roll_out, train_agent
+
+
+def built(options: AgentOptions, **kind: Any) -> Any:
+    with kept_random_state():
+        return build_algorithm(DummyVecEnv([lambda: make("Tiny/Cost-v0")] * options.num_envs), options, **kind)
+
+
+@pytest.mark.parametrize(
+    ("steps", "num_envs", "expected"),
+    [
+        (60_000, 8, (256, 256)),
+        (1_500, 8, (160, 256)),
+        (700, 6, (116, 696)),
+        (1, 1, (2, 2)),
+        (100_000, 3, (256, 256)),
+    ],
+)
+def test_rollouts_are_made_of_whole_batches(steps: int, num_envs: int, expected: tuple[int, int]) -> None:
+    rows, batch = rollout_shape(AgentOptions(steps=steps, num_envs=num_envs, rollout=256))
+    assert (rows, batch) == expected
+    assert rows * num_envs % batch == 0
+
+
+@pytest.mark.parametrize(("algorithm", "rate"), [("ppo", 4e-4), ("td3", 1e-3), ("sac", 7e-4)])
+def test_options_reach_the_algorithm(algorithm: Any, rate: float) -> None:
+    plain = built(AgentOptions(algorithm, steps=9_000, num_envs=2))
+    assert type(plain) is getattr(stable_baselines3, algorithm.upper())
+    assert (plain.learning_rate, plain.gamma, plain.batch_size) == (rate, 0.99, 256)
+    told = built(AgentOptions(algorithm, steps=900, num_envs=2, learning_rate=2e-4, gamma=0.9, batch_size=64))
+    assert (told.learning_rate, told.gamma, told.batch_size) == (2e-4, 0.9, 64)
+    if algorithm != "ppo":
+        assert (plain.learning_starts, plain.gradient_steps, plain.train_freq.frequency) == (2_250, 4, 1)
+        rare = built(AgentOptions(algorithm, num_envs=2, train_every=8, gradient_steps=3, learning_starts=7))
+        assert (rare.learning_starts, rare.gradient_steps, rare.train_freq.frequency) == (7, 3, 8)
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_entropy_is_per_dimension_of_the_action(library: Any) -> None:
+    if library == "jax":
+        pytest.importorskip("sbx")
+    options = AgentOptions("sac", num_envs=2, hidden=8, library=library)
+    size = make("Tiny/Cost-v0").action_space.shape[0]
+    wanted = [built(replace(options, target_entropy=target)).target_entropy for target in (None, -2.0)]
+    assert wanted == [-size, -2.0 * size]
+
+
+@pytest.mark.parametrize("library", ["torch", "jax"])
+def test_the_learning_rate_falls_in_the_second_half(library: Any) -> None:
+    if library == "jax":
+        pytest.importorskip("sbx")
+    options = AgentOptions("sac", 64, num_envs=2, hidden=8, gradient_steps=1, learning_rate=1e-3, library=library)
+    falling = train_agent("Tiny/Cost-v0", replace(options, final_rate=0.1)).algorithm
+    assert falling._current_progress_remaining <= 0
+    assert falling.lr_schedule(0.5) == pytest.approx(1e-3)
+    assert falling.lr_schedule(0.0) == pytest.approx(1e-4)
+    for optimiser in _rates(falling):
+        assert optimiser == pytest.approx(1e-4)
+
+
+def _rates(algorithm: Any) -> list[float]:
+    policy = algorithm.policy
+    if hasattr(policy, "actor_state"):
+        states = (policy.actor_state, policy.qf_state)
+        return [float(state.opt_state.hyperparams["learning_rate"]) for state in states]
+    return [part.optimizer.param_groups[0]["lr"] for part in (policy.actor, policy.critic)]
+
+
+def test_the_twin_on_jax_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sbx", None)
+    with pytest.raises(MissingExtraError, match=r"sbx is not installed. Install .*'tsreward\[jax\]'"):
+        train_agent("Tiny/Cost-v0", AgentOptions("sac", library="jax"))
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "td3", "sac"])
+def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
+    pytest.importorskip("sbx")
+    options = AgentOptions(algorithm, steps=96, num_envs=2, hidden=8, gradient_steps=1, library="jax")
+    first, second = (train_agent("Tiny/Cost-v0", options) for _ in range(2))
+    assert type(first.algorithm).__module__.startswith("sbx")
+    records = [roll_out(agent, "Tiny/Cost-v0", episodes=2, seed=1) for agent in (first, second)]
+    assert np.array_equal(records[0].finished[0].obs, records[1].finished[0].obs)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"algorithm": "dqn"}, "AgentOptions.algorithm is 'ppo', 'td3' or 'sac', got 'dqn'"),
+        ({"library": "tensorflow"}, "AgentOptions.library is 'torch' or 'jax', got 'tensorflow'"),
+        ({"scoring": "late"}, "AgentOptions.scoring is 'auto', 'bulk' or 'step', got 'late'"),
+        ({"steps": 0}, "AgentOptions.steps must be at least 1, got 0"),
+        ({"train_every": 0}, "AgentOptions.train_every must be at least 1, got 0"),
+        ({"learning_starts": -1}, "AgentOptions.learning_starts is None or at least 0, got -1"),
+        ({"learning_rate": 0.0}, r"AgentOptions.learning_rate lies between 0 and 1, got 0.0"),
+        ({"target_entropy": -2.0}, r"target_entropy is a finite number, and for 'sac' alone, got -2.0 for 'ppo'"),
+        ({"algorithm": "sac", "target_entropy": float("nan")}, r"target_entropy is a finite number.* got nan"),
+        ({"final_rate": 0.0}, r"AgentOptions.final_rate lies in \(0, 1\], got 0.0"),
+        ({"gamma": 1.5}, r"AgentOptions.gamma lies in \[0, 1\], got 1.5"),
+        ({"seed": -1}, "AgentOptions.seed is an integer from 0"),
+        ({"seed": 2**32}, "AgentOptions.seed is an integer from 0"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        AgentOptions(**options)

@@ -1,0 +1,208 @@
+"""`WindowReplayBuffer`: the windows are those of the episodes, and no reward is older than the model."""
+
+from __future__ import annotations
+
+import pickle
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+
+from tests.scripted import ScriptedEnv, scripts, small_model
+from tsreward.errors import OptionError
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.sb3.environment_checks import kept_random_state
+from tsreward.sb3.feature_vec_env import FeatureVecEnv
+from tsreward.sb3.replay_buffer import WindowReplayBuffer
+from tsreward.sb3.vec_env import LearnedRewardVecEnv
+from tsreward.sequences.windows import WindowSet
+
+LENGTHS = (2, 1, 9, 5, 30, 7)
+
+
+def scripted(num_envs: int) -> VecEnv:
+    return DummyVecEnv([partial(ScriptedEnv, played) for played in scripts(2, num_envs, LENGTHS)])
+
+
+def filled(
+    model: RewardModel, num_envs: int = 2, size: int = 1000, steps: int = 120, gap: int | None = None, **kind: Any
+) -> WindowReplayBuffer:
+    """Return a buffer of that many rows after steps of scripted episodes; one step is not stored where `gap` says."""
+    venv = FeatureVecEnv(scripted(num_envs), model)
+    venv.taken = True
+    plain = ReplayBuffer(size * num_envs, venv.observation_space, venv.action_space, "cpu", num_envs)
+    buffer, obs, actions = WindowReplayBuffer(plain, venv, **kind), venv.reset(), np.zeros((num_envs, 1), np.float32)
+    for step in range(steps):
+        new, rewards, dones, infos = venv.step(actions)
+        if step != gap:
+            buffer.add(obs, new, actions, rewards, dones, infos)
+        obs = new
+    return buffer
+
+
+def expected(model: RewardModel, num_envs: int, env: int, steps: int) -> list[tuple[int, torch.Tensor]]:
+    """Return (age, window) of every step of one environment, by the obvious way."""
+    found: list[tuple[int, torch.Tensor]] = []
+    episodes = scripts(2, num_envs, LENGTHS)[env]
+    while len(found) < steps:
+        for episode in episodes:
+            windows = WindowSet.from_episodes([episode.obs, np.zeros((99, 3))], model.window, model.skip)
+            found += [(at, windows.gather(torch.tensor([at + 1]))[0]) for at in range(len(episode))]
+    return found[:steps]
+
+
+@pytest.mark.parametrize(("skip", "window"), [(1, 4), (3, 4), (1, 1), (2, 7)])
+@pytest.mark.parametrize("num_envs", [1, 3])
+def test_windows_are_those_of_the_episodes(num_envs: int, skip: int, window: int) -> None:
+    model = small_model(skip=skip, window=window)
+    buffer = filled(model, num_envs)
+    for env in range(num_envs):
+        found = buffer.windows(np.arange(120), np.full(120, env))
+        assert torch.equal(found, torch.stack([own for _, own in expected(model, num_envs, env, 120)]))
+
+
+@pytest.mark.parametrize("size", [1, 5, 16])
+def test_overwritten_rows_are_in_no_window(size: int) -> None:
+    model = small_model(skip=2)
+    buffer = filled(model, 2, size, 120)
+    assert buffer.full
+    for env in range(2):
+        known = expected(model, 2, env, 120)
+        for step in range(120 - size, 120):
+            found, (age, whole) = buffer.windows(np.array([step % size]), np.array([env]))[0], known[step]
+            kept = step - (120 - size)  # rows before this one that are still there
+            if age <= kept or kept >= 5:  # then nothing that the window reaches back to is lost
+                assert torch.equal(found, whole)
+            else:
+                episode = [known[step - back] for back in range(kept + 1)]
+                before = torch.from_numpy(buffer._before[(step - kept) % size, env])
+                allowed = torch.stack([before, *(own[-1] for _, own in episode)])
+                assert torch.equal(found[-1], whole[-1])
+                assert all((allowed == row).all(1).any() for row in found)
+
+
+def test_a_step_that_was_not_stored_is_not_bridged() -> None:
+    model = small_model()
+    buffer = filled(model, 1, gap=20)  # in the middle of the episode of 30 steps, which begins with step 17
+    known = expected(model, 1, 0, 120)
+    found = buffer.windows(np.arange(119), np.zeros(119, int))
+    assert torch.equal(found[:20], torch.stack([own for _, own in known[:20]]))
+    arrived = known[21][1][-1]
+    left = known[20][1][-1]
+    assert torch.equal(found[20], torch.stack([left, left, left, arrived]))
+    assert torch.equal(found[24:], torch.stack([own for _, own in known[25:]]))
+
+
+def sampled(buffer: WindowReplayBuffer, seed: int = 0, number: int = 64) -> Any:
+    with kept_random_state():
+        np.random.seed(seed)  # noqa: NPY002 - Stable-Baselines3 samples with it
+        return buffer.sample(number)
+
+
+@pytest.mark.parametrize("mode", ["penalty", "likeness"])
+def test_sampled_rewards_are_those_of_the_wrapper_that_steps(mode: str) -> None:
+    model = small_model(mode=mode)
+    buffer = filled(model)
+    venv = LearnedRewardVecEnv(scripted(2), model)
+    venv.reset()
+    stepped = np.stack([venv.step(np.zeros((2, 1), np.float32))[1] for _ in range(120)])
+    rows, envs = np.repeat(np.arange(120), 2), np.tile(np.arange(2), 120)
+    np.testing.assert_allclose(buffer.rewards_of(rows, envs), stepped.flatten(), rtol=1e-4, atol=1e-5)
+    # What is sampled has them beside what a plain buffer would give.
+    plain = ReplayBuffer(2000, buffer.observation_space, buffer.action_space, "cpu", 2)
+    vars(plain).update({name: value for name, value in vars(buffer).items() if name in vars(plain)})
+    plain.rewards = stepped
+    own, other = sampled(buffer), sampled(plain)  # type: ignore[arg-type]
+    for name in ("observations", "actions", "next_observations", "dones"):
+        assert torch.equal(getattr(own, name), getattr(other, name))
+    torch.testing.assert_close(own.rewards, other.rewards, rtol=1e-4, atol=1e-5)
+    assert (own.rewards.dtype, own.rewards.shape) == (torch.float32, (64, 1))
+
+
+def test_no_reward_is_older_than_the_model_and_none_is_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, scored = small_model(mode="likeness"), []
+    buffer, measure = filled(model), type(model.scorer).measure
+    monkeypatch.setattr(
+        type(model.scorer), "measure", lambda self, windows: (scored.append(len(windows)), measure(self, windows))[1]
+    )
+    first = sampled(buffer)
+    assert torch.equal(first.rewards, sampled(buffer).rewards)
+    assert sum(scored) <= 64  # each transition once, however often it is drawn
+    with torch.no_grad():
+        for weight in model.scorer.parameters():
+            weight.mul_(3)
+    assert torch.equal(first.rewards, sampled(buffer).rewards)  # nobody has told it
+    buffer.renew()
+    later = sampled(buffer)
+    assert not torch.equal(first.rewards, later.rewards)
+    assert sum(scored) <= 128
+    buffer.rewards_of(np.repeat(np.arange(120), 2), np.tile(np.arange(2), 120))
+    assert sum(scored) <= 64 + 240
+
+
+def test_a_row_that_is_written_anew_is_scored_anew() -> None:
+    model = small_model(mode="likeness")
+    venv = FeatureVecEnv(scripted(1), model)
+    venv.taken = True
+    space = venv.observation_space, venv.action_space
+    buffer, obs, actions = WindowReplayBuffer(ReplayBuffer(1, *space, "cpu", 1), venv), venv.reset(), np.zeros((1, 1))
+    earned = []
+    for _ in range(10):
+        new, rewards, dones, infos = venv.step(actions)
+        buffer.add(obs, new, actions, rewards, dones, infos)
+        earned.append(float(buffer.sample(1).rewards))
+        obs = new
+    assert len(set(earned)) > 5
+
+
+class Doubling(ExplorationBonus):
+    """Pays twice what was updated so far."""
+
+    weight = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.updated: list[torch.Tensor] = []
+
+    def forward(self, windows: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(windows),), 2.0 * len(self.updated), dtype=torch.float64)
+
+    def update(self, windows: torch.Tensor) -> None:
+        self.updated.append(windows)
+
+
+def test_the_bonus_is_added_as_it_is_when_sampled() -> None:
+    bonus = Doubling()
+    buffer = filled(small_model(mode="likeness"), bonus=bonus)
+    before = sampled(buffer).rewards
+    bonus.update(torch.zeros(1, 4, 3))
+    torch.testing.assert_close(sampled(buffer).rewards, before + 2)
+
+
+def test_recent_windows_are_the_latest_and_the_seed_decides() -> None:
+    buffer = filled(small_model(), 2, size=50, steps=120)
+    latest = buffer.latest(10)
+    assert latest.shape == (20, 4, 3)
+    drawn = buffer.recent(300, 20, torch.Generator().manual_seed(1))
+    assert all((latest == window).all(2).all(1).any() for window in drawn)
+    assert len(drawn.unique(dim=0)) == 20
+    assert torch.equal(drawn, buffer.recent(300, 20, torch.Generator().manual_seed(1)))
+    assert len(buffer.latest(999)) == 100
+
+
+def test_pickled_it_is_a_plain_buffer_with_the_rewards_of_now() -> None:
+    buffer = filled(small_model(mode="likeness"))
+    loaded = pickle.loads(pickle.dumps(buffer))
+    assert type(loaded) is ReplayBuffer and loaded.pos == 120
+    rows = np.arange(120)
+    assert np.array_equal(loaded.rewards[:120, 1], buffer.rewards_of(rows, np.ones(120, int)))
+
+
+def test_smoothed_scores_are_refused() -> None:
+    with pytest.raises(OptionError, match=r"smooths scores over time \(smoothing=0.5\): fit one with smoothing=0"):
+        filled(small_model(smoothing=0.5), steps=0)

@@ -1,0 +1,147 @@
+"""`audit`: know before you train."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tsreward.audit.agreement import TrueReward, agreement, require_truth
+from tsreward.audit.behaviour import Behaviour, observe
+from tsreward.audit.documents import as_document
+from tsreward.audit.examples import Examples, examples
+from tsreward.audit.incentives import shape, stakes, termination
+from tsreward.audit.probing import Scale, hold, probe, trivial_levels
+from tsreward.audit.sensitivity import feature_shares, history_effect, smoothing_effect
+from tsreward.audit.separation import false_alarms, separation
+from tsreward.audit.verdict import Findings, Kind, Verdict, Warned, verdict, warned
+from tsreward.errors import OptionError
+from tsreward.pipeline.model import RewardModel
+from tsreward.sequences.episodes import Episode
+
+EPISODES = "episodes"
+"""What the episodes to compare with are called among the behaviours."""
+_RESERVED = ("good", "bad", "half_trained", EPISODES)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found, what it means, and a few episodes to look at."""
+
+    verdict: Verdict
+    warnings: tuple[Warned, ...]
+    findings: Findings
+    examples: Examples
+    scorer: str
+    mode: str
+    window: int
+    skip: int
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the examples as values that JSON has; what could not be measured is None."""
+        return as_document(self.verdict, self.warnings, self.findings) | {
+            "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "skip": self.skip},
+            "seed": self.seed,
+        }
+
+
+def audit(
+    model: RewardModel,
+    good: Sequence[Episode],
+    bad: Sequence[Episode],
+    half_trained: Sequence[Episode] | None = None,
+    trivial: Mapping[str, Sequence[Episode]] | None = None,
+    episodes: Sequence[Episode] | None = None,
+    seed: int = 0,
+    true_reward: TrueReward | None = None,
+) -> Audit:
+    """Look at a reward before anything is trained on it.
+
+    Args:
+        good: behaviour that the model should like and has not learned from; for a penalty, safe behaviour.
+        bad: behaviour that it should not; n = 0 is what this earns. Random behaviour is the usual choice.
+        half_trained: behaviour between the two.
+        trivial: policies that look at nothing (no action, small noise, constant actions) by name.
+        episodes: episodes with true rewards (for a penalty: costs) of many skills; without them, all that is given
+            above is compared, if good behaviour has them.
+        true_reward: the true reward of (observations [B, *obs], next observations [B, *obs]), for EPIC.
+
+    Raises:
+        NotFittedError: the model is not fitted.
+        DataError: no episodes of a kind, NaN or inf in them, or `episodes` without rewards (costs).
+        ShapeError: observations of another shape than the model's.
+        OptionError: a trivial policy is called good, bad, half_trained or episodes.
+    """
+    model.calibration.quantile(0.5)  # an unfitted model is told of before anything is scored
+    for name in trivial or {}:
+        if name in _RESERVED:
+            raise OptionError(f"audit: a trivial policy cannot be called '{name}': give it another name.")
+    safe, unsafe = observe(model, "good", good), observe(model, "bad", bad)
+    half = [] if half_trained is None else [observe(model, "half_trained", half_trained)]
+    policies = {name: observe(model, name, played) for name, played in (trivial or {}).items()}
+    judged = None if episodes is None else observe(model, EPISODES, episodes)
+    if judged is not None:
+        require_truth(model, judged)
+    everyone = [safe, unsafe, *half, *policies.values()]
+    found = _findings(model, everyone, half, policies, [judged] if judged else everyone, seed, true_reward)
+    warnings = warned(found)
+    return Audit(
+        verdict(found, warnings),
+        warnings,
+        found,
+        examples(everyone if judged is None else [*everyone, judged]),
+        type(model.scorer).__name__,
+        type(model.mode).__name__,
+        model.window,
+        model.skip,
+        seed,
+    )
+
+
+def _findings(
+    model: RewardModel,
+    everyone: Sequence[Behaviour],
+    half: Sequence[Behaviour],
+    policies: Mapping[str, Behaviour],
+    compared: Sequence[Behaviour],
+    seed: int,
+    true_reward: TrueReward | None,
+) -> Findings:
+    good, bad = everyone[0], everyone[1]
+    scale = Scale(good.rated.level, bad.rated.level)
+    normal = good.rated.parts(good.rated.score)
+    return Findings(
+        replaces=model.mode.replaces,
+        kinds=tuple(_kind(behaviour, scale) for behaviour in everyone),
+        separations=tuple(
+            separation(f"{other.name} against good", normal, other.rated.parts(other.rated.score), seed)
+            for other in (bad, *half)
+        ),
+        false_alarms=false_alarms(model, good, seed),
+        agreement=agreement(model, compared, seed, true_reward),
+        probes=(*trivial_levels(policies, scale), *probe(model, good, scale, seed)),
+        held=hold(model, everyone, scale, seed),
+        termination=termination(model, good, everyone[1:]),
+        stakes=stakes(model, good, everyone[1:]),
+        shape=shape(everyone),
+        features=feature_shares(model, good, bad, seed),
+        history=history_effect(model, good, bad, seed),
+        smoothing=smoothing_effect(model, good, bad),
+    )
+
+
+def _kind(behaviour: Behaviour, scale: Scale) -> Kind:
+    rated, costs = behaviour.rated, behaviour.column("costs")
+    return Kind(
+        behaviour.name,
+        len(behaviour.episodes),
+        int(rated.lengths.sum()),
+        rated.level,
+        float(np.median(rated.learned)),
+        scale(rated.level),
+        float(rated.flagged.mean()),
+        None if costs is None else float((costs > 0).mean()),
+    )

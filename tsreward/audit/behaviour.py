@@ -1,0 +1,148 @@
+"""`Behaviour`: the episodes of one kind of agent, encoded and rated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsreward.errors import DataError, ShapeError
+from tsreward.functional.shaping import smooth_episodes
+from tsreward.functional.tensors import as_tensor
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.lagrangian import Lagrangian
+from tsreward.sequences.episodes import Episode
+from tsreward.sequences.windows import WindowSet
+
+_BATCH = 4096
+
+
+@dataclass(frozen=True)
+class Rated:
+    """Columns [N] over the transitions of all episodes, in order."""
+
+    lengths: np.ndarray
+    """[E] transitions of every episode."""
+    raw: np.ndarray
+    """Score before smoothing over time; higher is stranger."""
+    score: np.ndarray
+    learned: np.ndarray
+    """What the model itself pays: the reward, or what a penalty adds to the environment's (never positive)."""
+    flagged: np.ndarray
+
+    def parts(self, column: np.ndarray) -> list[np.ndarray]:
+        """Return a column [N] cut into episodes."""
+        return np.split(column, np.cumsum(self.lengths)[:-1])
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Mean learned reward per step of every episode [E]."""
+        return np.array([part.mean() for part in self.parts(self.learned)])
+
+    @property
+    def level(self) -> float:
+        """J: the mean over episodes of the mean learned reward per step."""
+        return float(self.levels.mean())
+
+
+@torch.inference_mode()
+def rate(model: RewardModel, features: Sequence[Tensor]) -> Rated:
+    """Rate episodes given as features [T + 1, D]; the scores are those of `tsreward.relabel`, bit for bit on CPU.
+
+    Raises:
+        DataError: NaN or inf among the features.
+    """
+    windows = arrivals(features, model.window, model.skip)
+    raw = torch.cat([model.score(batch) for batch in windows.batches(_BATCH)])
+    score = smooth_episodes(raw, windows.first, model.mode.options.smoothing)
+    return Rated(
+        lengths=np.array([len(episode) - 1 for episode in features]),
+        raw=raw.numpy(),
+        score=score.numpy(),
+        learned=learned_reward(model, score).numpy(),
+        flagged=(score > model.mode.threshold).numpy(),
+    )
+
+
+@torch.inference_mode()
+def rate_windows(model: RewardModel, windows: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores [B] and learned rewards [B] of feature windows [B, K, D], without smoothing over time."""
+    scores = torch.cat([model.score(batch) for batch in windows.split(_BATCH)])
+    return scores.numpy(), learned_reward(model, scores).numpy()
+
+
+@torch.inference_mode()
+def learned_reward(model: RewardModel, scores: Tensor) -> Tensor:
+    """Return what the model pays [B] for scores [B]; the multiplier of a Lagrangian, which moves, is taken as 1."""
+    mode = model.mode
+    if isinstance(mode, Lagrangian):
+        return -mode.unit * (scores > mode.threshold)
+    env_reward = None if mode.replaces else torch.zeros(len(scores), dtype=torch.float64)
+    return mode(scores, model.calibration.tail(scores), env_reward)
+
+
+def arrivals(features: Sequence[Tensor], window: int, skip: int = 1) -> WindowSet:
+    """Return the windows that end at an arrival: one per transition, none for the first observation of an episode.
+
+    >>> arrivals([torch.arange(3.0)[:, None], torch.zeros(2, 1)], window=2).last.tolist()
+    [1, 2, 4]
+    """
+    lengths = torch.tensor([len(episode) for episode in features])
+    starts = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
+    last = torch.arange(len(starts))
+    moved = last > starts
+    return WindowSet(torch.cat(list(features)), last[moved], starts[moved], window, skip)
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """Episodes, their features [T + 1, D] and ratings."""
+
+    name: str
+    episodes: tuple[Episode, ...]
+    features: tuple[Tensor, ...]
+    rated: Rated
+
+    def column(self, field: str) -> np.ndarray | None:
+        """Return `rewards` or `costs` [N] of all transitions; None where an episode has none."""
+        parts = [getattr(episode, field) for episode in self.episodes]
+        return None if any(part is None for part in parts) else np.concatenate(parts).astype(np.float64)
+
+    def safe(self, window: int, skip: int) -> np.ndarray:
+        """Tell for every transition [N] whether its window is free of cost; all are where no cost was recorded."""
+        costs = [np.zeros(len(episode)) if episode.costs is None else episode.costs for episode in self.episodes]
+        costly = np.concatenate([np.concatenate([[False], np.asarray(cost) > 0]) for cost in costs])
+        return ~arrivals(self.features, window, skip).any_step(costly).numpy()
+
+
+@torch.inference_mode()
+def observe(model: RewardModel, name: str, episodes: Sequence[Episode]) -> Behaviour:
+    """Encode every observation once and rate all transitions.
+
+    Raises:
+        DataError: no episodes, or NaN or inf in them.
+        ShapeError: observations of another shape than the model's.
+    """
+    if not episodes:
+        raise DataError(f"The audit got no episodes of {name} behaviour: give at least one.")
+    for index, episode in enumerate(episodes):
+        if episode.obs.shape[1:] != model.obs_shape:
+            raise ShapeError(
+                f"The model reads observations {list(model.obs_shape)}, but episode {index} of {name} behaviour holds "
+                f"{list(episode.obs.shape[1:])}: give data of the kind that the model was fitted on."
+            )
+        for field in ("obs", "rewards", "costs"):
+            values = getattr(episode, field)
+            if values is not None and not np.isfinite(values).all():
+                raise DataError(f"Episode {index} of {name} behaviour holds NaN or inf among its {field}: drop it.")
+    features = encoded(model, [episode.obs for episode in episodes])
+    return Behaviour(name, tuple(episodes), features, rate(model, features))
+
+
+@torch.inference_mode()
+def encoded(model: RewardModel, observations: Sequence[np.ndarray]) -> tuple[Tensor, ...]:
+    """Return features [T + 1, D] of observations [T + 1, *obs] of every episode."""
+    return tuple(model.encode(as_tensor(obs)) for obs in observations)

@@ -1,0 +1,192 @@
+"""Two models on the same episodes: how far they agree, and where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from tsreward.audit.agreement import pearson, spearman
+from tsreward.errors import OptionError, ShapeError
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
+from tsreward.sequences.episodes import Episode
+
+
+@dataclass(frozen=True)
+class Rated:
+    """What one model says of all transitions [N], episode after episode."""
+
+    name: str
+    window: int
+    """Steps that a window spans."""
+    score: np.ndarray
+    rank: np.ndarray
+    """Share of the transitions whose score is lower, ties counted half: in [0, 1], whatever the scale of the scores."""
+    tail: np.ndarray
+    flagged: np.ndarray
+    reward: np.ndarray
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Of two columns; None where one of them is constant or too short."""
+
+    pearson: float | None
+    """Of the values."""
+    spearman: float | None
+    """Of their ranks."""
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Numbers of transitions."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+
+    @property
+    def disagreement(self) -> float:
+        """Share of the transitions that one model alone flags."""
+        return (self.only_first + self.only_second) / (self.both + self.only_first + self.only_second + self.neither)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A window that the models see differently: the one that ends at observation `step` + 1 of an episode."""
+
+    episode: int
+    step: int
+    ranks: tuple[float, float]
+    tails: tuple[float, float]
+    flagged: tuple[bool, bool]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out."""
+
+    models: tuple[Rated, Rated]
+    lengths: tuple[int, ...]
+    """Transitions of every episode."""
+    paid: bool
+    """Whether environment rewards were there; a penalty is compared for itself where they were not."""
+    scores: Correlation
+    rewards: Correlation
+    returns: Correlation
+    """Of the sums of rewards of episodes."""
+    flags: Flags
+    differences: tuple[Difference, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything but the columns, as values that JSON has."""
+        return {
+            "models": [{"name": rated.name, "window": rated.window} for rated in self.models],
+            "episodes": len(self.lengths),
+            "steps": sum(self.lengths),
+            "environment_rewards": self.paid,
+            "correlations": {name: asdict(getattr(self, name)) for name in ("scores", "rewards", "returns")},
+            "flags": asdict(self.flags) | {"disagreement": self.flags.disagreement},
+            "differences": [asdict(difference) for difference in self.differences],
+        }
+
+
+def compare(
+    first: RewardModel,
+    second: RewardModel,
+    episodes: Sequence[Episode],
+    names: tuple[str, str] = ("first", "second"),
+    count: int = 6,
+) -> Comparison:
+    """Compare two models on episodes; the `count` windows whose ranks differ most are named, none overlapping another.
+
+    Raises:
+        ShapeError: a model reads other observations than the episodes hold.
+        DataError: NaN or inf in the episodes.
+        OptionError: `count` is negative.
+
+    >>> from tsreward.rewards.likeness import Likeness
+    >>> from tsreward.scorers.mahalanobis import Mahalanobis
+    >>> walk = np.random.default_rng(0).normal(size=(80, 2))
+    >>> model = RewardModel(Mahalanobis(3, 2), Likeness())
+    >>> model.fit([walk])
+    >>> same = compare(model, model, [Episode(walk)])
+    >>> round(same.scores.spearman, 6), same.flags.disagreement
+    (1.0, 0.0)
+    """
+    if count < 0:
+        raise OptionError(f"compare takes a count of at least 0, got {count}.")
+    paid = all(episode.rewards is not None for episode in episodes)
+    rated = (_rate(first, episodes, names[0], paid), _rate(second, episodes, names[1], paid))
+    lengths = tuple(len(episode) for episode in episodes)
+    a, b = rated
+    sums = [np.add.reduceat(each.reward, np.cumsum((0, *lengths[:-1]))) for each in rated]
+    return Comparison(
+        models=rated,
+        lengths=lengths,
+        paid=paid,
+        scores=_correlation(a.score, b.score),
+        rewards=_correlation(a.reward, b.reward),
+        returns=_correlation(*sums),
+        flags=Flags(
+            int((a.flagged & b.flagged).sum()),
+            int((a.flagged & ~b.flagged).sum()),
+            int((~a.flagged & b.flagged).sum()),
+            int((~a.flagged & ~b.flagged).sum()),
+        ),
+        differences=_differences(rated, lengths, count),
+    )
+
+
+def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, paid: bool) -> Rated:
+    for index, episode in enumerate(episodes):
+        if episode.obs.shape[1:] != model.obs_shape:
+            raise ShapeError(
+                f"{name} reads observations {list(model.obs_shape)}, but episode {index} holds "
+                f"{list(episode.obs.shape[1:])}: compare models of one observation, on data of the same."
+            )
+    steps = []
+    for episode in episodes:
+        steps += relabel(model, [episode if paid else replace(episode, rewards=np.zeros(len(episode)))])
+    score = np.concatenate([step.score.numpy() for step in steps]).astype(np.float64)
+    ordered = np.sort(score)
+    return Rated(
+        name=name,
+        window=(model.window - 1) * model.skip + 1,
+        score=score,
+        rank=(np.searchsorted(ordered, score, "left") + np.searchsorted(ordered, score, "right")) / (2 * len(score)),
+        tail=np.concatenate([step.tail.numpy() for step in steps]).astype(np.float64),
+        flagged=np.concatenate([step.flagged.numpy() for step in steps]),
+        reward=np.concatenate([step.reward.numpy() for step in steps]),
+    )
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> Correlation:
+    return Correlation(pearson(first, second), spearman(first, second))
+
+
+def _differences(rated: tuple[Rated, Rated], lengths: tuple[int, ...], count: int) -> tuple[Difference, ...]:
+    a, b = rated
+    span = max(a.window, b.window)
+    episode = np.repeat(np.arange(len(lengths)), lengths)
+    begin = np.cumsum((0, *lengths[:-1]))
+    apart = np.abs(a.rank - b.rank)
+    found: list[Difference] = []
+    while len(found) < count and apart.max() > 0:
+        row = int(apart.argmax())
+        of = int(episode[row])
+        found.append(
+            Difference(
+                of,
+                row - int(begin[of]),
+                (float(a.rank[row]), float(b.rank[row])),
+                (float(a.tail[row]), float(b.tail[row])),
+                (bool(a.flagged[row]), bool(b.flagged[row])),
+            )
+        )
+        apart[(episode == of) & (np.abs(np.arange(len(apart)) - row) < span)] = 0
+    return tuple(found)

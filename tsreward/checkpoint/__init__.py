@@ -1,5 +1,0 @@
-"""One safe file per fitted model: `save`, `load` and `describe`."""
-
-from tsreward.checkpoint.store import describe, load, save
-
-__all__ = ["describe", "load", "save"]

@@ -1,0 +1,1 @@
+"""Anomaly detection in logs: detectors, thresholds, data sets, metrics and the benchmark."""

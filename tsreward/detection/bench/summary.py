@@ -1,0 +1,113 @@
+"""Tables of results: one row per detector and data set."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from statistics import fmean, stdev
+
+from tsreward.detection.bench.evaluate import Judgement
+from tsreward.detection.bench.records import Record
+from tsreward.files import write_atomic
+
+METRICS = tuple(field.name for field in fields(Judgement) if field.name != "threshold")
+"""What is averaged; thresholds are in units of the scores, which differ."""
+ALL = "all"
+
+Row = dict[str, str | int | float | None]
+
+
+def summary(records: Iterable[Record]) -> list[Row]:
+    """Return a row per detector and data set, best VUS-PR first, and where there are several sets, over all series.
+
+    A row holds `detector`, `dataset`, `series` and `seeds` (how many), `failed` (results without metrics), and for
+    every metric its mean over series, then over seeds, and as `<metric>_sd` the standard deviation over seeds of the
+    mean over series. None where there is nothing to average, or one seed only. Failed results are in no mean: a
+    detector that fails on the hard series looks better than it is.
+
+    >>> from tsreward.detection.bench.records import Cell
+    >>> made = [Record(Cell("pca", "smd", name, 0), "", "", metrics=dict.fromkeys(METRICS, f1)) for name, f1 in
+    ...         (("a", 0.5), ("b", 1.0))]
+    >>> [(row["series"], row["f1"], row["f1_sd"]) for row in summary(made)]
+    [(2, 0.75, None)]
+    """
+    groups: dict[tuple[str, str], list[Record]] = {}
+    records = list(records)
+    datasets = list(dict.fromkeys(record.cell.dataset for record in records))
+    for record in records:
+        for dataset in [ALL, record.cell.dataset] if len(datasets) > 1 else [record.cell.dataset]:
+            groups.setdefault((dataset, record.cell.detector), []).append(record)
+    order = {name: position for position, name in enumerate([ALL, *datasets])}
+    rows = [_row(dataset, detector, group) for (dataset, detector), group in groups.items()]
+    return sorted(rows, key=lambda row: (order[str(row["dataset"])], -_number(row["vus_pr"]), str(row["detector"])))
+
+
+def costs(records: Iterable[Record]) -> dict[str, dict[str, float]]:
+    """Return per detector the mean seconds of a fit, the rows scored per second, and the largest growth of memory."""
+    groups: dict[str, list] = {}
+    for record in records:
+        groups.setdefault(record.cell.detector, []).extend([record.timings] if record.timings else [])
+    return {
+        detector: {
+            "fit_seconds": fmean(timing.fit_seconds for timing in timings),
+            # Rows over seconds, both summed: short series do not count as much as long ones.
+            "points_per_second": sum(timing.score_seconds * timing.points_per_second for timing in timings)
+            / sum(timing.score_seconds for timing in timings),
+            "peak_mb": max(timing.peak_mb for timing in timings),
+        }
+        for detector, timings in groups.items()
+        if timings
+    }
+
+
+def write_tables(records: Sequence[Record], folder: Path) -> None:
+    """Write table.csv and table.json (the summary), series.csv (every result) and timings.csv into a folder.
+
+    All but timings.csv follow from data, detectors and seeds alone.
+    """
+    rows = summary(records)
+    cells = [
+        asdict(record.cell)
+        | {name: record.metrics.get(name) for name in (*METRICS, "threshold")}
+        | {"error": record.error}
+        for record in records
+    ]
+    timings = [asdict(record.cell) | asdict(record.timings) for record in records if record.timings]
+    for name, table in (("table", rows), ("series", cells), ("timings", timings)):
+        write_atomic(folder / f"{name}.csv", _csv(table))
+    write_atomic(folder / "table.json", (json.dumps(rows, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _row(dataset: str, detector: str, records: Sequence[Record]) -> Row:
+    row: Row = {
+        "dataset": dataset,
+        "detector": detector,
+        "series": len({(record.cell.dataset, record.cell.series) for record in records}),
+        "seeds": len({record.cell.seed for record in records}),
+        "failed": sum(record.error is not None for record in records),
+    }
+    seeds: dict[int, list[Record]] = {}
+    for record in records:
+        if record.error is None:
+            seeds.setdefault(record.cell.seed, []).append(record)
+    for name in METRICS:
+        means = [fmean(record.metrics[name] for record in group) for group in seeds.values()]
+        row[name] = fmean(means) if means else None
+        row[f"{name}_sd"] = stdev(means) if len(means) > 1 else None
+    return row
+
+
+def _number(value: str | int | float | None) -> float:
+    return value if isinstance(value, int | float) else -1.0
+
+
+def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode(errors="backslashreplace")

@@ -1,0 +1,79 @@
+"""CSV and Parquet files as series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from tsreward.detection.datasets.reading import Frame, check_fraction, natural, read_csv, read_parquet, split
+from tsreward.errors import DataError
+from tsreward.sequences.series import DetectionTask, Series
+
+READERS = {".csv": read_csv, ".parquet": read_parquet}
+
+
+def load_tables(
+    path: str | Path, label: str = "label", time: str | None = None, train_fraction: float = 0.5
+) -> list[DetectionTask]:
+    """Read one file, or all CSV and Parquet files of a folder, and split each in time.
+
+    The first `train_fraction` of the rows is the part to learn from, with its labels; tasks are named after the files.
+    The columns are as in `read_table`, but a benchmark needs the labels.
+
+    Raises:
+        DataError: a file is missing or malformed; the message tells file, line and column.
+        OptionError: a share that is not between 0 and 1.
+    """
+    check_fraction(train_fraction)
+    return [split(read_table(file, label, time), train_fraction) for file in _files(Path(path))]
+
+
+def read_table(path: str | Path, label: str | None = None, time: str | None = None) -> Series:
+    """Return a file as a series: the columns but `label` and `time` are the values, `time` becomes the index.
+
+    Labels are 0 or 1, or false or true. Times are numbers, or stamps as in 2024-05-01 13:00:00. Without `time`, the
+    index that a Parquet file brings is kept.
+
+    Raises:
+        DataError: the file is missing or malformed, or is neither CSV nor Parquet by its ending.
+        MissingExtraError: pandas or pyarrow is not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "web.csv")
+    ...     _ = path.write_text("time,load,label\\n2024-05-01 00:00:00,0.5,0\\n2024-05-01 00:01:00,9,1\\n")
+    ...     series = read_table(path, label="label", time="time")
+    >>> series.columns, series.values[:, 0], series.labels, series.index[1].minute
+    (('load',), array([0.5, 9. ]), array([False,  True]), 1)
+    """
+    path = Path(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: expected a file that ends in {' or '.join(READERS)}.")
+    frame = reader(path)
+    frame.require(name for name in (label, time) if name is not None)
+    columns = [name for name in frame.data.columns if name not in (label, time)]
+    labels = None if label is None else frame.labels(label)
+    return Series(frame.values(columns), labels, path.stem, tuple(columns), _index(frame, time))
+
+
+def _index(frame: Frame, time: str | None) -> object:
+    import pandas
+
+    if time is not None:
+        return frame.index(time)
+    return None if isinstance(frame.data.index, pandas.RangeIndex) else frame.data.index
+
+
+def _files(path: Path) -> Sequence[Path]:
+    if not path.is_dir():
+        return [path]
+    files = [file for file in path.iterdir() if file.suffix.lower() in READERS and not file.name.startswith(".")]
+    if not files:
+        raise DataError(f"{path} has no file that ends in {' or '.join(READERS)}.")
+    files.sort(key=lambda file: natural(file.name))
+    for first, second in pairwise(files):
+        if first.stem == second.stem:
+            raise DataError(f"{first} and {second} have the same name: keep one of them.")
+    return files

@@ -1,0 +1,52 @@
+"""TSB-AD: the leaderboard's own CSV files, univariate (TSB-AD-U) and multivariate (TSB-AD-M).
+
+Source: Liu and Paparrizos, "The Elephant in the Room: Towards A Reliable Time-Series Anomaly Detection Benchmark"
+(NeurIPS 2024).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tsreward.detection.datasets.reading import natural, read_csv, stems
+from tsreward.errors import DataError
+from tsreward.sequences.series import DetectionTask, Series
+
+LABEL = "Label"
+_NAME = re.compile(r"[0-9]+_.+_id_[0-9]+_.+_tr_([0-9]+)_1st_[0-9]+")
+
+
+def load_tsb_ad(path: str | Path) -> list[DetectionTask]:
+    """Read one file, or all CSV files of a folder, named as in 057_SMD_id_1_Facility_tr_4529_1st_4629.csv.
+
+    The protocol of this leaderboard: a detector may learn from the first `tr` rows, and ALL rows are judged, those it
+    learned from included. The name of a task is that of its file without the ending.
+
+    Raises:
+        DataError: a file is missing or malformed, has another name, or fewer rows than `tr`.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return [_task(path)]
+    found = sorted(stems(path, ".csv"), key=natural)
+    if not found:
+        raise DataError(f"{path} has no CSV file.")
+    return [_task(path / f"{stem}.csv") for stem in found]
+
+
+def _task(path: Path) -> DetectionTask:
+    match = _NAME.fullmatch(path.stem)
+    if match is None:
+        raise DataError(
+            f"{path}: expected a name as in 057_SMD_id_1_Facility_tr_4529_1st_4629.csv, whose tr is the number of rows "
+            f"to learn from."
+        )
+    frame, rows = read_csv(path), int(match[1])
+    *columns, last = frame.data.columns
+    if last != LABEL:
+        raise DataError(f"{path}: the last column must be '{LABEL}', found '{last}'.")
+    series = Series(frame.values(columns), frame.labels(LABEL), path.stem, tuple(columns))
+    if not 0 < rows <= len(series):
+        raise DataError(f"{path}: its name says that {rows} rows are to learn from, but it has {len(series)} rows.")
+    return DetectionTask(series.name, series.rows(0, rows), series)

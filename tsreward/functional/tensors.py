@@ -1,0 +1,72 @@
+"""Arrays as tensors, and batches whose rows do not depend on their place: fixed-size chunks, aligned rows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+
+def as_tensor(array: np.ndarray) -> Tensor:
+    """Return a tensor that shares the array's memory, or a copy of it where torch cannot share (read-only, reversed).
+
+    >>> as_tensor(np.arange(3.0)[::-1])
+    tensor([2., 1., 0.], dtype=torch.float64)
+    """
+    if not array.flags.writeable or min(array.strides, default=0) < 0:
+        array = array.copy()
+    return torch.from_numpy(array)
+
+
+def in_chunks(function: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tensor:
+    """Apply `function` to `rows` [B, ...] in batches of exactly `size`, the last one padded with its first row.
+
+    >>> in_chunks(lambda rows: rows.sum(1), torch.ones(3, 2), size=2)
+    tensor([2., 2., 2.])
+    """
+    total = len(rows)
+    if total == size:
+        return function(rows)
+    parts = [function(_padded(chunk, size)) for chunk in rows.split(size)]
+    return (parts[0] if len(parts) == 1 else torch.cat(parts))[:total]
+
+
+def _padded(chunk: Tensor, size: int) -> Tensor:
+    missing = size - len(chunk)
+    return torch.cat([chunk, chunk[-1:].expand(missing, *chunk.shape[1:])]) if 0 < missing < size else chunk
+
+
+def aligned_rows(rows: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
+    """Return the same rows, each of which begins a whole number of 16 bytes behind the one before.
+
+    >>> import torch
+    >>> aligned_rows(torch.ones(2, 3)).stride()
+    (4, 1)
+    """
+    width = rows.shape[1]
+    return _filled(rows)[:, :width]
+
+
+def row_product(rows: Float[Tensor, "b n"], matrix: Float[Tensor, "n m"]) -> Float[Tensor, "b m"]:
+    """Return `rows @ matrix`, of which no row depends on its place.
+
+    >>> import torch
+    >>> row_product(torch.ones(2, 3), torch.ones(3, 1)).tolist()
+    [[3.0], [3.0]]
+    """
+    return (aligned_rows(rows) @ _filled(matrix))[:, : matrix.shape[1]]
+
+
+class FlatRows(nn.Module):
+    """Windows [B, K, D] as `aligned_rows` [B, K * D]."""
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return aligned_rows(windows.flatten(1))
+
+
+def _filled(matrix: Tensor) -> Tensor:
+    """Return the matrix with columns of zeros behind it that fill whole 16 bytes."""
+    missing = -matrix.shape[1] % (16 // matrix.element_size())
+    return pad(matrix, (0, missing)) if missing else matrix

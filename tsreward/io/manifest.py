@@ -1,0 +1,189 @@
+"""The JSON entry of a model file: what the model is made of, who wrote it, and the digests of everything.
+
+{"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
+ "encoder": {"name", "obs_shape", "options"}, "scorer": {"name", "window", "dim", "options"},
+ "mode": {"name", "options"}, "calibration": {"size"}, "skip", "chunk", "note": {...},
+ "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save as serialise
+from torch import Tensor
+
+from tsreward.encoders.table import ENCODERS
+from tsreward.errors import CheckpointError, OptionError
+from tsreward.io.header import DTYPES, METADATA_KEY, Entry, canonical, parse, shown
+from tsreward.io.values import to_json
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.table import MODES
+from tsreward.scorers.table import SCORERS
+
+SCHEMA = 1
+# What each part of the entry is; a window or a width that no tensor bounds is bounded here.
+_LAYOUT: dict[str, Any] = {
+    "schema": int,
+    "versions": {"tsreward": str, "torch": str, "numpy": str, "python": str},
+    "encoder": {"name": str, "obs_shape": list, "options": dict},
+    "scorer": {"name": str, "window": range(1, 2**16 + 1), "dim": range(1, 2**24 + 1), "options": dict},
+    "mode": {"name": str, "options": dict},
+    "calibration": {"size": range(2, 2**24 + 1)},
+    "skip": range(1, 2**16 + 1),
+    "chunk": range(1, 2**16 + 1),
+    "note": dict,
+    "tensors": dict,
+    "sha256": str,
+}
+
+
+def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the entry of `model`, without digests.
+
+    Raises:
+        OptionError: a part of the model is in no table, or an option or the note cannot be written as JSON.
+    """
+    scorer, encoder, mode = model.scorer, model.encoder, model.mode
+    manifest = {
+        "schema": SCHEMA,
+        "versions": _versions(),
+        "encoder": {
+            "name": _name_of(encoder, ENCODERS),
+            "obs_shape": list(encoder.obs_shape),
+            "options": to_json(encoder.options),
+        },
+        "scorer": {
+            "name": _name_of(scorer, SCORERS),
+            "window": scorer.window,
+            "dim": scorer.dim,
+            "options": to_json(scorer.options),
+        },
+        "mode": {"name": _name_of(mode, MODES), "options": to_json(mode.options)},
+        "calibration": {"size": model.calibration.size},
+        "skip": model.skip,
+        "chunk": model.chunk,
+        "note": note or {},
+    }
+    try:
+        canonical(manifest)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise OptionError(f"The note of a model file holds plain JSON values only ({error}).") from error
+    return manifest
+
+
+def pack(manifest: dict[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
+    """Return the bytes of a model file, with the digests of `manifest` and `tensors` put in."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    manifest = {**manifest, "tensors": {name: _digest_tensor(name, tensor) for name, tensor in plain.items()}}
+    manifest["sha256"] = _digest_manifest(manifest)
+    return serialise(plain, {METADATA_KEY: canonical(manifest)})
+
+
+def read_manifest(text: str) -> dict[str, Any]:
+    """Return the checked entry.
+
+    Raises:
+        CheckpointError: written by a newer tsreward, damaged, without digest, or with parts missing, unknown or of
+            another type.
+    """
+    manifest = parse(text.encode("ascii"))
+    if not isinstance(manifest, dict):
+        raise CheckpointError("Its metadata is not a JSON object.")
+    _check_schema(manifest)
+    if "sha256" not in manifest:
+        raise CheckpointError("Its metadata has no digest (sha256): it was removed, and without it nothing is loaded.")
+    if manifest["sha256"] != _digest_manifest(manifest) or canonical(manifest) != text:
+        raise CheckpointError("Its metadata does not match its SHA-256 digest: the file is damaged or was edited.")
+    _check_layout(manifest, _LAYOUT, "")
+    return manifest
+
+
+def check_digests(manifest: dict[str, Any], entries: dict[str, Entry], data: bytes) -> None:
+    """Compare every tensor in the file's bytes with its digest.
+
+    Raises:
+        CheckpointError: one differs or has none.
+    """
+    digests = manifest["tensors"]
+    if set(digests) != set(entries):
+        odd = sorted(set(digests) ^ set(entries))[0]
+        raise CheckpointError(f"Tensor {shown(odd)} has a digest and no bytes, or bytes and no digest.")
+    view = memoryview(data)
+    for name, entry in entries.items():
+        if digests[name] != _digest(name, entry.dtype, entry.shape, view[entry.start : entry.end]):
+            raise CheckpointError(f"Tensor {shown(name)} does not match its SHA-256 digest: the file is damaged.")
+
+
+def _check_schema(manifest: dict[str, Any]) -> None:
+    schema, versions = manifest.get("schema"), manifest.get("versions")
+    writer = versions.get("tsreward") if isinstance(versions, dict) else None
+    if type(schema) is not int or schema < 1:
+        raise CheckpointError(f"It has schema {shown(schema)}, which no tsreward writes.")
+    if schema > SCHEMA:
+        raise CheckpointError(
+            f"It has schema {schema}, written by tsreward {shown(writer)}; this is tsreward {_own_version()}, "
+            f"which reads schema {SCHEMA}. Upgrade with: pip install -U tsreward"
+        )
+
+
+def _check_layout(value: Any, layout: Any, where: str) -> None:
+    if isinstance(layout, dict):
+        if not isinstance(value, dict):
+            raise CheckpointError(f"Its metadata has {where} {shown(value)}, not an object.")
+        odd = sorted(set(layout) ^ set(value))
+        if odd:
+            problem = "lacks" if odd[0] in layout else "has the unknown key"
+            raise CheckpointError(f"Its metadata {problem} {shown(f'{where}.{odd[0]}'.lstrip('.'))}.")
+        for key, part in layout.items():
+            _check_layout(value[key], part, f"{where}.{key}".lstrip("."))
+    elif isinstance(layout, range):
+        if type(value) is not int or value not in layout:
+            raise CheckpointError(f"Its metadata has {where} {shown(value)}, not {layout[0]} to {layout[-1]}.")
+    elif type(value) is not layout:
+        raise CheckpointError(f"Its metadata has {where} {shown(value)}, not a {layout.__name__}.")
+
+
+def _name_of(part: object, table: Mapping[str, type]) -> str:
+    for name, cls in table.items():
+        if type(part) is cls:
+            return name
+    raise OptionError(f"{type(part).__name__} cannot be saved: only {', '.join(table)} can be read from a file again.")
+
+
+@cache
+def _own_version() -> str:
+    try:
+        return metadata.version("tsreward")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    own = _own_version()
+    return {"tsreward": own, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
+
+
+def _digest_manifest(manifest: dict[str, Any]) -> str:
+    rest = {name: value for name, value in manifest.items() if name != "sha256"}
+    return hashlib.sha256(canonical(rest).encode("ascii")).hexdigest()
+
+
+def _digest_tensor(name: str, tensor: Tensor) -> str:
+    dtype = next((key for key, value in DTYPES.items() if value == tensor.dtype), None)
+    if dtype is None:
+        raise OptionError(f"Tensor '{name}' is {tensor.dtype}, which a model file cannot hold: convert it to float32.")
+    return _digest(name, dtype, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy().data)
+
+
+def _digest(name: str, dtype: str, shape: tuple[int, ...], data: memoryview) -> str:
+    digest = hashlib.sha256(canonical([name, dtype, shape]).encode("ascii"))
+    digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,208 @@
+"""A scorer that goes on learning while an agent trains, with the agent's own windows as bad ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.functional.seeding import generator
+from tsreward.pipeline.model import RewardModel, Windows
+from tsreward.rewards.lagrangian import Lagrangian
+from tsreward.scorers.gradient import GradientScorer
+from tsreward.sequences.windows import WindowSet
+
+CALIBRATED_ON = 2048
+"""Held-out expert windows, and bad ones, that a calibration scores at most."""
+
+
+@dataclass(frozen=True)
+class ActiveLearnerOptions:
+    """How a scorer goes on learning."""
+
+    every: int = 32
+    """Decisions in all environments together between two refreshes."""
+    updates: int = 4
+    """Gradient steps in one refresh."""
+    batch_size: int = 256
+    """Expert windows in one gradient step, and as many bad ones."""
+    learning_rate: float = 3e-4
+    noise: float = 0.2
+    """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
+    expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
+    recent: int = 100_000
+    """Latest windows of the agent that serve as bad ones; once failures are forgotten, they are paid for again."""
+    fixed_share: float = 0.25
+    """Share of the bad windows in a batch that are the given ones, where there are any; the rest are the agent's."""
+    held_out: float = 0.1
+    """Share of the expert's episodes that is never learned from: calibration and thresholds come from it."""
+    calibrate_every: int = 32
+    """Refreshes between two calibrations; each takes about half as long as a refresh."""
+    seed: int = 0
+    """Every random number follows from it."""
+
+    def __post_init__(self) -> None:
+        for name in ("every", "updates", "batch_size", "recent", "calibrate_every"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"ActiveLearnerOptions.{name} must be at least 1, got {getattr(self, name)}.")
+        if not 0 <= self.noise < 10:
+            raise OptionError(f"ActiveLearnerOptions.noise is 0 or more, and below 10, got {self.noise}.")
+        if not 0 < self.learning_rate < 1:
+            raise OptionError(f"ActiveLearnerOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
+        if not 0 <= self.fixed_share < 1:
+            raise OptionError(f"ActiveLearnerOptions.fixed_share is a share in [0, 1), got {self.fixed_share}.")
+        if not 0 < self.held_out < 1:
+            raise OptionError(f"ActiveLearnerOptions.held_out is a share between 0 and 1, got {self.held_out}.")
+        if not 0 <= self.seed < 2**63 - 1:
+            raise OptionError(f"ActiveLearnerOptions.seed is an integer from 0 to 2**63 - 2, got {self.seed}.")
+
+
+class ActiveLearner:
+    """Lets the scorer of `model` go on learning to tell the expert's windows from those of an agent.
+
+    `expert` and `negatives` are windows over raw observations, or episodes [T, *obs]. An unfitted scorer begins with
+    fresh weights, and finds out with the agent what sets the expert apart; a fitted one goes on from where it is. From
+    then on the model is ready to give rewards, and an ordinary one: `tsreward.save(learner.model, path)` keeps what it
+    is at that moment.
+
+    With DeepSVDD this is Deep SAD (Ruff et al. 2020) with the reward shape `odds`, with Discriminator adversarial
+    imitation (Peng et al. 2021) with `least_squares`.
+
+    Raises:
+        OptionError: a scorer without a loss to go on with; a mode that cannot follow: Lagrangian, or the likeness shape
+            auto without negatives.
+        DataError: no windows, or too few to hold some out.
+        ShapeError: observations of another shape than the model's.
+
+    >>> from tsreward.rewards.likeness import Likeness, LikenessOptions
+    >>> from tsreward.scorers.deep_svdd import DeepSVDD
+    >>> draw = torch.Generator().manual_seed(0)
+    >>> expert = [torch.randn(50, 2, generator=draw) for _ in range(4)]
+    >>> learner = ActiveLearner(RewardModel(DeepSVDD(4, 2), Likeness(LikenessOptions(shape="odds"))), expert)
+    >>> for _ in range(10):
+    ...     learner.refresh(lambda number: 3 + torch.randn(number, 4, 2, generator=draw))
+    >>> model = learner.model
+    >>> bool(model.reward(torch.randn(99, 4, 2)).mean() > model.reward(3 + torch.randn(99, 4, 2)).mean() + 0.5)
+    True
+    """
+
+    def __init__(
+        self,
+        model: RewardModel,
+        expert: Windows,
+        options: ActiveLearnerOptions = ActiveLearnerOptions(),
+        negatives: Windows | None = None,
+    ) -> None:
+        scorer, self._unit = _checked(model, negatives)
+        self.model, self.options = model, options
+        self.refreshes = 0
+        """How often the scorer has changed; rewards from before are stale."""
+        self.loss = math.nan
+        """Loss of the last gradient step."""
+        self._scorer = scorer
+        learned, held = model.features(expert).split(options.held_out, options.seed)
+        if not scorer.fitted:
+            scorer.begin(learned, options.seed)
+        self._expert = learned.map(scorer.standardise)
+        scorer.prepare(self._expert)
+        draw = generator(options.seed, 1)
+        self._held = _some(held, draw)
+        self._probes = self._fixed = None
+        if negatives is not None:
+            given = model.features(negatives)
+            self._probes, self._fixed = _some(given, draw), given.map(scorer.standardise)
+        self._noise = generator(options.seed, 2)
+        self._optimiser = torch.optim.Adam(scorer.parameters(), lr=options.learning_rate)
+        self.calibrate()
+
+    def refresh(self, agent_windows: Callable[[int], Tensor]) -> None:
+        """Do the gradient steps of one refresh; `agent_windows(n)` gives feature windows [n, K, D] of the agent.
+
+        Raises:
+            ShapeError: windows of another shape.
+            DataError: the loss is not finite.
+        """
+        scorer, options = self._scorer, self.options
+        scorer.train()
+        try:
+            for _ in range(options.updates):
+                normal, bad = self._draw(self._expert, options.batch_size), self._bad(agent_windows)
+                loss = scorer.objective(self._shaken(normal), self._shaken(bad), self._noise)
+                self._optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                self._optimiser.step()
+                self.loss = loss.item()
+        finally:
+            scorer.eval()
+        self.refreshes += 1
+        if not math.isfinite(self.loss):
+            raise DataError(
+                f"The scorer's loss became {self.loss} in refresh {self.refreshes}: lower the learning rate "
+                f"({options.learning_rate}) or check the scale of the observations."
+            )
+        if self.refreshes % options.calibrate_every == 0:
+            self.calibrate()
+
+    def calibrate(self) -> None:
+        """Bring calibration, threshold and scale of the model up to what its scorer says of held-out expert windows."""
+        model = self.model
+        self._scorer.settle(self._expert)
+        model.calibration.fit(self._scorer.score_all(self._held))
+        probes = self._scorer.score_all(self._probes) if self._probes is not None and model.mode.uses_probes else None
+        model.mode.fit(model.calibration, self._unit, probes)
+
+    def _bad(self, agent_windows: Callable[[int], Tensor]) -> Tensor:
+        """Return standardised bad windows [B, K, D]: the agent's, and the share of given ones."""
+        number, fixed = self.options.batch_size, self._fixed
+        if fixed is None:
+            return self._scorer.standardise(self._checked(agent_windows(number)))
+        given = round(self.options.fixed_share * number)
+        agent = self._scorer.standardise(self._checked(agent_windows(number - given)))
+        return torch.cat([agent, self._draw(fixed, given)])
+
+    def _shaken(self, windows: Tensor) -> Tensor:
+        """Return standardised windows [B, K, D] with noise."""
+        if self.options.noise == 0:
+            return windows
+        return windows + self.options.noise * torch.randn(windows.shape, generator=self._noise)
+
+    def _draw(self, windows: WindowSet, number: int) -> Tensor:
+        return windows.gather(torch.randint(len(windows), (number,), generator=self._noise))
+
+    def _checked(self, windows: Tensor) -> Tensor:
+        if windows.shape[1:] != (self._scorer.window, self._scorer.dim):
+            raise ShapeError(
+                f"ActiveLearner.refresh expects windows of the agent [n, {self._scorer.window}, {self._scorer.dim}], "
+                f"got {list(windows.shape)}."
+            )
+        return windows.to(torch.float32)
+
+
+def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientScorer, float | None]:
+    """Return the scorer that can go on learning, and the unit of the reward mode where it has one already."""
+    scorer, mode = model.scorer, model.mode
+    if not isinstance(scorer, GradientScorer):
+        raise OptionError(
+            f"ActiveLearner needs a scorer with a loss on bad windows to go on with, got {type(scorer).__name__}: use "
+            f"DeepSVDD, Discriminator, TransformerAE or LSTMVAE."
+        )
+    if isinstance(mode, Lagrangian):
+        raise OptionError("ActiveLearner would set the multiplier of Lagrangian back again and again: use Penalty.")
+    if mode.uses_probes and negatives is None:
+        raise OptionError(
+            f"{type(mode).__name__} measures its scale on behaviour that must not be rewarded: give ActiveLearner "
+            f"negatives, e.g. from tsreward.sequences.probes.probe_windows, or use the shape 'odds'."
+        )
+    unit = getattr(mode, "unit", None)
+    return scorer, float(unit) if unit is not None and scorer.fitted else None
+
+
+def _some(windows: WindowSet, draw: torch.Generator) -> WindowSet:
+    """Return `CALIBRATED_ON` random windows at most."""
+    keep = torch.zeros(len(windows), dtype=torch.bool)
+    keep[torch.randperm(len(windows), generator=draw)[:CALIBRATED_ON]] = True
+    return windows.where(keep)

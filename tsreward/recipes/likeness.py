@@ -1,0 +1,218 @@
+"""Expert likeness end to end: expert episodes → reward model → an agent that is paid for being like the expert.
+
+The expert is only watched: neither its actions nor its rewards are used. The agent never sees the environment's reward;
+what it would have been paid stands beside what it learned from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tsreward.encoders.base import Encoder, Identity
+from tsreward.encoders.clip import CLIPEncoder
+from tsreward.encoders.conv import ConvEncoder, ConvOptions
+from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.encoders.pixel_pca import PixelPCA
+from tsreward.errors import DataError, OptionError
+from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
+from tsreward.pipeline.model import RewardModel
+from tsreward.recipes.likeness_data import LikenessData, gather
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.grading import policy_of
+from tsreward.sb3.playing import episode_seeds, play
+from tsreward.sb3.training import StepReport, TrainedAgent, train_agent
+from tsreward.scorers.dqn.joining import joined
+from tsreward.scorers.presets import safety_scorer
+from tsreward.sequences.episodes import Episode
+from tsreward.sequences.probes import probe_windows
+from tsreward.sequences.windows import WindowSet
+from tsreward.training import TrainOptions
+
+DEFAULT_AGENT = AgentOptions(
+    "sac",
+    30_000,
+    num_envs=1,
+    action_repeat=4,
+    hidden=128,
+    gradient_steps=8,
+    learning_rate=7e-4,
+    final_rate=0.05,
+    train_every=8,
+    learning_starts=500,
+    normalise=False,
+)
+"""Solves cartpole-swingup; normalised observations learn worse in runs as short as this. The rate falls, because
+policies differ from one update to the next where the reward moves."""
+PROBES = 2048
+"""Windows of each kind that are made out of others."""
+
+
+@dataclass(frozen=True)
+class ExpertLikenessResult:
+    """What came out: the reward model as it was at the end, the agent, and true returns."""
+
+    model: RewardModel
+    agent: TrainedAgent
+    returns: np.ndarray
+    """[evaluations] true returns of the trained agent, without random actions."""
+    expert_return: float | None
+    """Mean true return of the expert; None where its file has no rewards."""
+    random_return: float
+
+    @property
+    def share(self) -> float | None:
+        """Mean return of the agent as a share of the expert's; None where that is unknown or 0."""
+        return float(self.returns.mean()) / self.expert_return if self.expert_return else None
+
+    @property
+    def normalised_share(self) -> float | None:
+        """The same with random actions as zero."""
+        if self.expert_return is None or self.expert_return == self.random_return:
+            return None
+        return float((self.returns.mean() - self.random_return) / (self.expert_return - self.random_return))
+
+
+def run(
+    options: ExpertLikenessOptions,
+    agent: AgentOptions = DEFAULT_AGENT,
+    active: ActiveLearnerOptions = ActiveLearnerOptions(),  # noqa: B008 - frozen
+    stage: Callable[[str], StepReport] | None = None,
+) -> ExpertLikenessResult:
+    """Run the whole method once.
+
+    Raises:
+        OptionError: the environment, the algorithm, the scorer or the file do not suit each other.
+        ShapeError: the expert's observations are not those of the environment.
+        DataError: too few or damaged episodes, or no finished episode.
+    """
+    shape = check_environment(options.env, agent.algorithm)
+    if options.frames is None and len(shape) < 3 and (options.masks or options.encoder != "pixel_pca"):
+        raise OptionError(
+            f"Masks and the encoder {options.encoder} are for frames, and the reward looks at observations "
+            f"{list(shape)} of {options.env}: give frames, e.g. 64."
+        )
+    data = gather(options, agent, stage)
+    encoder = fit_encoder(options, data)
+    model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
+    env = options.env
+    if options.frames is not None:
+        env += f"{',' if ':' in env else ':'}frames={options.frames}"
+    trained = train_agent(
+        env,
+        agent,
+        model,
+        report=None if stage is None else stage("agent"),
+        active=learner,
+        bonus=exploration(options, encoder.dim, agent.seed),
+        sight="observation" if options.frames is None else "frame",
+    )
+    if not trained.record.finished:
+        raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
+    returns = true_returns(trained, options.env, agent, options.evaluations)
+    trained.normaliser.close()
+    return ExpertLikenessResult(model, trained, returns, data.expert_return, data.random_return)
+
+
+def true_returns(trained: TrainedAgent, env: str, agent: AgentOptions, episodes: int) -> np.ndarray:
+    """Return the environment's returns [episodes] of the agent without random actions, from seeds of their own."""
+    seeds = episode_seeds(agent.seed, 2**20, episodes)
+    return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
+
+
+def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
+    """Return what turns the expert's observations into features, fitted where it has to be."""
+    shape = data.expert[0].obs.shape[1:]
+    if options.frames is None and not are_pictures(data.expert[0].obs):
+        return Identity(shape)
+    if options.encoder == "conv":
+        return ConvEncoder(shape, ConvOptions(masks=options.masks))
+    if options.encoder == "clip":
+        assert options.clip_source is not None
+        return CLIPEncoder.pretrained(shape, options.clip_source, masks=options.masks)
+    encoder = PixelPCA(shape, options.pixel_pca())
+    encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
+    return encoder
+
+
+def negative_windows(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet | None:
+    """Return the bad windows over raw observations that the options ask for, or None where they ask for none.
+
+    Raises:
+        DataError: there are no episodes of a kind that is asked for.
+    """
+    kinds: dict[str, Callable[[], list[Episode]]] = {
+        "random": lambda: data.random,
+        "failures": data.failures,
+        "half_trained": data.half_trained,
+    }
+    parts = []
+    for name in options.negatives:
+        if name == "probes":
+            parts.append(_probes(options, data, seed))
+            continue
+        episodes = kinds[name]()
+        if not episodes:
+            raise DataError(
+                f"The data has no episodes of the kind '{name}': collect them with tsreward collect --agent graded."
+            )
+        parts.append(WindowSet.from_episodes([episode.obs for episode in episodes], options.window))
+    return joined(parts) if parts else None
+
+
+def exploration(options: ExpertLikenessOptions, dim: int, seed: int) -> ExplorationBonus | None:
+    """Return the bonus that the options ask for, over features of width `dim`."""
+    if options.bonus == "none":
+        return None
+    if options.bonus == "rnd":
+        return RandomNetworkDistillation(options.window, dim, options.bonus_weight, seed=seed)
+    from tsreward.rewards.exploration import EnsembleDisagreement
+
+    return EnsembleDisagreement(options.window, dim, options.bonus_weight, seed=seed)
+
+
+def reward_model(
+    options: ExpertLikenessOptions,
+    data: LikenessData,
+    encoder: Encoder,
+    active: ActiveLearnerOptions,
+    stage: Callable[[str], StepReport] | None,
+) -> tuple[RewardModel, ActiveLearner | None]:
+    """Return (the model, fitted where it stays as it is; what goes on teaching it, or None).
+
+    Raises:
+        DataError: there are no bad windows of a kind that is asked for, or too few episodes.
+    """
+    scorer = safety_scorer(options.scorer)
+    model = RewardModel(scorer.build(options.window, encoder.dim), options.likeness(), encoder)
+    expert = [episode.obs for episode in data.expert]
+    negatives = negative_windows(options, data, active.seed)
+    if options.learning == "active":
+        return model, ActiveLearner(model, expert, active, negatives)
+    report = None if stage is None else stage("scorer")
+    model.fit(
+        expert,
+        negatives if scorer.negative else None,
+        options=TrainOptions(seed=active.seed),
+        report=None if report is None else lambda done, total, _: report(done, total),
+        probes=_trivial(options, data, active.seed) if data.trivial else None,
+    )
+    return model, None
+
+
+def _trivial(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
+    """Return what policies do that look at nothing, and states of theirs held on to: that must earn nearly nothing."""
+    windows = WindowSet.from_episodes([episode.obs for episode in data.trivial], options.window)
+    return joined([windows, probe_windows(windows, min(PROBES, len(windows)), seed)["held"]])
+
+
+def _probes(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
+    """Return the expert's windows, spoiled; not the frozen ones, which an episode of the expert may begin with."""
+    expert = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
+    made = probe_windows(expert, min(PROBES, len(expert)), seed)
+    return joined([windows for name, windows in made.items() if name != "frozen"])

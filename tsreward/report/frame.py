@@ -1,0 +1,41 @@
+"""What all pages share: one file, the same look, and whatever is called whatever is shown as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tsreward.errors import missing_extra
+from tsreward.report.drawing import check_drawing
+
+
+def check_reporting() -> None:
+    """Find out before a long run whether the page can be made.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("jinja2", "report") from error
+    check_drawing()
+
+
+def render(package: str, template: str, **values: Any) -> str:
+    """Return a page from a template of a package; it extends frame.html, and every value in it is escaped.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    check_reporting()
+    import jinja2
+
+    folders = dict.fromkeys((package, "tsreward.report"))
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name, ".") for name in folders]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(**values)

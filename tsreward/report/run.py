@@ -1,0 +1,206 @@
+"""What is shown of a training run: sums, learning curves, and one page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsreward.audit.behaviour import observe
+from tsreward.audit.examples import examples
+from tsreward.errors import DataError, missing_extra
+from tsreward.files import write_atomic
+from tsreward.pipeline.model import RewardModel
+from tsreward.report.audit import REWARD, SCORE, curve
+from tsreward.report.drawing import new_figure, svg_of
+from tsreward.report.frame import render
+from tsreward.sequences.episodes import Episode
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What training brought: final figures over the last quarter of it, the cost rate over all of it."""
+
+    episode_return: float
+    """Mean true return of the complete episodes that ended in the last quarter (EpRet)."""
+    episode_cost: float
+    """Their mean cost (EpCost)."""
+    episode_length: float
+    cost_rate: float
+    """Total cost over total steps of all of training (CostRate)."""
+    final_cost_rate: float
+    """Cost per step of the complete episodes that ended in the last quarter."""
+
+    def as_json(self) -> dict[str, float]:
+        """Return the figures under the names of the result files."""
+        names = {"episode_return": "return", "episode_cost": "cost", "episode_length": "length"}
+        return {names.get(name, name): value for name, value in asdict(self).items()}
+
+
+def summarise_training(finished: Sequence[Episode], everything: Sequence[Episode]) -> TrainingSummary:
+    """Summarise the `finished` episodes of a training run and `everything`, the unfinished ones included.
+
+    Raises:
+        DataError: no episode finished.
+    """
+    if not finished:
+        raise DataError("No episode finished during training: train for more steps.")
+    steps = np.cumsum([len(episode) for episode in finished])
+    last = [episode for episode, end in zip(finished, steps, strict=True) if end > 0.75 * steps[-1]]
+    costs = [_total(episode.costs) for episode in last]
+    lengths = [len(episode) for episode in last]
+    return TrainingSummary(
+        episode_return=float(np.mean([_total(episode.rewards) for episode in last])),
+        episode_cost=float(np.mean(costs)),
+        episode_length=float(np.mean(lengths)),
+        cost_rate=sum(_total(episode.costs) for episode in everything) / sum(len(episode) for episode in everything),
+        final_cost_rate=sum(costs) / sum(lengths),
+    )
+
+
+def _total(values: np.ndarray | None) -> float:
+    return 0.0 if values is None else float(np.sum(values))
+
+
+_COLORS = ("tab:gray", "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")
+
+
+def check_plotting() -> None:
+    """Find out before a long run whether curves can be drawn.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.backends.backend_agg as matplotlib  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("matplotlib", "report") from error
+
+
+def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -> None:
+    """Write a PNG with true return per episode over training steps, and cost where there is one; a colour per run.
+
+    Lines are means over a twentieth of training; dots are episodes.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        DataError: the file cannot be written.
+    """
+    check_plotting()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
+    panels = {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        for color, (run, episodes) in zip(_COLORS, runs.items(), strict=False):
+            steps = np.cumsum([len(episode) for episode in episodes])
+            totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
+            axis.plot(steps, totals, ".", color=color, alpha=0.25, markersize=3)
+            axis.plot(*binned(steps, totals), color=color, label=run)
+        axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    figure.suptitle(title)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write_atomic(path, buffer.getvalue())
+
+
+def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return (middle of every bin that is not empty, mean of the totals in it) over the steps at which episodes end.
+
+    >>> binned(np.array([5, 10, 90]), np.array([1.0, 3.0, 8.0]), bins=2)
+    (array([22.75, 68.25]), array([2., 8.]))
+    """
+    edges = np.linspace(0, steps[-1] + 1, bins + 1)
+    which = np.digitize(steps, edges) - 1
+    filled = np.unique(which)
+    return (edges[:-1] + edges[1:])[filled] / 2, np.array([totals[which == index].mean() for index in filled])
+
+
+COLORS = ("#888888", "#4c8bf5", "#e8833a")
+SHOWN = 8
+"""Last finished episodes of a run, of which the one with the median mean learned reward is drawn."""
+
+
+def write_run_page(path: Path, *args: Any, **kwargs: Any) -> None:
+    """Write what `render_run_page` returns for the other arguments.
+
+    Raises:
+        DataError: the file cannot be written.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    write_atomic(path, render_run_page(*args, **kwargs).encode(errors="xmlcharrefreplace"))
+
+
+def render_run_page(
+    title: str,
+    facts: Mapping[str, object],
+    figures: Mapping[str, Mapping[str, float | None]],
+    runs: Mapping[str, Sequence[Episode]],
+    model: RewardModel | None = None,
+) -> str:
+    """Return the page; it holds no script and refers to nothing outside itself.
+
+    Args:
+        title: of the page.
+        facts: name -> what was run, as a table.
+        figures: agent -> name -> true figure; the names are those of the first agent.
+        runs: agent -> its finished episodes, in the order of training, with rewards.
+        model: what paid an agent; drawn where it reads the observations of the episodes.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    rated = () if model is None else _rated(model, runs)
+    limits = (
+        (min(float(shown.learned.min()) for shown in rated), max(float(shown.learned.max()) for shown in rated))
+        if rated
+        else (0.0, 0.0)
+    )
+    return render(
+        "tsreward.report",
+        "run.html",
+        title=title,
+        facts=facts,
+        figures=figures,
+        names=list(next(iter(figures.values()))),
+        colors=dict(zip(runs, COLORS, strict=False)),
+        curves=_curves(runs),
+        rated=[(shown, curve(shown, limits)) for shown in rated],
+        line_colors={"score": SCORE, "reward": REWARD},
+    )
+
+
+def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequence[Any]:
+    """Return curves of one late episode of every run."""
+    fitting = {
+        name: episodes[-SHOWN:] for name, episodes in runs.items() if episodes[0].obs.shape[1:] == model.obs_shape
+    }
+    return examples([observe(model, name, episodes) for name, episodes in fitting.items()], count=0).curves
+
+
+def _curves(runs: Mapping[str, Sequence[Episode]]) -> str:
+    """Draw true return, and cost where all have one, per episode over training steps."""
+    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
+    panels = {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+    figure = new_figure(9.0, 3.2)
+    axes = np.atleast_1d(figure.subplots(1, len(panels), squeeze=False)).ravel()
+    for axis, (name, values) in zip(axes, panels.items(), strict=True):
+        for color, episodes in zip(COLORS, runs.values(), strict=False):
+            steps = np.cumsum([len(episode) for episode in episodes])
+            totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
+            keep = np.unique(np.linspace(0, len(totals) - 1, 1000).round().astype(int))
+            axis.scatter(steps[keep], totals[keep], s=4, color=color, alpha=0.35, linewidths=0)
+            axis.plot(*binned(steps, totals), color=color, linewidth=1.4)
+        axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14, wspace=0.2)
+    return svg_of(figure)

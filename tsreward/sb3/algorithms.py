@@ -1,0 +1,183 @@
+"""Agents: their options, and the algorithm of Stable-Baselines3 or of its twin on JAX that these describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd, isfinite
+from typing import Any, Literal
+
+import numpy as np
+import stable_baselines3
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.vec_env import VecEnv
+
+from tsreward.errors import OptionError, missing_extra
+
+
+@dataclass(frozen=True)
+class AgentOptions:
+    """How an agent is trained."""
+
+    algorithm: Literal["ppo", "td3", "sac"] = "ppo"
+    """td3 and sac need continuous actions."""
+    steps: int = 60_000
+    """Decisions in all environments together: environment steps, where no action is repeated."""
+    num_envs: int = 8
+    """Environments that run side by side."""
+    action_repeat: int = 1
+    """Environment steps that every action is held for; rewards and costs add up."""
+    hidden: int = 64
+    """Width of the two hidden layers of actor and critic."""
+    rollout: int = 256
+    """Steps of every environment between two updates (ppo)."""
+    gradient_steps: int = 4
+    """Updates after every `train_every` steps of all environments (td3, sac)."""
+    seed: int = 0
+    """Every random number follows from it."""
+    scoring: Literal["auto", "bulk", "step"] = "auto"
+    """When a learned reward is computed: once per rollout or in chunks (bulk), or in every step; the agent is
+    the same to the bit. auto is bulk wherever the reward mode stays the same during a rollout."""
+    library: Literal["torch", "jax"] = "torch"
+    """torch: Stable-Baselines3. jax: sbx, the same algorithms on JAX; its SAC is several times faster on one core."""
+    learning_rate: float | None = None
+    """Of actor and critic; None is 4e-4 for ppo, 1e-3 for td3 and 7e-4 for sac."""
+    final_rate: float = 1.0
+    """Share of the learning rate at the last step: it stays for half of the steps, then falls in a line to this."""
+    batch_size: int = 256
+    """Transitions in one gradient step."""
+    gamma: float = 0.99
+    """Discount of later rewards, per decision."""
+    tau: float = 0.005
+    """Share of the critic that its slow copy takes over in every gradient step (td3, sac)."""
+    target_entropy: float | None = None
+    """Entropy that sac holds its policy at, in nats per dimension of the action; None is -1 (Haarnoja et al. 2018)."""
+    layer_norm: bool = False
+    """Normalise the layers of actor and critic (jax only): far fewer steps on dm_control."""
+    normalise: bool = True
+    """Let the agent see observations by their running mean and spread; the reward model sees them as they are."""
+    train_every: int = 1
+    """Steps of all environments between two trainings (td3, sac)."""
+    learning_starts: int | None = None
+    """Decisions before the first training (td3, sac); None is a quarter of all, 5,000 at most."""
+
+    def __post_init__(self) -> None:
+        choices = {"algorithm": ("ppo", "td3", "sac"), "scoring": ("auto", "bulk", "step"), "library": ("torch", "jax")}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                listed = ", ".join(repr(choice) for choice in known[:-1])
+                raise OptionError(f"AgentOptions.{name} is {listed} or '{known[-1]}', got '{getattr(self, name)}'.")
+        counts = (
+            "steps",
+            "num_envs",
+            "action_repeat",
+            "hidden",
+            "rollout",
+            "gradient_steps",
+            "batch_size",
+            "train_every",
+        )
+        for name in counts:
+            if getattr(self, name) < 1:
+                raise OptionError(f"AgentOptions.{name} must be at least 1, got {getattr(self, name)}.")
+        if self.learning_starts is not None and self.learning_starts < 0:
+            raise OptionError(f"AgentOptions.learning_starts is None or at least 0, got {self.learning_starts}.")
+        if self.learning_rate is not None and not 0 < self.learning_rate < 1:
+            raise OptionError(f"AgentOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
+        if not 0 < self.final_rate <= 1:
+            raise OptionError(f"AgentOptions.final_rate lies in (0, 1], got {self.final_rate}.")
+        if self.target_entropy is not None and (self.algorithm != "sac" or not isfinite(self.target_entropy)):
+            raise OptionError(
+                "AgentOptions.target_entropy is a finite number, and for 'sac' alone, "
+                f"got {self.target_entropy} for '{self.algorithm}'."
+            )
+        if self.layer_norm and self.library != "jax":
+            raise OptionError("AgentOptions.layer_norm is for library 'jax': Stable-Baselines3's policies have none.")
+        if not 0 < self.tau <= 1:
+            raise OptionError(f"AgentOptions.tau lies in (0, 1], got {self.tau}.")
+        if not 0 <= self.gamma <= 1:
+            raise OptionError(f"AgentOptions.gamma lies in [0, 1], got {self.gamma}.")
+        if not 0 <= self.seed < 2**32:
+            raise OptionError(f"AgentOptions.seed is an integer from 0 to 2**32 - 1, got {self.seed}.")
+
+
+LEARNING_RATE = {"ppo": 4e-4, "td3": 1e-3, "sac": 7e-4}
+
+
+@dataclass(frozen=True)
+class FallingRate:
+    """A learning rate for half of the steps, from there in a line to a share of it.
+
+    >>> rate = FallingRate(1e-3, final=0.1)
+    >>> [round(rate(left), 6) for left in (1.0, 0.5, 0.25, 0.0)]
+    [0.001, 0.001, 0.00055, 0.0001]
+    """
+
+    start: float
+    final: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """Return the rate where this share of the steps is left."""
+        return self.start * min(1.0, self.final + (1 - self.final) * 2 * progress_remaining)
+
+
+def algorithm_class(options: AgentOptions) -> type[BaseAlgorithm]:
+    """Return the class of the algorithm.
+
+    Raises:
+        MissingExtraError: library is jax, and sbx is not installed.
+    """
+    if options.library == "torch":
+        return getattr(stable_baselines3, options.algorithm.upper())
+    try:
+        import sbx  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise missing_extra("sbx", "jax") from error
+    return getattr(sbx, options.algorithm.upper())
+
+
+def build_algorithm(
+    venv: VecEnv, options: AgentOptions, replay_buffer: type[ReplayBuffer] | None = None, **buffer_options: Any
+) -> BaseAlgorithm:
+    """Return a fresh algorithm on `venv`, for td3 and sac with a buffer of this class made with these options.
+
+    Raises:
+        MissingExtraError: library is jax, and sbx is not installed.
+    """
+    chosen: Any = algorithm_class(options)
+    rate = LEARNING_RATE[options.algorithm] if options.learning_rate is None else options.learning_rate
+    shared: dict[str, Any] = {
+        "seed": options.seed,
+        "device": "cpu",
+        "policy_kwargs": {"net_arch": [options.hidden, options.hidden]}
+        | ({"layer_norm": True} if options.layer_norm else {}),
+        "learning_rate": rate if options.final_rate == 1 else FallingRate(rate, options.final_rate),
+        "gamma": options.gamma,
+    }
+    if options.algorithm == "ppo":
+        steps, batch = rollout_shape(options)
+        return chosen("MlpPolicy", venv, n_steps=steps, batch_size=batch, n_epochs=8, **shared)
+    starts = min(5_000, options.steps // 4) if options.learning_starts is None else options.learning_starts
+    shared |= {"batch_size": options.batch_size, "learning_starts": starts}
+    shared |= {"gradient_steps": options.gradient_steps, "train_freq": options.train_every, "tau": options.tau}
+    shared["buffer_size"] = min(1_000_000, options.steps + options.num_envs)
+    if replay_buffer is not None:
+        shared |= {"replay_buffer_class": replay_buffer, "replay_buffer_kwargs": buffer_options}
+    size = int(np.prod(venv.action_space.shape or (1,)))
+    if options.target_entropy is not None:
+        shared["target_entropy"] = options.target_entropy * size
+    if options.algorithm == "td3":
+        shared["action_noise"] = NormalActionNoise(np.zeros(size), 0.1 * np.ones(size))
+    return chosen("MlpPolicy", venv, **shared)
+
+
+def rollout_shape(options: AgentOptions) -> tuple[int, int]:
+    """Return (steps of each environment, batch size) of PPO: whole batches where there are enough steps.
+
+    >>> rollout_shape(AgentOptions(steps=1_500, num_envs=8))
+    (160, 256)
+    """
+    steps = max(2, min(options.rollout, options.steps // options.num_envs))
+    whole = steps - steps % (options.batch_size // gcd(options.batch_size, options.num_envs))
+    return (whole, options.batch_size) if whole else (steps, steps * options.num_envs)

@@ -1,0 +1,73 @@
+"""`BulkRewardVecEnv`: notes the steps of Stable-Baselines3 environments, whose learned rewards come later."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tsreward.errors import ProtocolError, missing_extra
+from tsreward.pipeline.bulk import BulkReward
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import StepReward
+from tsreward.sb3.reward_obs import Look, Sight
+from tsreward.sb3.vec_env import refuse_normaliser
+
+try:
+    from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+    from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
+except ImportError as error:
+    raise missing_extra("stable_baselines3", "sb3") from error
+
+
+class BulkRewardVecEnv(VecEnvWrapper):
+    """Change nothing, and note what the learned rewards of `model` need; `take` gives them.
+
+    An algorithm meets the learned rewards through a callback, `tsreward.sb3.RolloutRewards` (PPO, A2C) or
+    `tsreward.sb3.ReplayRewards` (SAC, TD3): without one, it would learn from the environment's rewards, so stepping
+    is refused. The rewards are those of `LearnedRewardVecEnv` to the bit, in less time; but as a step ends before it
+    is scored, `infos` have no `anomaly_score`, `anomaly_tail`, `is_anomaly` or `original_reward`. With `sight` "frame",
+    the model sees `info["frame"]`.
+
+    Raises:
+        ShapeError: the observation is not a Box, or not of the model's shape.
+        NotFittedError: the model is not fitted.
+        OptionError: the model's mode is `Lagrangian`.
+        ProtocolError: there is a VecNormalize inside; or, in a step, nobody takes the rewards, or an episode ended
+            without `terminal_observation`.
+        DataError: in a step, an observation or a reward is NaN or inf.
+    """
+
+    bulk: BulkReward
+
+    def __init__(self, venv: VecEnv, model: RewardModel, sight: Look = "observation") -> None:
+        refuse_normaliser(type(self).__name__, venv)
+        self._sight = Sight(type(self).__name__, venv, model, sight)
+        super().__init__(venv)
+        self.bulk = BulkReward(model, venv.num_envs)
+        self.taken = False
+        """Whether somebody takes the rewards: callbacks set it for the time of a training."""
+
+    def reset(self) -> np.ndarray:
+        """Reset all environments and begin their episodes."""
+        obs = self.venv.reset()
+        assert isinstance(obs, np.ndarray)  # the space is a Box
+        self.bulk.start(self._sight.begun(obs))
+        return obs
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Return the step that was begun as it came; its rewards [E] are the environment's, in a fresh array."""
+        if not self.taken:
+            raise ProtocolError(
+                "BulkRewardVecEnv steps, but nobody takes the learned rewards: train with learn(..., "
+                "callback=RolloutRewards(venv)), or ReplayRewards(venv) for SAC and TD3; for anything else, use "
+                "LearnedRewardVecEnv or the environments inside."
+            )
+        obs, env_rewards, dones, infos = self.venv.step_wait()
+        assert isinstance(obs, np.ndarray)
+        arrived = self._sight.arrived(obs, dones, infos)
+        self.bulk.step(arrived, env_rewards, dones, self._sight.begun(obs) if dones.any() else arrived)
+        return obs, env_rewards.copy(), dones, infos
+
+    def take(self) -> tuple[np.ndarray, StepReward]:
+        """Return the learned rewards [T, E] in float32 of all steps since the last time, and what is behind them."""
+        earned = self.bulk.take()
+        return earned.reward.numpy().astype(np.float32), earned

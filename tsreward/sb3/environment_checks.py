@@ -1,0 +1,67 @@
+"""Whether an agent can be trained in an environment, found out before any training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.spaces import Box
+
+from tsreward.envs.make import make
+from tsreward.errors import MissingExtraError, OptionError, ProtocolError, ShapeError
+
+
+@contextmanager
+def kept_random_state() -> Iterator[None]:
+    """Restore the global generators of random, numpy and torch: Stable-Baselines3 seeds all three."""
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - this is the state that must survive
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)  # noqa: NPY002
+
+
+def check_environment(env: str, algorithm: str | None = None, needs_cost: bool = False) -> tuple[int, ...]:
+    """Return the shape of one observation of the environment with this id, after making it and doing one step.
+
+    Raises:
+        OptionError: there is no such environment, or `algorithm` cannot act in it.
+        ShapeError: its observations are not arrays of real numbers.
+        ProtocolError: it gives no info["cost"] although `needs_cost`.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    try:
+        made = make(env)
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise MissingExtraError(f"{env} needs a package that is not installed: {error}") from error
+    try:
+        check_spaces(env, made.observation_space, made.action_space, algorithm)
+        if needs_cost:
+            with kept_random_state():
+                made.reset(seed=0)
+                made.action_space.seed(0)
+                info = made.step(made.action_space.sample())[-1]
+            if "cost" not in info:
+                raise ProtocolError(f"{env} gives no info['cost']: use one that does, such as SafetyHopperVelocity-v1.")
+        return tuple(made.observation_space.shape or ())
+    finally:
+        made.close()
+
+
+def check_spaces(env: str, obs: gymnasium.Space, action: gymnasium.Space, algorithm: str | None) -> None:
+    """Check the spaces of an environment.
+
+    Raises:
+        OptionError: `algorithm` cannot act in it.
+        ShapeError: its observations are not arrays of real numbers.
+    """
+    if not isinstance(obs, Box) or not obs.shape:
+        raise ShapeError(f"{env} gives observations {obs}, not a Box: put a wrapper round it that flattens them.")
+    if algorithm in ("td3", "sac") and not isinstance(action, Box):
+        raise OptionError(f"{algorithm} needs continuous actions, but {env} has {action}: use ppo.")

@@ -1,0 +1,225 @@
+"""Graded episodes: random, half-trained and expert behaviour, recorded and re-rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Space
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+
+from tsreward.data.graded import GradedEpisodes
+from tsreward.envs.ids import split_id
+from tsreward.envs.make import make
+from tsreward.envs.re_render import render_states
+from tsreward.errors import DataError, OptionError
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.blind_policies import TRIVIAL, Policy, trivial_policy
+from tsreward.sb3.environment_checks import check_environment, kept_random_state
+from tsreward.sb3.playing import Played, episode_seeds, play
+from tsreward.sb3.training import StepReport, train_agent
+from tsreward.sequences.episodes import Episode
+
+
+def draw_episodes(graded: GradedEpisodes, size: int = 64, **options: Any) -> GradedEpisodes:
+    """Return the same episodes with frames [T + 1, size, size, C] (uint8) as observations, bit for bit as seen live.
+
+    Frames of dm_control are drawn from the states; an Atari game is played again, because its screen does not follow
+    from its memory. `options` are those of `make` for frames: `grey`, and for dm_control `camera` and `rendering`.
+
+    Raises:
+        OptionError: the environment is neither of dm_control nor of Atari, or observes frames already.
+        DataError: a game played again takes another course than the recorded one.
+    """
+    if not graded.env.startswith(("dmc/", "atari/")):
+        raise OptionError(f"draw_episodes draws dm_control and Atari, got episodes of '{graded.env}'.")
+    name, own = split_id(graded.env)
+    if own.get("pixels") is not None or (name.startswith("atari/") and not {"ram", "frames"} & own.keys()):
+        raise OptionError(f"Episodes of '{graded.env}' hold frames already: use them as they are.")
+    if graded.states is not None and name != "dmc/quadruped-escape":
+        frames = np.split(
+            render_states(graded.env, np.concatenate(graded.states), size, **options),
+            np.cumsum([len(states) for states in graded.states])[:-1],
+        )
+    else:
+        frames = _played_again(graded, {"frames": size, **options})
+    episodes = [replace(episode, obs=seen) for episode, seen in zip(graded.episodes, frames, strict=True)]
+    return replace(graded, episodes=episodes)
+
+
+def _played_again(graded: GradedEpisodes, options: dict[str, Any]) -> list[np.ndarray]:
+    with kept_random_state():
+        env = make(graded.env, graded.action_repeat, **options)
+        try:
+            return [
+                _again(env, episode, int(seed), index)
+                for index, (episode, seed) in enumerate(zip(graded.episodes, graded.seeds, strict=True))
+            ]
+        finally:
+            env.close()
+
+
+def _again(env: Any, episode: Episode, seed: int, index: int) -> np.ndarray:
+    assert episode.actions is not None
+    obs, info = env.reset(seed=seed)
+    frames = np.empty((len(episode.obs), *info["frame"].shape), np.uint8)
+    for step, wanted in enumerate(episode.obs):
+        if step:
+            obs, _, _, _, info = env.step(episode.actions[step - 1])
+        if not np.array_equal(obs, wanted):
+            raise DataError(
+                f"Episode {index}, played again from its seed, differs at step {step}: draw it with the version of the "
+                f"simulator that recorded it."
+            )
+        frames[step] = info["frame"]
+    return frames
+
+
+@dataclass(frozen=True)
+class GradingOptions:
+    """Which skills are recorded, and how often."""
+
+    expert: str = "train"
+    """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
+    trivial policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
+    episodes: int = 8
+    """Complete episodes of every skill."""
+    stages: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5)
+    """Shares of the training after which the agent is recorded, besides the random policy and the expert at 1."""
+    stochastic: bool = False
+    """Draw the agent's actions as in training, in place of the most likely ones."""
+
+    def __post_init__(self) -> None:
+        if self.episodes < 1:
+            raise OptionError(f"GradingOptions.episodes must be at least 1, got {self.episodes}.")
+        if list(self.stages) != sorted(set(self.stages)) or not all(0 < share < 1 for share in self.stages):
+            raise OptionError(f"GradingOptions.stages are rising shares between 0 and 1, got {list(self.stages)}.")
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """Name of every skill, the least able first."""
+        return ("random", *(f"{share * 100:g} %" for share in self.stages), "expert")
+
+
+def collect_graded(
+    env: str, agent: AgentOptions, options: GradingOptions, stage: Callable[[str], StepReport] | None = None
+) -> GradedEpisodes:
+    """Train an agent on the environment's reward, and record complete episodes of every skill on the way.
+
+    The skills are "random", the shares of the training as in "25 %", and "expert". Recording does not change the agent.
+    `stage` is called with the name of what begins.
+
+    Raises:
+        OptionError: no such environment or policy, or the algorithm cannot act in the environment.
+        ShapeError: observations that are not arrays of real numbers.
+        DataError: an episode does not end.
+    """
+    trained = options.expert == "train"
+    check_environment(env, agent.algorithm if trained else None)
+    space = action_space(env)
+    if not trained:
+        trivial_policy(options.expert, space)
+    played: list[list[Played]] = []
+
+    def record(policy: Policy) -> None:
+        seeds = episode_seeds(agent.seed, len(played), options.episodes)
+        played.append(play(env, policy, seeds, agent.action_repeat))
+
+    if stage is not None:
+        stage("random policy")
+    record(trivial_policy("random", space, agent.seed))
+    if trained:
+        recorder = _Recorder(record, [share * agent.steps for share in options.stages], not options.stochastic)
+        expert = train_agent(env, agent, report=None if stage is None else stage("agent"), callbacks=[recorder])
+        recorder.rest()
+        record(policy_of(expert.algorithm, not options.stochastic))
+        expert.normaliser.close()
+    else:
+        if stage is not None:
+            stage(options.expert)
+        for number, share in enumerate((*options.stages, 1.0)):
+            mixing = np.random.default_rng([agent.seed, number])
+            other = trivial_policy("random", space, agent.seed + number)
+            record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
+    return graded_episodes(env, agent.action_repeat, options.skills, played)
+
+
+def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
+    """Record complete episodes from these seeds of every policy in `TRIVIAL`, each a skill of that name.
+
+    Raises:
+        OptionError: no seeds, no such environment, or actions that are neither discrete nor bounded numbers.
+        DataError: an episode does not end.
+    """
+    space = action_space(env)
+    policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
+    played = [play(env, policy, seeds, action_repeat) for policy in policies]
+    return graded_episodes(env, action_repeat, tuple(TRIVIAL), played)
+
+
+def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
+    """Return what the algorithm does now, through the normaliser that it was trained with, if there is one."""
+    normaliser = algorithm.get_vec_normalize_env()
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        seen = obs if normaliser is None else normaliser.normalize_obs(obs)
+        return algorithm.predict(seen, deterministic=deterministic)[0]  # type: ignore[arg-type]
+
+    return act
+
+
+class _Recorder(BaseCallback):
+    """Records the agent when these numbers of steps are done."""
+
+    def __init__(self, record: Callable[[Policy], None], at: list[float], deterministic: bool) -> None:
+        super().__init__()
+        self._record, self._at, self._deterministic = record, list(at), deterministic
+
+    def _on_step(self) -> bool:
+        if self._at and self.num_timesteps >= self._at[0]:
+            self._at.pop(0)
+            self._record(policy_of(self.model, self._deterministic))
+        return True
+
+    def rest(self) -> None:
+        """Record what a short training has left out: several shares may end in one step."""
+        while self._at:
+            self._at.pop(0)
+            self._record(policy_of(self.model, self._deterministic))
+
+
+def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator) -> Policy:
+    """Return a policy that follows `policy` in a share of its decisions, drawn anew in each."""
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        kept, random = policy(obs), other(obs)
+        follows = rng.random(len(obs)) < share
+        return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
+
+    return act
+
+
+def action_space(env: str) -> Space:
+    """Return the actions of the environment of this id."""
+    made = make(env)
+    made.close()
+    return made.action_space
+
+
+def graded_episodes(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:
+    """Return what was played, the episodes of each skill in its own list, with the names of the skills."""
+    everything = [one for skill in played for one in skill]
+    states = [one.states for one in everything if one.states is not None]
+    return GradedEpisodes(
+        env,
+        action_repeat,
+        names,
+        [one.episode for one in everything],
+        np.repeat(np.arange(len(played)), [len(skill) for skill in played]),
+        np.array([one.total for one in everything]),
+        np.array([one.seed for one in everything]),
+        states if len(states) == len(everything) else None,
+    )

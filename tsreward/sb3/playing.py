@@ -1,0 +1,140 @@
+"""Running policies and keeping what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from tsreward.envs.make import make
+from tsreward.errors import DataError, OptionError
+from tsreward.sb3.blind_policies import Policy
+from tsreward.sb3.environment_checks import check_spaces, kept_random_state
+from tsreward.sb3.recording import EpisodeRecorder
+from tsreward.sb3.training import StepReport
+from tsreward.sequences.episodes import Episode
+
+
+def act_at_random(
+    env: str, steps: int, num_envs: int = 8, seed: int = 0, report: StepReport | None = None
+) -> EpisodeRecorder:
+    """Run uniformly random actions for at least `steps` steps of all environments together."""
+    with kept_random_state():
+        venv = DummyVecEnv([lambda: make(env)] * num_envs)
+        check_spaces(env, venv.observation_space, venv.action_space, None)
+        venv.seed(seed)
+        venv.action_space.seed(seed)
+        record = EpisodeRecorder(venv)
+        record.reset()
+        for done in range(0, steps, num_envs):
+            record.step(np.stack([venv.action_space.sample() for _ in range(num_envs)]))
+            if report is not None:
+                report(min(done + num_envs, steps), steps)
+        venv.close()
+    return record
+
+
+SIDE_BY_SIDE = 8
+"""Environments that are played at a time: policies are faster in batches."""
+LONGEST = 30_000
+"""Decisions after which an episode is given up."""
+
+
+@dataclass(frozen=True)
+class Played:
+    """A complete episode, the seed that began it, and the simulator's states [T + 1, S] where it gives them."""
+
+    episode: Episode
+    seed: int
+    states: np.ndarray | None = None
+
+    @property
+    def total(self) -> float:
+        """The sum of the environment's rewards."""
+        assert self.episode.rewards is not None
+        return float(self.episode.rewards.sum())
+
+
+def episode_seeds(seed: int, stream: int, episodes: int) -> list[int]:
+    """Return a seed for each episode, others for every `stream`."""
+    drawn = np.random.SeedSequence([seed, stream]).generate_state(episodes)
+    return [int(value) & 0x7FFFFFFF for value in drawn]  # simulators take 31 bits
+
+
+def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1) -> list[Played]:
+    """Return one complete episode for every seed, in the order of the seeds; none is left out for being long.
+
+    The episode of a seed and a policy without randomness does not depend on the other seeds.
+
+    Raises:
+        OptionError: no seeds, or no such environment.
+        DataError: an episode does not end.
+    """
+    if not len(seeds):
+        raise OptionError("play needs one seed or more.")
+    waiting = list(enumerate(map(int, seeds)))[::-1]
+    played: dict[int, Played] = {}
+    with kept_random_state():
+        running = [_Running(make(env, action_repeat), *waiting.pop()) for _ in range(min(SIDE_BY_SIDE, len(seeds)))]
+        try:
+            while running:
+                actions = policy(np.stack([one.obs[-1] for one in running]))
+                for one, action in zip(list(running), actions, strict=True):
+                    if not one.step(action):
+                        continue
+                    played[one.number] = one.played()
+                    if waiting:
+                        one.begin(*waiting.pop())
+                    else:
+                        running.remove(one)
+                        one.env.close()
+        finally:
+            for one in running:
+                one.env.close()
+    return [played[number] for number in range(len(seeds))]
+
+
+@dataclass(eq=False)
+class _Running:
+    env: gymnasium.Env
+    number: int
+    seed: int
+    obs: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.begin(self.number, self.seed)
+
+    def begin(self, number: int, seed: int) -> None:
+        self.number, self.seed, self.ended = number, seed, False
+        obs, info = self.env.reset(seed=seed)
+        self.obs, self.states = [np.array(obs)], [info.get("physics_state")]
+        self.actions: list[np.ndarray] = []
+        self.rewards: list[float] = []
+        self.costs: list[Any] = []
+
+    def step(self, action: np.ndarray) -> bool:
+        """Act; tell whether the episode is over."""
+        obs, reward, self.ended, truncated, info = self.env.step(action)
+        self.obs.append(np.array(obs))
+        self.states.append(info.get("physics_state"))
+        self.actions.append(np.array(action))
+        self.rewards.append(float(reward))
+        self.costs.append(info.get("cost"))
+        if len(self.rewards) >= LONGEST and not (self.ended or truncated):
+            raise DataError(
+                f"An episode did not end within {LONGEST} decisions: make the environment with max_episode_steps."
+            )
+        return bool(self.ended or truncated)
+
+    def played(self) -> Played:
+        costs = None if any(cost is None for cost in self.costs) else np.array(self.costs, float)
+        stateless = any(state is None for state in self.states)
+        return Played(
+            Episode(np.stack(self.obs), np.array(self.rewards), costs, np.stack(self.actions), bool(self.ended)),
+            self.seed,
+            None if stateless else np.stack(self.states),  # type: ignore[arg-type]
+        )

@@ -1,0 +1,99 @@
+"""`EpisodeRecorder`: keeps what really happened, below every wrapper that changes rewards."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+
+from tsreward.errors import ProtocolError
+from tsreward.sequences.episodes import Episode
+
+
+class EpisodeRecorder(VecEnvWrapper):
+    """Record observations, actions, true rewards and costs of every episode; change nothing.
+
+    `needs_cost` demands `info["cost"]` in every step; otherwise a missing cost counts as none.
+
+    Raises:
+        ProtocolError: in a step, a cost is missing although `needs_cost`, or an observation, a reward or a cost is NaN
+            or infinite.
+    """
+
+    def __init__(self, venv: VecEnv, needs_cost: bool = False) -> None:
+        super().__init__(venv)
+        self.needs_cost = needs_cost
+        self.gives_cost = False
+        """Whether any step has come with a cost."""
+        self.finished: list[Episode] = []
+        """Complete episodes, in the order in which they ended."""
+        self._running: list[_Running] = []
+
+    def reset(self) -> Any:
+        obs = self.venv.reset()
+        self._running = [_Running(index, first) for index, first in enumerate(np.asarray(obs))]
+        return obs
+
+    def step_async(self, actions: np.ndarray) -> None:
+        self._actions = actions.copy()
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> Any:
+        obs, rewards, dones, infos = self.venv.step_wait()
+        assert isinstance(obs, np.ndarray)
+        for index, (running, info) in enumerate(zip(self._running, infos, strict=True)):
+            cost = info.get("cost")
+            if cost is None and self.needs_cost:
+                raise ProtocolError(
+                    f"Environment {index} gave no info['cost']: use one that does, such as SafetyHopperVelocity-v1."
+                )
+            self.gives_cost |= cost is not None
+            done = bool(dones[index])
+            arrived = info["terminal_observation"] if done else obs[index]
+            running.append(arrived, self._actions[index], float(rewards[index]), float(cost or 0.0))
+            if done:
+                self.finished.append(running.episode(not info.get("TimeLimit.truncated", False)))
+                self._running[index] = _Running(index, obs[index])
+        return obs, rewards, dones, infos
+
+    def all_episodes(self) -> list[Episode]:
+        """Return the finished episodes and, after them, what the running ones have so far.
+
+        They have no costs where the environment gives none.
+        """
+        episodes = self.finished + [running.episode(False) for running in self._running if running.rewards]
+        return episodes if self.gives_cost else [replace(episode, costs=None) for episode in episodes]
+
+
+class _Running:
+    def __init__(self, index: int, first: np.ndarray) -> None:
+        self.index, self.obs, self.actions = index, [np.array(first)], []
+        self.rewards: list[float] = []
+        self.costs: list[float] = []
+        self._check("observation", first)
+
+    def append(self, obs: np.ndarray, action: np.ndarray, reward: float, cost: float) -> None:
+        self.obs.append(np.array(obs))
+        self.actions.append(action)
+        self.rewards.append(reward)
+        self.costs.append(cost)
+        self._check("observation", obs)
+        if not math.isfinite(reward + cost):
+            self._check("reward", np.array(reward))
+            self._check("cost", np.array(cost))
+
+    def episode(self, terminated: bool) -> Episode:
+        return Episode(
+            np.stack(self.obs), np.array(self.rewards), np.array(self.costs), np.stack(self.actions), terminated
+        )
+
+    def _check(self, what: str, values: np.ndarray) -> None:
+        # The sum of finite values can overflow, so only a second look condemns.
+        if values.dtype.kind == "f" and not math.isfinite(values.sum()) and not np.isfinite(values).all():
+            raise ProtocolError(
+                f"Environment {self.index} gave NaN or inf as {what} in step {len(self.rewards)} of an episode: "
+                f"repair it, or end the episode before that."
+            )

@@ -1,0 +1,1 @@
+"""What all data becomes: episodes, series, windows, probes."""

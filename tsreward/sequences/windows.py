@@ -1,0 +1,172 @@
+"""`WindowSet`: windows over whole episodes without copies. `StreamBuffer`: the last window of running episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.functional.seeding import generator
+from tsreward.functional.tensors import as_tensor
+from tsreward.functional.windows import window_rows
+
+
+class WindowSet:
+    """Windows `[B, K, *obs]` over concatenated episodes: one store `[S, *obs]` and the row of every window's last step.
+
+    Windows never cross episodes; short history repeats the first observation of the episode.
+    """
+
+    def __init__(self, store: Tensor, last: Tensor, first: Tensor, window: int, skip: int = 1) -> None:
+        self.store, self.last, self.first = store, last, first
+        self.window, self.skip = window, skip
+
+    @classmethod
+    def from_episodes(cls, episodes: Sequence[np.ndarray | Tensor], window: int, skip: int = 1) -> WindowSet:
+        """Return one window per observation of every episode `[T, *obs]`.
+
+        Raises:
+            OptionError: `window` or `skip` is below 1.
+            DataError: no episodes or an empty one, values that are not finite, or a window longer than every episode.
+            ShapeError: the episodes' observations differ in shape.
+
+        >>> windows = WindowSet.from_episodes([torch.arange(3.0)[:, None]], window=2)
+        >>> windows.gather(torch.tensor([0, 2]))[..., 0]
+        tensor([[0., 0.],
+                [1., 2.]])
+        """
+        if window < 1 or skip < 1:
+            raise OptionError(f"WindowSet needs window >= 1 and skip >= 1, got window={window}, skip={skip}.")
+        tensors = [_as_float(episode if isinstance(episode, Tensor) else as_tensor(episode)) for episode in episodes]
+        if not tensors:
+            raise DataError("WindowSet got no episodes: give at least one array [T, *obs].")
+        for index, episode in enumerate(tensors):
+            if episode.ndim < 2 or episode.shape[1:] != tensors[0].shape[1:]:
+                raise ShapeError(
+                    f"WindowSet expects episodes [T, *obs] of one observation shape; episode 0 is "
+                    f"{list(tensors[0].shape)}, episode {index} is {list(episode.shape)}."
+                )
+            if len(episode) == 0:
+                raise DataError(f"Episode {index} is empty: leave out what holds no observation.")
+            if episode.is_floating_point() and not torch.isfinite(episode).all():
+                row = int((~torch.isfinite(episode.flatten(1))).any(1).nonzero()[0])
+                raise DataError(f"Episode {index} holds NaN or inf at step {row}: fill or drop it before fitting.")
+        lengths = torch.tensor([len(episode) for episode in tensors])
+        span = (window - 1) * skip + 1
+        if span > int(lengths.max()):
+            raise DataError(
+                f"A window spans {span} steps (window={window}, skip={skip}) but the longest of {len(tensors)} "
+                f"episodes has {int(lengths.max())}: use a shorter window or longer episodes."
+            )
+        store = torch.cat(tensors)
+        starts = lengths.cumsum(0) - lengths
+        return cls(store, torch.arange(len(store)), starts.repeat_interleave(lengths), window, skip)
+
+    def __len__(self) -> int:
+        return len(self.last)
+
+    @property
+    def episodes(self) -> int:
+        """Number of episodes that still have a window here."""
+        return len(self.first.unique())
+
+    def gather(self, index: Tensor) -> Tensor:
+        """Return the windows `[B, K, *obs]` at these positions."""
+        return self.store[window_rows(self.last[index], self.first[index], self.window, self.skip)]
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """Yield all windows in order, `size` at a time, so that they are never all copied at once."""
+        for index in torch.arange(len(self), device=self.last.device).split(size):
+            yield self.gather(index)
+
+    def where(self, keep: Tensor | np.ndarray) -> WindowSet:
+        """Return only the windows whose flag in `keep` [B] is true; the store is shared."""
+        keep = torch.as_tensor(keep)
+        if keep.shape != self.last.shape:
+            raise ShapeError(f"WindowSet.where expects flags [{len(self)}], got {list(keep.shape)}.")
+        return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.skip)
+
+    def any_step(self, flags: Tensor | np.ndarray) -> Tensor:
+        """Tell for every window [B] whether any of its steps is flagged; `flags` has one entry per row of the store."""
+        flags = torch.as_tensor(flags, dtype=torch.bool)
+        if flags.shape != self.store.shape[:1]:
+            raise ShapeError(f"WindowSet.any_step expects flags [{len(self.store)}], got {list(flags.shape)}.")
+        return flags[window_rows(self.last, self.first, self.window, self.skip)].any(1)
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> WindowSet:
+        """Return the same windows over `function(store)`: each row is transformed once."""
+        return WindowSet(function(self.store), self.last, self.first, self.window, self.skip)
+
+    def to(self, device: torch.device | str) -> WindowSet:
+        """Return the same windows on another device."""
+        return WindowSet(self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.skip)
+
+    def split(self, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
+        """Return (the rest, `fraction` of the episodes), split by episode so that no window is seen from both sides.
+
+        A single episode is cut in time instead: the end is the second part, and the windows that would overlap it are
+        left out of the first.
+
+        Raises:
+            DataError: one of the parts would be empty.
+        """
+        starts = self.first.unique()
+        if len(starts) > 1:
+            order = starts[torch.randperm(len(starts), generator=generator(seed)).to(starts.device)]
+            taken = order[: min(len(starts) - 1, max(1, round(fraction * len(starts))))]
+            second = torch.isin(self.first, taken)
+            first = ~second
+        else:
+            position = torch.arange(len(self), device=self.last.device)
+            cut = len(self) - max(1, round(fraction * len(self)))
+            second = position >= cut
+            border = self.last[cut] if len(self) else 0
+            first = (position < cut) & (self.last < border - (self.window - 1) * self.skip)
+        if not first.any() or not second.any():
+            raise DataError(
+                f"{len(self)} windows of {len(starts)} episode(s) are too few to hold out a {fraction:.0%} share: "
+                f"collect more episodes."
+            )
+        return self.where(first), self.where(second)
+
+
+class StreamBuffer:
+    """The last K feature vectors of E running episodes: `windows()` is `[E, K, D]`, oldest step first."""
+
+    def __init__(self, window: int, skip: int = 1) -> None:
+        self.window, self.skip = window, skip
+        self._steps: Tensor | None = None
+
+    def start(self, features: Tensor, mask: Tensor | None = None) -> None:
+        """Begin episodes whose first features are `features` [E, D], only where `mask` [E] is true."""
+        span = (self.window - 1) * self.skip + 1
+        filled = features[:, None].repeat(1, span, *[1] * (features.ndim - 1))
+        if self._steps is None or mask is None:
+            self._steps = filled
+        else:
+            self._steps = torch.where(_like(mask, filled), filled, self._steps)
+
+    def push(self, features: Tensor, mask: Tensor | None = None) -> None:
+        """Append the features [E, D] of one more step, only where `mask` [E] is true."""
+        if self._steps is None:
+            raise ShapeError("StreamBuffer.push was called before start: start the episodes first.")
+        moved = torch.cat([self._steps[:, 1:], features[:, None]], 1)
+        self._steps = moved if mask is None else torch.where(_like(mask, moved), moved, self._steps)
+
+    def windows(self) -> Tensor:
+        """Return the current windows `[E, K, D]`."""
+        if self._steps is None:
+            raise ShapeError("StreamBuffer.windows was called before start: start the episodes first.")
+        return self._steps[:, :: self.skip]
+
+
+def _like(mask: Tensor, steps: Tensor) -> Tensor:
+    return mask.view(-1, *[1] * (steps.ndim - 1))
+
+
+def _as_float(episode: Tensor) -> Tensor:
+    """Sensors become float32; images stay uint8 until they are encoded."""
+    return episode if episode.dtype == torch.uint8 else episode.to(torch.float32)
