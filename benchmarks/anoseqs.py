@@ -60,15 +60,15 @@ ARMS = {
     "vanilla": Arm(),
     "oracle: true cost, constant x8": Arm(oracle=True),
     "oracle: true cost, constant x4": Arm(oracle=True, weight=4.0),
-    "Deep SAD, tail x8": Arm("deep_sad"),
-    "Deep SAD, tail x4": Arm("deep_sad", weight=4.0),
+    "Deep SAD, p_value x8": Arm("deep_sad"),
+    "Deep SAD, p_value x4": Arm("deep_sad", weight=4.0),
     "Deep SAD, constant x8": Arm("deep_sad", "constant"),
     "Deep SAD, raw x1": Arm("deep_sad", "raw", 1.0),
     "Deep SAD, Lagrangian": Arm("deep_sad", "lagrangian"),
-    "semi-supervised AE, tail x8": Arm("semi_supervised_ae"),
+    "semi-supervised AE, p_value x8": Arm("semi_supervised_ae"),
     "transformer AE, raw x1 (paper)": Arm("transformer_ae", "raw", 1.0),
-    "Deep SVDD, tail x8": Arm("deep_svdd"),
-    "KNN, tail x8": Arm("knn"),
+    "Deep SVDD, p_value x8": Arm("deep_svdd"),
+    "KNN, p_value x8": Arm("knn"),
     "transformer AE (paper), scorer alone": Arm("transformer_ae", train=False),
     "Deep SVDD, scorer alone": Arm("deep_svdd", train=False),
     "KNN, scorer alone": Arm("knn", train=False),
@@ -77,15 +77,15 @@ FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in na
 SHORT = (
     "vanilla",
     "oracle: true cost, constant x8",
-    "Deep SAD, tail x8",
+    "Deep SAD, p_value x8",
     "Deep SAD, constant x8",
     "Deep SAD, Lagrangian",
-    "semi-supervised AE, tail x8",
+    "semi-supervised AE, p_value x8",
     "transformer AE, raw x1 (paper)",
     "Deep SVDD, scorer alone",
     "KNN, scorer alone",
 )
-CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
+CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, p_value x8")
 TASKS = {
     "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
     "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), SHORT),
@@ -94,7 +94,7 @@ TASKS = {
         "SafetyPointGoal1-v0",
         "SafetyPointGoal1-v0",
         AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
-        ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
+        ("vanilla", "Deep SAD, p_value x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
     ),
     "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), CORE),
 }

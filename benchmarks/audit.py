@@ -117,7 +117,7 @@ def _likeness(found: Audit) -> dict[str, Any]:
         "held_median": findings.held.median,
         "held_good_median": findings.held.good_median,
         "n": {kind.name: kind.n for kind in findings.kinds[2:]},
-        "probes": {probe.name: probe.n for probe in findings.probes if probe.kind != "trivial"},
+        "probes": {probe.name: probe.n for probe in findings.probes if probe.kind != "blind"},
         "roc_bad": findings.separations[0].roc.value,
     }
 

@@ -26,7 +26,7 @@ from benchmarks.records import RESULTS, commit, device
 from tsreward.encoders.base import Encoder
 from tsreward.files import write_atomic
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 
 ENV, REPEAT, SIZE, WINDOW = "dmc/walker-walk", 4, 64, 4
 
@@ -94,7 +94,7 @@ def encoders(frames: list[np.ndarray]) -> dict[str, Encoder]:
 
 def fitted(encoder: Encoder, frames: list[np.ndarray]) -> tsreward.RewardModel:
     """Return a likeness model of these frames."""
-    model = tsreward.RewardModel(safety_scorer("deep_svdd").build(WINDOW, encoder.dim), tsreward.Likeness(), encoder)
+    model = tsreward.RewardModel(scorer_preset("deep_svdd").build(WINDOW, encoder.dim), tsreward.Likeness(), encoder)
     model.fit(frames, options=tsreward.TrainOptions(epochs=2))
     return model
 

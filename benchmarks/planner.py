@@ -14,7 +14,7 @@ import numpy as np
 from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.atari import AtariGame
 from tsreward.envs.make import make
-from tsreward.sb3.blind_policies import trivial_policy
+from tsreward.sb3.blind_policies import blind_policy
 from tsreward.sb3.grading import GradingOptions, action_space, graded_episodes
 from tsreward.sb3.playing import episode_seeds, play
 
@@ -84,7 +84,7 @@ class Planner:
 
 def collect_planned(env: str, seed: int, planning: Planning, grading: GradingOptions) -> GradedEpisodes:
     """Return episodes of a random policy, of planners with a share of the plans, and of the expert with all of them."""
-    random = trivial_policy("random", action_space(env), seed)
+    random = blind_policy("random", action_space(env), seed)
     played = [play(env, random, episode_seeds(seed, 0, grading.episodes))]
     for share in (*grading.stages, 1.0):
         plans = max(1, round(share * planning.plans))

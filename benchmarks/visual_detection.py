@@ -32,7 +32,7 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness
 from tsreward.sb3.grading import draw_episodes
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -123,7 +123,7 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
 
 def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
     """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
-    scorer = safety_scorer(scorer_name)
+    scorer = scorer_preset(scorer_name)
     dim = split.expert[0].obs.shape[1]
     model = RewardModel(scorer.build(WINDOW, dim), Likeness())
     began = time.perf_counter()
@@ -136,7 +136,7 @@ def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
     began = time.perf_counter()
     earned = relabel(model, split.judged.episodes)
     seconds = time.perf_counter() - began
-    strange = [(1 - step.tail.numpy()).clip(0, 1) for step in earned]
+    strange = [(1 - step.p_value.numpy()).clip(0, 1) for step in earned]
     return judge(split.judged, [step.score.numpy() for step in earned], strange) | {
         "fit_seconds": round(fit_seconds, 2),
         "frames_per_second": round(sum(map(len, strange)) / seconds),

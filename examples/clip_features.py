@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import tsreward
-from tsreward.sb3.blind_policies import trivial_policy
+from tsreward.sb3.blind_policies import blind_policy
 from tsreward.sb3.playing import play
 
 ENV, SIZE = "dmc/cartpole-balance", 48
@@ -47,7 +47,7 @@ def filmed(policy, seeds: range, steps: int) -> list[tsreward.Episode]:
 
 def main(steps: int, clip: str | None = None, seed: int = 0) -> tuple[float, float]:
     """Return the mean reward per step of an expert that the model has not seen, and of random actions."""
-    random = trivial_policy("random", tsreward.make(ENV).action_space, seed)
+    random = blind_policy("random", tsreward.make(ENV).action_space, seed)
     with tempfile.TemporaryDirectory() as folder:
         source = clip or write_small_clip(Path(folder))
         encoder = tsreward.CLIPEncoder.pretrained((SIZE, SIZE, 3), source)

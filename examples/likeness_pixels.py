@@ -10,10 +10,10 @@ import numpy as np
 import tsreward
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.sb3 import AgentOptions, train_agent
-from tsreward.sb3.blind_policies import Policy, trivial_policy
+from tsreward.sb3.blind_policies import Policy, blind_policy
 from tsreward.sb3.grading import policy_of
 from tsreward.sb3.playing import Played, play
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 
 ENV, REPEAT, SIZE = "dmc/cartpole-balance", 4, 32
 
@@ -32,12 +32,12 @@ def filmed(policy: Policy, episodes: int) -> tuple[list[Played], list[np.ndarray
 def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float]:
     """Return the mean true return of the expert and of the agent that learned from its frames."""
     expert, frames = filmed(balance, episodes)
-    _, others = filmed(trivial_policy("random", tsreward.make(ENV).action_space, seed), episodes)
+    _, others = filmed(blind_policy("random", tsreward.make(ENV).action_space, seed), episodes)
     encoder = tsreward.PixelPCA((SIZE, SIZE, 3), tsreward.PixelPCAOptions(dim=16))
     encoder.fit([*frames, *others])  # components of expert frames alone do not show what experts never do
 
     mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
-    model = tsreward.RewardModel(safety_scorer("least_squares_sad").build(4, encoder.dim), mode, encoder)
+    model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(4, encoder.dim), mode, encoder)
     learner = ActiveLearner(model, frames)
     options = AgentOptions(
         "sac",
@@ -51,7 +51,7 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float]:
         normalise=False,
         seed=seed,
     )
-    agent = train_agent(f"{ENV}:frames={SIZE}", options, model, active=learner, sight="frame")
+    agent = train_agent(f"{ENV}:frames={SIZE}", options, model, active=learner, reward_obs="frame")
     judged = play(ENV, policy_of(agent.algorithm), range(100, 102), REPEAT)
     return float(np.mean([one.total for one in expert])), float(np.mean([one.total for one in judged]))
 

@@ -16,7 +16,7 @@ from tsreward.recipes.likeness import DEFAULT_AGENT
 from tsreward.sb3 import train_agent
 from tsreward.sb3.grading import policy_of
 from tsreward.sb3.playing import play
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 
 ENV, REPEAT = "dmc/cartpole-balance", DEFAULT_AGENT.action_repeat
 
@@ -30,7 +30,7 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float, fl
     """Return the true return of the expert and of the agent, and the mean learned reward of unseen expert steps."""
     expert = play(ENV, balance, range(seed, seed + episodes), REPEAT)
     mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
-    model = tsreward.RewardModel(safety_scorer("least_squares_sad").build(window=4, dim=5), mode)
+    model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(window=4, dim=5), mode)
     learner = ActiveLearner(model, [one.episode.obs for one in expert])
 
     options = replace(DEFAULT_AGENT, steps=steps, learning_starts=min(500, steps // 4), seed=seed)

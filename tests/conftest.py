@@ -36,7 +36,7 @@ def interruptible() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def model() -> RewardModel:
     """Return a penalty with smoothing over windows with skipped steps: the model with most state."""
-    return small_model(smoothing=0.6, skip=2)
+    return small_model(smoothing=0.6, frame_skip=2)
 
 
 @pytest.fixture(scope="session")

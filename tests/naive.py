@@ -3,11 +3,11 @@
 import numpy as np
 
 
-def sliding_windows(trajectory: np.ndarray, window: int, skip: int = 1) -> np.ndarray:
+def sliding_windows(trajectory: np.ndarray, window: int, frame_skip: int = 1) -> np.ndarray:
     """Return [T, K, *obs]: for every step the window that ends there, the first step repeated on the left."""
     windows = []
     for last in range(len(trajectory)):
-        rows = [max(0, last - back * skip) for back in range(window)]
+        rows = [max(0, last - back * frame_skip) for back in range(window)]
         windows.append([trajectory[row] for row in reversed(rows)])
     return np.array(windows)
 

@@ -22,7 +22,7 @@ from tsreward.training import TrainOptions
 
 
 def small_model(
-    shape: tuple[int, ...] = (3,), mode: str = "penalty", smoothing: float = 0.0, skip: int = 1, window: int = 4
+    shape: tuple[int, ...] = (3,), mode: str = "penalty", smoothing: float = 0.0, frame_skip: int = 1, window: int = 4
 ) -> RewardModel:
     """Return a model for observations of a shape, fitted on noise; a penalty flags four of ten normal windows."""
     scorer = DeepSVDD(window, int(np.prod(shape)), DeepSVDDOptions(hidden=16, embedding=4))
@@ -30,7 +30,7 @@ def small_model(
         "penalty": lambda: Penalty(PenaltyOptions(form="raw", false_alarm_rate=0.4, smoothing=smoothing)),
         "likeness": lambda: Likeness(LikenessOptions(smoothing=smoothing)),
     }[mode]()
-    model = RewardModel(scorer, reward, Identity(shape), skip=skip)
+    model = RewardModel(scorer, reward, Identity(shape), frame_skip=frame_skip)
     normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)
     model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(windows_per_epoch=None, epochs=1))
     return model
@@ -127,12 +127,12 @@ class Earned:
     reward: list[float] = field(default_factory=list)
     original_reward: list[float] = field(default_factory=list)
     anomaly_score: list[float] = field(default_factory=list)
-    anomaly_tail: list[float] = field(default_factory=list)
+    anomaly_p_value: list[float] = field(default_factory=list)
     is_anomaly: list[bool] = field(default_factory=list)
 
     def add(self, reward: float, info: dict[str, Any]) -> None:
         self.reward.append(float(reward))
-        for key in ("original_reward", "anomaly_score", "anomaly_tail"):
+        for key in ("original_reward", "anomaly_score", "anomaly_p_value"):
             getattr(self, key).append(float(info[key]))
         self.is_anomaly.append(bool(info["is_anomaly"]))
 

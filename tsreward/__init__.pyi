@@ -25,7 +25,7 @@ from .detection.datasets.wadi import load_wadi as load_wadi
 from .detection.datasets.yahoo import load_yahoo as load_yahoo
 from .detection.detectors.ensemble import Ensemble as Ensemble
 from .detection.detectors.presets import make_detector as make_detector
-from .detection.detectors.sklearn import ForeignDetector as ForeignDetector
+from .detection.detectors.sklearn import SklearnDetector as SklearnDetector
 from .detection.detectors.smoothing import Smoothed as Smoothed
 from .detection.detectors.windows import WindowDetector as WindowDetector
 from .encoders.base import Identity as Identity

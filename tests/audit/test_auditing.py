@@ -74,7 +74,7 @@ def test_the_document_is_json_and_the_same_every_time():
     np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
     document = json.loads(first)
     assert document["verdict"] == "accepted"
-    assert document["model"] == {"scorer": "KNN", "mode": "Likeness", "window": 4, "skip": 1}
+    assert document["model"] == {"scorer": "KNN", "mode": "Likeness", "window": 4, "frame_skip": 1}
     assert [kind["name"] for kind in document["findings"]["kinds"]] == ["good", "bad", "half_trained", "still"]
     assert json.dumps(whole(model, seed=1).to_json()) != first
 
@@ -110,8 +110,8 @@ def test_upside_down():
         ({"good": []}, DataError, "no episodes of good behaviour"),
         ({"bad": []}, DataError, "no episodes of bad behaviour"),
         ({"half_trained": []}, DataError, "no episodes of half_trained behaviour"),
-        ({"trivial": {"lazy": []}}, DataError, "no episodes of lazy behaviour"),
-        ({"trivial": {"good": circles(1)}}, OptionError, "cannot be called 'good'"),
+        ({"blind": {"lazy": []}}, DataError, "no episodes of lazy behaviour"),
+        ({"blind": {"good": circles(1)}}, OptionError, "cannot be called 'good'"),
         ({"bad": [Episode(np.zeros((5, 3), np.float32))]}, ShapeError, r"reads observations \[2\]"),
         ({"episodes": [Episode(circles(0)[0].obs)]}, DataError, "have no rewards"),
         ({"model": RewardModel(Mahalanobis(4, 2), Likeness())}, NotFittedError, "not fitted"),

@@ -21,11 +21,11 @@ def uneven() -> list[Episode]:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.8])
-@pytest.mark.parametrize("skip", [1, 2])
-def test_a_likeness_is_that_of_relabel_bit_for_bit(smoothing, skip):
-    model, episodes = moving_model(smoothing=smoothing, skip=skip), uneven()
+@pytest.mark.parametrize("frame_skip", [1, 2])
+def test_a_likeness_is_that_of_relabel_bit_for_bit(smoothing, frame_skip):
+    model, episodes = moving_model(smoothing=smoothing, frame_skip=frame_skip), uneven()
     rated, expected = observe(model, "good", episodes).rated, relabel(model, episodes)
-    for name, column in (("score", rated.score), ("reward", rated.learned), ("flagged", rated.flagged)):
+    for name, column in (("score", rated.score), ("reward", rated.learned), ("flagged", rated.is_anomaly)):
         for part, step in zip(rated.parts(column), expected, strict=True):
             np.testing.assert_array_equal(part, getattr(step, name).numpy())
     assert rated.lengths.tolist() == [len(episode) for episode in episodes]
@@ -44,8 +44,8 @@ def test_a_penalty_is_what_is_added_to_the_reward(form):
 
 def test_a_lagrangian_that_has_not_moved_yet_is_not_taken_for_nothing():
     rated = observe(safe_model(Lagrangian()), "good", circles(2, 0.5)).rated
-    assert rated.flagged.any()
-    np.testing.assert_array_equal(rated.learned, -rated.flagged.astype(float))
+    assert rated.is_anomaly.any()
+    np.testing.assert_array_equal(rated.learned, -rated.is_anomaly.astype(float))
 
 
 def test_raw_scores_are_those_before_smoothing():

@@ -39,7 +39,7 @@ def test_the_numbers_are_those_of_the_definitions(models, episodes) -> None:
     scores = [torch.cat([step.score for step in steps]).numpy() for steps in (first, second)]
     rewards = [torch.cat([step.reward for step in steps]).numpy() for steps in (first, second)]
     returns = [[float(step.reward.sum()) for step in steps] for steps in (first, second)]
-    flags = [torch.cat([step.flagged for step in steps]).numpy() for steps in (first, second)]
+    flags = [torch.cat([step.is_anomaly for step in steps]).numpy() for steps in (first, second)]
     for name, columns in (("scores", scores), ("rewards", rewards), ("returns", returns)):
         assert getattr(found, name).pearson == pytest.approx(np.corrcoef(*columns)[0, 1], abs=1e-6)
     ranks = [np.argsort(np.argsort(column)) for column in scores]
@@ -63,7 +63,7 @@ def test_the_greatest_differences_come_first_and_do_not_overlap(models, episodes
     begin = np.cumsum((0, *found.lengths[:-1]))
     for each in found.differences:
         row = begin[each.episode] + each.step
-        assert each.tails == (first.tail[row], second.tail[row])
+        assert each.tails == (first.p_value[row], second.p_value[row])
         assert each.flagged == (first.flagged[row], second.flagged[row])
 
 

@@ -83,7 +83,7 @@ def test_a_model_of_places_pays_for_standing_still_and_one_of_windows_does_not()
         levels[steps] = {row.name: row.n for row in probe(model, good, scale, seed=0)}
         lazy = trivial_levels({"still": observe(model, "still", still(3))}, scale)
         levels[steps]["still"] = lazy[0].n
-        assert lazy[0].kind == "trivial"
+        assert lazy[0].kind == "blind"
         states[steps] = hold(model, [good, bad], scale, seed=0)
     for name in ("frozen_first", "still", "reversed", "shuffled", "looped", "spliced"):
         assert levels["last"][name] > 0.8 > levels["window"][name], name

@@ -125,7 +125,7 @@ def test_without_costs_a_penalty_is_undecided():
 
 def test_what_was_not_looked_at_is_said():
     found = likeness()
-    probes = tuple(probe for probe in found.probes if probe.kind != "trivial")
+    probes = tuple(probe for probe in found.probes if probe.kind != "blind")
     findings = replace(found, probes=probes, kinds=found.kinds[:2])
     reasons = " ".join(verdict(findings, ()).reasons)
     assert "No half-trained behaviour was given" in reasons
@@ -136,6 +136,6 @@ def test_what_was_not_looked_at_is_said():
 
 def test_the_best_trivial_policy_counts():
     found = likeness()
-    better = Probe("spin", "trivial", 9.0, 0.9, 0.0)
+    better = Probe("spin", "blind", 9.0, 0.9, 0.0)
     findings = replace(kind(found, "half_trained", n=0.6), probes=(*found.probes, better))
     assert "of spin 0.900" in next(one for one in warned(findings) if one.code == "TSR002").evidence

@@ -86,7 +86,7 @@ def test_policies_that_look_at_nothing_are_played(files, tmp_path, monkeypatch, 
         *("audit", "--model", made.model, "--good", made.episodes, "--bad", made.episodes, "--env", "Tiny/Cost-v0"),
         *("--out", tmp_path / "a.html"),
     )
-    played = {probe["name"]: probe for probe in printed["findings"]["probes"] if probe["kind"] == "trivial"}
+    played = {probe["name"]: probe for probe in printed["findings"]["probes"] if probe["kind"] == "blind"}
     assert set(played) == {"no_action", "small_noise", "lowest", "highest"}
     kinds = {kind["name"]: kind for kind in printed["findings"]["kinds"]}
     assert kinds["highest"]["episodes"] == 4

@@ -24,7 +24,7 @@ def test_the_learned_rewards_take_their_place(made, tmp_path, document):
         for name in ("obs", "costs", "actions"):
             assert np.array_equal(getattr(new, name), getattr(old, name))
         assert new.terminated == old.terminated
-    assert summary["flagged"] == sum(int(step.flagged.sum()) for step in earned) > 0
+    assert summary["flagged"] == sum(int(step.is_anomaly.sum()) for step in earned) > 0
     with np.load(out) as arrays:
         assert np.array_equal(arrays["original_rewards"], np.concatenate([episode.rewards for episode in before]))
         metadata = json.loads(arrays["metadata"].tobytes())

@@ -23,7 +23,7 @@ from tsreward.sequences.episodes import Episode
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    save(small_model(smoothing=0.5, skip=2), path)
+    save(small_model(smoothing=0.5, frame_skip=2), path)
     return path
 
 
@@ -51,7 +51,7 @@ def wanted(table: pandas.DataFrame, **kind: object) -> np.ndarray:
     for _, rows in table.groupby("episode", sort=False):
         obs = rows[["x", "y", "z"]].to_numpy(np.float32)
         episodes.append(Episode(np.concatenate([obs[:1], obs]), rows["reward"].to_numpy()))
-    earned = relabel(small_model(**(kind or {"smoothing": 0.5, "skip": 2})), episodes)  # type: ignore[arg-type]
+    earned = relabel(small_model(**(kind or {"smoothing": 0.5, "frame_skip": 2})), episodes)  # type: ignore[arg-type]
     return np.concatenate([step.reward.numpy() for step in earned])
 
 

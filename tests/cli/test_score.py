@@ -56,7 +56,7 @@ LOG = ("--time", "when", "--label", "attack")
 
 def test_the_time_stands_first_and_the_label_last_as_in_the_log(files, score):
     rows = score("log.csv", *LOG)
-    assert rows[0] == ["when", "episode", "step", "score", "tail", "flag", "label"]
+    assert rows[0] == ["when", "episode", "step", "score", "p_value", "is_anomaly", "label"]
     with (files / "log.csv").open() as file:
         log = list(csv.reader(file))
     assert [row[0] for row in rows] == [row[0] for row in log]
@@ -81,7 +81,7 @@ def test_npz_and_stdout_hold_the_same(files, score, capsys, document):
         assert list(arrays) == rows[0]
         assert [[str(cell) for cell in row] for row in zip(*arrays.values(), strict=True)] == rows[1:]
         assert summary["steps"] == 40
-        assert summary["flagged"] == arrays["flag"].sum()
+        assert summary["flagged"] == arrays["is_anomaly"].sum()
         assert summary["mean_score"] == pytest.approx(arrays["score"].mean())
         assert summary["max_score"] == arrays["score"].max()
     capsys.readouterr()

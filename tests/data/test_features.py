@@ -114,10 +114,10 @@ def test_frames_of_a_video_are_encoded_as_they_are_read(tmp_path: Path) -> None:
     path, folder = tmp_path / "clip.npz", tmp_path / "cache"
     np.savez(path, frames=np.random.default_rng(0).integers(0, 256, (40, 22, 26, 3), dtype=np.uint8))
     options, encoder = FrameOptions(masks=((0, 0, 3, 3),), size=SHAPE[:2]), conv()
-    found = encode_video(encoder, path, folder, options, skip=3)
-    expected = encoder(torch.from_numpy(read_frames(path, options, skip=3)))
+    found = encode_video(encoder, path, folder, options, frame_skip=3)
+    expected = encoder(torch.from_numpy(read_frames(path, options, frame_skip=3)))
     assert np.array_equal(found, expected.numpy())
-    assert np.array_equal(encode_video(encoder, path, folder, options, skip=2)[::3], found[::2])
+    assert np.array_equal(encode_video(encoder, path, folder, options, frame_skip=2)[::3], found[::2])
     np.savez(path, frames=np.zeros((4, *SHAPE), np.uint8))
     assert len(encode_video(encoder, path, folder)) == 4
     with pytest.raises(DataError, match="There is no file or folder of frames"):

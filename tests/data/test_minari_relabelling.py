@@ -27,7 +27,7 @@ def test_everything_but_the_rewards_stays(form: str) -> None:
     before, after = minari.load_dataset("old/walk-v0"), minari.load_dataset("new/walk-v1")
     earned = relabel(model, scripts())
     assert (done.episodes, done.steps) == (3, 15)
-    assert done.flagged == sum(int(step.flagged.sum()) for step in earned)
+    assert done.flagged == sum(int(step.is_anomaly.sum()) for step in earned)
     assert done.reward == pytest.approx(sum(float(step.reward.sum()) for step in earned))
     for index, step in enumerate(earned):
         old, new = before[index], after[index]

@@ -34,10 +34,10 @@ def test_every_video_of_a_folder_is_an_episode(tmp_path):
     for number, length in ((10, 12), (9, 8)):
         write(tmp_path / f"take{number}.mp4", moving(length))
     (tmp_path / "notes.txt").write_text("two takes")
-    first, second = load_recordings(tmp_path, FrameOptions(size=(16, 16)), skip=2, rate=12.5)
+    first, second = load_recordings(tmp_path, FrameOptions(size=(16, 16)), frame_skip=2, rate=12.5)
     assert (first.obs.shape, second.obs.shape) == ((4, 16, 16, 3), (6, 16, 16, 3))
     assert (np.diff(places(second.obs)) > 0).all()
-    with pytest.raises(DataError, match=r"take9.mp4 has 25 frames/s.*take skip=5"):
+    with pytest.raises(DataError, match=r"take9.mp4 has 25 frames/s.*take frame_skip=5"):
         load_recordings(tmp_path, rate=5)
 
 

@@ -119,11 +119,13 @@ def test_the_examples_cover_the_tables() -> None:
 
 
 def test_sizes_of_the_pipeline_come_back(path: Path) -> None:
-    model = RewardModel(DeepSVDD(WINDOW, DIM, DeepSVDDOptions(network="gru", clip=None)), Likeness(), skip=2, chunk=3)
+    model = RewardModel(
+        DeepSVDD(WINDOW, DIM, DeepSVDDOptions(network="gru", clip=None)), Likeness(), frame_skip=2, chunk=3
+    )
     model.calibration = Calibration(16)
     save(fit(model), path)
     loaded = load(path)
-    assert (loaded.window, loaded.skip, loaded.chunk, loaded.calibration.size) == (WINDOW, 2, 3, 16)
+    assert (loaded.window, loaded.frame_skip, loaded.chunk, loaded.calibration.size) == (WINDOW, 2, 3, 16)
     assert loaded.scorer.options == model.scorer.options
 
 
@@ -178,7 +180,7 @@ def test_describe_says_what_is_inside(path: Path) -> None:
     }
     assert found["scorer"]["options"]["hidden"] == 8
     assert found["mode"]["name"] == "likeness" and found["mode"]["options"]["shape"] == "exponential"
-    assert (found["calibration"], found["skip"], found["chunk"]) == ({"size": 64}, 1, fitted().chunk)
+    assert (found["calibration"], found["frame_skip"], found["chunk"]) == ({"size": 64}, 1, fitted().chunk)
     assert found["note"] == {"seed": 7, "env": "SafetyHopperVelocity-v1"}
     assert found["bytes"] == path.stat().st_size
     assert found["tensors"]["scorer.mean"]["dtype"] == "F32" and found["tensors"]["scorer.mean"]["shape"] == [3]

@@ -71,7 +71,7 @@ def test_the_unit_of_a_penalty_is_the_mean_absolute_reward() -> None:
 def test_reward_is_score_tail_and_mode_in_one(fitted: RewardModel) -> None:
     windows = WindowSet.from_episodes(waves(2, episodes=2), 4).gather(torch.arange(20))
     scores = fitted.score(windows)
-    assert torch.equal(fitted.reward(windows), fitted.mode(scores, fitted.calibration.tail(scores), None))
+    assert torch.equal(fitted.reward(windows), fitted.mode(scores, fitted.calibration.p_value(scores), None))
 
 
 def test_smoothed_modes_are_calibrated_on_smoothed_scores() -> None:
@@ -89,8 +89,8 @@ def test_parts_that_do_not_fit_together_are_refused() -> None:
     with pytest.raises(ShapeError, match="gives 7 features but the scorer expects 5"):
         RewardModel(Mahalanobis(4, 5), Likeness(), Identity((7,)))
     with pytest.raises(OptionError, match="skip >= 1"):
-        RewardModel(Mahalanobis(4, 5), Likeness(), skip=0)
-    with pytest.raises(ShapeError, match="windows of 4 steps with skip 1, got 3 and 1"):
+        RewardModel(Mahalanobis(4, 5), Likeness(), frame_skip=0)
+    with pytest.raises(ShapeError, match="windows of 4 steps with frame_skip 1, got 3 and 1"):
         RewardModel(Mahalanobis(4, 5), Likeness()).fit(WindowSet.from_episodes(waves(0), 3))
     with pytest.raises(ShapeError, match=r"\[B, 5\], got \[B, 4\]"):
         RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, dim=4))

@@ -22,13 +22,13 @@ KINDS = [("penalty", 0.0, 1, 4), ("penalty", 0.6, 2, 3), ("likeness", 0.9, 3, 4)
 
 @pytest.fixture(scope="module", params=KINDS, ids="{0[0]}-smoothing{0[1]}-skip{0[2]}-window{0[3]}".format)
 def any_model(request: pytest.FixtureRequest) -> RewardModel:
-    mode, smoothing, skip, window = request.param
-    return small_model(mode=mode, smoothing=smoothing, skip=skip, window=window)
+    mode, smoothing, frame_skip, window = request.param
+    return small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip, window=window)
 
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    return small_model(smoothing=0.6, skip=2)
+    return small_model(smoothing=0.6, frame_skip=2)
 
 
 class Players:

@@ -16,7 +16,7 @@ from tsreward.sequences.episodes import Episode
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    return small_model(smoothing=0.6, skip=2)
+    return small_model(smoothing=0.6, frame_skip=2)
 
 
 def episodes(*lengths: int, seed: int = 0) -> list[Episode]:
@@ -28,7 +28,7 @@ def one_window_at_a_time(model: RewardModel, episode: Episode) -> tuple[list[flo
     """Return the smoothed scores and the rewards of one episode."""
     share = model.mode.options.smoothing
     scores, rewards = [], []
-    for step, window in enumerate(sliding_windows(episode.obs, model.window, model.skip)[1:]):
+    for step, window in enumerate(sliding_windows(episode.obs, model.window, model.frame_skip)[1:]):
         score = model.score(torch.from_numpy(window[None]))
         scores.append(score if not scores else (1 - share) * score + share * scores[-1])
         env_reward = None if episode.rewards is None else torch.tensor(episode.rewards[step : step + 1])
@@ -37,16 +37,16 @@ def one_window_at_a_time(model: RewardModel, episode: Episode) -> tuple[list[flo
 
 
 @pytest.mark.parametrize("mode", ["penalty", "likeness"])
-@pytest.mark.parametrize(("smoothing", "skip"), [(0.0, 1), (0.6, 1), (0.6, 3)])
-def test_entry_t_belongs_to_the_arrival_at_observation_t_plus_1(mode: str, smoothing: float, skip: int) -> None:
-    model = small_model(mode=mode, smoothing=smoothing, skip=skip)
+@pytest.mark.parametrize(("smoothing", "frame_skip"), [(0.0, 1), (0.6, 1), (0.6, 3)])
+def test_entry_t_belongs_to_the_arrival_at_observation_t_plus_1(mode: str, smoothing: float, frame_skip: int) -> None:
+    model = small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip)
     played = episodes(1, 2, 9, 30)
     for episode, earned in zip(played, relabel(model, played), strict=True):
         scores, rewards = one_window_at_a_time(model, episode)
         assert earned.score.tolist() == scores
         assert earned.reward.tolist() == rewards
-        assert torch.equal(earned.tail, model.calibration.tail(earned.score))
-        assert torch.equal(earned.flagged, earned.score > model.mode.threshold)
+        assert torch.equal(earned.p_value, model.calibration.p_value(earned.score))
+        assert torch.equal(earned.is_anomaly, earned.score > model.mode.threshold)
 
 
 def test_episodes_do_not_depend_on_what_they_are_given_with(model: RewardModel) -> None:

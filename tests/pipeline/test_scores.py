@@ -35,8 +35,8 @@ def test_rows_are_the_transitions_in_order(model, episodes):
     np.testing.assert_array_equal(scores.step, [*range(5), 0, *range(9)])
     expected = relabel(model, episodes)
     np.testing.assert_array_equal(scores.score, np.concatenate([step.score for step in expected]))
-    np.testing.assert_array_equal(scores.tail, np.concatenate([step.tail for step in expected]))
-    np.testing.assert_array_equal(scores.flag, np.concatenate([step.flagged for step in expected]))
+    np.testing.assert_array_equal(scores.p_value, np.concatenate([step.p_value for step in expected]))
+    np.testing.assert_array_equal(scores.is_anomaly, np.concatenate([step.is_anomaly for step in expected]))
     np.testing.assert_array_equal(scores.label, np.concatenate([episode.costs for episode in episodes]) > 0)
 
 

@@ -24,7 +24,7 @@ from tsreward.recipes.fitting import fit_reward
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.playing import act_at_random
-from tsreward.scorers.presets import SAFETY_SCORERS, safety_scorer
+from tsreward.scorers.presets import SCORER_PRESETS, scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -63,7 +63,7 @@ def test_deep_sad_sees_the_unsafe_windows_and_deep_svdd_does_not(episodes):
         name: fit_reward(
             learn,
             4,
-            safety_scorer(name),
+            scorer_preset(name),
             Penalty(),
             Identity((3,)),
             TrainOptions(windows_per_epoch=None, epochs=15, batch_size=64),
@@ -79,7 +79,7 @@ def test_deep_sad_sees_the_unsafe_windows_and_deep_svdd_does_not(episodes):
 def test_episodes_without_costs_are_normal_from_end_to_end(episodes):
     bare = [Episode(episode.obs, episode.rewards) for episode in episodes]
     fitted = fit_reward(
-        bare, 2, safety_scorer("mahalanobis"), Penalty(PenaltyOptions(unit=1.0)), Identity((3,)), TrainOptions()
+        bare, 2, scorer_preset("mahalanobis"), Penalty(PenaltyOptions(unit=1.0)), Identity((3,)), TrainOptions()
     )
     assert fitted.normal == sum(len(episode.obs) for episode in bare)
     with pytest.raises(DataError, match="needs episodes with costs"):
@@ -140,8 +140,8 @@ def test_options_that_cannot_work_are_refused_at_once(options, message):
         AnoSeqsOptions(**options)
 
 
-@pytest.mark.parametrize("name", SAFETY_SCORERS)
+@pytest.mark.parametrize("name", SCORER_PRESETS)
 def test_every_name_builds_its_scorer(name):
-    scorer = safety_scorer(name)
+    scorer = scorer_preset(name)
     assert scorer.build(3, 2).window == 3
     assert scorer.build(3, 2).uses_negative or not scorer.negative

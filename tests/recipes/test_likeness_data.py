@@ -17,7 +17,7 @@ from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
 from tsreward.recipes.likeness_data import RANDOM_EPISODES, TRIVIAL_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import TRIVIAL
+from tsreward.sb3.blind_policies import BLIND
 from tsreward.sb3.grading import GradingOptions, collect_graded
 from tsreward.sequences.episodes import Episode
 
@@ -55,7 +55,7 @@ def test_policies_that_look_at_nothing_are_played_where_the_scale_is_theirs(file
     assert gather(ExpertLikenessOptions(ENV, file), AGENT).trivial == []
     options = ExpertLikenessOptions(ENV, file, scorer="mahalanobis", shape="auto", learning="frozen")
     first, second, other = (gather(options, replace(AGENT, seed=seed)).trivial for seed in (0, 0, 1))
-    assert len(first) == TRIVIAL_EPISODES * len(TRIVIAL)
+    assert len(first) == TRIVIAL_EPISODES * len(BLIND)
     assert same(first, second)
     assert not np.array_equal(first[0].obs, other[0].obs)
 

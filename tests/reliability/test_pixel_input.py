@@ -109,7 +109,7 @@ def test_commands(model_file: Path, tmp_path: Path, capsys, case: str, command: 
         (
             [FRAMES[:3], FRAMES[:4]],
             DataError,
-            "spans 5 steps .window=3, skip=2. but the longest of 2 episodes has 4",
+            "spans 5 steps .window=3, frame_skip=2. but the longest of 2 episodes has 4",
         ),
         ([FRAMES, FRAMES[..., :1]], ShapeError, r"episode 0 is \[10, 12, 14, 3\], episode 1 is \[10, 12, 14, 1\]"),
     ],
@@ -147,10 +147,13 @@ def test_videos_of_other_sizes(tmp_path: Path, model: RewardModel) -> None:
 def test_videos_of_other_rates(tmp_path: Path, model: RewardModel) -> None:
     pytest.importorskip("av", reason="needs the extra 'pixels'")
     path, size = clips.write(tmp_path / "clip.mp4", clips.moving(20)), FrameOptions(size=SHAPE[:2])  # 25 frames/s
-    refused(lambda: read_frames(path, rate=12.5), "25 frames/s, which with skip=1 makes 25 and not the 12.5.*skip=2")
+    refused(
+        lambda: read_frames(path, rate=12.5),
+        "25 frames/s, which with frame_skip=1 makes 25 and not the 12.5.*frame_skip=2",
+    )
     refused(lambda: read_frames(path, rate=10), "ffmpeg -i clip.mp4 -r 10 converted.mp4")
     refused(lambda: encode_video(model.encoder, path, tmp_path / "c", size, 2, rate=25), "makes 12.5 and not the 25")
-    assert len(read_frames(path, skip=2, rate=12.5)) == 10
+    assert len(read_frames(path, frame_skip=2, rate=12.5)) == 10
     np.savez(tmp_path / "frames.npz", frames=FRAMES)
     refused(lambda: read_frames(tmp_path / "frames.npz", rate=25), "says no frame rate: leave rate out")
 

@@ -121,7 +121,7 @@ def test_strips_of_all_layouts(shape, size):
     obs = np.random.default_rng(0).integers(0, 256, (9, *shape), np.uint8)
     assert is_film(obs)
     assert not is_film(obs.astype(np.float32))
-    encoded = strip(Moment("good", 0, 6, 1.0, 0.0, obs, 1), window=4, skip=1)
+    encoded = strip(Moment("good", 0, 6, 1.0, 0.0, obs, 1), window=4, frame_skip=1)
     read = image.imread(io.BytesIO(base64.b64decode(encoded)), format="png")
     assert read.shape[:2] == size
 
@@ -132,7 +132,9 @@ def test_the_last_frame_of_a_strip_is_the_step_that_is_judged():
     import io
 
     obs = np.repeat(np.arange(9, dtype=np.uint8) * 20, 12).reshape(9, 2, 2, 3)
-    encoded = strip(Moment("good", 0, 6, 1.0, 0.0, obs, 1), window=3, skip=2)  # rows 1 to 9: step 6 arrives at row 7
+    encoded = strip(
+        Moment("good", 0, 6, 1.0, 0.0, obs, 1), window=3, frame_skip=2
+    )  # rows 1 to 9: step 6 arrives at row 7
     read = image.imread(io.BytesIO(base64.b64decode(encoded)), format="png")
     assert (read[0, [0, 4, 8], 0] * 255 / 20).round().tolist() == [2, 4, 6]
 

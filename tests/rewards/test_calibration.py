@@ -24,7 +24,7 @@ def test_the_tail_is_the_conformal_p_value_ties_included(seed: int) -> None:
     normal = torch.randint(0, 20, (57,), generator=draw).float()
     asked = torch.linspace(-1, 21, 89)
     expected = [naive_tail(normal.tolist(), score) for score in asked.tolist()]
-    assert fitted(normal).tail(asked).tolist() == pytest.approx(expected, abs=1e-7)
+    assert fitted(normal).p_value(asked).tolist() == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.05, 0.2, 0.5])
@@ -45,7 +45,7 @@ def test_a_score_is_flagged_exactly_where_its_tail_is_below_the_rate(rate: float
     flagged = asked > calibration.threshold(rate)
     possible = rate >= 1 / (count + 1)  # with fewer normal scores no tail is that small
     if possible:
-        assert torch.equal(flagged, calibration.tail(asked) <= rate)
+        assert torch.equal(flagged, calibration.p_value(asked) <= rate)
     else:
         assert calibration.threshold(rate) == normal.max()
 
@@ -54,7 +54,7 @@ def test_more_scores_than_the_buffer_are_thinned_evenly(seed: int) -> None:
     normal = torch.randn(50_000, generator=torch.Generator().manual_seed(seed))
     whole, thinned = fitted(normal, size=50_000), fitted(normal, size=1024)
     asked = torch.linspace(-3, 3, 101)
-    assert torch.allclose(whole.tail(asked), thinned.tail(asked), atol=2 / 1024)
+    assert torch.allclose(whole.p_value(asked), thinned.p_value(asked), atol=2 / 1024)
     assert thinned.scores[0] == normal.min() and thinned.scores[-1] == normal.max()
 
 
@@ -65,7 +65,7 @@ def test_the_state_has_one_shape_however_many_scores_there_are() -> None:
 def test_fitting_again_forgets_what_was_before() -> None:
     calibration = fitted(torch.arange(100.0))
     calibration.fit(torch.tensor([5.0]))
-    assert calibration.tail(torch.tensor([5.0, 5.1])).tolist() == [1.0, 0.5]
+    assert calibration.p_value(torch.tensor([5.0, 5.1])).tolist() == [1.0, 0.5]
 
 
 def test_quantiles_are_nearest_ranks() -> None:
@@ -75,7 +75,7 @@ def test_quantiles_are_nearest_ranks() -> None:
 
 def test_wrong_use_is_refused() -> None:
     with pytest.raises(NotFittedError, match="call fit"):
-        Calibration().tail(torch.ones(1))
+        Calibration().p_value(torch.ones(1))
     with pytest.raises(ShapeError, match=r"scores \[N\], got \[2, 2\]"):
         Calibration().fit(torch.ones(2, 2))
     with pytest.raises(DataError, match="finite"):

@@ -17,7 +17,7 @@ def rewards(scores: list[float], probes: list[float] | None = None, **options: o
     mode = Likeness(LikenessOptions(**options))  # type: ignore[arg-type]
     mode.fit(calibration, None, None if probes is None else torch.tensor(probes))
     asked = torch.tensor(scores)
-    return mode(asked, calibration.tail(asked), None).tolist()
+    return mode(asked, calibration.p_value(asked), None).tolist()
 
 
 def test_exponential_is_one_up_to_the_median_and_falls_by_e_with_every_spread() -> None:

@@ -20,7 +20,7 @@ def calibrated() -> Calibration:
 def rewards(options: PenaltyOptions, unit: float | None = 2.0) -> list[float]:
     mode, calibration = Penalty(options), calibrated()
     mode.fit(calibration, unit)
-    return mode(SCORES, calibration.tail(SCORES), ENV).tolist()
+    return mode(SCORES, calibration.p_value(SCORES), ENV).tolist()
 
 
 def test_raw_takes_weight_times_score_past_the_threshold() -> None:
@@ -42,7 +42,7 @@ def test_tail_lies_between_half_and_all_of_the_constant_form_where_flagged_and_i
     mode, calibration = Penalty(PenaltyOptions(weight=1.0)), calibrated()
     mode.fit(calibration, 1.0)
     scores = 110 * torch.rand(2000, generator=torch.Generator().manual_seed(seed))
-    size = -mode(scores, calibration.tail(scores), torch.zeros(2000))
+    size = -mode(scores, calibration.p_value(scores), torch.zeros(2000))
     flagged = scores > mode.threshold
     assert (size[~flagged] == 0).all()
     assert ((size[flagged] >= 0.5) & (size[flagged] < 1)).all() and flagged.sum() > 100

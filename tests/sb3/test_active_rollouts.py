@@ -30,7 +30,7 @@ def trained(venv: VecEnv, callback: Any, steps: int = 96, algorithm: Any = PPO) 
 
 
 def test_without_a_learner_it_is_the_plain_callback() -> None:
-    model = small_model(smoothing=0.6, skip=2)
+    model = small_model(smoothing=0.6, frame_skip=2)
     seen = []
     for callback in (RolloutRewards, ActiveRollouts):
         venv = BulkRewardVecEnv(scripted(3), model)

@@ -5,19 +5,19 @@ import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary
 
 from tsreward.errors import OptionError
-from tsreward.sb3.blind_policies import NOISE, TRIVIAL, trivial_policy
+from tsreward.sb3.blind_policies import BLIND, NOISE, blind_policy
 
 LINE = Box(np.array([-1.0, 0.5], np.float32), np.array([1.0, 2.0], np.float32))
 SEEN = np.zeros((4000, 3), np.float32)
 
 
 @pytest.mark.parametrize("space", [LINE, Discrete(5), Discrete(3, start=7)])
-@pytest.mark.parametrize("name", ["random", *TRIVIAL])
+@pytest.mark.parametrize("name", ["random", *BLIND])
 def test_actions_are_those_of_the_space_and_of_the_seed(name, space):
-    actions = trivial_policy(name, space, 3)(SEEN)
+    actions = blind_policy(name, space, 3)(SEEN)
     assert len(actions) == len(SEEN)
     assert all(action in space for action in actions[:200])
-    assert np.array_equal(actions, trivial_policy(name, space, 3)(SEEN))
+    assert np.array_equal(actions, blind_policy(name, space, 3)(SEEN))
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,20 @@ def test_actions_are_those_of_the_space_and_of_the_seed(name, space):
     ],
 )
 def test_constant_actions(name, line, discrete):
-    assert np.unique(trivial_policy(name, LINE)(SEEN), axis=0).tolist() == [line]
+    assert np.unique(blind_policy(name, LINE)(SEEN), axis=0).tolist() == [line]
     if discrete is not None:
-        assert np.unique(trivial_policy(name, Discrete(5))(SEEN)).tolist() == [discrete]
+        assert np.unique(blind_policy(name, Discrete(5))(SEEN)).tolist() == [discrete]
 
 
 def test_small_noise_is_small():
-    shaken = trivial_policy("small_noise", Box(-2, 2, (1,)))(SEEN)
+    shaken = blind_policy("small_noise", Box(-2, 2, (1,)))(SEEN)
     assert shaken.std() == pytest.approx(2 * NOISE, rel=0.1)
     assert abs(shaken.mean()) < 0.02
-    assert (trivial_policy("small_noise", Discrete(5))(SEEN) != 0).mean() == pytest.approx(NOISE * 4 / 5, rel=0.2)
+    assert (blind_policy("small_noise", Discrete(5))(SEEN) != 0).mean() == pytest.approx(NOISE * 4 / 5, rel=0.2)
 
 
 def test_random_actions_are_everywhere():
-    drawn = trivial_policy("random", LINE)(SEEN)
+    drawn = blind_policy("random", LINE)(SEEN)
     assert np.quantile(drawn, [0.1, 0.9], axis=0) == pytest.approx(np.array([[-0.8, 0.65], [0.8, 1.85]]), abs=0.05)
 
 
@@ -65,4 +65,4 @@ def test_random_actions_are_everywhere():
 )
 def test_what_is_no_policy_is_refused(name, space, message):
     with pytest.raises(OptionError, match=message):
-        trivial_policy(name, space)
+        blind_policy(name, space)

@@ -11,7 +11,7 @@ from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.make import make
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import TRIVIAL
+from tsreward.sb3.blind_policies import BLIND
 from tsreward.sb3.grading import GradingOptions, collect_graded, collect_trivial, draw_episodes
 from tsreward.sb3.playing import play
 from tsreward.sb3.training import train_agent
@@ -124,8 +124,8 @@ def test_a_constant_expert_is_graded_by_the_share_of_its_actions():
 
 def test_policies_that_look_at_nothing_are_skills_of_their_own():
     graded = collect_trivial("Tiny/Discrete-v0", range(5, 8), action_repeat=2)
-    assert graded.names == tuple(TRIVIAL)
-    assert graded.seeds.tolist() == [5, 6, 7] * len(TRIVIAL)
+    assert graded.names == tuple(BLIND)
+    assert graded.seeds.tolist() == [5, 6, 7] * len(BLIND)
     assert graded.action_repeat == 2
     for name, action in (("no_action", 0), ("lowest", 1)):
         for episode in graded.where(name).episodes:

@@ -8,7 +8,7 @@ import tests.tiny  # noqa: F401
 from tsreward.envs.make import make
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3 import playing
-from tsreward.sb3.blind_policies import trivial_policy
+from tsreward.sb3.blind_policies import blind_policy
 from tsreward.sb3.playing import play
 
 ENV = "Tiny/Cost-v0"
@@ -43,7 +43,7 @@ def test_every_seed_gives_the_episode_that_it_gives_alone():
 
 def test_it_leaves_global_random_numbers_alone():
     before = np.random.get_state()[1].copy()  # noqa: NPY002
-    play("Tiny/Discrete-v0", trivial_policy("random", gymnasium.spaces.Discrete(2)), [1, 2])
+    play("Tiny/Discrete-v0", blind_policy("random", gymnasium.spaces.Discrete(2)), [1, 2])
     assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
 
 

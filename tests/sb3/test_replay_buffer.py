@@ -51,15 +51,15 @@ def expected(model: RewardModel, num_envs: int, env: int, steps: int) -> list[tu
     episodes = scripts(2, num_envs, LENGTHS)[env]
     while len(found) < steps:
         for episode in episodes:
-            windows = WindowSet.from_episodes([episode.obs, np.zeros((99, 3))], model.window, model.skip)
+            windows = WindowSet.from_episodes([episode.obs, np.zeros((99, 3))], model.window, model.frame_skip)
             found += [(at, windows.gather(torch.tensor([at + 1]))[0]) for at in range(len(episode))]
     return found[:steps]
 
 
-@pytest.mark.parametrize(("skip", "window"), [(1, 4), (3, 4), (1, 1), (2, 7)])
+@pytest.mark.parametrize(("frame_skip", "window"), [(1, 4), (3, 4), (1, 1), (2, 7)])
 @pytest.mark.parametrize("num_envs", [1, 3])
-def test_windows_are_those_of_the_episodes(num_envs: int, skip: int, window: int) -> None:
-    model = small_model(skip=skip, window=window)
+def test_windows_are_those_of_the_episodes(num_envs: int, frame_skip: int, window: int) -> None:
+    model = small_model(frame_skip=frame_skip, window=window)
     buffer = filled(model, num_envs)
     for env in range(num_envs):
         found = buffer.windows(np.arange(120), np.full(120, env))
@@ -68,7 +68,7 @@ def test_windows_are_those_of_the_episodes(num_envs: int, skip: int, window: int
 
 @pytest.mark.parametrize("size", [1, 5, 16])
 def test_overwritten_rows_are_in_no_window(size: int) -> None:
-    model = small_model(skip=2)
+    model = small_model(frame_skip=2)
     buffer = filled(model, 2, size, 120)
     assert buffer.full
     for env in range(2):

@@ -26,7 +26,7 @@ LEAN = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    return small_model(smoothing=0.6, skip=2)
+    return small_model(smoothing=0.6, frame_skip=2)
 
 
 def scripted(num_envs: int) -> VecEnv:

@@ -55,8 +55,8 @@ def rewards(venv: VecEnv, steps: int = 60) -> np.ndarray:
 def test_frames_earn_what_the_same_observations_earn(model: RewardModel, make: Any) -> None:
     expected = rewards(LearnedRewardVecEnv(scripted(False), model))
     venv = scripted(True, make=make)
-    assert np.array_equal(rewards(LearnedRewardVecEnv(venv, model, sight="frame")), expected)
-    bulk = BulkRewardVecEnv(scripted(True), model, sight="frame")
+    assert np.array_equal(rewards(LearnedRewardVecEnv(venv, model, reward_obs="frame")), expected)
+    bulk = BulkRewardVecEnv(scripted(True), model, reward_obs="frame")
     bulk.taken = True
     rewards(bulk)
     assert np.array_equal(bulk.take()[0], expected)
@@ -96,7 +96,7 @@ def test_every_frame_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = features(scripted(False), model)
     monkeypatch.setattr(Identity, "encode", encode)
     model.chunk = 1  # without padding, which repeats rows
-    found = features(scripted(True), model, sight="frame")
+    found = features(scripted(True), model, reward_obs="frame")
     for step, own in zip(found, expected, strict=True):
         assert torch.equal(step.before, own.before) and torch.equal(step.after, own.after)
     ends = sum(int((later.age == 0).sum()) for later in found[1:])
@@ -106,11 +106,11 @@ def test_every_frame_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_cannot_be_looked_at_is_refused(model: RewardModel) -> None:
     with pytest.raises(OptionError, match="looks at 'observation' or 'frame', got 'sound'"):
-        FeatureVecEnv(scripted(False), model, sight="sound")  # type: ignore[arg-type]
+        FeatureVecEnv(scripted(False), model, reward_obs="sound")  # type: ignore[arg-type]
     with pytest.raises(ProtocolError, match=r"Environment 0 gave no info\['frame'\] for LearnedRewardVecEnv to look"):
-        LearnedRewardVecEnv(scripted(False), model, sight="frame").reset()
+        LearnedRewardVecEnv(scripted(False), model, reward_obs="frame").reset()
     with pytest.raises(ShapeError, match=r"gives frames \(3,\) but the model reads \(5,\)"):
-        BulkRewardVecEnv(scripted(True), small_model((5,)), sight="frame").reset()
+        BulkRewardVecEnv(scripted(True), small_model((5,)), reward_obs="frame").reset()
     with pytest.raises(ShapeError, match=r"gives observations \(1,\) but the model reads \(3,\)"):
         FeatureVecEnv(scripted(True), model)
 

@@ -27,7 +27,7 @@ ROLLOUT = 17  # steps; episodes of 2, 1, 9, 5, 30 and 7 steps cross the borders 
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    return small_model(smoothing=0.6, skip=2)
+    return small_model(smoothing=0.6, frame_skip=2)
 
 
 def scripted() -> VecEnv:
@@ -102,9 +102,9 @@ def test_agents_are_the_same_to_the_bit(algorithm: Any, normalise: dict[str, Any
     check_equal(step, bulk)
 
 
-@pytest.mark.parametrize(("mode", "smoothing", "skip"), [("penalty", 0.0, 3), ("likeness", 0.9, 1)])
-def test_agents_are_the_same_with_every_kind_of_reward(mode: str, smoothing: float, skip: int) -> None:
-    model = small_model(mode=mode, smoothing=smoothing, skip=skip)
+@pytest.mark.parametrize(("mode", "smoothing", "frame_skip"), [("penalty", 0.0, 3), ("likeness", 0.9, 1)])
+def test_agents_are_the_same_with_every_kind_of_reward(mode: str, smoothing: float, frame_skip: int) -> None:
+    model = small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip)
     check_equal(*(trained(way, model, normalise={}) for way in (False, True)))
 
 

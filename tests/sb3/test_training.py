@@ -158,11 +158,11 @@ def test_the_model_may_look_at_frames_while_the_agent_sees_sensors(algorithm, le
         ActiveLearner(model, list(frames.astype(np.float32)), ActiveLearnerOptions(batch_size=16)) if learns else None
     )
     options = AgentOptions(algorithm, steps=128, num_envs=2, hidden=8, gradient_steps=1)
-    agent = train_agent("Tiny/Framed-v0", options, None if learns else model, active=active, sight="frame")
+    agent = train_agent("Tiny/Framed-v0", options, None if learns else model, active=active, reward_obs="frame")
     assert agent.record.finished[0].obs.shape[1:] == (3,)
     assert active is None or active.refreshes == 4
     with pytest.raises(ProtocolError, match=r"gave no info\['frame'\]"):
-        train_agent("Tiny/Cost-v0", options, model, sight="frame")
+        train_agent("Tiny/Cost-v0", options, model, reward_obs="frame")
 
 
 def test_roll_out_runs_whole_episodes(models):

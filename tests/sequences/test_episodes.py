@@ -65,20 +65,20 @@ def test_a_cost_belongs_to_the_observation_at_which_its_step_arrives() -> None:
     assert steps(unsafe) == [[1]]
 
 
-@pytest.mark.parametrize("skip", [1, 2])
-def test_many_episodes_against_the_slow_way(skip: int) -> None:
-    rng = np.random.default_rng(skip)
+@pytest.mark.parametrize("frame_skip", [1, 2])
+def test_many_episodes_against_the_slow_way(frame_skip: int) -> None:
+    rng = np.random.default_rng(frame_skip)
     episodes = [
         Episode(
             rng.normal(size=(length + 1, 2)).astype(np.float32), costs=(rng.random(length) < 0.2) * rng.random(length)
         )
         for length in (1, 4, 20, 35)
     ]
-    safe, unsafe = safe_windows(episodes, window=3, skip=skip)
+    safe, unsafe = safe_windows(episodes, window=3, frame_skip=frame_skip)
     wanted_safe, wanted_unsafe = [], []
     for episode in episodes:
         costs = np.concatenate([[0.0], episode.costs])
-        windows, inside = sliding_windows(episode.obs, 3, skip), sliding_windows(costs, 3, skip)
+        windows, inside = sliding_windows(episode.obs, 3, frame_skip), sliding_windows(costs, 3, frame_skip)
         wanted_safe += [window for window, cost in zip(windows, inside, strict=True) if not cost.any()]
         wanted_unsafe += [window for window, cost in zip(windows, inside, strict=True) if cost[-1] > 0]
     assert unsafe is not None

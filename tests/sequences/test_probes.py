@@ -52,15 +52,17 @@ def test_any_windows_will_do_and_stay_as_they_are(name: str, shape: tuple[int, .
     assert torch.equal(windows, before)
 
 
-@pytest.mark.parametrize("skip", [1, 3])
-def test_windows_come_back_from_a_set_of_their_own(skip: int, windows: Tensor) -> None:
-    made = apart(windows, skip)
+@pytest.mark.parametrize("frame_skip", [1, 3])
+def test_windows_come_back_from_a_set_of_their_own(frame_skip: int, windows: Tensor) -> None:
+    made = apart(windows, frame_skip)
     assert torch.equal(all_windows(made), windows)
-    assert (made.window, made.skip, made.episodes) == (5, skip, 6)
+    assert (made.window, made.frame_skip, made.episodes) == (5, frame_skip, 6)
 
 
 def test_probes_of_a_set_are_made_of_its_windows() -> None:
-    normal = WindowSet.from_episodes([torch.arange(20.0)[:, None], torch.arange(100.0, 120.0)[:, None]], 4, skip=2)
+    normal = WindowSet.from_episodes(
+        [torch.arange(20.0)[:, None], torch.arange(100.0, 120.0)[:, None]], 4, frame_skip=2
+    )
     made = {name: all_windows(probe)[..., 0] for name, probe in probe_windows(normal, 50, seed=2).items()}
     assert set(made["frozen"].unique().tolist()) == {0.0, 100.0}  # the episodes' own first observations
     drawn = made["reversed_in_time"].flip(1)

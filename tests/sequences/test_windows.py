@@ -28,14 +28,16 @@ def rows_seen(windows: WindowSet) -> set[float]:
     return set(all_windows(windows)[..., 0].flatten().tolist())
 
 
-@given(lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4), window=st.integers(1, 5), skip=st.integers(1, 3))
-def test_windows_equal_the_loop_and_never_cross_episodes(lengths: list[int], window: int, skip: int) -> None:
-    if (window - 1) * skip + 1 > max(lengths):
+@given(
+    lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4), window=st.integers(1, 5), frame_skip=st.integers(1, 3)
+)
+def test_windows_equal_the_loop_and_never_cross_episodes(lengths: list[int], window: int, frame_skip: int) -> None:
+    if (window - 1) * frame_skip + 1 > max(lengths):
         with pytest.raises(DataError, match="use a shorter window or longer episodes"):
-            WindowSet.from_episodes(episodes(*lengths), window, skip)
+            WindowSet.from_episodes(episodes(*lengths), window, frame_skip)
         return
-    windows = WindowSet.from_episodes(episodes(*lengths), window, skip)
-    expected = np.concatenate([sliding_windows(episode.numpy(), window, skip) for episode in episodes(*lengths)])
+    windows = WindowSet.from_episodes(episodes(*lengths), window, frame_skip)
+    expected = np.concatenate([sliding_windows(episode.numpy(), window, frame_skip) for episode in episodes(*lengths)])
     np.testing.assert_array_equal(all_windows(windows), expected)
     np.testing.assert_array_equal(torch.cat(list(windows.batches(5))), expected)
     assert windows.episodes == len(lengths)
@@ -99,12 +101,12 @@ def test_split_follows_the_seed() -> None:
     assert parts[0] == parts[1] != parts[2]
 
 
-@pytest.mark.parametrize(("window", "skip"), [(1, 1), (4, 1), (3, 2)])
-def test_one_episode_is_cut_in_time_without_overlap(seed: int, window: int, skip: int) -> None:
-    windows = WindowSet.from_episodes(episodes(40), window, skip)
+@pytest.mark.parametrize(("window", "frame_skip"), [(1, 1), (4, 1), (3, 2)])
+def test_one_episode_is_cut_in_time_without_overlap(seed: int, window: int, frame_skip: int) -> None:
+    windows = WindowSet.from_episodes(episodes(40), window, frame_skip)
     first, second = windows.split(0.25, seed)
     assert len(second) == 10
-    assert len(first) == 30 - (window - 1) * skip
+    assert len(first) == 30 - (window - 1) * frame_skip
     assert max(rows_seen(first)) < min(rows_seen(second))
 
 
@@ -120,12 +122,16 @@ def test_moving_to_the_same_device_changes_nothing() -> None:
 
 ERRORS: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: WindowSet.from_episodes([], 2), DataError, r"got no episodes: give at least one array \[T, \*obs\]"),
-    (lambda: WindowSet.from_episodes(episodes(5), 0), OptionError, "needs window >= 1 and skip >= 1, got window=0"),
-    (lambda: WindowSet.from_episodes(episodes(5), 2, 0), OptionError, "got window=2, skip=0"),
+    (
+        lambda: WindowSet.from_episodes(episodes(5), 0),
+        OptionError,
+        "needs window >= 1 and frame_skip >= 1, got window=0",
+    ),
+    (lambda: WindowSet.from_episodes(episodes(5), 2, 0), OptionError, "got window=2, frame_skip=0"),
     (
         lambda: WindowSet.from_episodes(episodes(5), 4, 2),
         DataError,
-        r"spans 7 steps \(window=4, skip=2\) but the longest of 1 episodes has 5",
+        r"spans 7 steps \(window=4, frame_skip=2\) but the longest of 1 episodes has 5",
     ),
     (
         lambda: WindowSet.from_episodes([np.zeros((3, 2)), np.zeros((3, 4))], 2),
@@ -165,10 +171,10 @@ def test_errors_say_what_was_wanted_and_what_came(
 @given(
     resets=st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=15),
     window=st.integers(1, 4),
-    skip=st.integers(1, 3),
+    frame_skip=st.integers(1, 3),
 )
-def test_a_stream_gives_the_windows_of_its_episodes(resets: list[list[bool]], window: int, skip: int) -> None:
-    stream, running = StreamBuffer(window, skip), [[] for _ in range(3)]
+def test_a_stream_gives_the_windows_of_its_episodes(resets: list[list[bool]], window: int, frame_skip: int) -> None:
+    stream, running = StreamBuffer(window, frame_skip), [[] for _ in range(3)]
     for step, begins in enumerate([[True] * 3, *resets]):
         features = torch.tensor([[100.0 * environment + step] for environment in range(3)])
         mask = torch.tensor(begins)
@@ -180,7 +186,7 @@ def test_a_stream_gives_the_windows_of_its_episodes(resets: list[list[bool]], wi
         for environment in range(3):
             running[environment] = [] if begins[environment] else running[environment]
             running[environment].append(features[environment].numpy())
-        expected = np.stack([sliding_windows(np.array(rows), window, skip)[-1] for rows in running])
+        expected = np.stack([sliding_windows(np.array(rows), window, frame_skip)[-1] for rows in running])
         np.testing.assert_array_equal(stream.windows(), expected)
 
 

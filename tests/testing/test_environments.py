@@ -22,7 +22,7 @@ SHORT = EnvironmentOptions(steps=60)
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    return small_model(smoothing=0.5, skip=2)
+    return small_model(smoothing=0.5, frame_skip=2)
 
 
 def scripted() -> ScriptedEnv:
@@ -117,7 +117,7 @@ BROKEN = {
     "the score is the model's": Rounds,
     "rewards are finite floats": Arrays,
     "is_anomaly is score above threshold": Flags,
-    "the flagged is the model's": Flags,
+    "the is_anomaly is the model's": Flags,
     "the last step is paid for the true last observation": PaysTheEnd,
     "the global random numbers are left alone": Draws,
     "the same seed gives the same rewards": Noisy,

@@ -67,7 +67,7 @@ BROKEN: dict[str, Callable[[], RewardModel]] = {
 }
 
 
-@pytest.mark.parametrize("kind", [{}, {"mode": "likeness"}, {"smoothing": 0.6, "skip": 2}, {"shape": (2, 3)}])
+@pytest.mark.parametrize("kind", [{}, {"mode": "likeness"}, {"smoothing": 0.6, "frame_skip": 2}, {"shape": (2, 3)}])
 def test_sound_models_pass(kind: dict) -> None:
     report = check_model(small_model(**kind))
     report.raise_if_failed()

@@ -13,7 +13,7 @@ from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.anoseqs import AnoSeqsOptions, reward_mode
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.series import DetectionTask, Series
 from tsreward.training import TrainOptions
 from tsreward.tuning import anoseqs as module
@@ -90,7 +90,7 @@ def test_environments_and_options_are_looked_at_first(tmp_path):
 def test_the_default_penalty_is_that_of_the_recipe():
     setting, recipe = SPACES["anoseqs"].defaults(), AnoSeqsOptions()
     assert mode_of(setting).options == reward_mode(recipe).options
-    assert scorer_of(setting) == safety_scorer(recipe.scorer)
+    assert scorer_of(setting) == scorer_preset(recipe.scorer)
     assert setting["window"] == recipe.window
 
 

@@ -3,7 +3,7 @@ import pytest
 from tests.tuning.cheap import SPACE
 from tsreward.errors import OptionError
 from tsreward.rewards.table import MODES
-from tsreward.scorers.presets import SAFETY_SCORERS
+from tsreward.scorers.presets import SCORER_PRESETS
 from tsreward.scorers.table import SCORERS
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
 from tsreward.tuning.space import Choice, Real, Space, Whole
@@ -92,7 +92,7 @@ def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
     scorers, modes = parameters["scorer"], parameters.get("mode", Choice(("none",), "none"))
     assert isinstance(scorers, Choice)
     assert isinstance(modes, Choice)
-    assert set(scorers.options) <= {*SCORERS, *SAFETY_SCORERS}
+    assert set(scorers.options) <= {*SCORERS, *SCORER_PRESETS}
     for scorer in scorers.options:
         for mode in modes.options:
             fixes = [f"scorer={scorer}"] + ([f"mode={mode}"] if "mode" in parameters else [])

@@ -32,8 +32,8 @@ Rewards = dict[tuple[int, int], Earned]
     ids=lambda param: "{}-smoothing{}-skip{}".format(*param),
 )
 def any_model(request: pytest.FixtureRequest) -> RewardModel:
-    mode, smoothing, skip = request.param
-    return small_model(mode=mode, smoothing=smoothing, skip=skip)
+    mode, smoothing, frame_skip = request.param
+    return small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip)
 
 
 def in_bulk(model: RewardModel, episodes: list[list[Episode]]) -> Rewards:
@@ -80,7 +80,9 @@ def play(envs: LearnedRewardVector) -> Rewards:
         _, reward, terminated, truncated, infos = envs.step(envs.action_space.sample())
         ended = terminated | truncated
         for env in range(envs.num_envs):
-            info = {key: infos[key][env] for key in ("original_reward", "anomaly_score", "anomaly_tail", "is_anomaly")}
+            info = {
+                key: infos[key][env] for key in ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
+            }
             moved = not (waiting[env] and mode is AutoresetMode.NEXT_STEP)
             assert all(infos[f"_{key}"][env] == moved for key in info)
             if moved:
@@ -128,7 +130,7 @@ ADAPTERS = {
 
 
 def check_equal(found: Rewards, wanted: Rewards, num_envs: int, single_precision: bool = False) -> None:
-    """Every reward, score, tail and flag is the same number; the last episodes may be cut off."""
+    """Every reward, score, p_value and flag is the same number; the last episodes may be cut off."""
     cast = np.float32 if single_precision else float
     assert {env for env, _ in found} == set(range(num_envs))
     for key, earned in found.items():

@@ -37,13 +37,13 @@ class Audit:
     scorer: str
     mode: str
     window: int
-    skip: int
+    frame_skip: int
     seed: int
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the examples as values that JSON has; what could not be measured is None."""
         return as_document(self.verdict, self.warnings, self.findings) | {
-            "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "skip": self.skip},
+            "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "frame_skip": self.frame_skip},
             "seed": self.seed,
         }
 
@@ -96,7 +96,7 @@ def audit(
         type(model.scorer).__name__,
         type(model.mode).__name__,
         model.window,
-        model.skip,
+        model.frame_skip,
         seed,
     )
 
@@ -142,6 +142,6 @@ def _kind(behaviour: Behaviour, scale: Scale) -> Kind:
         rated.level,
         float(np.median(rated.learned)),
         scale(rated.level),
-        float(rated.flagged.mean()),
+        float(rated.is_anomaly.mean()),
         None if costs is None else float((costs > 0).mean()),
     )

@@ -31,7 +31,7 @@ class Rated:
     score: np.ndarray
     learned: np.ndarray
     """What the model itself pays: the reward, or what a penalty adds to the environment's (never positive)."""
-    flagged: np.ndarray
+    is_anomaly: np.ndarray
 
     def parts(self, column: np.ndarray) -> list[np.ndarray]:
         """Return a column [N] cut into episodes."""
@@ -55,7 +55,7 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Rated:
     Raises:
         DataError: NaN or inf among the features.
     """
-    windows = arrivals(features, model.window, model.skip)
+    windows = arrivals(features, model.window, model.frame_skip)
     raw = torch.cat([model.score(batch) for batch in windows.batches(_BATCH)])
     score = smooth_episodes(raw, windows.first, model.mode.options.smoothing)
     return Rated(
@@ -63,7 +63,7 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Rated:
         raw=raw.numpy(),
         score=score.numpy(),
         learned=learned_reward(model, score).numpy(),
-        flagged=(score > model.mode.threshold).numpy(),
+        is_anomaly=(score > model.mode.threshold).numpy(),
     )
 
 
@@ -81,10 +81,10 @@ def learned_reward(model: RewardModel, scores: Tensor) -> Tensor:
     if isinstance(mode, Lagrangian):
         return -mode.unit * (scores > mode.threshold)
     env_reward = None if mode.replaces else torch.zeros(len(scores), dtype=torch.float64)
-    return mode(scores, model.calibration.tail(scores), env_reward)
+    return mode(scores, model.calibration.p_value(scores), env_reward)
 
 
-def arrivals(features: Sequence[Tensor], window: int, skip: int = 1) -> WindowSet:
+def arrivals(features: Sequence[Tensor], window: int, frame_skip: int = 1) -> WindowSet:
     """Return the windows that end at an arrival: one per transition, none for the first observation of an episode.
 
     >>> arrivals([torch.arange(3.0)[:, None], torch.zeros(2, 1)], window=2).last.tolist()
@@ -94,7 +94,7 @@ def arrivals(features: Sequence[Tensor], window: int, skip: int = 1) -> WindowSe
     starts = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
     last = torch.arange(len(starts))
     moved = last > starts
-    return WindowSet(torch.cat(list(features)), last[moved], starts[moved], window, skip)
+    return WindowSet(torch.cat(list(features)), last[moved], starts[moved], window, frame_skip)
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,11 @@ class Behaviour:
         parts = [getattr(episode, field) for episode in self.episodes]
         return None if any(part is None for part in parts) else np.concatenate(parts).astype(np.float64)
 
-    def safe(self, window: int, skip: int) -> np.ndarray:
+    def safe(self, window: int, frame_skip: int) -> np.ndarray:
         """Tell for every transition [N] whether its window is free of cost; all are where no cost was recorded."""
         costs = [np.zeros(len(episode)) if episode.costs is None else episode.costs for episode in self.episodes]
         costly = np.concatenate([np.concatenate([[False], np.asarray(cost) > 0]) for cost in costs])
-        return ~arrivals(self.features, window, skip).any_step(costly).numpy()
+        return ~arrivals(self.features, window, frame_skip).any_step(costly).numpy()
 
 
 @torch.inference_mode()

@@ -25,8 +25,8 @@ class Rated:
     score: np.ndarray
     rank: np.ndarray
     """Share of the transitions whose score is lower, ties counted half: in [0, 1], whatever the scale of the scores."""
-    tail: np.ndarray
-    flagged: np.ndarray
+    p_value: np.ndarray
+    is_anomaly: np.ndarray
     reward: np.ndarray
 
 
@@ -133,10 +133,10 @@ def compare(
         rewards=_correlation(a.reward, b.reward),
         returns=_correlation(*sums),
         flags=Flags(
-            int((a.flagged & b.flagged).sum()),
-            int((a.flagged & ~b.flagged).sum()),
-            int((~a.flagged & b.flagged).sum()),
-            int((~a.flagged & ~b.flagged).sum()),
+            int((a.is_anomaly & b.is_anomaly).sum()),
+            int((a.is_anomaly & ~b.is_anomaly).sum()),
+            int((~a.is_anomaly & b.is_anomaly).sum()),
+            int((~a.is_anomaly & ~b.is_anomaly).sum()),
         ),
         differences=_differences(rated, lengths, count),
     )
@@ -156,11 +156,11 @@ def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, paid: bool
     ordered = np.sort(score)
     return Rated(
         name=name,
-        window=(model.window - 1) * model.skip + 1,
+        window=(model.window - 1) * model.frame_skip + 1,
         score=score,
         rank=(np.searchsorted(ordered, score, "left") + np.searchsorted(ordered, score, "right")) / (2 * len(score)),
-        tail=np.concatenate([step.tail.numpy() for step in steps]).astype(np.float64),
-        flagged=np.concatenate([step.flagged.numpy() for step in steps]),
+        p_value=np.concatenate([step.p_value.numpy() for step in steps]).astype(np.float64),
+        is_anomaly=np.concatenate([step.is_anomaly.numpy() for step in steps]),
         reward=np.concatenate([step.reward.numpy() for step in steps]),
     )
 
@@ -184,8 +184,8 @@ def _differences(rated: tuple[Rated, Rated], lengths: tuple[int, ...], count: in
                 of,
                 row - int(begin[of]),
                 (float(a.rank[row]), float(b.rank[row])),
-                (float(a.tail[row]), float(b.tail[row])),
-                (bool(a.flagged[row]), bool(b.flagged[row])),
+                (float(a.p_value[row]), float(b.p_value[row])),
+                (bool(a.is_anomaly[row]), bool(b.is_anomaly[row])),
             )
         )
         apart[(episode == of) & (np.abs(np.arange(len(apart)) - row) < span)] = 0

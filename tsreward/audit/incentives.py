@@ -71,7 +71,7 @@ def stakes(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> 
         return None
     paid = np.concatenate([rewards for _, rewards in earned])
     lowered = np.concatenate([behaviour.rated.learned for behaviour in pool])
-    safe = np.concatenate([behaviour.safe(model.window, model.skip) for behaviour in pool])
+    safe = np.concatenate([behaviour.safe(model.window, model.frame_skip) for behaviour in pool])
     costly = np.concatenate([_costly(behaviour) for behaviour in pool])
     if not safe.any():
         return None

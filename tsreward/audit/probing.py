@@ -142,8 +142,8 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
     for name, episodes in made.items():
         rated = rate(model, episodes)
         kind = "disturbed" if name == _DISTURBED else "probe"
-        rows.append(Probe(name, kind, rated.level, scale(rated.level), float(rated.flagged.mean())))
-    windows = arrivals(features, model.window, model.skip)
+        rows.append(Probe(name, kind, rated.level, scale(rated.level), float(rated.is_anomaly.mean())))
+    windows = arrivals(features, model.window, model.frame_skip)
     index = torch.linspace(0, len(windows) - 1, min(_STEPS, len(windows))).long()
     whole = windows.gather(index)
     for name, changed in (
@@ -160,7 +160,7 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
 def trivial_levels(trivial: Mapping[str, Behaviour], scale: Scale) -> tuple[Probe, ...]:
     """Return what policies that look at nothing earn."""
     return tuple(
-        Probe(name, "trivial", policy.rated.level, scale(policy.rated.level), float(policy.rated.flagged.mean()))
+        Probe(name, "blind", policy.rated.level, scale(policy.rated.level), float(policy.rated.is_anomaly.mean()))
         for name, policy in trivial.items()
     )
 

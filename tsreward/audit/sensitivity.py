@@ -87,7 +87,9 @@ def _smoothed(behaviour: Behaviour, share: float) -> np.ndarray:
 
 
 def _sample(model: RewardModel, behaviours: tuple[Behaviour, ...], count: int, seed: int) -> Tensor:
-    windows = arrivals([part for behaviour in behaviours for part in behaviour.features], model.window, model.skip)
+    windows = arrivals(
+        [part for behaviour in behaviours for part in behaviour.features], model.window, model.frame_skip
+    )
     rows = np.random.default_rng(seed).choice(len(windows), min(count, len(windows)), replace=False)
     return windows.gather(torch.from_numpy(np.sort(rows)))
 

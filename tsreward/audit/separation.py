@@ -140,7 +140,7 @@ def false_alarms(model: RewardModel, good: Behaviour, seed: int) -> tuple[FalseA
     The comparison is honest only on episodes that the model was not fitted on.
     """
     own = model.mode.options.false_alarm_rate
-    safe = good.safe(model.window, model.skip)
+    safe = good.safe(model.window, model.frame_skip)
     score = good.rated.score
     weights = episode_weights(np.random.default_rng(seed), len(good.episodes))
     steps = np.array([part.sum() for part in good.rated.parts(safe)])

@@ -172,7 +172,7 @@ def warned(findings: Findings) -> tuple[Warned, ...]:
 
 def best_trivial(findings: Findings) -> Probe:
     """Return the trivial policy that earns most; without any, the first observation frozen stands in for them."""
-    policies = [probe for probe in findings.probes if probe.kind == "trivial"]
+    policies = [probe for probe in findings.probes if probe.kind == "blind"]
     return max(policies or [probe for probe in findings.probes if probe.name == "frozen_first"], key=lambda p: p.level)
 
 
@@ -291,7 +291,7 @@ def _likeness_verdict(findings: Findings) -> Verdict:
         reasons.append(
             f"Half-trained behaviour has n = {half.n:.3f}, {best.name} {best.n:.3f}: at least {MARGIN} apart."
         )
-    if not any(probe.kind == "trivial" for probe in findings.probes):
+    if not any(probe.kind == "blind" for probe in findings.probes):
         reasons.append("No trivial policies were given: the frozen first observation stands in for them.")
     return Verdict("accepted", tuple(reasons))
 

@@ -169,7 +169,7 @@ def _trivial(options: Options, action_repeat: int) -> dict[str, list[Episode]] |
 def _tell(found: Audit) -> None:
     kinds, probes, held = found.findings.kinds, found.findings.probes, found.findings.held
     rows: list[tuple[object, ...]] = [(kind.name, kind.n, kind.level, kind.flagged) for kind in kinds]
-    rows += [(probe.name, probe.n, probe.level, probe.flagged) for probe in probes if probe.kind != "trivial"]
+    rows += [(probe.name, probe.n, probe.level, probe.flagged) for probe in probes if probe.kind != "blind"]
     rows.append(("held states, median", held.median, held.quantiles[2], None))
     print_table("What behaviour earns", ["behaviour", "n", "per step", "flagged"], rows)
     areas = {f"ROC, {row.name}": row.roc for row in found.findings.separations}

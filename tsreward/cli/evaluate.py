@@ -92,7 +92,7 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
             f"{options.data} has neither costs nor labels: collect from an environment that gives info['cost'], or "
             f"name the label column of a CSV file with --label."
         )
-    return scores.label, scores.score, scores.flag
+    return scores.label, scores.score, scores.is_anomaly
 
 
 def _from_file(options: Options, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

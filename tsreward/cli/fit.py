@@ -24,7 +24,7 @@ from tsreward.recipes.fitting import encoder_for, fit_reward, hold_out
 from tsreward.rewards.base import RewardOptions
 from tsreward.rewards.table import MODES
 from tsreward.scorers.base import ScorerOptions
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -71,7 +71,7 @@ class Options(Generic[ScorerT, ModeT]):
 
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
-    scorer = safety_scorer(peek(arguments, "scorer", Options.scorer))
+    scorer = scorer_preset(peek(arguments, "scorer", Options.scorer))
     mode = peek(arguments, "mode", Options.mode)
     if mode not in MODES:
         raise unknown_name("mode", mode, MODES)
@@ -85,7 +85,7 @@ def run(options: Options[Any, Any]) -> int:
     files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.episodes}
     _check_unit(options, episodes)
     _check_length(options, episodes)
-    scorer, mode = safety_scorer(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
+    scorer, mode = scorer_preset(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
     learn, held = _held_out(episodes, options)
     with Stages() as stages:
         encoder = _encoder(options, episodes)

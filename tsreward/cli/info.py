@@ -37,7 +37,7 @@ def run(options: Options) -> int:
         print_json(content)
         return 0
     rows: list[tuple[str, object]] = []
-    for name in ("encoder", "scorer", "mode", "calibration", "skip", "chunk", "note", "versions"):
+    for name in ("encoder", "scorer", "mode", "calibration", "frame_skip", "chunk", "note", "versions"):
         rows += _rows(name, content[name])
     rows += [("tensors", len(content["tensors"])), ("bytes", f"{content['bytes']:,}"), ("sha256", content["sha256"])]
     print_table(str(options.model), ["what", "value"], rows)

@@ -103,7 +103,7 @@ def _relabel_npz(options: Options, model: RewardModel, note: dict[str, Any]) -> 
     for episode in episodes:
         (earned,) = relabel(model, [episode])
         rewards.append(earned.reward.numpy())
-        done.flagged += int(earned.flagged.sum())
+        done.flagged += int(earned.is_anomaly.sum())
     arrays["rewards"] = np.concatenate(rewards)
     done.steps, done.reward = len(arrays["rewards"]), float(arrays["rewards"].sum())
     if paid is not None:
@@ -158,7 +158,7 @@ def _metadata(options: Options) -> dict[str, Any]:
     model = describe(options.model)
     return {
         "model": {"file": options.model.name, "sha256": digest(options.model)}
-        | {name: model[name] for name in ("encoder", "scorer", "mode", "skip", "chunk", "versions")},
+        | {name: model[name] for name in ("encoder", "scorer", "mode", "frame_skip", "chunk", "versions")},
         "data": {
             "file": str(options.data) if is_minari(options.data) else options.data.name,
             "sha256": digest(options.data),

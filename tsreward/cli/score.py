@@ -1,4 +1,4 @@
-"""`tsreward score`: one score, tail probability and flag per transition or row."""
+"""`tsreward score`: one score, p-value and flag per transition or row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Summary:
         score = np.asarray(columns["score"])
         self._episodes = int(columns["episode"][-1]) + 1
         self._steps += len(score)
-        self._flagged += int(np.sum(columns["flag"]))
+        self._flagged += int(np.sum(columns["is_anomaly"]))
         self._sum += float(score.sum(dtype=np.float64))
         self._max = max(self._max, float(score.max()))
 
@@ -67,7 +67,7 @@ def columns_of(
         DataError: the time column has the name of one of the others.
     """
     columns: Columns = {}
-    for name in ("episode", "step", "score", "tail", "flag", "label"):
+    for name in ("episode", "step", "score", "p_value", "is_anomaly", "label"):
         if (values := getattr(scores, name)) is not None:
             columns[name] = values
     if labels is not None:
@@ -118,9 +118,9 @@ def _cells(values: np.ndarray | list[str]) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Options:
-    """Score data: columns episode, step, score (higher is stranger), tail (its probability among normal scores), flag
-    (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time, that column
-    stands first, as it is in the data.
+    """Score data: columns episode, step, score (higher is stranger), p_value (of the score among normal ones),
+    is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time,
+    that column stands first, as it is in the data.
 
     Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A CSV file of
     any length is scored in bounded memory. A file of scores is there when all is scored, and not before; on stdout,

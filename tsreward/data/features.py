@@ -47,7 +47,7 @@ def encode_video(
     path: str | Path,
     folder: str | Path,
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
-    skip: int = 1,
+    frame_skip: int = 1,
     rate: float | None = None,
 ) -> np.ndarray:
     """Return the features float32 [T, D] of what `read_frames` reads, which is never in memory as a whole.
@@ -58,9 +58,9 @@ def encode_video(
     """
     path = Path(path)
     if rate is not None:
-        check_rate(path, skip, rate)
-    what = ["video", _digest_files(path), asdict(options), skip]
-    return _cached(encoder, what, lambda: frame_batches(path, options, skip, _ROWS), Path(folder))
+        check_rate(path, frame_skip, rate)
+    what = ["video", _digest_files(path), asdict(options), frame_skip]
+    return _cached(encoder, what, lambda: frame_batches(path, options, frame_skip, _ROWS), Path(folder))
 
 
 def _encode_array(encoder: Encoder, obs: np.ndarray, folder: Path) -> np.ndarray:

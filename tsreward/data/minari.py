@@ -261,7 +261,7 @@ def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterat
         original = np.asarray(episode.rewards, np.float64)
         done.episodes += 1
         done.steps += len(episode)
-        done.flagged += int(earned.flagged.sum())
+        done.flagged += int(earned.is_anomaly.sum())
         done.reward += float(earned.reward.sum())
         done.original_reward += float(original.sum())
         yield EpisodeBuffer(

@@ -17,17 +17,17 @@ from tsreward.sequences.episodes import Episode
 def load_recordings(
     path: str | Path,
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
-    skip: int = 1,
+    frame_skip: int = 1,
     rate: float | None = None,
 ) -> list[Episode]:
     """Return the episodes of a file of `save_episodes`, of a Minari dataset (minari:ID), or of frames.
 
     Of frames, a video, an array or a folder of pictures is one episode, and a folder of videos, or of folders of
-    pictures, is one episode each. `options`, `skip` and `rate` are those of `read_frames`.
+    pictures, is one episode each. `options`, `frame_skip` and `rate` are those of `read_frames`.
 
     Raises:
         DataError: nothing there, nothing that is known, damage, or a film of a single frame.
-        OptionError: a mask outside the frames, or skip below 1.
+        OptionError: a mask outside the frames, or frame_skip below 1.
         MissingExtraError: a package that reads them is not installed.
     """
     path = Path(path)
@@ -39,7 +39,7 @@ def load_recordings(
         arrays = read_arrays(path)
         if is_episodes(arrays):
             return episodes_from(arrays, path)
-    return [_episode(film, options, skip, rate) for film in _films(path)]
+    return [_episode(film, options, frame_skip, rate) for film in _films(path)]
 
 
 def _films(path: Path) -> list[Path]:
@@ -55,8 +55,8 @@ def _films(path: Path) -> list[Path]:
     return sorted(films, key=lambda film: (natural_key(film), film.name))
 
 
-def _episode(film: Path, options: FrameOptions, skip: int, rate: float | None) -> Episode:
-    frames = read_frames(film, options, skip, rate)
+def _episode(film: Path, options: FrameOptions, frame_skip: int, rate: float | None) -> Episode:
+    frames = read_frames(film, options, frame_skip, rate)
     try:
         return Episode(frames)
     except ShapeError as error:

@@ -32,7 +32,7 @@ def smooth_episodes(scores: Float[Tensor, " b"], episode: Int[Tensor, " b"], sha
     return torch.cat([column[:length] for column, length in zip(columns, lengths.tolist(), strict=True)])
 
 
-def severity(tail: Float[Tensor, " b"], false_alarm_rate: float) -> Float[Tensor, " b"]:
+def severity(p_value: Float[Tensor, " b"], false_alarm_rate: float) -> Float[Tensor, " b"]:
     """Return 1 − p / (2 · rate) for flagged windows, p ≤ rate: from 1/2 at the threshold towards 1 the rarer they are.
 
     The step at the threshold keeps a penalty from fading where unsafe windows look only a little strange.
@@ -40,7 +40,7 @@ def severity(tail: Float[Tensor, " b"], false_alarm_rate: float) -> Float[Tensor
     >>> severity(torch.tensor([0.05, 0.01]), false_alarm_rate=0.05)
     tensor([0.5000, 0.9000])
     """
-    return 1 - tail / (2 * false_alarm_rate)
+    return 1 - p_value / (2 * false_alarm_rate)
 
 
 def exponential_likeness(

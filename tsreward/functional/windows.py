@@ -7,7 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def window_rows(last: Int[Tensor, " b"], first: Int[Tensor, " b"], window: int, skip: int = 1) -> Int[Tensor, "b k"]:
+def window_rows(
+    last: Int[Tensor, " b"], first: Int[Tensor, " b"], window: int, frame_skip: int = 1
+) -> Int[Tensor, "b k"]:
     """Return the rows of the windows that end at `last` in episodes that begin at `first`, oldest step first.
 
     Steps before the beginning of the episode repeat its first row.
@@ -15,11 +17,11 @@ def window_rows(last: Int[Tensor, " b"], first: Int[Tensor, " b"], window: int, 
     >>> window_rows(torch.tensor([0, 3]), torch.tensor([0, 0]), window=3).tolist()
     [[0, 0, 0], [1, 2, 3]]
     """
-    back = torch.arange(window - 1, -1, -1, device=last.device) * skip
+    back = torch.arange(window - 1, -1, -1, device=last.device) * frame_skip
     return torch.maximum(last[:, None] - back, first[:, None])
 
 
-def sliding_windows(trajectory: Float[Tensor, "t d"], window: int, skip: int = 1) -> Float[Tensor, "t k d"]:
+def sliding_windows(trajectory: Float[Tensor, "t d"], window: int, frame_skip: int = 1) -> Float[Tensor, "t k d"]:
     """Return the window that ends at each step, repeating the first step on the left.
 
     >>> sliding_windows(torch.tensor([[1.0], [2.0]]), window=2)[..., 0]
@@ -27,7 +29,7 @@ def sliding_windows(trajectory: Float[Tensor, "t d"], window: int, skip: int = 1
             [1., 2.]])
     """
     last = torch.arange(len(trajectory), device=trajectory.device)
-    return trajectory[window_rows(last, torch.zeros_like(last), window, skip)]
+    return trajectory[window_rows(last, torch.zeros_like(last), window, frame_skip)]
 
 
 def flat_steps(windows: Float[Tensor, "b k d"], steps: Literal["last", "window"]) -> Float[Tensor, "b p"]:

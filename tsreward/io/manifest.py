@@ -2,7 +2,7 @@
 
 {"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
  "encoder": {"name", "obs_shape", "options"}, "scorer": {"name", "window", "dim", "options"},
- "mode": {"name", "options"}, "calibration": {"size"}, "skip", "chunk", "note": {...},
+ "mode": {"name", "options"}, "calibration": {"size"}, "frame_skip", "chunk", "note": {...},
  "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
 """
 
@@ -37,7 +37,7 @@ _LAYOUT: dict[str, Any] = {
     "scorer": {"name": str, "window": range(1, 2**16 + 1), "dim": range(1, 2**24 + 1), "options": dict},
     "mode": {"name": str, "options": dict},
     "calibration": {"size": range(2, 2**24 + 1)},
-    "skip": range(1, 2**16 + 1),
+    "frame_skip": range(1, 2**16 + 1),
     "chunk": range(1, 2**16 + 1),
     "note": dict,
     "tensors": dict,
@@ -68,7 +68,7 @@ def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str,
         },
         "mode": {"name": _name_of(mode, MODES), "options": to_json(mode.options)},
         "calibration": {"size": model.calibration.size},
-        "skip": model.skip,
+        "frame_skip": model.frame_skip,
         "chunk": model.chunk,
         "note": note or {},
     }

@@ -47,7 +47,7 @@ def assemble(manifest: dict[str, Any]) -> RewardModel:
             scorer = scorer_class(manifest["scorer"]["window"], manifest["scorer"]["dim"], scorer_options)
             mode_class = _look_up("reward mode", MODES, manifest["mode"]["name"])
             mode = mode_class(from_json(mode_class.Options, manifest["mode"]["options"]))
-            model = RewardModel(scorer, mode, encoder, manifest["skip"], manifest["chunk"])
+            model = RewardModel(scorer, mode, encoder, manifest["frame_skip"], manifest["chunk"])
             model.calibration = Calibration(manifest["calibration"]["size"])
     except CheckpointError:
         raise
@@ -177,8 +177,8 @@ def load(path: Path | str) -> RewardModel:
 def describe(path: Path | str) -> dict[str, Any]:
     """Return what a model file holds, with all digests checked and without building the model.
 
-    The keys are schema, versions, encoder, scorer, mode, calibration, skip, chunk, note, sha256, bytes, and tensors:
-    name -> {"dtype", "shape", "sha256"}.
+    The keys are schema, versions, encoder, scorer, mode, calibration, frame_skip, chunk, note, sha256, bytes, and
+    tensors: name -> {"dtype", "shape", "sha256"}.
 
     Raises:
         CheckpointError: as for `load`, but for what only building the model shows.

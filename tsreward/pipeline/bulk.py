@@ -120,10 +120,10 @@ class BulkReward:
         self._taken = windows = self._windows(features, ended)
         score = torch.cat([self._score(windows.gather(part)) for part in torch.arange(len(windows)).split(1024)])
         score = self._smooth(score.view(ended.shape), ended).flatten()
-        tail = self.model.calibration.tail(score)
+        p_value = self.model.calibration.p_value(score)
         env_reward = as_tensor(np.concatenate([step.env_rewards for step in steps]))
-        reward = self.model.mode(score, tail, env_reward)
-        parts = (reward, score, tail, score > self.model.mode.threshold)
+        reward = self.model.mode(score, p_value, env_reward)
+        parts = (reward, score, p_value, score > self.model.mode.threshold)
         return StepReward(*(part.view(ended.shape) for part in parts))
 
     def taken_windows(self) -> Tensor:
@@ -142,7 +142,7 @@ class BulkReward:
         `features` are those of all arrivals [T · E] and, after them, of the observations at which episodes began. The
         store holds, environment by environment: what was kept, then every arrival, each end followed by a beginning.
         """
-        (steps, num_envs), window, skip = ended.shape, self.model.window, self.model.skip
+        (steps, num_envs), window, frame_skip = ended.shape, self.model.window, self.model.frame_skip
         kept = torch.tensor([len(rows) for rows in self._before])
         size = kept + steps + ended.sum(0)
         border = size.cumsum(0)
@@ -156,9 +156,9 @@ class BulkReward:
             store[start : start + len(rows)] = rows
         store[last.flatten()] = features[: steps * num_envs]
         store[(last + 1)[ended]] = features[steps * num_envs :]
-        since = torch.maximum(after[-1], border - (window - 1) * skip)
+        since = torch.maximum(after[-1], border - (window - 1) * frame_skip)
         self._before = [store[a:b].clone() for a, b in zip(since.tolist(), border.tolist(), strict=True)]
-        return WindowSet(store, last.flatten(), first.flatten(), window, skip)
+        return WindowSet(store, last.flatten(), first.flatten(), window, frame_skip)
 
     def _smooth(self, scores: Tensor, ended: Tensor) -> Tensor:
         share = self.model.mode.options.smoothing

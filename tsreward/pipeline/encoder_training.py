@@ -88,4 +88,6 @@ class _Joint(nn.Module):
 
 
 def _windows(model: RewardModel, windows: Windows) -> WindowSet:
-    return windows if isinstance(windows, WindowSet) else WindowSet.from_episodes(windows, model.window, model.skip)
+    return (
+        windows if isinstance(windows, WindowSet) else WindowSet.from_episodes(windows, model.window, model.frame_skip)
+    )

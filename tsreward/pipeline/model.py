@@ -34,13 +34,15 @@ class RewardModel(nn.Module):
         scorer: Scorer,
         mode: RewardMode,
         encoder: Encoder | None = None,
-        skip: int = 1,
+        frame_skip: int = 1,
         chunk: int | None = None,
     ) -> None:
         super().__init__()
         chunk = scorer.chunk if chunk is None else chunk
-        if skip < 1 or chunk < 1:
-            raise OptionError(f"RewardModel needs skip >= 1 and chunk >= 1, got skip={skip}, chunk={chunk}.")
+        if frame_skip < 1 or chunk < 1:
+            raise OptionError(
+                f"RewardModel needs frame_skip >= 1 and chunk >= 1, got frame_skip={frame_skip}, chunk={chunk}."
+            )
         self.encoder = Identity((scorer.dim,)) if encoder is None else encoder
         if self.encoder.dim != scorer.dim:
             raise ShapeError(
@@ -48,7 +50,7 @@ class RewardModel(nn.Module):
                 f"scorer with dim={self.encoder.dim}."
             )
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
-        self.skip, self.chunk = skip, chunk
+        self.frame_skip, self.chunk = frame_skip, chunk
 
     @property
     def window(self) -> int:
@@ -99,11 +101,11 @@ class RewardModel(nn.Module):
             ShapeError: observations of another shape than the encoder's, or windows of another length.
         """
         if not isinstance(windows, WindowSet):
-            windows = WindowSet.from_episodes(windows, self.window, self.skip)
-        if windows.window != self.window or windows.skip != self.skip:
+            windows = WindowSet.from_episodes(windows, self.window, self.frame_skip)
+        if windows.window != self.window or windows.frame_skip != self.frame_skip:
             raise ShapeError(
-                f"RewardModel reads windows of {self.window} steps with skip {self.skip}, got {windows.window} and "
-                f"{windows.skip}: build the WindowSet with the model's."
+                f"RewardModel reads windows of {self.window} steps with frame_skip {self.frame_skip}, got "
+                f"{windows.window} and {windows.frame_skip}: build the WindowSet with the model's."
             )
         return windows.map(lambda store: torch.cat([self.encoder(part) for part in store.split(4096)]))
 
@@ -125,7 +127,7 @@ class RewardModel(nn.Module):
     @torch.inference_mode()
     def reward_of(self, scores: Tensor, env_reward: Tensor | None = None) -> Tensor:
         """Return rewards [B] of (smoothed) scores [B]."""
-        return self.mode(scores, self.calibration.tail(scores), env_reward)
+        return self.mode(scores, self.calibration.p_value(scores), env_reward)
 
     @torch.inference_mode()
     def _score_set(self, windows: WindowSet) -> Tensor:

@@ -22,9 +22,9 @@ class StepReward(NamedTuple):
     """[E] float64, higher is better."""
     score: Tensor
     """[E] float32, higher is stranger; after smoothing."""
-    tail: Tensor
-    """[E] float32, calibrated tail probability of the score."""
-    flagged: Tensor
+    p_value: Tensor
+    """[E] float32, calibrated p-value of the score."""
+    is_anomaly: Tensor
     """[E] bool, the score passes the threshold."""
 
 
@@ -33,7 +33,7 @@ class OnlineReward:
 
     def __init__(self, model: RewardModel, num_envs: int, bonus: ExplorationBonus | None = None) -> None:
         self.model, self.num_envs, self.bonus = model, num_envs, bonus
-        self._stream = StreamBuffer(model.window, model.skip)
+        self._stream = StreamBuffer(model.window, model.frame_skip)
         self._smoothed = torch.full((num_envs,), torch.nan)
 
     @torch.inference_mode()
@@ -64,11 +64,11 @@ class OnlineReward:
             smoothed = smooth_step(self._smoothed, score, mode.options.smoothing)
             self._smoothed = smoothed if mask is None else torch.where(mask, smoothed, self._smoothed)
             score = smoothed
-        tail = model.calibration.tail(score)
-        reward = mode(score, tail, env_reward)
+        p_value = model.calibration.p_value(score)
+        reward = mode(score, p_value, env_reward)
         if self.bonus is not None:
             reward = reward + self.bonus(windows)
-        return StepReward(reward, score, tail, score > mode.threshold)
+        return StepReward(reward, score, p_value, score > mode.threshold)
 
     def _encoded(self, obs: Tensor, mask: Tensor | None) -> Tensor:
         """Return features [E, D], zeros where `mask` is false: what stands there is encoded when its turn comes."""

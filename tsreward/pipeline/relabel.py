@@ -27,11 +27,11 @@ def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]
     for episode, encoded in zip(episodes, features, strict=True):
         span = encoded.shape[0]
         last = torch.arange(1, span)
-        windows = WindowSet(encoded, last, torch.zeros_like(last), model.window, model.skip)
+        windows = WindowSet(encoded, last, torch.zeros_like(last), model.window, model.frame_skip)
         scores = torch.cat([model.score(windows.gather(part)) for part in torch.arange(len(last)).split(1024)])
         scores = smooth_episodes(scores, torch.zeros_like(last), model.mode.options.smoothing)
-        tail = model.calibration.tail(scores)
+        p_value = model.calibration.p_value(scores)
         env_reward = None if episode.rewards is None else checked_rewards(as_tensor(episode.rewards))
-        reward = model.mode(scores, tail, env_reward)
-        results.append(StepReward(reward, scores, tail, scores > model.mode.threshold))
+        reward = model.mode(scores, p_value, env_reward)
+        results.append(StepReward(reward, scores, p_value, scores > model.mode.threshold))
     return results

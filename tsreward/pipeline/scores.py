@@ -20,8 +20,8 @@ class Scores:
     episode: np.ndarray
     step: np.ndarray
     score: np.ndarray
-    tail: np.ndarray
-    flag: np.ndarray
+    p_value: np.ndarray
+    is_anomaly: np.ndarray
     """Whether the score passes the threshold."""
     label: np.ndarray | None
     """1 where the transition has a cost; None where the episodes have none."""
@@ -43,7 +43,7 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
         episode=np.repeat(np.arange(len(episodes)), [len(episode) for episode in episodes]),
         step=np.concatenate([np.arange(len(episode)) for episode in episodes]),
         score=np.concatenate([step.score.numpy() for step in steps]),
-        tail=np.concatenate([step.tail.numpy() for step in steps]),
-        flag=np.concatenate([step.flagged.numpy() for step in steps]).astype(np.int8),
+        p_value=np.concatenate([step.p_value.numpy() for step in steps]),
+        is_anomaly=np.concatenate([step.is_anomaly.numpy() for step in steps]).astype(np.int8),
         label=(np.concatenate(costs) > 0).astype(np.int8) if len(costs) == len(episodes) else None,
     )

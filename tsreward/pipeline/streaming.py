@@ -38,12 +38,12 @@ class ScoreStream:
         """
         model = self.model
         features = model.encode(self._checked(chunk))
-        back = (model.window - 1) * model.skip
+        back = (model.window - 1) * model.frame_skip
         if self._history is None:  # short history repeats the first row
             self._history = features[:1].expand(back, -1)
         store = torch.cat([self._history, features])
         last = torch.arange(back, len(store))
-        windows = WindowSet(store, last, torch.zeros_like(last), model.window, model.skip)
+        windows = WindowSet(store, last, torch.zeros_like(last), model.window, model.frame_skip)
         size = min(1024, max(model.chunk, _ELEMENTS // (model.window * store.shape[1])))
         score = self._smooth(torch.cat([model.score(batch) for batch in windows.batches(size)]))
         self._history = store[len(store) - back :].clone()
@@ -53,8 +53,8 @@ class ScoreStream:
             episode=np.zeros(len(score), dtype=np.int64),
             step=step,
             score=score.numpy(),
-            tail=model.calibration.tail(score).numpy(),
-            flag=(score > model.mode.threshold).numpy().astype(np.int8),
+            p_value=model.calibration.p_value(score).numpy(),
+            is_anomaly=(score > model.mode.threshold).numpy().astype(np.int8),
             label=None,
             index=getattr(chunk, "index", None),
         )

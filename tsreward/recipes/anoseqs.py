@@ -20,7 +20,7 @@ from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, train_agent
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -44,7 +44,7 @@ class AnoSeqsOptions:
     window: int = 4
     """Steps K in a window."""
     penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
-    """How a flagged step is punished: by its tail probability, by its score (the paper), always alike, or by a weight
+    """How a flagged step is punished: by its p-value, by its score (the paper), always alike, or by a weight
     that follows the share of flagged steps."""
     weight: float = 8.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
@@ -62,7 +62,7 @@ class AnoSeqsOptions:
     """Every random number follows from it."""
 
     def __post_init__(self) -> None:
-        safety_scorer(self.scorer).build(self.window, 1)
+        scorer_preset(self.scorer).build(self.window, 1)
         if self.penalty not in ("tail", "raw", "constant", "lagrangian"):
             raise OptionError(f"penalty is 'tail', 'raw', 'constant' or 'lagrangian', got '{self.penalty}'.")
         reward_mode(self)
@@ -134,7 +134,7 @@ def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: St
     return fit_reward(
         episodes,
         options.window,
-        safety_scorer(options.scorer),
+        scorer_preset(options.scorer),
         reward_mode(options),
         suited_encoder(options.env),
         TrainOptions(seed=options.seed),

@@ -17,7 +17,7 @@ from tsreward.errors import DataError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.base import RewardMode
-from tsreward.scorers.presets import SafetyScorer
+from tsreward.scorers.presets import ScorerPreset
 from tsreward.sequences.episodes import Episode, safe_windows
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
@@ -36,7 +36,7 @@ class Fitted:
 def fit_reward(
     episodes: Sequence[Episode],
     window: int,
-    scorer: SafetyScorer,
+    scorer: ScorerPreset,
     mode: RewardMode,
     encoder: Encoder,
     options: TrainOptions,

@@ -28,7 +28,7 @@ from tsreward.sb3.grading import policy_of
 from tsreward.sb3.playing import episode_seeds, play
 from tsreward.sb3.training import StepReport, TrainedAgent, train_agent
 from tsreward.scorers.dqn.joining import joined
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.probes import probe_windows
 from tsreward.sequences.windows import WindowSet
@@ -110,7 +110,7 @@ def run(
         report=None if stage is None else stage("agent"),
         active=learner,
         bonus=exploration(options, encoder.dim, agent.seed),
-        sight="observation" if options.frames is None else "frame",
+        reward_obs="observation" if options.frames is None else "frame",
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
@@ -188,7 +188,7 @@ def reward_model(
     Raises:
         DataError: there are no bad windows of a kind that is asked for, or too few episodes.
     """
-    scorer = safety_scorer(options.scorer)
+    scorer = scorer_preset(options.scorer)
     model = RewardModel(scorer.build(options.window, encoder.dim), options.likeness(), encoder)
     expert = [episode.obs for episode in data.expert]
     negatives = negative_windows(options, data, active.seed)

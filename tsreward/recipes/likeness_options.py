@@ -10,7 +10,7 @@ from tsreward.encoders.frames import Rectangle
 from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
 from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
-from tsreward.scorers.presets import safety_scorer
+from tsreward.scorers.presets import scorer_preset
 
 Negative = Literal["random", "failures", "half_trained", "probes"]
 Bonus = Literal["none", "rnd", "disagreement"]
@@ -77,7 +77,7 @@ class ExpertLikenessOptions:
     """Episodes that judge the trained agent, by the environment's reward."""
 
     def __post_init__(self) -> None:
-        safety_scorer(self.scorer).build(self.window, 1)
+        scorer_preset(self.scorer).build(self.window, 1)
         self.likeness()
         self.pixel_pca()
         for name, known in (

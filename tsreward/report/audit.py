@@ -28,7 +28,7 @@ def is_film(obs: np.ndarray) -> bool:
     return obs.dtype == np.uint8 and obs.ndim in (3, 4)
 
 
-def strip(moment: Moment, window: int, skip: int) -> str:
+def strip(moment: Moment, window: int, frame_skip: int) -> str:
     """Return the frames of a window side by side, oldest first, as the text of a PNG in base64.
 
     Of windows of more than eight steps eight are shown, the first and the last among them; frames are thinned to
@@ -42,7 +42,7 @@ def strip(moment: Moment, window: int, skip: int) -> str:
     except ImportError as error:
         raise missing_extra("matplotlib", "report") from error
     end = moment.step + 1 - moment.first
-    rows = end - skip * np.arange(window - 1, -1, -1)
+    rows = end - frame_skip * np.arange(window - 1, -1, -1)
     rows = rows[np.unique(np.linspace(0, window - 1, min(window, _FRAMES)).round().astype(int))].clip(min=0)
     frames = [_pixels(frame) for frame in moment.obs[rows]]
     gap = np.full((frames[0].shape[0], _GAP, 3), 128, np.uint8)
@@ -125,7 +125,7 @@ def curve(shown: Curve, limits: tuple[float, float]) -> str:
     return svg_of(figure)
 
 
-def traces(moment: Moment, channels: Sequence[int], window: int, skip: int) -> str:
+def traces(moment: Moment, channels: Sequence[int], window: int, frame_skip: int) -> str:
     """Draw channels of the observations around a window, which is shaded."""
     figure = new_figure(4.4, 1.5)
     axis: Any = figure.subplots()
@@ -134,7 +134,7 @@ def traces(moment: Moment, channels: Sequence[int], window: int, skip: int) -> s
     for line, channel in zip(TRACES, channels, strict=False):
         axis.plot(steps, flat[:, channel], color=line, linewidth=0.9)
     end = moment.step + 1
-    axis.axvspan(max(0, end - (window - 1) * skip) - 0.5, end + 0.5, color=_WINDOW, alpha=0.18, linewidth=0)
+    axis.axvspan(max(0, end - (window - 1) * frame_skip) - 0.5, end + 0.5, color=_WINDOW, alpha=0.18, linewidth=0)
     axis.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
     figure.subplots_adjust(left=0.12, right=0.98, top=0.96, bottom=0.18)
     return svg_of(figure)
@@ -199,7 +199,7 @@ def _bars(audit: Audit) -> list[dict[str, Any]]:
         for kind in found.kinds
         if kind.name in ("good", "half_trained", "bad")
     ]
-    for probe in sorted(found.probes, key=lambda probe: (probe.kind != "trivial", probe.kind != "probe")):
+    for probe in sorted(found.probes, key=lambda probe: (probe.kind != "blind", probe.kind != "probe")):
         rows.append(vars(probe).copy())
     rows.append({"name": "held states, median", "kind": "probe", "n": found.held.median, "flagged": None})
     rows[-1]["level"] = found.held.quantiles[2]
@@ -215,13 +215,13 @@ def _bars(audit: Audit) -> list[dict[str, Any]]:
 
 
 def _moment(audit: Audit, moment: Moment) -> dict[str, Any]:
-    window, skip = audit.window, audit.skip
+    window, frame_skip = audit.window, audit.frame_skip
     if film.is_film(moment.obs):
-        return {"moment": moment, "strip": film.strip(moment, window, skip)}
+        return {"moment": moment, "strip": film.strip(moment, window, frame_skip)}
     channels = _channels(audit, moment.obs)
     return {
         "moment": moment,
-        "traces": pictures.traces(moment, channels, window, skip),
+        "traces": pictures.traces(moment, channels, window, frame_skip),
         "channels": list(zip(pictures.TRACES, channels, strict=False)),
     }
 

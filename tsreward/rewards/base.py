@@ -1,4 +1,4 @@
-"""What every reward mode is: scores and their tail probabilities in, rewards out."""
+"""What every reward mode is: scores and their p-values in, rewards out."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ class RewardMode(nn.Module, ABC):
         """
 
     @abstractmethod
-    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
-        """Return rewards [B] in float64 from scores [B], tail probabilities [B] and environment rewards [B]."""
+    def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
+        """Return rewards [B] in float64 from scores [B], p-values [B] and environment rewards [B]."""

@@ -1,4 +1,4 @@
-"""What a score means: tail probability among held-out normal scores, and thresholds at a false-alarm rate."""
+"""What a score means: p-value among held-out normal scores, and thresholds at a false-alarm rate."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class Calibration(nn.Module):
         self.scores[: len(ordered)] = ordered
         self.count.fill_(len(ordered))
 
-    def tail(self, scores: Tensor) -> Tensor:
+    def p_value(self, scores: Tensor) -> Tensor:
         """Return the conformal p-value (1 + #{normal ≥ s}) / (n + 1) of every score (Vovk et al. 2005), in (0, 1].
 
         >>> calibration = Calibration()
         >>> calibration.fit(torch.tensor([1.0, 2.0, 3.0]))
-        >>> calibration.tail(torch.tensor([0.0, 2.5, 9.0]))
+        >>> calibration.p_value(torch.tensor([0.0, 2.5, 9.0]))
         tensor([1.0000, 0.5000, 0.2500])
         """
         number = self._number()

@@ -66,7 +66,7 @@ class Lagrangian(RewardMode):
         self.longest.fill_(0.0)
         self._warned = False
 
-    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
+    def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:
             raise OptionError("Lagrangian lowers the environment's reward: give env_reward, or use a likeness mode.")
         flagged = (scores > self.threshold).double()

@@ -24,7 +24,7 @@ class LikenessOptions(RewardOptions):
     """Options of `Likeness`."""
 
     shape: Shape = "exponential"
-    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the tail probability in (0, 1]. auto:
+    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the p-value in (0, 1]. auto:
     exponential, with c from behaviour that must not be rewarded. odds: 1 − (s²/(1 + s²))², for DeepSVDD that learns
     from an agent's windows. least_squares: max(0, 1 − s²/4), for Discriminator."""
     scale: float | None = None
@@ -98,10 +98,10 @@ class Likeness(RewardMode):
         if options.clip_high is not None:
             self.high.fill_(calibration.quantile(options.clip_high))
 
-    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
+    def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         shape = self.options.shape
         if shape == "tail":
-            return tail.double()
+            return p_value.double()
         clipped = scores.clamp(self.low, self.high)
         if shape == "odds":
             return odds_likeness(clipped).double()

@@ -47,13 +47,13 @@ class Penalty(RewardMode):
         if self.options.form != "raw":
             self.unit.fill_(reward_unit(self.options.unit, unit, "Penalty"))
 
-    def forward(self, scores: Tensor, tail: Tensor, env_reward: Tensor | None) -> Tensor:
+    def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:
             raise OptionError("Penalty lowers the environment's reward: give env_reward, or use a likeness mode.")
         if self.options.form == "raw":
             size = scores.double()
         elif self.options.form == "tail":
-            size = self.unit * severity(tail, self.options.false_alarm_rate)
+            size = self.unit * severity(p_value, self.options.false_alarm_rate)
         else:
             size = self.unit
         return env_reward.double() - self.options.weight * size * (scores > self.threshold)

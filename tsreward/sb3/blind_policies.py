@@ -53,7 +53,7 @@ def highest(space: Space, rng: np.random.Generator) -> Policy:
     return _always(space, int(space.start + space.n) - 1 if isinstance(space, Discrete) else np.inf)
 
 
-TRIVIAL: dict[str, Callable[[Space, np.random.Generator], Policy]] = {
+BLIND: dict[str, Callable[[Space, np.random.Generator], Policy]] = {
     "no_action": no_action,
     "small_noise": small_noise,
     "lowest": lowest,
@@ -62,18 +62,18 @@ TRIVIAL: dict[str, Callable[[Space, np.random.Generator], Policy]] = {
 """What must not be rewarded, name -> function of the action space and the source of randomness."""
 
 
-def trivial_policy(name: str, space: Space, seed: int = 0) -> Policy:
-    """Return the policy "random", one of `TRIVIAL`, or "constant:ACTION" with one number, or one for every action.
+def blind_policy(name: str, space: Space, seed: int = 0) -> Policy:
+    """Return the policy "random", one of `BLIND`, or "constant:ACTION" with one number, or one for every action.
 
     Raises:
         OptionError: there is no such policy, or the action is none of the space.
 
-    >>> trivial_policy("constant:2", Discrete(3))(np.zeros((4, 1)))
+    >>> blind_policy("constant:2", Discrete(3))(np.zeros((4, 1)))
     array([2, 2, 2, 2])
-    >>> trivial_policy("constant:0.5,-1", Box(-1, 1, (2,)))(np.zeros((1, 1)))
+    >>> blind_policy("constant:0.5,-1", Box(-1, 1, (2,)))(np.zeros((1, 1)))
     array([[ 0.5, -1. ]], dtype=float32)
     """
-    known, rng = {"random": random_actions, **TRIVIAL}, np.random.default_rng(seed)
+    known, rng = {"random": random_actions, **BLIND}, np.random.default_rng(seed)
     if name in known:
         return known[name](space, rng)
     kind, _, text = name.partition(":")

@@ -8,7 +8,7 @@ from tsreward.errors import ProtocolError, missing_extra
 from tsreward.pipeline.bulk import BulkReward
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.online import StepReward
-from tsreward.sb3.reward_obs import Look, Sight
+from tsreward.sb3.reward_obs import RewardObs, RewardSource
 from tsreward.sb3.vec_env import refuse_normaliser
 
 try:
@@ -24,8 +24,8 @@ class BulkRewardVecEnv(VecEnvWrapper):
     An algorithm meets the learned rewards through a callback, `tsreward.sb3.RolloutRewards` (PPO, A2C) or
     `tsreward.sb3.ReplayRewards` (SAC, TD3): without one, it would learn from the environment's rewards, so stepping
     is refused. The rewards are those of `LearnedRewardVecEnv` to the bit, in less time; but as a step ends before it
-    is scored, `infos` have no `anomaly_score`, `anomaly_tail`, `is_anomaly` or `original_reward`. With `sight` "frame",
-    the model sees `info["frame"]`.
+    is scored, `infos` have no `anomaly_score`, `anomaly_p_value`, `is_anomaly` or `original_reward`. With `reward_obs`
+    "frame", the model sees `info["frame"]`.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -38,9 +38,9 @@ class BulkRewardVecEnv(VecEnvWrapper):
 
     bulk: BulkReward
 
-    def __init__(self, venv: VecEnv, model: RewardModel, sight: Look = "observation") -> None:
+    def __init__(self, venv: VecEnv, model: RewardModel, reward_obs: RewardSource = "observation") -> None:
         refuse_normaliser(type(self).__name__, venv)
-        self._sight = Sight(type(self).__name__, venv, model, sight)
+        self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
         super().__init__(venv)
         self.bulk = BulkReward(model, venv.num_envs)
         self.taken = False
@@ -50,7 +50,7 @@ class BulkRewardVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.bulk.start(self._sight.begun(obs))
+        self.bulk.start(self._reward_obs.begun(obs))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -63,8 +63,8 @@ class BulkRewardVecEnv(VecEnvWrapper):
             )
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        arrived = self._sight.arrived(obs, dones, infos)
-        self.bulk.step(arrived, env_rewards, dones, self._sight.begun(obs) if dones.any() else arrived)
+        arrived = self._reward_obs.arrived(obs, dones, infos)
+        self.bulk.step(arrived, env_rewards, dones, self._reward_obs.begun(obs) if dones.any() else arrived)
         return obs, env_rewards.copy(), dones, infos
 
     def take(self) -> tuple[np.ndarray, StepReward]:

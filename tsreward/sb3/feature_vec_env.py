@@ -11,7 +11,7 @@ from torch import Tensor
 from tsreward.errors import ProtocolError, missing_extra
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
-from tsreward.sb3.reward_obs import Look, Sight
+from tsreward.sb3.reward_obs import RewardObs, RewardSource
 from tsreward.sb3.vec_env import refuse_normaliser
 
 try:
@@ -39,16 +39,16 @@ class FeatureVecEnv(VecEnvWrapper):
     their place, and without it stepping is refused.
 
     Raises:
-        OptionError: `sight` is neither observation nor frame.
+        OptionError: `reward_obs` is neither observation nor frame.
         ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
         NotFittedError: the model is not fitted.
         ProtocolError: there is a VecNormalize inside; or, in a step, nobody takes the features, an episode ended
             without `terminal_observation`, or there is no frame to look at.
     """
 
-    def __init__(self, venv: VecEnv, model: RewardModel, sight: Look = "observation") -> None:
+    def __init__(self, venv: VecEnv, model: RewardModel, reward_obs: RewardSource = "observation") -> None:
         refuse_normaliser(type(self).__name__, venv)
-        self._sight = Sight(type(self).__name__, venv, model, sight)
+        self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
         super().__init__(venv)
         self.model = model
         self.taken = False
@@ -61,7 +61,7 @@ class FeatureVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self._seen = self._encode(self._sight.begun(obs))
+        self._seen = self._encode(self._reward_obs.begun(obs))
         self._age, self._step = np.zeros(self.num_envs, np.int64), None
         return obs
 
@@ -74,8 +74,8 @@ class FeatureVecEnv(VecEnvWrapper):
             )
         obs, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        arrived = self._sight.arrived(obs, dones, infos)
-        begun = self._sight.begun(obs)[dones] if dones.any() else arrived[:0]
+        arrived = self._reward_obs.arrived(obs, dones, infos)
+        begun = self._reward_obs.begun(obs)[dones] if dones.any() else arrived[:0]
         features = self._encode(np.concatenate([arrived, begun]))
         after = features[: self.num_envs]
         self._step = SeenStep(self._seen, after, self._age)

@@ -17,7 +17,7 @@ from tsreward.envs.make import make
 from tsreward.envs.re_render import render_states
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import TRIVIAL, Policy, trivial_policy
+from tsreward.sb3.blind_policies import BLIND, Policy, blind_policy
 from tsreward.sb3.environment_checks import check_environment, kept_random_state
 from tsreward.sb3.playing import Played, episode_seeds, play
 from tsreward.sb3.training import StepReport, train_agent
@@ -121,7 +121,7 @@ def collect_graded(
     check_environment(env, agent.algorithm if trained else None)
     space = action_space(env)
     if not trained:
-        trivial_policy(options.expert, space)
+        blind_policy(options.expert, space)
     played: list[list[Played]] = []
 
     def record(policy: Policy) -> None:
@@ -130,7 +130,7 @@ def collect_graded(
 
     if stage is not None:
         stage("random policy")
-    record(trivial_policy("random", space, agent.seed))
+    record(blind_policy("random", space, agent.seed))
     if trained:
         recorder = _Recorder(record, [share * agent.steps for share in options.stages], not options.stochastic)
         expert = train_agent(env, agent, report=None if stage is None else stage("agent"), callbacks=[recorder])
@@ -142,22 +142,22 @@ def collect_graded(
             stage(options.expert)
         for number, share in enumerate((*options.stages, 1.0)):
             mixing = np.random.default_rng([agent.seed, number])
-            other = trivial_policy("random", space, agent.seed + number)
-            record(_mixed(trivial_policy(options.expert, space, agent.seed), other, share, mixing))
+            other = blind_policy("random", space, agent.seed + number)
+            record(_mixed(blind_policy(options.expert, space, agent.seed), other, share, mixing))
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
 def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
-    """Record complete episodes from these seeds of every policy in `TRIVIAL`, each a skill of that name.
+    """Record complete episodes from these seeds of every policy in `BLIND`, each a skill of that name.
 
     Raises:
         OptionError: no seeds, no such environment, or actions that are neither discrete nor bounded numbers.
         DataError: an episode does not end.
     """
     space = action_space(env)
-    policies = [trivial_policy(name, space, *seeds[:1]) for name in TRIVIAL]
+    policies = [blind_policy(name, space, *seeds[:1]) for name in BLIND]
     played = [play(env, policy, seeds, action_repeat) for policy in policies]
-    return graded_episodes(env, action_repeat, tuple(TRIVIAL), played)
+    return graded_episodes(env, action_repeat, tuple(BLIND), played)
 
 
 def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:

@@ -16,7 +16,7 @@ from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
 from tsreward.sb3.feature_vec_env import FeatureVecEnv
 from tsreward.sb3.replay_rewards import ReplayRewards
-from tsreward.sb3.reward_obs import Look
+from tsreward.sb3.reward_obs import RewardSource
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 
@@ -26,7 +26,7 @@ def learned_reward(
     options: AgentOptions,
     active: ActiveLearner | None = None,
     bonus: ExplorationBonus | None = None,
-    sight: Look = "observation",
+    reward_obs: RewardSource = "observation",
 ) -> tuple[VecEnv, list[BaseCallback]]:
     """Return `venv` wrapped, and the callbacks that put the rewards of `model` where the algorithm learns from them.
 
@@ -42,12 +42,12 @@ def learned_reward(
                 "A scorer or a bonus that learns is asked in bulk, not in every step: leave AgentOptions.scoring at "
                 "'auto', with another mode than Lagrangian."
             )
-        return LearnedRewardVecEnv(venv, model, sight=sight), []
+        return LearnedRewardVecEnv(venv, model, reward_obs=reward_obs), []
     if options.algorithm == "ppo":
-        bulk = BulkRewardVecEnv(venv, model, sight)
+        bulk = BulkRewardVecEnv(venv, model, reward_obs)
         return bulk, [ActiveRollouts(bulk, active, bonus)]
     if active is None and bonus is None:
-        bulk = BulkRewardVecEnv(venv, model, sight)
+        bulk = BulkRewardVecEnv(venv, model, reward_obs)
         return bulk, [ReplayRewards(bulk)]
-    seen = FeatureVecEnv(venv, model, sight)
+    seen = FeatureVecEnv(venv, model, reward_obs)
     return seen, [ActiveRewards(seen, active, bonus)]

@@ -49,7 +49,7 @@ class WindowReplayBuffer(ReplayBuffer):
         self.added = 0
         """Rows stored since the beginning, overwritten ones too."""
         model, shape = venv.model, (self.buffer_size, self.n_envs)
-        self._reach = (model.window - 1) * model.skip
+        self._reach = (model.window - 1) * model.frame_skip
         self._before = np.zeros((*shape, model.scorer.dim), np.float32)
         self._after = np.zeros((*shape, model.scorer.dim), np.float32)
         self._age = np.zeros(shape, np.int64)
@@ -89,7 +89,7 @@ class WindowReplayBuffer(ReplayBuffer):
         # The oldest step that is there: in the episode, and not overwritten.
         kept = (rows - self.pos) % self.buffer_size if self.full else rows
         oldest = np.minimum(self._age[rows, envs], kept)
-        back = np.arange(self._reach, 0, -self._venv.model.skip) - 1  # [K − 1] rows back to where a step left
+        back = np.arange(self._reach, 0, -self._venv.model.frame_skip) - 1  # [K − 1] rows back to where a step left
         places = (rows[:, None] - np.minimum(back, oldest[:, None])) % self.buffer_size
         past = self._before[places, envs[:, None]]
         return torch.from_numpy(np.concatenate([past, self._after[rows, envs][:, None]], 1))

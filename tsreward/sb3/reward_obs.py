@@ -17,11 +17,11 @@ except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
 
-Look = Literal["observation", "frame"]
+RewardSource = Literal["observation", "frame"]
 """observation: what the agent sees. frame: `info["frame"]` of every step and reset, e.g. of `FrameInInfo`."""
 
 
-class Sight:
+class RewardObs:
     """Finds what the model sees when episodes begin, and where steps arrive before the environments reset themselves.
 
     Raises:
@@ -30,7 +30,7 @@ class Sight:
         NotFittedError: the model is not fitted.
     """
 
-    def __init__(self, who: str, venv: VecEnv, model: RewardModel, look: Look) -> None:
+    def __init__(self, who: str, venv: VecEnv, model: RewardModel, look: RewardSource) -> None:
         if look not in ("observation", "frame"):
             raise OptionError(f"{who} looks at 'observation' or 'frame', got '{look}'.")
         if look == "observation":

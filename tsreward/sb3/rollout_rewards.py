@@ -129,7 +129,7 @@ class RolloutRewards(BaseCallback):
                 f"but the training step it."
             )
         self.logger.record("rollout/learned_reward", float(rewards.mean()))
-        self.logger.record("rollout/is_anomaly", float(earned.flagged.float().mean()))
+        self.logger.record("rollout/is_anomaly", float(earned.is_anomaly.float().mean()))
         return rewards if self._normaliser is None else self._normaliser.replay(rewards, ended)
 
     def _earned(self) -> tuple[np.ndarray, StepReward]:

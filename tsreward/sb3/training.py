@@ -21,7 +21,7 @@ from tsreward.sb3.environment_checks import check_spaces, kept_random_state
 from tsreward.sb3.learned_reward import learned_reward
 from tsreward.sb3.multiplier import MultiplierUpdates
 from tsreward.sb3.recording import EpisodeRecorder
-from tsreward.sb3.reward_obs import Look
+from tsreward.sb3.reward_obs import RewardSource
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -46,13 +46,13 @@ def train_agent(
     callbacks: Sequence[BaseCallback] = (),
     active: ActiveLearner | None = None,
     bonus: ExplorationBonus | None = None,
-    sight: Look = "observation",
+    reward_obs: RewardSource = "observation",
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
     The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations, or with
-    `sight` "frame" what is in `info["frame"]`. With `active` the reward is that of its model, which learns from the
-    agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
+    `reward_obs` "frame" what is in `info["frame"]`. With `active` the reward is that of its model, which learns from
+    the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
     needs.
 
     Raises:
@@ -75,7 +75,7 @@ def train_agent(
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
         if learned is not None:
-            rewarded, needed = learned_reward(rewarded, learned, options, active, bonus, sight)
+            rewarded, needed = learned_reward(rewarded, learned, options, active, bonus, reward_obs)
             if isinstance(learned.mode, Lagrangian):
                 needed.append(MultiplierUpdates(learned.mode, record))
         if report is not None:

@@ -9,7 +9,7 @@ from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.online import OnlineReward
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.sb3.reward_obs import Look, Sight
+from tsreward.sb3.reward_obs import RewardObs, RewardSource
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
@@ -21,8 +21,8 @@ except ImportError as error:
 class LearnedRewardVecEnv(VecEnvWrapper):
     """Give the rewards of `model`, and keep the environment's in `infos[i]["original_reward"]`.
 
-    The infos also get `anomaly_score`, `anomaly_tail` and `is_anomaly`; every other key stays. Rewards are float32, as
-    everywhere in Stable-Baselines3. With `sight` "frame", the model sees `info["frame"]`. To normalise, put
+    The infos also get `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every other key stays. Rewards are float32,
+    as everywhere in Stable-Baselines3. With `reward_obs` "frame", the model sees `info["frame"]`. To normalise, put
     VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`. A VecMonitor outside logs the learned return
     as `rollout/ep_rew_mean`, a Monitor inside the true one.
 
@@ -40,10 +40,10 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         venv: VecEnv,
         model: RewardModel,
         bonus: ExplorationBonus | None = None,
-        sight: Look = "observation",
+        reward_obs: RewardSource = "observation",
     ) -> None:
         refuse_normaliser(type(self).__name__, venv)
-        self._sight = Sight(type(self).__name__, venv, model, sight)
+        self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
         super().__init__(venv)
         self.online = OnlineReward(model, venv.num_envs, bonus)
 
@@ -51,20 +51,26 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.online.start(as_tensor(self._sight.begun(obs)))
+        self.online.start(as_tensor(self._reward_obs.begun(obs)))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        earned = self.online.step(as_tensor(self._sight.arrived(obs, dones, infos)), as_tensor(env_rewards))
+        earned = self.online.step(as_tensor(self._reward_obs.arrived(obs, dones, infos)), as_tensor(env_rewards))
         if dones.any():
-            self.online.start(as_tensor(self._sight.begun(obs)), as_tensor(dones))
-        columns = (env_rewards, earned.score, earned.tail, earned.flagged)
+            self.online.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
+        columns = (env_rewards, earned.score, earned.p_value, earned.is_anomaly)
         infos = [
-            {**info, "original_reward": env_reward, "anomaly_score": score, "anomaly_tail": tail, "is_anomaly": flagged}
-            for info, env_reward, score, tail, flagged in zip(infos, *(c.tolist() for c in columns), strict=True)
+            {
+                **info,
+                "original_reward": env_reward,
+                "anomaly_score": score,
+                "anomaly_p_value": p_value,
+                "is_anomaly": is_anomaly,
+            }
+            for info, env_reward, score, p_value, is_anomaly in zip(infos, *(c.tolist() for c in columns), strict=True)
         ]
         # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
         return obs, earned.reward.numpy().astype(np.float32), dones, infos

@@ -12,7 +12,7 @@ from tsreward.scorers.transformer_ae import TransformerAEOptions
 
 
 @dataclass(frozen=True)
-class SafetyScorer:
+class ScorerPreset:
     """A scorer of the table, its options, and whether the source run's unsafe windows are shown to it."""
 
     name: str
@@ -24,23 +24,23 @@ class SafetyScorer:
         return SCORERS[self.name](window, dim, self.options)
 
 
-SAFETY_SCORERS: dict[str, SafetyScorer] = {
-    **{name: SafetyScorer(name, scorer.Options(), scorer.needs_negative) for name, scorer in SCORERS.items()},
-    "deep_sad": SafetyScorer("deep_svdd", DeepSVDDOptions(), negative=True),
-    "least_squares_sad": SafetyScorer(
+SCORER_PRESETS: dict[str, ScorerPreset] = {
+    **{name: ScorerPreset(name, scorer.Options(), scorer.needs_negative) for name, scorer in SCORERS.items()},
+    "deep_sad": ScorerPreset("deep_svdd", DeepSVDDOptions(), negative=True),
+    "least_squares_sad": ScorerPreset(
         "deep_svdd", DeepSVDDOptions(negative_loss="least_squares", gradient_penalty=10.0), negative=True
     ),
-    "semi_supervised_ae": SafetyScorer("transformer_ae", TransformerAEOptions(), negative=True),
+    "semi_supervised_ae": ScorerPreset("transformer_ae", TransformerAEOptions(), negative=True),
 }
 
 
-def safety_scorer(name: str, options: ScorerOptions | None = None) -> SafetyScorer:
+def scorer_preset(name: str, options: ScorerOptions | None = None) -> ScorerPreset:
     """Return the scorer of this name, with its own options or with others.
 
     Raises:
         OptionError: there is none; the nearest name is suggested.
     """
-    if name not in SAFETY_SCORERS:
-        raise unknown_name("scorer", name, SAFETY_SCORERS)
-    scorer = SAFETY_SCORERS[name]
+    if name not in SCORER_PRESETS:
+        raise unknown_name("scorer", name, SCORER_PRESETS)
+    scorer = SCORER_PRESETS[name]
     return scorer if options is None else replace(scorer, options=options)

@@ -48,7 +48,7 @@ class Episode:
         return len(self.obs) - 1
 
 
-def safe_windows(episodes: Sequence[Episode], window: int, skip: int = 1) -> tuple[WindowSet, WindowSet | None]:
+def safe_windows(episodes: Sequence[Episode], window: int, frame_skip: int = 1) -> tuple[WindowSet, WindowSet | None]:
     """Return (windows without any cost inside, windows whose last step has a cost or None where there is no cost).
 
     Windows with a cost only before their last step belong to neither: what led there was unsafe, where the agent is
@@ -62,7 +62,7 @@ def safe_windows(episodes: Sequence[Episode], window: int, skip: int = 1) -> tup
             raise DataError(f"Episode {index} has no costs: collect from an environment that gives info['cost'].")
         if not np.isfinite(episode.costs).all():
             raise DataError(f"Episode {index} has NaN or inf among its costs: whether those steps are safe is unknown.")
-    windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, skip)
+    windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, frame_skip)
     costly = np.concatenate([np.concatenate([[False], np.asarray(episode.costs) > 0]) for episode in episodes])
     safe = ~windows.any_step(costly)
     arrivals = windows.last > windows.first  # the window of a first observation has no cost in any case

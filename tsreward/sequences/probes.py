@@ -82,8 +82,8 @@ PROBES: Mapping[str, Probe] = {
 def probe_windows(windows: WindowSet, number: int, seed: int = 0) -> dict[str, WindowSet]:
     """Return, for every name in `PROBES`, `number` windows made out of windows drawn from these.
 
-    Each is a `WindowSet` of the same window and skip, to give to `RewardModel.fit(probes=...)` and the like. `frozen`
-    holds the first observation of the drawn window's episode.
+    Each is a `WindowSet` of the same window and frame_skip, to give to `RewardModel.fit(probes=...)` and the like.
+    `frozen` holds the first observation of the drawn window's episode.
 
     Raises:
         OptionError: `number` is below 1.
@@ -101,16 +101,16 @@ def probe_windows(windows: WindowSet, number: int, seed: int = 0) -> dict[str, W
     drawn = windows.gather(index)
     begun = windows.store[windows.first[index]][:, None].expand_as(drawn)
     made = {name: probe(begun if name == "frozen" else drawn) for name, probe in PROBES.items()}
-    return {name: apart(probe, windows.skip) for name, probe in made.items()}
+    return {name: apart(probe, windows.frame_skip) for name, probe in made.items()}
 
 
-def apart(windows: Tensor, skip: int = 1) -> WindowSet:
+def apart(windows: Tensor, frame_skip: int = 1) -> WindowSet:
     """Return windows [B, K, *obs] as a `WindowSet` in which each is an episode of its own.
 
-    >>> apart(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), skip=2).gather(torch.tensor([1]))[..., 0]
+    >>> apart(torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]]), frame_skip=2).gather(torch.tensor([1]))[..., 0]
     tensor([[3., 4.]])
     """
     number, window = windows.shape[:2]
-    first = torch.arange(number, device=windows.device) * window * skip
-    store = windows.repeat_interleave(skip, 1).flatten(0, 1)
-    return WindowSet(store, first + (window - 1) * skip, first, window, skip)
+    first = torch.arange(number, device=windows.device) * window * frame_skip
+    store = windows.repeat_interleave(frame_skip, 1).flatten(0, 1)
+    return WindowSet(store, first + (window - 1) * frame_skip, first, window, frame_skip)

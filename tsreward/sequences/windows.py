@@ -20,16 +20,16 @@ class WindowSet:
     Windows never cross episodes; short history repeats the first observation of the episode.
     """
 
-    def __init__(self, store: Tensor, last: Tensor, first: Tensor, window: int, skip: int = 1) -> None:
+    def __init__(self, store: Tensor, last: Tensor, first: Tensor, window: int, frame_skip: int = 1) -> None:
         self.store, self.last, self.first = store, last, first
-        self.window, self.skip = window, skip
+        self.window, self.frame_skip = window, frame_skip
 
     @classmethod
-    def from_episodes(cls, episodes: Sequence[np.ndarray | Tensor], window: int, skip: int = 1) -> WindowSet:
+    def from_episodes(cls, episodes: Sequence[np.ndarray | Tensor], window: int, frame_skip: int = 1) -> WindowSet:
         """Return one window per observation of every episode `[T, *obs]`.
 
         Raises:
-            OptionError: `window` or `skip` is below 1.
+            OptionError: `window` or `frame_skip` is below 1.
             DataError: no episodes or an empty one, values that are not finite, or a window longer than every episode.
             ShapeError: the episodes' observations differ in shape.
 
@@ -38,8 +38,10 @@ class WindowSet:
         tensor([[0., 0.],
                 [1., 2.]])
         """
-        if window < 1 or skip < 1:
-            raise OptionError(f"WindowSet needs window >= 1 and skip >= 1, got window={window}, skip={skip}.")
+        if window < 1 or frame_skip < 1:
+            raise OptionError(
+                f"WindowSet needs window >= 1 and frame_skip >= 1, got window={window}, frame_skip={frame_skip}."
+            )
         tensors = [_as_float(episode if isinstance(episode, Tensor) else as_tensor(episode)) for episode in episodes]
         if not tensors:
             raise DataError("WindowSet got no episodes: give at least one array [T, *obs].")
@@ -55,15 +57,15 @@ class WindowSet:
                 row = int((~torch.isfinite(episode.flatten(1))).any(1).nonzero()[0])
                 raise DataError(f"Episode {index} holds NaN or inf at step {row}: fill or drop it before fitting.")
         lengths = torch.tensor([len(episode) for episode in tensors])
-        span = (window - 1) * skip + 1
+        span = (window - 1) * frame_skip + 1
         if span > int(lengths.max()):
             raise DataError(
-                f"A window spans {span} steps (window={window}, skip={skip}) but the longest of {len(tensors)} "
-                f"episodes has {int(lengths.max())}: use a shorter window or longer episodes."
+                f"A window spans {span} steps (window={window}, frame_skip={frame_skip}) but the longest of "
+                f"{len(tensors)} episodes has {int(lengths.max())}: use a shorter window or longer episodes."
             )
         store = torch.cat(tensors)
         starts = lengths.cumsum(0) - lengths
-        return cls(store, torch.arange(len(store)), starts.repeat_interleave(lengths), window, skip)
+        return cls(store, torch.arange(len(store)), starts.repeat_interleave(lengths), window, frame_skip)
 
     def __len__(self) -> int:
         return len(self.last)
@@ -75,7 +77,7 @@ class WindowSet:
 
     def gather(self, index: Tensor) -> Tensor:
         """Return the windows `[B, K, *obs]` at these positions."""
-        return self.store[window_rows(self.last[index], self.first[index], self.window, self.skip)]
+        return self.store[window_rows(self.last[index], self.first[index], self.window, self.frame_skip)]
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """Yield all windows in order, `size` at a time, so that they are never all copied at once."""
@@ -87,22 +89,24 @@ class WindowSet:
         keep = torch.as_tensor(keep)
         if keep.shape != self.last.shape:
             raise ShapeError(f"WindowSet.where expects flags [{len(self)}], got {list(keep.shape)}.")
-        return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.skip)
+        return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip)
 
     def any_step(self, flags: Tensor | np.ndarray) -> Tensor:
         """Tell for every window [B] whether any of its steps is flagged; `flags` has one entry per row of the store."""
         flags = torch.as_tensor(flags, dtype=torch.bool)
         if flags.shape != self.store.shape[:1]:
             raise ShapeError(f"WindowSet.any_step expects flags [{len(self.store)}], got {list(flags.shape)}.")
-        return flags[window_rows(self.last, self.first, self.window, self.skip)].any(1)
+        return flags[window_rows(self.last, self.first, self.window, self.frame_skip)].any(1)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> WindowSet:
         """Return the same windows over `function(store)`: each row is transformed once."""
-        return WindowSet(function(self.store), self.last, self.first, self.window, self.skip)
+        return WindowSet(function(self.store), self.last, self.first, self.window, self.frame_skip)
 
     def to(self, device: torch.device | str) -> WindowSet:
         """Return the same windows on another device."""
-        return WindowSet(self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.skip)
+        return WindowSet(
+            self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.frame_skip
+        )
 
     def split(self, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
         """Return (the rest, `fraction` of the episodes), split by episode so that no window is seen from both sides.
@@ -124,7 +128,7 @@ class WindowSet:
             cut = len(self) - max(1, round(fraction * len(self)))
             second = position >= cut
             border = self.last[cut] if len(self) else 0
-            first = (position < cut) & (self.last < border - (self.window - 1) * self.skip)
+            first = (position < cut) & (self.last < border - (self.window - 1) * self.frame_skip)
         if not first.any() or not second.any():
             raise DataError(
                 f"{len(self)} windows of {len(starts)} episode(s) are too few to hold out a {fraction:.0%} share: "
@@ -136,13 +140,13 @@ class WindowSet:
 class StreamBuffer:
     """The last K feature vectors of E running episodes: `windows()` is `[E, K, D]`, oldest step first."""
 
-    def __init__(self, window: int, skip: int = 1) -> None:
-        self.window, self.skip = window, skip
+    def __init__(self, window: int, frame_skip: int = 1) -> None:
+        self.window, self.frame_skip = window, frame_skip
         self._steps: Tensor | None = None
 
     def start(self, features: Tensor, mask: Tensor | None = None) -> None:
         """Begin episodes whose first features are `features` [E, D], only where `mask` [E] is true."""
-        span = (self.window - 1) * self.skip + 1
+        span = (self.window - 1) * self.frame_skip + 1
         filled = features[:, None].repeat(1, span, *[1] * (features.ndim - 1))
         if self._steps is None or mask is None:
             self._steps = filled
@@ -160,7 +164,7 @@ class StreamBuffer:
         """Return the current windows `[E, K, D]`."""
         if self._steps is None:
             raise ShapeError("StreamBuffer.windows was called before start: start the episodes first.")
-        return self._steps[:, :: self.skip]
+        return self._steps[:, :: self.frame_skip]
 
 
 def _like(mask: Tensor, steps: Tensor) -> Tensor:

@@ -107,7 +107,7 @@ def _kept(given: Any) -> Any:
     return copy.deepcopy(given)
 
 
-_COLUMNS = {"score": "anomaly_score", "tail": "anomaly_tail", "flagged": "is_anomaly"}
+_COLUMNS = {"score": "anomaly_score", "p_value": "anomaly_p_value", "is_anomaly": "is_anomaly"}
 
 
 def _resets(case: EnvironmentCase) -> str | None:
@@ -235,7 +235,7 @@ def _all_steps(case: EnvironmentCase) -> Iterator[tuple[int, int, tuple]]:
 
 _INFO = "Add it to a copy of the info in every step: {**info, ...}."
 _STATE = "Call online.start(obs) in every reset, and online.step(obs, reward) once in every step."
-_SAME = "Take reward, score, tail and flag from one call of OnlineReward.step, unchanged."
+_SAME = "Take reward, score, p_value and flag from one call of OnlineReward.step, unchanged."
 ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
     Promise("reset returns two", _resets, "Return (observation, info) from reset, as Gymnasium does."),
     Promise("step returns five", _steps, "Return (observation, reward, terminated, truncated, info) from step."),
@@ -249,11 +249,11 @@ ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
     Promise("ends are bools", _flags, "Return bool(terminated) and bool(truncated)."),
     *(
         Promise(f"info has {key}", partial(_key, key=key), _INFO)
-        for key in ("original_reward", "anomaly_score", "anomaly_tail", "is_anomaly")
+        for key in ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
     ),
     *(
         Promise(f"the {part} is the model's", partial(_alike, part=part), _SAME)
-        for part in ("reward", "score", "tail", "flagged")
+        for part in ("reward", "score", "p_value", "is_anomaly")
     ),
     Promise("is_anomaly is score above threshold", _threshold, _SAME),
     Promise("windows begin anew at a reset", _after_reset, _STATE),
@@ -280,9 +280,9 @@ def check_reward_env(
     """Act at random in a Gymnasium environment whose wrapper gives the rewards of `model`, and compare with `relabel`.
 
     `env` is one environment, wrapped by `tsreward.wrappers.LearnedReward` or by a wrapper of your own that keeps the
-    environment's reward in `info["original_reward"]`, the score in `anomaly_score`, its tail probability in
-    `anomaly_tail` and the flag in `is_anomaly`. It is reset at the end of episodes, and once in the middle of one. It
-    is not closed. `only` names the checks that are made.
+    environment's reward in `info["original_reward"]`, the score in `anomaly_score`, its p-value in
+    `anomaly_p_value` and the flag in `is_anomaly`. It is reset at the end of episodes, and once in the middle of one.
+    It is not closed. `only` names the checks that are made.
 
     Raises:
         OptionError: `only` has an unknown name.

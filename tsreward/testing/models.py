@@ -113,11 +113,9 @@ def _spread(case: ModelCase) -> str | None:
 
 def _tails(case: ModelCase) -> str | None:
     grid = torch.cat([case.normal_scores, case.normal_scores[-1:] + 1])
-    tail = case.model.calibration.tail(grid)
-    inside = bool(((tail > 0) & (tail <= 1)).all())
-    return (
-        None if inside and not (tail.diff() > 0).any() else "Tail probabilities leave (0, 1], or rise with the score."
-    )
+    p_value = case.model.calibration.p_value(grid)
+    inside = bool(((p_value > 0) & (p_value <= 1)).all())
+    return None if inside and not (p_value.diff() > 0).any() else "p-values leave (0, 1], or rise with the score."
 
 
 def _threshold(case: ModelCase) -> str | None:
@@ -256,7 +254,7 @@ MODEL_PROMISES: tuple[Promise, ...] = (
     Promise("scores are varied", _varied, "Fit on the kind of data that is scored; the scorer may have collapsed."),
     *(
         Promise(f"step by step and in bulk: {part}", partial(_alike, part=part), _SAME)
-        for part in ("reward", "score", "tail", "flagged")
+        for part in ("reward", "score", "p_value", "is_anomaly")
     ),
     Promise("environments do not see each other", _together, _SAME),
     Promise("rewards are repeatable", _repeatable, _PURE),

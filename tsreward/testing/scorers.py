@@ -128,7 +128,11 @@ _GLOBAL = "Draw from generators of your own: functional.seeding.generator(seed),
 LEARNING: tuple[Promise, ...] = (
     Promise("fit answers nothing", _answer, "Return nothing from fit: changing never answers."),
     Promise("fit does not change the data", _data_unchanged, "Work on copies of what WindowSet.gather gives."),
-    Promise("training is what separates", _separates, "Look whether gradients reach the weights, and the loss falls."),
+    Promise(
+        "training is what separates",
+        _separates,
+        "Look whether gradients reach the weights, and the loss falls.",
+    ),
     Promise("the same seed gives the same weights", _same_seed, _SEED),
     Promise("another seed gives other weights", _other_seed, _SEED),
     Promise(
@@ -143,7 +147,9 @@ LEARNING: tuple[Promise, ...] = (
         "resumed training equals straight training", _resumes, "Train with tsreward.training.train, which resumes."
     ),
     Promise(
-        "bad windows teach what normal ones cannot", _bad_windows, "Look at how learn uses `negative`, and its weight."
+        "bad windows teach what normal ones cannot",
+        _bad_windows,
+        "Look at how learn uses `negative`, and its weight.",
     ),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.table import MODES
-from tsreward.scorers.presets import SafetyScorer, safety_scorer
+from tsreward.scorers.presets import ScorerPreset, scorer_preset
 from tsreward.tuning.space import Setting
 
 
@@ -25,13 +25,13 @@ def fit_options(setting: Setting) -> Setting:
     return options
 
 
-def scorer_of(setting: Setting) -> SafetyScorer:
+def scorer_of(setting: Setting) -> ScorerPreset:
     """Return the scorer that a setting names, with its options.
 
     Raises:
         OptionError: an option of it cannot have its value.
     """
-    scorer = safety_scorer(str(setting["scorer"]))
+    scorer = scorer_preset(str(setting["scorer"]))
     return replace(scorer, options=replace(scorer.options, **_under("scorer", setting)))
 
 

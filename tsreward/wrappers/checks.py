@@ -10,8 +10,8 @@ from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import NotFittedError, ShapeError
 from tsreward.pipeline.model import RewardModel
 
-INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_tail", "is_anomaly")
-"""What every adapter adds to `info`: the environment's reward, the (smoothed) score, its calibrated tail, the flag."""
+INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
+"""What every adapter adds to `info`: the environment's reward, the (smoothed) score, its p-value, the flag."""
 
 
 def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> None:

@@ -20,7 +20,7 @@ from tsreward.wrappers.checks import check_model
 class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
     """Give the rewards of `model`, and keep the environment's in `info["original_reward"]`.
 
-    The info also gets `anomaly_score`, `anomaly_tail` and `is_anomaly`; every other key stays, `cost` among them.
+    The info also gets `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every other key stays, `cost` among them.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -51,8 +51,8 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
             **info,
             "original_reward": env_reward,
             "anomaly_score": earned.score.item(),
-            "anomaly_tail": earned.tail.item(),
-            "is_anomaly": earned.flagged.item(),
+            "anomaly_p_value": earned.p_value.item(),
+            "is_anomaly": earned.is_anomaly.item(),
         }
         return obs, earned.reward.item(), terminated, truncated, info
 

@@ -22,12 +22,12 @@ Mode = Literal["NextStep", "SameStep", "Disabled"]
 class LearnedRewardVector(VectorWrapper):
     """Give the rewards of `model`, and keep the environments' in `infos["original_reward"]`.
 
-    The infos also get `anomaly_score`, `anomaly_tail` and `is_anomaly`, each [E] with its mask `_original_reward` and
-    so on; every other key stays. They describe the step whose reward is returned, in SAME_STEP too, where the
+    The infos also get `anomaly_score`, `anomaly_p_value` and `is_anomaly`, each [E] with its mask `_original_reward`
+    and so on; every other key stays. They describe the step whose reward is returned, in SAME_STEP too, where the
     environment's own infos of that step are in `infos["final_info"]`.
 
     In NEXT_STEP the step after an end only resets. It earns no learned reward: there the reward and the score are 0,
-    the tail is 1, nothing is flagged, and the masks are false.
+    the p-value is 1, nothing is flagged, and the masks are false.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -81,8 +81,8 @@ class LearnedRewardVector(VectorWrapper):
             **infos,
             "original_reward": np.array(env_rewards),
             "anomaly_score": np.where(moved, earned.score.numpy(), np.float32(0)),
-            "anomaly_tail": np.where(moved, earned.tail.numpy(), np.float32(1)),
-            "is_anomaly": moved & earned.flagged.numpy(),
+            "anomaly_p_value": np.where(moved, earned.p_value.numpy(), np.float32(1)),
+            "is_anomaly": moved & earned.is_anomaly.numpy(),
         }
         infos |= {f"_{key}": moved.copy() for key in INFO_KEYS}
         return obs, np.where(moved, earned.reward.numpy(), 0.0), terminated, truncated, infos

@@ -22,7 +22,7 @@ def clip(tmp_path: Path) -> Path:
 
 
 def test_every_skip_th_frame_is_kept(clip: Path) -> None:
-    assert np.array_equal(read_frames(clip, skip=4), read_frames(clip)[[0, 4, 8]])
+    assert np.array_equal(read_frames(clip, frame_skip=4), read_frames(clip)[[0, 4, 8]])
 
 
 def test_frames_read_with_an_encoder_s_options_are_what_it_sees(clip: Path) -> None:
@@ -37,14 +37,14 @@ def test_frames_read_with_an_encoder_s_options_are_what_it_sees(clip: Path) -> N
 
 @pytest.mark.parametrize("batch", [1, 4, 11, 64])
 def test_batches_are_the_frames_in_pieces(clip: Path, batch: int) -> None:
-    batches = list(frame_batches(clip, skip=2, batch=batch))
+    batches = list(frame_batches(clip, frame_skip=2, batch=batch))
     assert all(len(each) == batch for each in batches[:-1]) and 1 <= len(batches[-1]) <= batch
-    assert np.array_equal(np.concatenate(batches), read_frames(clip, skip=2))
+    assert np.array_equal(np.concatenate(batches), read_frames(clip, frame_skip=2))
 
 
 def test_more_than_memory_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tsreward.data.video.reading.MAX_BYTES", 3000)
-    with pytest.raises(DataError, match="give a size or a skip, or encode it in batches"):
+    with pytest.raises(DataError, match="give a size or a frame_skip, or encode it in batches"):
         read_frames(clip)
     assert len(read_frames(clip, FrameOptions(size=(4, 4)))) == 11
 
@@ -52,8 +52,8 @@ def test_more_than_memory_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch
 def test_options_that_do_not_fit_are_refused(clip: Path) -> None:
     with pytest.raises(OptionError, match="lies outside frames of 12 x 14"):
         read_frames(clip, FrameOptions(masks=((0, 0, 13, 1),)))
-    with pytest.raises(OptionError, match="needs skip >= 1"):
-        read_frames(clip, skip=0)
+    with pytest.raises(OptionError, match="needs frame_skip >= 1"):
+        read_frames(clip, frame_skip=0)
 
 
 @pytest.mark.parametrize(

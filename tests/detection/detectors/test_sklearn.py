@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor
 
-from tsreward.detection.detectors.sklearn import ForeignDetector, isolation_forest, pyod_detector
+from tsreward.detection.detectors.sklearn import SklearnDetector, isolation_forest, pyod_detector
 from tsreward.errors import MissingExtraError, OptionError
 
 ROWS = np.random.default_rng(0).normal(size=(300, 2))
@@ -23,7 +23,7 @@ def test_pyod_detectors_score_an_outlier_highest(name: str) -> None:
 
 @pytest.mark.parametrize("make", [lambda: IsolationForest(random_state=0), lambda: LocalOutlierFactor(novelty=True)])
 def test_scikit_learn_detectors_have_their_sign_turned(make) -> None:
-    detector = ForeignDetector(make)
+    detector = SklearnDetector(make)
     detector.fit(ROWS)
     assert detector.score(OUTLIER).argmax() == 20
     rows = (OUTLIER - ROWS.mean(0)) / ROWS.std(0)
@@ -38,7 +38,7 @@ def test_windows_hold_the_rows_before_oldest_first() -> None:
         def decision_function(self, rows):
             return rows @ [1.0, 10.0, 100.0]
 
-    detector = ForeignDetector(Rows, window=3)
+    detector = SklearnDetector(Rows, window=3)
     values = np.array([[0.0], [1.0], [2.0], [3.0]])
     detector.fit(values)
     z = (values[:, 0] - 1.5) / values.std()
@@ -50,9 +50,9 @@ def test_windows_hold_the_rows_before_oldest_first() -> None:
 
 def test_what_is_no_outlier_detector_is_refused() -> None:
     with pytest.raises(OptionError, match="dict has neither decision_function nor score_samples"):
-        ForeignDetector(dict).fit(ROWS)
+        SklearnDetector(dict).fit(ROWS)
     with pytest.raises(OptionError, match="window must be at least 1 row"):
-        ForeignDetector(dict, window=0)
+        SklearnDetector(dict, window=0)
 
 
 @pytest.mark.parametrize(

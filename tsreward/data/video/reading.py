@@ -15,8 +15,8 @@ from tsreward.errors import DataError, OptionError, missing_extra
 from tsreward.functional.tensors import as_tensor
 
 
-def check_rate(path: Path, skip: int, rate: float) -> None:
-    """Check that every `skip`-th frame of a video makes `rate` frames per second, to 2 %.
+def check_rate(path: Path, frame_skip: int, rate: float) -> None:
+    """Check that every `frame_skip`-th frame of a video makes `rate` frames per second, to 2 %.
 
     Raises:
         OptionError: `rate` is not positive.
@@ -28,15 +28,16 @@ def check_rate(path: Path, skip: int, rate: float) -> None:
     found = _rate(path)
     if found is None:
         raise DataError(f"{path} says no frame rate: leave rate out where you know that it is {rate:g} frames/s.")
-    if abs(found / skip - rate) <= 0.02 * rate:
+    if abs(found / frame_skip - rate) <= 0.02 * rate:
         return
     fitting = round(found / rate)
     if fitting and abs(found / fitting - rate) <= 0.02 * rate:
-        remedy = f"take skip={fitting}"
+        remedy = f"take frame_skip={fitting}"
     else:
         remedy = f"convert it with ffmpeg -i {path.name} -r {rate:g} converted{path.suffix}"
     raise DataError(
-        f"{path} has {found:g} frames/s, which with skip={skip} makes {found / skip:g} and not the {rate:g} that are "
+        f"{path} has {found:g} frames/s, which with frame_skip={frame_skip} makes {found / frame_skip:g} and not the "
+        f"{rate:g} that are "
         f"wanted: {remedy}."
     )
 
@@ -91,29 +92,30 @@ MAX_BYTES = 2**32
 def read_frames(
     path: str | Path,
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
-    skip: int = 1,
+    frame_skip: int = 1,
     rate: float | None = None,
 ) -> np.ndarray:
     """Return all frames uint8 [T, H, W, 3] of a video (mp4, webm, gif, ...), a folder of pictures or an NPZ file.
 
-    `options` blanks rectangles and resizes; the options of an encoder serve as well. Every `skip`-th frame is kept,
-    beginning with the first: for videos with more frames than the environment has steps. Frames of a video with a
+    `options` blanks rectangles and resizes; the options of an encoder serve as well. Every `frame_skip`-th frame is
+    kept, beginning with the first: for videos with more frames than the environment has steps. Frames of a video with a
     variable rate count alike, whatever time lies between them. `rate` is the number of frames per second that must be
     left after that, e.g. the decisions that the agent takes per second; None takes any.
 
     Raises:
         DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; another rate; or
             more than 4 GiB.
-        OptionError: a mask outside the frames, or skip below 1.
+        OptionError: a mask outside the frames, or frame_skip below 1.
         MissingExtraError: a video needs PyAV, a folder needs Pillow.
     """
     batches, size = [], 0
-    for batch in frame_batches(path, options, skip, rate=rate):
+    for batch in frame_batches(path, options, frame_skip, rate=rate):
         batches.append(batch)
         size += batch.nbytes
         if size > MAX_BYTES:
             raise DataError(
-                f"{path} has more than {MAX_BYTES >> 30} GiB of frames: give a size or a skip, or encode it in batches."
+                f"{path} has more than {MAX_BYTES >> 30} GiB of frames: give a size or a frame_skip, or encode it "
+                f"in batches."
             )
     return np.concatenate(batches)
 
@@ -121,7 +123,7 @@ def read_frames(
 def frame_batches(
     path: str | Path,
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
-    skip: int = 1,
+    frame_skip: int = 1,
     batch: int = 64,
     rate: float | None = None,
 ) -> Iterator[np.ndarray]:
@@ -129,10 +131,12 @@ def frame_batches(
 
     Damage that only shows at the end is raised at the end: use no batch before the last one has come.
     """
-    if skip < 1 or batch < 1:
-        raise OptionError(f"frame_batches needs skip >= 1 and batch >= 1, got skip={skip}, batch={batch}.")
+    if frame_skip < 1 or batch < 1:
+        raise OptionError(
+            f"frame_batches needs frame_skip >= 1 and batch >= 1, got frame_skip={frame_skip}, batch={batch}."
+        )
     if rate is not None:
-        check_rate(Path(path), skip, rate)
+        check_rate(Path(path), frame_skip, rate)
     shape, kept = None, []
     for index, frame in enumerate(_frames(Path(path))):
         if shape is None:
@@ -143,7 +147,7 @@ def frame_batches(
                 f"{path} changes its size at frame {index}, from {shape[0]} x {shape[1]} to {frame.shape[0]} x "
                 f"{frame.shape[1]} pixels: split it there, or bring all of it to one size."
             )
-        if index % skip == 0:
+        if index % frame_skip == 0:
             kept.append(_prepared(frame, options))
         if len(kept) == batch:
             yield np.stack(kept)

@@ -21,7 +21,7 @@ class RandomScores(Detector):
         return np.random.default_rng(self.seed).random(len(series))
 
 
-class Transductive(Detector):
+class FitOnTest(Detector):
     """Fits a detector on each series that is scored, anomalies included, without their labels.
 
     Many published tables hold such rows. It needs the whole series before the first score: name it where it is shown

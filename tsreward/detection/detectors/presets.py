@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal
 
 from tsreward.detection.detectors.base import Detector
-from tsreward.detection.detectors.baselines import RandomScores, Transductive
+from tsreward.detection.detectors.baselines import FitOnTest, RandomScores
 from tsreward.detection.detectors.ensemble import Ensemble
 from tsreward.detection.detectors.sklearn import isolation_forest, pyod_detector
 from tsreward.detection.detectors.smoothing import Smoothed
@@ -63,7 +63,7 @@ def _pca_weighted(seed: int) -> Detector:
 
 
 def _pca_whole_series(seed: int) -> Detector:
-    return Transductive(WindowDetector(PCA, 1, _LEADERBOARD))
+    return FitOnTest(WindowDetector(PCA, 1, _LEADERBOARD))
 
 
 def _ridge_var(seed: int) -> Detector:

@@ -1,4 +1,4 @@
-"""`ForeignDetector`: outlier detectors of scikit-learn and PyOD as detectors of series."""
+"""`SklearnDetector`: outlier detectors of scikit-learn and PyOD as detectors of series."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.sequences.series import Series
 
 
-class ForeignDetector(Detector):
+class SklearnDetector(Detector):
     """Any outlier detector with `fit(X)` and PyOD's `decision_function` or scikit-learn's `score_samples`, on rows.
 
     `make` returns a fresh, seeded model. Rows are standardised with the moments of the series it learned from. With
     `window` > 1 the model sees the last `window` rows flattened, the first row repeated where there are fewer.
 
     >>> from sklearn.ensemble import IsolationForest
-    >>> detector = ForeignDetector(lambda: IsolationForest(random_state=0))
+    >>> detector = SklearnDetector(lambda: IsolationForest(random_state=0))
     >>> normal = np.random.default_rng(0).normal(size=(500, 2))
     >>> detector.fit(normal)
     >>> int(detector.score(np.concatenate([normal[:50], [[9.0, 9.0]]])).argmax())
@@ -28,7 +28,7 @@ class ForeignDetector(Detector):
 
     def __init__(self, make: Callable[[], Any], window: int = 1, std_floor: float = 0.01) -> None:
         if window < 1:
-            raise OptionError(f"ForeignDetector.window must be at least 1 row, got {window}.")
+            raise OptionError(f"SklearnDetector.window must be at least 1 row, got {window}.")
         self.make, self.window, self.std_floor = make, window, std_floor
 
     def learn(self, series: Series) -> None:
@@ -59,7 +59,7 @@ class ForeignDetector(Detector):
         return windows.swapaxes(1, 2).reshape(len(rows), -1)
 
 
-def isolation_forest(seed: int = 0, trees: int = 100) -> ForeignDetector:
+def isolation_forest(seed: int = 0, trees: int = 100) -> SklearnDetector:
     """Return scikit-learn's IsolationForest on single rows (Liu, Ting, Zhou 2008).
 
     Raises:
@@ -69,7 +69,7 @@ def isolation_forest(seed: int = 0, trees: int = 100) -> ForeignDetector:
         from sklearn.ensemble import IsolationForest
     except ImportError as error:
         raise missing_extra("scikit-learn", "logs") from error
-    return ForeignDetector(lambda: IsolationForest(n_estimators=trees, random_state=seed))
+    return SklearnDetector(lambda: IsolationForest(n_estimators=trees, random_state=seed))
 
 
 _PYOD = {
@@ -92,8 +92,8 @@ _PYOD = {
 """Class -> module in pyod.models, of the detectors that the command line knows by name."""
 
 
-def pyod_detector(name: str, window: int = 1, **options: Any) -> ForeignDetector:
-    """Return a detector of PyOD by its class name, e.g. HBOS; any other one goes into `ForeignDetector` as an object.
+def pyod_detector(name: str, window: int = 1, **options: Any) -> SklearnDetector:
+    """Return a detector of PyOD by its class name, e.g. HBOS; any other one goes into `SklearnDetector` as an object.
 
     Raises:
         OptionError: a name that is not known.
@@ -107,4 +107,4 @@ def pyod_detector(name: str, window: int = 1, **options: Any) -> ForeignDetector
         found = getattr(import_module(f"pyod.models.{_PYOD[name]}"), name)
     except ImportError as error:
         raise missing_extra("pyod", "pyod") from error
-    return ForeignDetector(lambda: found(**options), window)
+    return SklearnDetector(lambda: found(**options), window)

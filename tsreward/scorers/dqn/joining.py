@@ -14,5 +14,5 @@ def joined(parts: list[WindowSet]) -> WindowSet:
         torch.cat([part.last + offset for part, offset in zip(parts, offsets, strict=False)]),
         torch.cat([part.first + offset for part, offset in zip(parts, offsets, strict=False)]),
         parts[0].window,
-        parts[0].skip,
+        parts[0].frame_skip,
     )
