@@ -10,18 +10,18 @@ import numpy as np
 from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.experts import FOLDER, SAC
-from tsreward.audit.auditing import Audit, audit
+from tsreward.audit.auditing import Audit, audit_reward
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import fit_encoder, reward_model
 from tsreward.recipes.likeness_data import gather
-from tsreward.sb3.grading import collect_trivial
+from tsreward.sb3.grading import collect_blind
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
 
 HELD_OUT = 0.25
 """Share of the expert's episodes that `RewardModel.fit` shows to the calibration and not to the scorer."""
-TRIVIAL_EPISODES = 4
+BLIND_EPISODES = 4
 
 
 def audit_penalty(task_name: str, arm_name: str, seed: int) -> Audit:
@@ -36,7 +36,7 @@ def audit_penalty(task_name: str, arm_name: str, seed: int) -> Audit:
     shares = np.array([float((_costs(episode) > 0).mean()) for episode in episodes])
     order, half = np.argsort(shares, kind="stable"), len(episodes) // 2
     good, bad = ([episodes[index] for index in part] for part in (order[:half], order[half:]))
-    return audit(model, good, bad, seed=seed)
+    return audit_reward(model, good, bad, seed=seed)
 
 
 def source_run(task: anoseqs.Task, seed: int) -> list[Episode]:
@@ -63,12 +63,12 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     good = [episode for episode, start in zip(data.expert, starts, strict=True) if start in held]
     graded = load_graded(FOLDER / f"{task.expert}.npz")
     others = graded.where([name for name in graded.names if name != "expert"]).episodes
-    return audit(
+    return audit_reward(
         model,
         good,
         data.random,
         half_trained=half_trained(graded),
-        trivial=trivial(task.env),
+        blind=blind(task.env),
         episodes=[*others, *good],
         seed=seed,
     )
@@ -87,9 +87,9 @@ def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
 
 
 @lru_cache(maxsize=4)
-def trivial(env: str) -> dict[str, list[Episode]]:
-    """Play the policies that look at nothing."""
-    played = collect_trivial(env, range(TRIVIAL_EPISODES), SAC.action_repeat)
+def blind(env: str) -> dict[str, list[Episode]]:
+    """Play the blind policies."""
+    played = collect_blind(env, range(BLIND_EPISODES), SAC.action_repeat)
     return {name: played.where(name).episodes for name in played.names}
 
 

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 import tsreward
+from tsreward.audit.verdict import CODES, DECISIVE
 from tsreward.cli.main import COMMANDS, main
-from tsreward.evaluation.audit.codes import CODES, DECISIVE
 
-ALSO = ("tsreward.agents", "tsreward.testing", "tsreward.evaluation.metrics")
+ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics")
 """Packages whose public names are documented beside those of `tsreward` itself."""
 VARIANTS = {
     "train": ("--mode likeness",),
@@ -35,7 +35,7 @@ def write(folder: Path) -> None:
 def api() -> str:
     """Return a page with one table of names for every package that has public ones."""
     homes = defaultdict(list)
-    for name in tsreward.__all__:
+    for name in sorted(set(dir(tsreward)) - {"__version__"}):
         homes[".".join(getattr(tsreward, name).__module__.split(".")[:2])].append(name)
     parts = ["# Python API", "", "The names of the first tables are imported from `tsreward` itself.", ""]
     for home in sorted(homes):

@@ -16,6 +16,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("tsreward")
+    if name not in __all__:
+        raise AttributeError(f"module 'tsreward' has no attribute '{name}'")
     return _load(name)
 
 

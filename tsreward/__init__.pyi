@@ -1,7 +1,7 @@
 """Names of the package for type checkers; `tsreward/__init__.py` loads them from here when they are first used."""
 
 from .audit.auditing import Audit as Audit
-from .audit.auditing import audit as audit
+from .audit.auditing import audit_reward as audit_reward
 from .audit.comparison import Comparison as Comparison
 from .audit.comparison import compare as compare
 from .data.episodes import load_episodes as load_episodes

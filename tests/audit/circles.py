@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.audit import Audit, audit
+from tsreward.audit import Audit, audit_reward
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.likeness import Likeness, LikenessOptions
@@ -59,13 +59,13 @@ def safe_model(mode: RewardMode | None = None) -> RewardModel:
 @cache
 def moving_audit(steps: Any = "window") -> Audit:
     """Return the audit of `moving_model` with every kind of behaviour, made once for all tests."""
-    return audit(moving_model(steps), circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)})
+    return audit_reward(moving_model(steps), circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)})
 
 
 @cache
 def safe_audit() -> Audit:
     """Return the audit of `safe_model`, made once for all tests."""
-    return audit(safe_model(), circles(1), circles(2, 0.3))
+    return audit_reward(safe_model(), circles(1), circles(2, 0.3))
 
 
 def fitted(model: RewardModel) -> RewardModel:

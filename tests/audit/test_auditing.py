@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.audit.circles import circles, moving_audit, moving_model, safe_audit, safe_model, still
-from tsreward.audit import CODES, audit, probing
+from tsreward.audit import CODES, audit_reward, probing
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.lagrangian import Lagrangian
@@ -19,7 +19,7 @@ from tsreward.sequences.episodes import Episode
 
 
 def whole(model, **more):
-    return audit(model, circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)}, **more)
+    return audit_reward(model, circles(1), circles(2, 0.0), circles(3, 0.8), {"still": still(4)}, **more)
 
 
 def test_the_same_data_are_accepted_by_windows_and_rejected_by_places():
@@ -34,14 +34,14 @@ def test_the_same_data_are_accepted_by_windows_and_rejected_by_places():
 
 
 def test_what_separates_and_ranks_well_is_rejected_for_paying_those_who_stand_still():
-    found = audit(moving_model("last"), circles(1), circles(2, 0.0), circles(3, 0.8))
+    found = audit_reward(moving_model("last"), circles(1), circles(2, 0.0), circles(3, 0.8))
     assert found.findings.separations[0].roc.low > 0.9
     assert found.findings.agreement.spearman.low > 0.7
     assert found.verdict.word == "rejected"
 
 
 def test_penalties_on_what_costs():
-    multiplied = audit(safe_model(Lagrangian()), circles(1), circles(2, 0.3))
+    multiplied = audit_reward(safe_model(Lagrangian()), circles(1), circles(2, 0.3))
     for found, mode in ((safe_audit(), "Penalty"), (multiplied, "Lagrangian")):
         assert (found.verdict.word, found.warnings) == ("accepted", ())
         assert found.mode == mode
@@ -52,7 +52,7 @@ def test_a_penalty_that_likes_what_costs_is_the_worst():
         Episode(episode.obs, episode.rewards, (np.linalg.norm(episode.obs[1:], axis=1) < 1.2).astype(float))
         for episode in circles(5, 0.3)
     ]
-    found = audit(safe_model(), circles(1), circles(2, 0.3), episodes=inside)
+    found = audit_reward(safe_model(), circles(1), circles(2, 0.3), episodes=inside)
     assert found.verdict.word == "rejected"
     assert "TSR009" in found.verdict.reasons[0]
 
@@ -83,7 +83,7 @@ def test_neither_model_nor_episodes_change():
     model, episodes = moving_model(smoothing=0.5), circles(1, steps=20)
     state = {name: value.clone() for name, value in model.state_dict().items()}
     kept = [episode.obs.copy() for episode in episodes]
-    audit(model, episodes, circles(2, 0.0, steps=20))
+    audit_reward(model, episodes, circles(2, 0.0, steps=20))
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     for episode, obs in zip(episodes, kept, strict=True):
         np.testing.assert_array_equal(episode.obs, obs)
@@ -91,14 +91,16 @@ def test_neither_model_nor_episodes_change():
 
 def test_episodes_of_one_step_and_a_window_of_one():
     tiny = [Episode(circles(seed)[0].obs[:2]) for seed in range(3)]
-    found = audit(moving_model(), tiny, [Episode(episode.obs + 2) for episode in tiny])
+    found = audit_reward(moving_model(), tiny, [Episode(episode.obs + 2) for episode in tiny])
     json.dumps(found.to_json(), allow_nan=False)
     assert {warning.code for warning in found.warnings} >= {"TSR014"}
-    assert audit(moving_model(window=1), circles(1, steps=20), circles(2, 0.0, steps=20)).verdict.word == "rejected"
+    assert (
+        audit_reward(moving_model(window=1), circles(1, steps=20), circles(2, 0.0, steps=20)).verdict.word == "rejected"
+    )
 
 
 def test_upside_down():
-    found = audit(moving_model(), circles(2, 0.0, steps=20), circles(1, steps=20))
+    found = audit_reward(moving_model(), circles(2, 0.0, steps=20), circles(1, steps=20))
     assert found.verdict.word == "rejected"
     assert "TSR004" in found.verdict.reasons[0]
     assert all(kind.n is None for kind in found.findings.kinds)
@@ -120,7 +122,7 @@ def test_upside_down():
 def test_bad_input(change, error, message):
     given = {"model": moving_model(), "good": circles(1), "bad": circles(2, 0.0)} | change
     with pytest.raises(error, match=message):
-        audit(**given)
+        audit_reward(**given)
 
 
 def test_more_data_cost_one_score_a_step(monkeypatch):
@@ -132,6 +134,6 @@ def test_more_data_cost_one_score_a_step(monkeypatch):
     totals = []
     for episodes in (14, 28):
         scored.clear()
-        audit(model, circles(1, episodes=episodes), circles(2, 0.3, episodes=episodes))
+        audit_reward(model, circles(1, episodes=episodes), circles(2, 0.3, episodes=episodes))
         totals.append(sum(scored))
     assert totals[1] - totals[0] == 2 * 14 * 80

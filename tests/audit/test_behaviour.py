@@ -25,7 +25,7 @@ def uneven() -> list[Episode]:
 def test_a_likeness_is_that_of_relabel_bit_for_bit(smoothing, frame_skip):
     model, episodes = moving_model(smoothing=smoothing, frame_skip=frame_skip), uneven()
     rated, expected = observe(model, "good", episodes).rated, relabel(model, episodes)
-    for name, column in (("score", rated.score), ("reward", rated.learned), ("flagged", rated.is_anomaly)):
+    for name, column in (("score", rated.score), ("reward", rated.learned), ("is_anomaly", rated.is_anomaly)):
         for part, step in zip(rated.parts(column), expected, strict=True):
             np.testing.assert_array_equal(part, getattr(step, name).numpy())
     assert rated.lengths.tolist() == [len(episode) for episode in episodes]

@@ -64,7 +64,7 @@ def test_the_greatest_differences_come_first_and_do_not_overlap(models, episodes
     for each in found.differences:
         row = begin[each.episode] + each.step
         assert each.tails == (first.p_value[row], second.p_value[row])
-        assert each.flagged == (first.flagged[row], second.flagged[row])
+        assert each.flagged == (first.is_anomaly[row], second.is_anomaly[row])
 
 
 def test_a_model_agrees_with_itself(models, episodes) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from tests.audit.circles import circles, moving_model, still
 from tsreward.audit.behaviour import observe
-from tsreward.audit.probing import Scale, feature_probes, hold, observation_probes, probe, trivial_levels, within
+from tsreward.audit.probing import Scale, blind_levels, feature_probes, hold, observation_probes, probe, within
 
 
 def test_probes_of_features():
@@ -81,7 +81,7 @@ def test_a_model_of_places_pays_for_standing_still_and_one_of_windows_does_not()
         good, bad = observe(model, "good", circles(1)), observe(model, "bad", circles(2, 0.0))
         scale = Scale(good.rated.level, bad.rated.level)
         levels[steps] = {row.name: row.n for row in probe(model, good, scale, seed=0)}
-        lazy = trivial_levels({"still": observe(model, "still", still(3))}, scale)
+        lazy = blind_levels({"still": observe(model, "still", still(3))}, scale)
         levels[steps]["still"] = lazy[0].n
         assert lazy[0].kind == "blind"
         states[steps] = hold(model, [good, bad], scale, seed=0)

@@ -134,7 +134,7 @@ def test_what_was_not_looked_at_is_said():
     assert "whether cost or ending early pays was not looked at" in reasons
 
 
-def test_the_best_trivial_policy_counts():
+def test_the_best_blind_policy_counts():
     found = likeness()
     better = Probe("spin", "blind", 9.0, 0.9, 0.0)
     findings = replace(kind(found, "half_trained", n=0.6), probes=(*found.probes, better))

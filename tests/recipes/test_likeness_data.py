@@ -14,7 +14,7 @@ from tests.envs.conftest import ale, dmc, frames  # noqa: F401
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
-from tsreward.recipes.likeness_data import RANDOM_EPISODES, TRIVIAL_EPISODES, gather
+from tsreward.recipes.likeness_data import BLIND_EPISODES, RANDOM_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.blind_policies import BLIND
@@ -52,10 +52,10 @@ def test_skills_of_a_file(graded, file):
 
 
 def test_policies_that_look_at_nothing_are_played_where_the_scale_is_theirs(file):
-    assert gather(ExpertLikenessOptions(ENV, file), AGENT).trivial == []
+    assert gather(ExpertLikenessOptions(ENV, file), AGENT).blind == []
     options = ExpertLikenessOptions(ENV, file, scorer="mahalanobis", shape="auto", learning="frozen")
-    first, second, other = (gather(options, replace(AGENT, seed=seed)).trivial for seed in (0, 0, 1))
-    assert len(first) == TRIVIAL_EPISODES * len(BLIND)
+    first, second, other = (gather(options, replace(AGENT, seed=seed)).blind for seed in (0, 0, 1))
+    assert len(first) == BLIND_EPISODES * len(BLIND)
     assert same(first, second)
     assert not np.array_equal(first[0].obs, other[0].obs)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.audit.circles import circles, moving_model, safe_model, still
 from tests.scripted import script, small_model
-from tsreward.audit import Audit, audit
+from tsreward.audit import Audit, audit_reward
 from tsreward.audit.examples import Moment
 from tsreward.errors import DataError
 from tsreward.report.audit import is_film, render_page, strip, write_page
@@ -40,7 +40,7 @@ class Reader(HTMLParser):
 
 @cache
 def sensors() -> Audit:
-    return audit(moving_model("last"), circles(1), circles(2, 0.0), circles(3, 0.8), {HOSTILE: still(4)})
+    return audit_reward(moving_model("last"), circles(1), circles(2, 0.0), circles(3, 0.8), {HOSTILE: still(4)})
 
 
 @cache
@@ -48,7 +48,7 @@ def films() -> Audit:
     model, rng = small_model((8, 8, 3), "likeness"), np.random.default_rng(0)
     good = [script(rng, 12, (8, 8, 3), np.uint8) for _ in range(5)]
     bare = [Episode(episode.obs) for episode in good]
-    return audit(model, bare, [script(rng, 9, (8, 8, 3), np.uint8) for _ in range(5)])
+    return audit_reward(model, bare, [script(rng, 9, (8, 8, 3), np.uint8) for _ in range(5)])
 
 
 @cache
@@ -98,7 +98,7 @@ def test_windows_of_pictures_are_strips():
 
 def test_a_penalty_without_costs_has_a_page():
     bare = [Episode(episode.obs) for episode in circles(1)]
-    found = audit(safe_model(), bare, [Episode(episode.obs) for episode in circles(2, 0.3)])
+    found = audit_reward(safe_model(), bare, [Episode(episode.obs) for episode in circles(2, 0.3)])
     text = Reader(render_page(found)).text
     assert "Undecided." in text
     assert "Agreement" not in text

@@ -1,4 +1,4 @@
-"""Policies that look at nothing do what their names say, in every kind of action space."""
+"""Blind policies do what their names say, in every kind of action space."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from tsreward.envs.make import make
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.blind_policies import BLIND
-from tsreward.sb3.grading import GradingOptions, collect_graded, collect_trivial, draw_episodes
+from tsreward.sb3.grading import GradingOptions, collect_blind, collect_graded, draw_episodes
 from tsreward.sb3.playing import play
 from tsreward.sb3.training import train_agent
 
@@ -123,7 +123,7 @@ def test_a_constant_expert_is_graded_by_the_share_of_its_actions():
 
 
 def test_policies_that_look_at_nothing_are_skills_of_their_own():
-    graded = collect_trivial("Tiny/Discrete-v0", range(5, 8), action_repeat=2)
+    graded = collect_blind("Tiny/Discrete-v0", range(5, 8), action_repeat=2)
     assert graded.names == tuple(BLIND)
     assert graded.seeds.tolist() == [5, 6, 7] * len(BLIND)
     assert graded.action_repeat == 2
@@ -131,7 +131,7 @@ def test_policies_that_look_at_nothing_are_skills_of_their_own():
         for episode in graded.where(name).episodes:
             assert (np.asarray(episode.actions) == action).all()
     with pytest.raises(OptionError, match="needs one seed or more"):
-        collect_trivial(ENV, [])
+        collect_blind(ENV, [])
 
 
 def test_stages_end_where_the_training_is_short():

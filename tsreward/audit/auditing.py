@@ -13,7 +13,7 @@ from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.documents import as_document
 from tsreward.audit.examples import Examples, examples
 from tsreward.audit.incentives import shape, stakes, termination
-from tsreward.audit.probing import Scale, hold, probe, trivial_levels
+from tsreward.audit.probing import Scale, blind_levels, hold, probe
 from tsreward.audit.sensitivity import feature_shares, history_effect, smoothing_effect
 from tsreward.audit.separation import false_alarms, separation
 from tsreward.audit.verdict import Findings, Kind, Verdict, Warned, verdict, warned
@@ -48,12 +48,12 @@ class Audit:
         }
 
 
-def audit(
+def audit_reward(
     model: RewardModel,
     good: Sequence[Episode],
     bad: Sequence[Episode],
     half_trained: Sequence[Episode] | None = None,
-    trivial: Mapping[str, Sequence[Episode]] | None = None,
+    blind: Mapping[str, Sequence[Episode]] | None = None,
     episodes: Sequence[Episode] | None = None,
     seed: int = 0,
     true_reward: TrueReward | None = None,
@@ -64,7 +64,7 @@ def audit(
         good: behaviour that the model should like and has not learned from; for a penalty, safe behaviour.
         bad: behaviour that it should not; n = 0 is what this earns. Random behaviour is the usual choice.
         half_trained: behaviour between the two.
-        trivial: policies that look at nothing (no action, small noise, constant actions) by name.
+        blind: blind policies (no action, small noise, constant actions) by name.
         episodes: episodes with true rewards (for a penalty: costs) of many skills; without them, all that is given
             above is compared, if good behaviour has them.
         true_reward: the true reward of (observations [B, *obs], next observations [B, *obs]), for EPIC.
@@ -73,15 +73,15 @@ def audit(
         NotFittedError: the model is not fitted.
         DataError: no episodes of a kind, NaN or inf in them, or `episodes` without rewards (costs).
         ShapeError: observations of another shape than the model's.
-        OptionError: a trivial policy is called good, bad, half_trained or episodes.
+        OptionError: a blind policy is called good, bad, half_trained or episodes.
     """
     model.calibration.quantile(0.5)  # an unfitted model is told of before anything is scored
-    for name in trivial or {}:
+    for name in blind or {}:
         if name in _RESERVED:
-            raise OptionError(f"audit: a trivial policy cannot be called '{name}': give it another name.")
+            raise OptionError(f"audit: a blind policy cannot be called '{name}': give it another name.")
     safe, unsafe = observe(model, "good", good), observe(model, "bad", bad)
     half = [] if half_trained is None else [observe(model, "half_trained", half_trained)]
-    policies = {name: observe(model, name, played) for name, played in (trivial or {}).items()}
+    policies = {name: observe(model, name, played) for name, played in (blind or {}).items()}
     judged = None if episodes is None else observe(model, EPISODES, episodes)
     if judged is not None:
         require_truth(model, judged)
@@ -122,7 +122,7 @@ def _findings(
         ),
         false_alarms=false_alarms(model, good, seed),
         agreement=agreement(model, compared, seed, true_reward),
-        probes=(*trivial_levels(policies, scale), *probe(model, good, scale, seed)),
+        probes=(*blind_levels(policies, scale), *probe(model, good, scale, seed)),
         held=hold(model, everyone, scale, seed),
         termination=termination(model, good, everyone[1:]),
         stakes=stakes(model, good, everyone[1:]),

@@ -111,7 +111,7 @@ class Probe:
 
     name: str
     kind: str
-    """probe: nobody should be paid for it. trivial: a policy that looks at nothing. disturbed: good, with noise."""
+    """probe: nobody should be paid for it. blind: a policy that looks at nothing. disturbed: good, with noise."""
     level: float
     n: float | None
     flagged: float
@@ -157,11 +157,11 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
     return tuple(rows)
 
 
-def trivial_levels(trivial: Mapping[str, Behaviour], scale: Scale) -> tuple[Probe, ...]:
-    """Return what policies that look at nothing earn."""
+def blind_levels(blind: Mapping[str, Behaviour], scale: Scale) -> tuple[Probe, ...]:
+    """Return what blind policies earn."""
     return tuple(
         Probe(name, "blind", policy.rated.level, scale(policy.rated.level), float(policy.rated.is_anomaly.mean()))
-        for name, policy in trivial.items()
+        for name, policy in blind.items()
     )
 
 

@@ -140,7 +140,7 @@ class Findings:
 
 
 HELD_LIMIT, MARGIN, COST_ROC = 0.1, 0.05, 0.9
-"""Most that the median held state may earn, least that half-trained behaviour must be above trivial policies (both in
+"""Most that the median held state may earn, least that half-trained behaviour must be above blind policies (both in
 units of n), and what the ROC against cost must exceed."""
 _ABOVE, _SAME, _ONE_FEATURE, _FRAGILE, _MORE_FLAGS, _ENDED, _FEW = 1.02, 0.99, 0.9, 0.5, 0.1, 0.05, 5
 
@@ -170,8 +170,8 @@ def warned(findings: Findings) -> tuple[Warned, ...]:
     return tuple(sorted(found, key=lambda warning: warning.code))
 
 
-def best_trivial(findings: Findings) -> Probe:
-    """Return the trivial policy that earns most; without any, the first observation frozen stands in for them."""
+def best_blind(findings: Findings) -> Probe:
+    """Return the blind policy that earns most; without any, the first observation frozen stands in for them."""
     policies = [probe for probe in findings.probes if probe.kind == "blind"]
     return max(policies or [probe for probe in findings.probes if probe.name == "frozen_first"], key=lambda p: p.level)
 
@@ -184,7 +184,7 @@ def _likeness(findings: Findings) -> Iterator[Warned]:
     median = findings.held.median
     if median is not None and median > HELD_LIMIT:
         yield Warned("TSR001", f"median n of {findings.held.states} held states is {median:.3f}, at most {HELD_LIMIT}")
-    best, half = best_trivial(findings), findings.kind("half_trained")
+    best, half = best_blind(findings), findings.kind("half_trained")
     if half is not None and half.n is not None and best.n is not None and half.n < best.n + MARGIN:
         yield Warned(
             "TSR002",
@@ -270,7 +270,7 @@ def verdict(findings: Findings, warnings: Sequence[Warned]) -> Verdict:
     """Decide.
 
     A reward that replaces the environment's is accepted where the median state, held, has n ≤ 0.1, half-trained
-    behaviour, where given, is at least 0.05 above the best trivial policy (or the frozen first observation, where no
+    behaviour, where given, is at least 0.05 above the best blind policy (or the frozen first observation, where no
     policy is given), and at most 99 % of bad and half-trained steps earn the least or the most there is. A penalty is
     accepted where the lower bound of its ROC against cost is above 0.9, normal steps are flagged at most twice as often
     as asked, a safe step earns more than nothing where episodes can end, and more than a step with a cost; without
@@ -284,7 +284,7 @@ def verdict(findings: Findings, warnings: Sequence[Warned]) -> Verdict:
 
 def _likeness_verdict(findings: Findings) -> Verdict:
     reasons = [f"The median state, held for a whole window, has n = {findings.held.median:.3f}, at most {HELD_LIMIT}."]
-    best, half = best_trivial(findings), findings.kind("half_trained")
+    best, half = best_blind(findings), findings.kind("half_trained")
     if half is None:
         reasons.append("No half-trained behaviour was given: whether there is a way up was not looked at.")
     else:
@@ -292,7 +292,7 @@ def _likeness_verdict(findings: Findings) -> Verdict:
             f"Half-trained behaviour has n = {half.n:.3f}, {best.name} {best.n:.3f}: at least {MARGIN} apart."
         )
     if not any(probe.kind == "blind" for probe in findings.probes):
-        reasons.append("No trivial policies were given: the frozen first observation stands in for them.")
+        reasons.append("No blind policies were given: the frozen first observation stands in for them.")
     return Verdict("accepted", tuple(reasons))
 
 

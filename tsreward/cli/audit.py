@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.audit.auditing import Audit, audit
+from tsreward.audit.auditing import Audit, audit_reward
 from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
@@ -24,7 +24,7 @@ from tsreward.report.frame import check_reporting
 from tsreward.sequences.episodes import Episode
 
 _BETWEEN = (0.2, 0.8)
-_TRIVIAL_EPISODES = 4
+_BLIND_EPISODES = 4
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Options:
     episodes: tuple[Path, ...] = ()
     """Episodes with true rewards, for a penalty costs, to compare with; all that is given above without it."""
     env: str | None = None
-    """Id of the environment: policies that look at nothing are played in it."""
+    """Id of the environment: blind policies are played in it."""
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
@@ -93,13 +93,13 @@ def run(options: Options) -> int:
     for name, episodes in sets.items():
         check_shape(model, options.model, episodes, (sources.get(name) or [options.graded or options.out])[0])
     compared = _compared(options, model, sets.pop("episodes", None))
-    trivial = _trivial(options, options.action_repeat or action_repeat)
-    found = audit(
+    blind = _blind(options, options.action_repeat or action_repeat)
+    found = audit_reward(
         model,
         sets["good"],
         sets["bad"],
         half_trained=sets.get("half_trained"),
-        trivial=trivial,
+        blind=blind,
         episodes=compared,
         seed=options.seed,
     )
@@ -155,14 +155,14 @@ def _compared(options: Options, model: RewardModel, graded: list[Episode] | None
     return episodes
 
 
-def _trivial(options: Options, action_repeat: int) -> dict[str, list[Episode]] | None:
-    """Play the policies that look at nothing."""
+def _blind(options: Options, action_repeat: int) -> dict[str, list[Episode]] | None:
+    """Play the blind policies."""
     if options.env is None:
         return None
-    from tsreward.sb3.grading import collect_trivial
+    from tsreward.sb3.grading import collect_blind
 
-    seeds = range(options.seed, options.seed + _TRIVIAL_EPISODES)
-    played = collect_trivial(options.env, seeds, action_repeat)
+    seeds = range(options.seed, options.seed + _BLIND_EPISODES)
+    played = collect_blind(options.env, seeds, action_repeat)
     return {name: played.where(name).episodes for name in played.names}
 
 

@@ -200,14 +200,14 @@ def reward_model(
         negatives if scorer.negative else None,
         options=TrainOptions(seed=active.seed),
         report=None if report is None else lambda done, total, _: report(done, total),
-        probes=_trivial(options, data, active.seed) if data.trivial else None,
+        probes=_blind(options, data, active.seed) if data.blind else None,
     )
     return model, None
 
 
-def _trivial(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
+def _blind(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
     """Return what policies do that look at nothing, and states of theirs held on to: that must earn nearly nothing."""
-    windows = WindowSet.from_episodes([episode.obs for episode in data.trivial], options.window)
+    windows = WindowSet.from_episodes([episode.obs for episode in data.blind], options.window)
     return joined([windows, probe_windows(windows, min(PROBES, len(windows)), seed)["held"]])
 
 

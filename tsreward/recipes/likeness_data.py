@@ -19,7 +19,7 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.grading import GradingOptions, collect_graded, collect_trivial, draw_episodes
+from tsreward.sb3.grading import GradingOptions, collect_blind, collect_graded, draw_episodes
 from tsreward.sb3.playing import episode_seeds
 from tsreward.sb3.training import StepReport
 from tsreward.sequences.episodes import Episode
@@ -27,8 +27,8 @@ from tsreward.sequences.episodes import Episode
 FAILED = 0.1
 """Share of the way from random actions to the expert below which an episode is a failure."""
 RANDOM_EPISODES = 10
-TRIVIAL_EPISODES = 4
-"""Of every trivial policy."""
+BLIND_EPISODES = 4
+"""Of every blind policy."""
 OWN = {"max_episode_steps", "pixels", "frames", "render_mode", "sticky", "full_actions"}
 """Options of an environment in which expert and agent may differ."""
 SEEN = {"action_repeat", "frame_skip", "grey", "camera", "rendering", "pool"}
@@ -46,8 +46,8 @@ class LikenessData:
     random_return: float
     others: GradedEpisodes | None
     """All other skills of a graded file."""
-    trivial: list[Episode]
-    """Episodes of policies that look at nothing; empty unless the scale of a frozen reward is measured on them."""
+    blind: list[Episode]
+    """Episodes of blind policies; empty unless the scale of a frozen reward is measured on them."""
 
     def failures(self) -> list[Episode]:
         """Return the episodes, of random actions too, that reach less than a tenth of what the expert does."""
@@ -92,15 +92,15 @@ def gather(
         wants_others = {"failures", "half_trained"} & set(options.negatives)
         others = _drawn(others, options.frames) if others is not None and wants_others else None
     measured = options.learning == "frozen" and options.likeness().uses_probes
-    trivial = _trivial(options, agent) if measured else []
-    return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, trivial)
+    blind = _blind(options, agent) if measured else []
+    return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, blind)
 
 
-def _trivial(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]:
-    """Play the policies that look at nothing."""
-    seeds = episode_seeds(agent.seed, 2**19, TRIVIAL_EPISODES)
-    trivial = collect_trivial(options.env, seeds, agent.action_repeat)
-    return trivial.episodes if options.frames is None else _drawn(trivial, options.frames).episodes
+def _blind(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]:
+    """Play the blind policies."""
+    seeds = episode_seeds(agent.seed, 2**19, BLIND_EPISODES)
+    blind = collect_blind(options.env, seeds, agent.action_repeat)
+    return blind.episodes if options.frames is None else _drawn(blind, options.frames).episodes
 
 
 def _graded(

@@ -40,7 +40,7 @@ class ExpertLikenessOptions:
     fitted once."""
     shape: Shape = "least_squares"
     """How a score becomes a reward; least_squares is for least_squares_sad and discriminator, odds for active deep_sad,
-    auto for frozen scorers, with its scale from policies that look at nothing."""
+    auto for frozen scorers, with its scale from blind policies."""
     clip_low: float | None = None
     """Quantile of the expert's scores below which scores are raised to it, so that no step is more like the expert than
     these; None does not clip."""

@@ -15,8 +15,6 @@ from tsreward.audit.examples import Curve, Moment
 from tsreward.audit.verdict import Findings
 from tsreward.errors import missing_extra
 from tsreward.files import write_atomic
-from tsreward.report import audit as film
-from tsreward.report import audit as pictures
 from tsreward.report.drawing import envelope, new_figure, shade, svg_of
 from tsreward.report.frame import render
 
@@ -161,7 +159,7 @@ def render_page(audit: Audit, title: str = "Reward audit") -> str:
     """
     found = audit.findings
     names = [*(kind.name for kind in found.kinds), EPISODES]
-    colors = {name: pictures.color(place) for place, name in enumerate(names)}
+    colors = {name: color(place) for place, name in enumerate(names)}
     returned = found.agreement.returns if found.agreement else ()
     shares = sorted(enumerate(found.features), key=lambda pair: -pair[1])[:_FEATURES]
     return render(
@@ -171,12 +169,11 @@ def render_page(audit: Audit, title: str = "Reward audit") -> str:
         audit=audit,
         found=found,
         legend=[(color, name) for name, color in colors.items() if name != EPISODES],
-        separations=pictures.separations(found),
-        returns=pictures.returns(returned, colors) if returned else "",
+        separations=separations(found),
+        returns=returns(returned, colors) if returned else "",
         compared=[(colors[name], name) for name in dict.fromkeys(row[0] for row in returned)],
         curves=[
-            (curve, pictures.curve(curve, (found.shape.low, found.shape.high)))
-            for curve in audit.examples.curves[:_CURVES]
+            (shown, curve(shown, (found.shape.low, found.shape.high))) for shown in audit.examples.curves[:_CURVES]
         ],
         moments=[
             (word, [_moment(audit, moment) for moment in moments])
@@ -216,13 +213,13 @@ def _bars(audit: Audit) -> list[dict[str, Any]]:
 
 def _moment(audit: Audit, moment: Moment) -> dict[str, Any]:
     window, frame_skip = audit.window, audit.frame_skip
-    if film.is_film(moment.obs):
-        return {"moment": moment, "strip": film.strip(moment, window, frame_skip)}
+    if is_film(moment.obs):
+        return {"moment": moment, "strip": strip(moment, window, frame_skip)}
     channels = _channels(audit, moment.obs)
     return {
         "moment": moment,
-        "traces": pictures.traces(moment, channels, window, frame_skip),
-        "channels": list(zip(pictures.TRACES, channels, strict=False)),
+        "traces": traces(moment, channels, window, frame_skip),
+        "channels": list(zip(TRACES, channels, strict=False)),
     }
 
 

@@ -1,4 +1,4 @@
-"""Policies that look at nothing: what they do must not be rewarded, and sometimes it is all that an expert does."""
+"""Blind policies, which do not look at observations: they must not be rewarded, but may be all an expert does."""
 
 from __future__ import annotations
 
@@ -106,5 +106,5 @@ def _holds(space: Space, action: np.ndarray) -> bool:
 
 def _bounds(space: Space) -> tuple[np.ndarray, np.ndarray]:
     if not isinstance(space, Box) or not space.is_bounded():
-        raise OptionError(f"Policies that look at nothing need discrete or bounded actions, got {space}.")
+        raise OptionError(f"Blind policies need discrete or bounded actions, got {space}.")
     return space.low, space.high

@@ -84,7 +84,7 @@ class GradingOptions:
 
     expert: str = "train"
     """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
-    trivial policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
+    blind policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
     episodes: int = 8
     """Complete episodes of every skill."""
     stages: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5)
@@ -147,7 +147,7 @@ def collect_graded(
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
-def collect_trivial(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
+def collect_blind(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
     """Record complete episodes from these seeds of every policy in `BLIND`, each a skill of that name.
 
     Raises:
