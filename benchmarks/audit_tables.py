@@ -1,4 +1,4 @@
-"""The table of README.md about the audit's verdicts."""
+"""The table about the audit's verdicts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _row(pair: dict[str, Any]) -> str:
     did += f" ({measured['seeds']} seed{'s' if measured['seeds'] > 1 else ''})"
     cells = (
         pair["task"] + (" †" if pair["chosen_on"] else ""),
-        pair["arm"],
+        pair["arm"].replace("(paper)", "(AnoSeqs)"),
         pair["verdict"],
         ", ".join(pair["codes"]) or "–",
         did,

@@ -1,4 +1,4 @@
-"""The tables of README.md about rewards from an expert's observations."""
+"""The tables about rewards from an expert's observations."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmarks.cells import RESULTS, cell
 from benchmarks.likeness_arms import ARMS, TASKS
 
 REACHED = {"balance": 0.95, "swingup": 0.95, "reacher": 0.90, "walker": 0.90}
-"""Task -> share of the expert's return that counts as reached."""
+"""Task -> fraction of the expert's return that counts as reached."""
 
 
 def sensors() -> str:
-    """Return the share of the expert's return per arm and task: mean ± over runs, and how many runs reached it."""
+    """Return the fraction of the expert's return per arm and task: mean ± over runs, and how many runs reached it."""
     tasks = list(REACHED)
     records = [record for record in _read("likeness") if record["task"] in REACHED]
-    lines = [f"| paid by | {' | '.join(tasks)} |", "|---|" + "---|" * len(tasks)]
+    lines = [f"| reward | {' | '.join(tasks)} |", "|---|" + "---|" * len(tasks)]
     for arm in (arm for arm in ARMS if any(record["arm"] == arm for record in records)):
         cells = [_shares([r for r in records if (r["arm"], r["task"]) == (arm, task)], REACHED[task]) for task in tasks]
         lines.append(f"| {arm} | {' | '.join(cells)} |")
@@ -27,7 +27,7 @@ def sensors() -> str:
 
 def pixels() -> str:
     """Return the same, with returns, where the reward looks at frames, by budget and expert; training: last tenth."""
-    lines = ["| task | paid by | decisions | seeds | expert | random actions | training | agent | share |"]
+    lines = ["| task | reward | decisions | seeds | expert | random actions | training | agent | fraction |"]
     lines.append("|---|---|---|---|---|---|---|---|---|")
     records = _read("likeness")
     for task in (name for name in TASKS if name not in REACHED):

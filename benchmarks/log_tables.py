@@ -1,4 +1,4 @@
-"""The tables of README.md about logs."""
+"""The tables about logs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.cells import RESULTS, cell
 def detection(name: str) -> str:
     """Return the table of one set: means over its series; where a detector has a random part, ± over seeds."""
     records = json.loads((RESULTS / f"detection-{name}.json").read_text(encoding="utf-8"))["records"]
-    titles = ("VUS-PR, raw", "causal", "centred", "AUC-PR", "range F1", "F1", "oracle F1", "flagged")
+    titles = ("VUS-PR, raw", "causal", "centred", "AUC-PR", "range F1", "F1", "oracle F1", "flag rate")
     lines = [f"| detector | {' | '.join(titles)} | fit s | rows/s | MB |", "|---|" + "---|" * (len(titles) + 3)]
     rows = {
         name: [r for r in records if r["detector"] == name] for name in dict.fromkeys(r["detector"] for r in records)

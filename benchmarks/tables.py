@@ -1,7 +1,7 @@
-"""Write the tables of README.md from benchmarks/results: every number there comes from a file here.
+"""Write the tables of docs/results and README.md from benchmarks/results: every number there comes from a file here.
 
 python -m benchmarks.tables            # write
-python -m benchmarks.tables --check    # fail where README.md differs
+python -m benchmarks.tables --check    # fail where a page differs
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audit_tables, likeness_tables, log_tables, tuning_tables
+from benchmarks import audit_tables, headline_table, likeness_tables, log_tables, tuning_tables
 from benchmarks.cells import RESULTS, cell
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md")))
 COLUMNS = {
     "return": ("return", "{:.1f}"),
     "cost": ("cost per episode", "{:.1f}"),
     "cost_rate": ("cost rate", "{:.3f}"),
     "length": ("length", "{:.0f}"),
-    "roc": ("ROC", "{:.3f}"),
+    "roc": ("ROC AUC", "{:.3f}"),
     "average_precision": ("AP", "{:.3f}"),
 }
 
@@ -36,7 +37,7 @@ def anoseqs(name: str) -> str:
     for arm in arms:
         rows = [record for record in records if record["arm"] == arm]
         cells = [cell([row[key] for row in rows if key in row], form) for key, (_, form) in COLUMNS.items()]
-        lines.append(f"| {arm} | {len(rows)} | " + " | ".join(cells) + " |")
+        lines.append(f"| {arm.replace('(paper)', '(AnoSeqs)')} | {len(rows)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -69,7 +70,23 @@ def reliability() -> str:
     return "\n".join(lines)
 
 
+def made(name: str) -> str:
+    """Return where the numbers of a result file come from: runs, seeds, commits, device and versions."""
+    content = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    records = [record for record in content.get("records", []) if "seed" in record]
+    parts = [f"`benchmarks/results/{name}.json`"]
+    if records:
+        seeds = ", ".join(str(seed) for seed in sorted({record["seed"] for record in records}))
+        parts.append(f"{len(records)} runs, seeds {seeds}")
+    for key in ("commit", "device"):
+        values = sorted({record[key] for record in records} or {content[key]})
+        parts.append(f"{key}{'s' * (len(values) > 1)} {', '.join(values)}")
+    parts.append(", ".join(f"{package} {version}" for package, version in content["versions"].items()))
+    return f"<small>Source: {'; '.join(parts)}.</small>"
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "headline": headline_table.headline,
     **{
         f"anoseqs-{name}": lambda name=name: anoseqs(name)
         for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")
@@ -98,7 +115,10 @@ def rendered(text: str) -> str:
 
     def table(match: re.Match[str]) -> str:
         name = match.group(1)
-        return f"<!-- table {name} -->\n{TABLES[name]()}\n<!-- end -->"
+        kind, _, result = name.partition(":")
+        text = made(result) if kind == "made" else TABLES[name]()
+        unbroken = text.replace(" ± ", "\u00a0±\u00a0")
+        return f"<!-- table {name} -->\n{unbroken}\n<!-- end -->"
 
     return re.sub(r"<!-- table (\S+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
 
@@ -114,11 +134,16 @@ def _arm_order(record: dict[str, Any]) -> tuple[int, str]:
     ]
 
 
+def main(check: bool) -> None:
+    """Write the pages that differ, or exit with their names."""
+    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
+    stale = {page: rendered(text) for page, text in texts.items() if rendered(text) != text}
+    if check and stale:
+        names = ", ".join(str(page.relative_to(ROOT)) for page in stale)
+        sys.exit(f"{names} differ from benchmarks/results: run make tables.")
+    for page, text in stale.items():
+        page.write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    current = README.read_text(encoding="utf-8")
-    wanted = rendered(current)
-    if "--check" in sys.argv[1:]:
-        sys.exit(
-            "README.md differs from benchmarks/results: run python -m benchmarks.tables." if wanted != current else 0
-        )
-    README.write_text(wanted, encoding="utf-8")
+    main(check="--check" in sys.argv[1:])

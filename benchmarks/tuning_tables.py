@@ -1,4 +1,4 @@
-"""The tables of README.md about tuning."""
+"""The tables about tuning."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGENT_COLUMNS = {
     "return": ("return", "{:.1f}"),
     "cost": ("cost per episode", "{:.1f}"),
     "cost_rate": ("cost rate", "{:.3f}"),
-    "roc": ("ROC", "{:.3f}"),
+    "roc": ("ROC AUC", "{:.3f}"),
 }
 
 
