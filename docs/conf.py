@@ -7,7 +7,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from docs import docstrings, generate
+from docs import docstrings, generate, offline
 
 project = "tsreward"
 author = "The tsreward authors"
@@ -48,7 +48,8 @@ copybutton_prompt_is_regexp = True
 
 
 def setup(app: Any) -> None:
-    """Write the pages that come from the code, then escape what is no markup in its docstrings."""
+    """Write the pages that come from the code, then escape what is no markup in its docstrings; check at the end."""
     # Before Sphinx looks for pages, so that autosummary reads api.md in the first build too.
     app.connect("config-inited", lambda app, config: generate.write(Path(app.srcdir) / "reference"))
     app.connect("autodoc-process-docstring", docstrings.escape, priority=100)
+    app.connect("build-finished", offline.check)

@@ -105,6 +105,7 @@ def _pole() -> tuple[str, list[np.ndarray]]:
     env = "dmc/cartpole-swingup"
     result = run(ExpertLikenessOptions(env))
     played = play(env, policy_of(result.agent.algorithm), [0], DEFAULT_AGENT.action_repeat)[0]
+    assert played.states is not None  # dm_control gives them
     frames = tsreward.render_states(env, played.states[:60], 2 * SIDE, rendering="full")
     caption = f"{env}, learned from an expert's observations: return {played.total:.0f}, expert "
     return f"{caption}{result.expert_return:.0f}", _spread(list(frames))
