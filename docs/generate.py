@@ -25,11 +25,15 @@ VARIANTS = {
 
 
 def write(folder: Path) -> None:
-    """Write `api.md`, `commands.md` and `audit-codes.md` where their text has changed."""
+    """Write `api.md`, `commands.md` and `audit-codes.md` where their text has changed, and drop pages of old names."""
     for name, text in {"api": api(), "commands": commands(), "audit-codes": audit_codes()}.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+    listed = set((folder / "api.md").read_text(encoding="utf-8").split())
+    for path in folder.glob("generated/*.rst"):  # what autosummary wrote of names that are gone
+        if path.stem not in listed:
+            path.unlink()
 
 
 def api() -> str:

@@ -68,8 +68,8 @@ def agents() -> None:
 
 def _hoppers() -> Iterator[tuple[str, list[np.ndarray]]]:
     """Yield a caption and the frames of an episode, without and with the learned penalty."""
-    from tsreward.agents.grading import policy_of
     from tsreward.recipes.anoseqs import AnoSeqsOptions, run
+    from tsreward.sb3.grading import policy_of
 
     env = "SafetyHopperVelocity-v1"
     result = run(AnoSeqsOptions(env), stage=lambda name: lambda done, total: None)
@@ -98,15 +98,15 @@ def _filmed(env: str, policy: Any) -> tuple[list[np.ndarray], np.ndarray, np.nda
 def _pole() -> tuple[str, list[np.ndarray]]:
     """Return the same of an agent that learned to swing a pole up from the observations of an expert."""
     import tsreward
-    from tsreward.agents.grading import policy_of
-    from tsreward.agents.playing import play
-    from tsreward.recipes.expert_likeness import DEFAULT_AGENT, ExpertLikenessOptions, run
+    from tsreward.recipes.likeness import DEFAULT_AGENT, ExpertLikenessOptions, run
+    from tsreward.sb3.grading import policy_of
+    from tsreward.sb3.playing import play
 
     env = "dmc/cartpole-swingup"
     result = run(ExpertLikenessOptions(env))
     played = play(env, policy_of(result.agent.algorithm), [0], DEFAULT_AGENT.action_repeat)[0]
     assert played.states is not None  # dm_control gives them
-    frames = tsreward.render_states(env, played.states[:60], 2 * SIDE, rendering="full")
+    frames = tsreward.render_states(env, played.states[:60], 2 * SIDE, rendering="full", camera="lookatcart")
     caption = f"{env}, learned from an expert's observations: return {played.total:.0f}, expert "
     return f"{caption}{result.expert_return:.0f}", _spread(list(frames))
 
