@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 from tests.detection.bench.fakes import small_task
+from tests.hanging import must_end
 from tsreward.cli.datasets import by_dataset
 from tsreward.cli.main import main
 from tsreward.detection.bench.work import Work
@@ -179,11 +179,14 @@ def test_sigterm_ends_it_in_one_line_and_keeps_what_is_finished(machines, tmp_pa
     arguments = ["bench", "detect", "--data", machines, "--detectors", "z_norm", "--seeds", "300", "--out", tmp_path]
     command = [sys.executable, "-c", code, *map(str, arguments), "--jobs", str(jobs)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while len(list(tmp_path.glob("results/*.json"))) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.kill(child.pid, signal.SIGTERM)
-    out, err = child.communicate(timeout=30)
+    try:
+        with must_end():
+            while len(list(tmp_path.glob("results/*.json"))) < 3 and child.poll() is None:
+                time.sleep(0.05)
+            child.send_signal(signal.SIGTERM)
+            out, err = child.communicate()
+    finally:
+        child.kill()
     assert child.returncode == 143
     assert out == ""
     assert err.rstrip().endswith("tsreward: terminated")

@@ -9,6 +9,8 @@ from contextlib import closing
 
 import pytest
 
+from tests.hanging import must_end
+
 DETECT = (
     "--objective",
     "detect",
@@ -82,11 +84,14 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     ]
     with (tmp_path / "said").open("w") as said:  # a pipe would only end with the server that processes start from
         process = subprocess.Popen([*command, *DETECT, "--trials", "500"], cwd=tmp_path, stderr=said)
-    end = time.monotonic() + 300
-    while "COMPLETE" not in _states(tmp_path / "s.db") and time.monotonic() < end:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=300) == 130
+    try:
+        with must_end():
+            while "COMPLETE" not in _states(tmp_path / "s.db") and process.poll() is None:
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 130
+    finally:
+        process.kill()
     text = (tmp_path / "said").read_text()
     assert "the same command goes on with s.db" in text
     assert "Traceback" not in text

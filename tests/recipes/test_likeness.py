@@ -129,7 +129,7 @@ def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, o
     if options.get("encoder") != "conv":
         assert result.model.encoder.options == asked.pixel_pca()
     assert result.agent.record.finished[0].obs.shape == (11, 5)
-    assert 0 < result.returns.min() <= 40
+    assert len(result.returns) == asked.evaluations
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hanging import must_end
 from tests.reliability.models import file_bytes, fitted
 from tests.reliability.rot import flips, outcomes, splices, truncations
 
@@ -29,9 +30,9 @@ def copies(request: pytest.FixtureRequest, data: bytes, other: bytes) -> Iterato
 
 
 def test_damage_is_refused(copies: Iterator[bytes], data: bytes, tmp_path: Path) -> None:
-    seen, longest = outcomes(copies, data, tmp_path / "model.safetensors")
+    with must_end():
+        seen, _ = outcomes(copies, data, tmp_path / "model.safetensors")
     assert seen == {"refused": NUMBER}
-    assert longest < 0.5  # it is about 2 ms; a machine under load has its pauses
 
 
 def test_the_whole_file_loads_unchanged(data: bytes, tmp_path: Path) -> None:
