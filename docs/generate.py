@@ -17,6 +17,8 @@ from tsreward.cli.main import COMMANDS, main
 
 ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics")
 """Packages whose public names are documented beside those of `tsreward` itself."""
+ORDER = ("pipeline", "scorers", "rewards", "encoders", "sequences", "io", "data", "envs", "wrappers", "sb3")
+"""The order of the tables: what is needed first stands first, and the rest is alphabetical."""
 VARIANTS = {
     "train": ("--mode likeness",),
     "tune": ("--objective likeness", "--objective detect"),
@@ -42,7 +44,7 @@ def api() -> str:
     for name in sorted(set(dir(tsreward)) - {"__version__"}):
         homes[".".join(getattr(tsreward, name).__module__.split(".")[:2])].append(name)
     parts = ["# Python API", "", "The names of the first tables are imported from `tsreward` itself.", ""]
-    for home in sorted(homes):
+    for home in sorted(homes, key=_place):
         parts += _section(home.removeprefix("tsreward."), home, [f"tsreward.{name}" for name in homes[home]])
     for module in ALSO:
         parts += _section(module, module, [f"{module}.{name}" for name in import_module(module).__all__])
@@ -74,6 +76,11 @@ _INTRODUCTION = """\
 `tsreward audit` examines a reward before an agent is trained on it, and names every problem by a code. The verdict is
 *rejected* where a code was found that rejects this kind of reward, otherwise *accepted*; `--strict` ends with exit code
 1 on any warning. [How to audit a reward](../howto/audit.md) explains the quantities."""
+
+
+def _place(module: str) -> tuple[int, str]:
+    home = module.removeprefix("tsreward.")
+    return ORDER.index(home) if home in ORDER else len(ORDER), home
 
 
 def _section(title: str, module: str, names: Sequence[str]) -> list[str]:
