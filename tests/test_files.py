@@ -1,8 +1,10 @@
-"""Atomic writes: whole files only, the permissions that belong to them, and no litter."""
+"""Atomic writes: whole files and folders only, the permissions that belong to them, and no litter."""
 
 import os
 import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from tests.reliability.crashes import fork, one_thread
 from tsreward.errors import DataError
-from tsreward.files import open_atomic, write_atomic
+from tsreward.files import natural_key, new_folder, open_atomic, write_atomic
 
 
 @pytest.fixture
@@ -195,3 +197,84 @@ def _reap(children: set[int]) -> tuple[int, int]:
         if ended:
             return ended, status
     return 0, 0
+
+
+def test_names_are_sorted_as_people_read_them():
+    names = ["machine-1-10", "machine-1-2", "10a", "2a", "machine", "A-1", ""]
+    assert sorted(names, key=natural_key) == ["", "2a", "10a", "A-1", "machine", "machine-1-2", "machine-1-10"]
+
+
+def test_a_folder_appears_when_the_block_ends(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a" / "made") as inside:
+        (inside / "file").write_text("text")
+        assert not (tmp_path / "a" / "made").exists()
+    assert names(tmp_path / "a") == ["made"]
+    assert (tmp_path / "a" / "made" / "file").read_text() == "text"
+
+
+def test_an_empty_folder_is_filled_when_the_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "there"
+    path.mkdir()
+    kept = path.stat().st_ino
+    monkeypatch.chdir(path)
+    with new_folder(Path()) as inside:
+        (inside / "sub").mkdir()
+        (inside / "sub" / "file").write_text("text")
+        (inside / "file").touch()
+        with pytest.raises(DataError, match="exists and is not an empty folder"), new_folder(path):
+            pass  # another writer is in it
+    assert names(path) == ["file", "sub"]
+    assert (path / "sub" / "file").read_text() == "text"
+    assert path.stat().st_ino == kept
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, FileNotFoundError])
+def test_no_folder_is_left_where_the_block_raises(error: type[BaseException], tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    for path in (tmp_path / "a" / "b" / "made", tmp_path / "there"):
+        with pytest.raises(error), new_folder(path) as inside:
+            (inside / "file").write_text("text")
+            raise error
+    assert names(tmp_path) == ["there"]
+    assert names(tmp_path / "there") == []
+
+
+def test_an_error_of_the_disk_becomes_one_line(tmp_path: Path) -> None:
+    message = r"Cannot write .*made: No space left on device\. Nothing of it remains"
+    with pytest.raises(DataError, match=message), new_folder(tmp_path / "made"):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_is_there_stays(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "made"
+    if kind == "folder":
+        path.mkdir()
+        (path / "mine").touch()
+    else:
+        path.touch() if kind == "file" else path.symlink_to("nowhere")
+    with pytest.raises(DataError, match="exists and is not an empty folder: choose another name"), new_folder(path):
+        pass
+    assert names(tmp_path) == ["made"]
+
+
+def test_a_folder_that_appears_meanwhile_stays(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="made by somebody else meanwhile"), new_folder(tmp_path / "made"):
+        (tmp_path / "made").mkdir()
+    assert names(tmp_path) == ["made"]
+
+
+def test_leftover_folders_of_killed_writers_go_and_those_of_living_ones_stay(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tsreward.files import new_folder\n"
+        "with new_folder(Path(sys.argv[1]) / 'made') as inside:\n"
+        "    (inside / 'half').touch(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    run = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert run.returncode == -9
+    (dead,) = names(tmp_path)
+    with new_folder(tmp_path / "made") as first:
+        assert names(tmp_path) == [first.name] != [dead]
+        with new_folder(tmp_path / "made-too"):
+            assert first.exists()
+    assert names(tmp_path) == ["made", "made-too"]

@@ -119,7 +119,7 @@ def test_the_search_leaves_alone(part: str, source: str) -> None:
 
 
 def test_importing_the_package_imports_no_heavy_package() -> None:
-    heavy = ("torch", "gymnasium", "stable_baselines3", "pandas", "matplotlib")
+    heavy = ("torch", "gymnasium", "stable_baselines3", "pandas", "pyarrow", "matplotlib")
     code = f"import sys, tsreward; print([name for name in {heavy} if name in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

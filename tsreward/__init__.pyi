@@ -16,9 +16,9 @@ from .data.minari import relabel_minari as relabel_minari
 from .data.video.reading import read_frames as read_frames
 from .detection.datasets.asd import load_asd as load_asd
 from .detection.datasets.nab import load_nab as load_nab
+from .detection.datasets.own_tables import load_tables as load_tables
+from .detection.datasets.own_tables import read_table as read_table
 from .detection.datasets.smd import load_smd as load_smd
-from .detection.datasets.tables import load_tables as load_tables
-from .detection.datasets.tables import read_table as read_table
 from .detection.datasets.telemanom import load_telemanom as load_telemanom
 from .detection.datasets.tsb_ad import load_tsb_ad as load_tsb_ad
 from .detection.datasets.wadi import load_wadi as load_wadi

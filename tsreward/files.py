@@ -1,9 +1,12 @@
-"""Atomic file writes: a reader sees the old bytes or the new ones, never a part."""
+"""Files that appear whole or not at all, folders too; and names in natural order."""
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +14,7 @@ from typing import BinaryIO
 from tsreward.errors import DataError
 
 _STALE = ".tsreward-tmp-"
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -60,6 +64,77 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path)
 
 
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; when the block ends, it is synced, and becomes `path` with all that is in it.
+
+    Where the block raises or is killed, `path` is not there, or is as empty as it was; that it can be written is known
+    before the block begins. What killed writers left for the same path is removed: a writer holds a lock on its folder,
+    which the kernel releases when it dies.
+
+    Raises:
+        DataError: `path` exists and is not an empty folder, or cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with new_folder(Path(folder) / "made") as inside:
+    ...         _ = (inside / "file").write_text("text")
+    ...     (Path(folder) / "made" / "file").read_text()
+    'text'
+    """
+    path = Path(path).absolute()
+    exists = path.is_dir()  # it may be where another disk is mounted, and is filled then, not replaced
+    place, prefix = path if exists else path.parent, f"{_STALE}{path.name}-"
+    created = [folder for folder in path.parents if not folder.exists()]
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        _remove_stale_folders(place, prefix)
+        if any(path.iterdir()) if exists else os.path.lexists(path):
+            raise DataError(f"{path} exists and is not an empty folder: choose another name, or remove it first.")
+        temporary = place / (prefix + secrets.token_hex(8))
+        temporary.mkdir()
+        lock = os.open(temporary, os.O_RDONLY)
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise _folder_failed(path, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield temporary
+        for inside, _, files in os.walk(temporary):
+            for name in (*files, "."):
+                _sync(Path(inside) / name)
+        if exists:
+            for entry in sorted(temporary.iterdir()):
+                entry.rename(path / entry.name)
+            temporary.rmdir()
+        elif os.path.lexists(path):  # a rename would replace an empty folder
+            raise DataError(f"{path} was made by somebody else meanwhile: choose another name.")
+        else:
+            temporary.rename(path)
+        _sync(place)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # something else is in there by now
+            for folder in created:
+                folder.rmdir()
+        if isinstance(error, OSError) and error.errno in _DISK:
+            raise _folder_failed(path, error) from error
+        raise
+    finally:
+        os.close(lock)
+
+
+def natural_key(name: str) -> tuple[str | int, ...]:
+    """Return a sorting key that puts machine-1-2 before machine-1-10.
+
+    >>> sorted(["TS10", "TS2"], key=natural_key)
+    ['TS2', 'TS10']
+    """
+    # Text stands at the even positions, even where it is empty, so that text never meets a number.
+    return tuple(int(part) if position % 2 else part for position, part in enumerate(re.split(r"([0-9]+)", name)))
+
+
 def _temporary(path: Path) -> Path:
     """Return a new name beside `path`, and remove what killed writers left there."""
     if not path.parent.is_dir():
@@ -106,13 +181,35 @@ def _permissions(path: Path) -> int | None:
 def _sync_folder(path: Path) -> None:
     """Make the rename last through a power cut, on file systems that can."""
     try:
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path.parent)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # folders of this file system cannot be synced
             raise DataError(
                 f"{path} is written, but its folder could not be synced ({error.strerror}): a power cut may undo it."
             ) from error
+
+
+def _folder_failed(path: Path, error: Exception) -> DataError:
+    reason = getattr(error, "strerror", None) or error
+    return DataError(f"Cannot write {path}: {reason}. Nothing of it remains; free some space or choose another place.")
+
+
+def _remove_stale_folders(place: Path, prefix: str) -> None:
+    for found in place.iterdir():
+        if not found.name.startswith(prefix):
+            continue
+        with contextlib.suppress(OSError):  # BlockingIOError: its writer lives
+            lock = os.open(found, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(found)
+            finally:
+                os.close(lock)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

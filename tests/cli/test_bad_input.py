@@ -76,7 +76,7 @@ CASES = {
     "no model": ("score good.npz --model none", "none cannot be loaded: There is no such file"),
     "ending": ("score good.npz --model MODEL --out OUT/s.txt", "ends with .csv or .npz"),
     "two on stdout": ("score good.npz --model MODEL --json", "would both write to stdout"),
-    "label of npz": ("score good.npz --model MODEL --label x", "only a CSV file has a label"),
+    "label of npz": ("score good.npz --model MODEL --label x", "only a table has a label"),
     "info": ("info good.npz", "good.npz cannot be loaded"),
     "no labels": ("evaluate --model MODEL --data costless.npz", "has neither costs nor labels"),
     "one class": ("evaluate --model MODEL --data good.npz", "needs both classes, but all 72 labels are normal"),
@@ -145,10 +145,10 @@ def test_a_file_that_was_there_stays_when_the_command_fails(files, complaint):
     assert load_episodes(files / "good.npz")
 
 
-def test_a_missing_pandas_is_named_with_its_command(files, made, complaint, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
+def test_a_missing_pyarrow_is_named_with_its_command(files, made, complaint, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     line = complaint("score", files / "text.csv", "--model", made.model)
-    assert line == "tsreward: error: pandas is not installed. Install it with: pip install 'tsreward[logs]'"
+    assert line == "tsreward: error: pyarrow is not installed. Install it with: pip install 'tsreward[logs]'"
 
 
 def test_without_stable_baselines3_the_other_commands_work(files, made):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -98,19 +99,19 @@ def test_an_episode_that_never_ends_is_told_before_the_second_agent_is_trained(c
 
 def test_a_folder_that_is_not_empty_is_left_alone(complaint, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    assert "exists and is not an empty folder: name another one with --out" in complaint(*SMALL, "--out", tmp_path)
+    assert "exists and is not an empty folder: choose another name" in complaint(*SMALL, "--out", tmp_path)
     assert "exists and is not an empty folder" in complaint(*SMALL, "--out", tmp_path / "mine.txt")
-    assert "Cannot write into" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
+    assert "run: File exists. Nothing of it remains" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_told_at_once(complaint, tmp_path, monkeypatch):
-    def refuse(dir):
+    def refuse(path, *args, **kind):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("tsreward.recipes.run_folder.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
     line = complaint(*SMALL, "--out", tmp_path / "run")
-    assert f"Cannot write into {tmp_path / 'run'}: Permission denied. Name another folder with --out." in line
+    assert f"Cannot write {tmp_path / 'run'}: Permission denied. Nothing of it remains" in line
 
 
 def test_a_missing_matplotlib_is_told_before_any_training(complaint, tmp_path, monkeypatch):

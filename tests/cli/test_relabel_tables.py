@@ -14,7 +14,7 @@ import pytest
 
 from tests.scripted import script, small_model
 from tsreward.cli import relabel_tables
-from tsreward.data import csv_bytes
+from tsreward.data import delimited, tables
 from tsreward.io import save
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
@@ -70,7 +70,7 @@ IGNORE = ("--ignore", "note", "action")
 @pytest.mark.parametrize("rows", [5, 8192])
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_the_rewards_are_those_of_whole_episodes(ending, rows, model, tmp_path, document, monkeypatch):
-    monkeypatch.setattr(relabel_tables, "ROWS", rows)
+    monkeypatch.setattr(tables, "ROWS", rows)
     data, out = write(frame(), tmp_path / f"steps.{ending}"), tmp_path / f"out.{ending.removesuffix('.gz')}"
     summary = document("relabel", data, "--model", model, "--out", out, *IGNORE)
     after = read(out)
@@ -152,8 +152,8 @@ def test_rows_are_held_for_a_while_only(ending, likeness, tmp_path, document, mo
         return push(self, episodes, values, paid)
 
     monkeypatch.setattr(relabel_tables.StepRewards, "push", spy)
-    monkeypatch.setattr(relabel_tables, "ROWS", 500)
-    monkeypatch.setattr(csv_bytes, "BLOCK", 2**14)
+    monkeypatch.setattr(tables, "ROWS", 500)
+    monkeypatch.setattr(delimited, "BLOCK", 2**14)
     rows = 2000
     values = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)
     table = pandas.DataFrame(values, columns=["x", "y", "z"]).assign(episode=np.arange(rows) // 150)

@@ -66,7 +66,7 @@ def test_the_time_stands_first_and_the_label_last_as_in_the_log(files, score):
 
 @pytest.mark.parametrize("block", [1, 100, 2**22])
 def test_a_log_is_scored_as_its_array_is(files, score, block, monkeypatch):
-    monkeypatch.setattr("tsreward.data.csv_bytes.BLOCK", block)
+    monkeypatch.setattr("tsreward.data.delimited.BLOCK", block)
     expected = score("log.npy")
     for name in ("log.csv", "log.csv.gz"):
         assert [row[1:-1] for row in score(name, *LOG)] == expected
@@ -96,7 +96,7 @@ def test_stamps_that_hold_a_comma_stay_one_cell(files, score):
 
 @pytest.mark.parametrize("block", [1, 2**22])
 def test_intervals_become_labels(files, score, document, block, monkeypatch):
-    monkeypatch.setattr("tsreward.data.csv_bytes.BLOCK", block)
+    monkeypatch.setattr("tsreward.data.delimited.BLOCK", block)
     marks = files / "marks.csv"
     marks.write_text("start,end\n2024-01-01 00:03,2024-01-01 00:05:00\n2024-01-01 00:39,2024-01-01 00:39\n")
     options = ("--time", "when", "--ignore", "attack", "--label-intervals", marks)
@@ -123,7 +123,7 @@ def test_what_was_there_stays_when_scoring_stops(files, stop, monkeypatch):
             raise stop
         return push(stream, chunk)
 
-    monkeypatch.setattr("tsreward.data.csv_bytes.BLOCK", 100)
+    monkeypatch.setattr("tsreward.data.delimited.BLOCK", 100)
     monkeypatch.setattr(ScoreStream, "push", push_twice)
     arguments = ["score", str(files / "log.csv"), "--model", str(files / "m"), *LOG, "--out", str(files / "s.csv")]
     if stop is KeyboardInterrupt:

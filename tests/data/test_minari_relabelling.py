@@ -67,7 +67,7 @@ def test_a_dataset_that_is_there_is_never_added_to(tmp_path: Path) -> None:
     record("walk-v1", scripts())
     before = (tmp_path / "walk-v1" / "data" / "main_data.hdf5").read_bytes()
     for target in ("walk-v0", "walk-v1", tmp_path / "walk-v1"):
-        with pytest.raises(DataError, match="exists already and is not changed"):
+        with pytest.raises(DataError, match="exists and is not an empty folder"):
             relabel_minari(small_model(), "walk-v0", target)
     assert (tmp_path / "walk-v1" / "data" / "main_data.hdf5").read_bytes() == before
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsreward.data.csv_log import LogColumns
+from tsreward.data.logs import LogColumns
 from tsreward.data.time import Irregularity, StampError, TimeOrder, parse_stamps
 from tsreward.errors import DataError, OptionError
 
@@ -98,7 +98,9 @@ def test_chunks_of_any_size_are_checked_alike(size: int) -> None:
 def test_the_zone_of_the_first_chunk_holds() -> None:
     order = TimeOrder(PATH, "t")
     order.check(["2020-01-01 00:00+01:00", "2020-01-01 00:01+0100"], 1)
-    with pytest.raises(DataError, match=r"row 3 .* must be ISO 8601 text in zone \+01:00, as in the rows above it"):
+    with pytest.raises(
+        DataError, match=r"row 3 .* must be ISO 8601 text in zone \+01:00, such as 2020-01-31 12:00:00\+01:00"
+    ):
         order.check(["2020-01-01 00:02Z"], 3)
 
 

@@ -109,7 +109,7 @@ def test_a_line_without_end_takes_little_memory(name, run):
 
 
 def test_a_cell_beyond_the_first_chunk_is_named_by_its_row(run, monkeypatch):
-    monkeypatch.setattr("tsreward.data.csv_bytes.BLOCK", 512)
+    monkeypatch.setattr("tsreward.data.delimited.BLOCK", 512)
     _, err, _ = run(Malformed(log("1,2\n" * 3000 + "3,four\n" + "1,2\n" * 50), ""))
     assert "log.csv: row 3001 of column 'b' must be a finite number, found 'four'" in err
     _, err, _ = run(Malformed(log("1,2\n" * 3000 + "3\n"), ""))
@@ -124,5 +124,5 @@ def test_a_cell_beyond_the_first_chunk_is_named_by_its_row(run, monkeypatch):
 )
 @pytest.mark.parametrize("block", [1, 7, 64])
 def test_the_size_of_the_chunks_changes_nothing(name, block, run, model, monkeypatch):
-    monkeypatch.setattr("tsreward.data.csv_bytes.BLOCK", block)
+    monkeypatch.setattr("tsreward.data.delimited.BLOCK", block)
     test_is_read_as_it_is_meant(name, run, model)

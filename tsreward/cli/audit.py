@@ -13,8 +13,8 @@ from tsreward.audit.auditing import Audit, audit_reward
 from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.data.csv_log import LogColumns
 from tsreward.data.graded import load_graded
+from tsreward.data.logs import LogColumns
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
@@ -33,7 +33,7 @@ class Options:
     should not. Writes one HTML page, and the same as JSON beside it.
 
     Give --good and --bad, or --graded. Episodes of good behaviour should be ones that the model was not fitted on. Data
-    are NPZ files of tsreward collect, tables (CSV, NPY, NPZ) or Minari datasets (minari:ID).
+    are NPZ files of tsreward collect, tables (CSV, Parquet, NPY, NPZ) or Minari datasets (minari:ID).
     """
 
     model: Path

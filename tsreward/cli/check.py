@@ -11,7 +11,7 @@ import tyro
 from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
-from tsreward.data.csv_log import LogColumns
+from tsreward.data.logs import LogColumns
 from tsreward.errors import CheckpointError, OptionError, ShapeError
 from tsreward.io import load
 from tsreward.sequences.episodes import Episode
@@ -32,7 +32,7 @@ class Options:
     models: tyro.conf.Positional[tuple[Path, ...]]
     """Files of tsreward fit."""
     episodes: tuple[Path, ...] = ()
-    """Data that the models are for: files of tsreward collect, CSV, NPY or NPZ, or minari:ID; noise without any."""
+    """Data that the models are for: files of tsreward collect, tables, NPY or NPZ, or minari:ID; noise without any."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     env: str | None = None
     """Id of an environment that the models are for: it is wrapped, and acted in at random."""

@@ -13,7 +13,7 @@ from tsreward.audit.comparison import compare
 from tsreward.cli.datasets import digest, read_episodes
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
-from tsreward.data.csv_log import LogColumns
+from tsreward.data.logs import LogColumns
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
@@ -32,7 +32,7 @@ class Options:
     second: tyro.conf.Positional[Path]
     """Another one, of the same observations."""
     data: tuple[Path, ...]
-    """Files of tsreward collect, CSV files with a header, NPY and NPZ arrays [T, D], or minari:ID."""
+    """Files of tsreward collect, tables (CSV, Parquet), NPY and NPZ arrays [T, D], or minari:ID."""
     out: Path | None = None
     """File of the page, .html; the JSON gets the same name with .json."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsreward.data.csv_log import LogColumns
+from tsreward.data.logs import LogColumns, read_observations
 from tsreward.data.minari import is_minari, load_minari, minari_folder, minari_source
-from tsreward.data.series import read_series
 from tsreward.detection.datasets.formats import FORMATS
 from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import DataError, OptionError, unknown_name
@@ -70,7 +69,7 @@ def _dataset(form: str, name: str) -> str:
 
 
 def read_episodes(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:  # noqa: B008 - frozen
-    """Return the episodes of files (`read_series`) and of Minari datasets, in order.
+    """Return the episodes of files (`read_observations`) and of Minari datasets, in order.
 
     Raises:
         DataError: no data, or they are damaged or of different shapes.
@@ -78,7 +77,7 @@ def read_episodes(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> 
     """
     episodes: list[Episode] = []
     for path in paths:
-        read = load_minari(minari_source(path)) if is_minari(path) else read_series([path], columns)
+        read = load_minari(minari_source(path)) if is_minari(path) else read_observations([path], columns)
         first = (episodes or read)[0].obs.shape[1:]
         if wrong := [episode.obs.shape[1:] for episode in read if episode.obs.shape[1:] != first]:
             raise DataError(

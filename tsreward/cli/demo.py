@@ -11,9 +11,11 @@ import tyro
 
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
 from tsreward.cli.parsing import parse
+from tsreward.files import new_folder
 from tsreward.recipes.anoseqs import AnoSeqsOptions
 from tsreward.recipes.anoseqs import run as run_recipe
-from tsreward.recipes.run_folder import new_folder, write_run
+from tsreward.recipes.run_folder import write_run
+from tsreward.report.frame import check_reporting
 
 QUICK_STEPS = 12_000
 WEAK_ROC = 0.7
@@ -47,7 +49,9 @@ def run(options: Options) -> int:
     if options.quick:
         recipe = replace(recipe, steps=min(recipe.steps, QUICK_STEPS))
     prefer_one_thread()
-    with new_folder(options.out or run_path("demo", recipe.target_env or recipe.env, recipe.seed)) as folder:
+    check_reporting()
+    path = options.out or run_path("demo", recipe.target_env or recipe.env, recipe.seed)
+    with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(recipe, stages)
         results = write_run(folder, recipe, result)
@@ -58,9 +62,9 @@ def run(options: Options) -> int:
             f"train for more steps, or try --scorer deep_sad or semi_supervised_ae."
         )
     if options.json:
-        print_json({"folder": str(folder), **results})
+        print_json({"folder": str(path), **results})
     else:
-        _show(results, folder)
+        _show(results, path)
     return 0
 
 

@@ -11,9 +11,7 @@ import tyro
 
 from tsreward.cli.output import check_shape, print_json, print_table, remark
 from tsreward.cli.parsing import parse
-from tsreward.data.csv_log import LogColumns
-from tsreward.data.series import read_series
-from tsreward.data.tables import read_columns
+from tsreward.data.logs import LogColumns, read_columns, read_observations
 from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
 from tsreward.io import load
@@ -30,12 +28,12 @@ class Options:
     model: Path | None = None
     """File of tsreward fit; needs --data."""
     data: Path | None = None
-    """File of tsreward collect with costs, or a CSV file with --label or --label-intervals."""
+    """File of tsreward collect with costs, or a table (CSV, Parquet) with --label or --label-intervals."""
     scores: Path | None = None
-    """CSV or NPZ file with a column "score", in place of --model and --data; its labels are in the column "label" where
-    --label names no other."""
+    """Table or NPZ file with a column "score", in place of --model and --data; its labels are in the column "label"
+    where --label names no other."""
     labels: Path | None = None
-    """CSV or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
+    """Table or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     min_roc: float | None = None
     """Exit with 1 where the area under the ROC is below this."""
@@ -84,13 +82,13 @@ def run(options: Options) -> int:
 def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     assert options.model is not None and options.data is not None
     model = load(options.model)
-    episodes = read_series([options.data], options.columns)
+    episodes = read_observations([options.data], options.columns)
     check_shape(model, options.model, episodes, options.data)
     scores = score_episodes(model, episodes)
     if scores.label is None:
         raise DataError(
             f"{options.data} has neither costs nor labels: collect from an environment that gives info['cost'], or "
-            f"name the label column of a CSV file with --label."
+            f"name the label column of a table with --label."
         )
     return scores.label, scores.score, scores.is_anomaly
 

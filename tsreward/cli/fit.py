@@ -12,7 +12,7 @@ import tyro
 from tsreward.cli.datasets import digest, read_episodes
 from tsreward.cli.output import Stages, check_output, print_json, print_table, remark
 from tsreward.cli.parsing import parse, peek
-from tsreward.data.csv_log import LogColumns
+from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari
 from tsreward.detection.metrics.ranking import LabelAgreement, label_agreement
 from tsreward.encoders.base import Encoder
@@ -41,7 +41,7 @@ class Options(Generic[ScorerT, ModeT]):
     """
 
     episodes: tuple[Path, ...]
-    """Files of tsreward collect, CSV files with a header, NPY and NPZ arrays [T, D], each one series, or minari:ID."""
+    """Files of tsreward collect, tables (CSV, Parquet), NPY and NPZ arrays [T, D], each one series, or minari:ID."""
     out: Path
     """File of the model, .safetensors."""
     scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]

@@ -15,7 +15,7 @@ import tyro
 from tsreward.cli.datasets import digest
 from tsreward.cli.output import check_output, check_shape, print_json, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.relabel_tables import StepColumns, relabel_csv, relabel_parquet
+from tsreward.cli.relabel_tables import StepColumns, relabel_table
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import episodes_from
 from tsreward.data.minari import Relabelled, is_minari, minari_folder, minari_source, relabel_minari
@@ -65,10 +65,9 @@ def run(options: Options) -> int:
         done, paid = relabel_minari(model, minari_source(options.data), minari_source(options.out), note), True
     elif kind == "npz":
         done, paid = _relabel_npz(options, model, note)
-    elif kind == "parquet":
-        done, paid = relabel_parquet(model, options.data, options.out, options.columns, note)
     else:
-        done, paid = relabel_csv(model, options.data, options.out, options.columns)
+        done, paid = relabel_table(model, options.data, options.out, options.columns, note)
+    if kind == "csv":
         write_atomic(Path(f"{options.out}.json"), (json.dumps(note, sort_keys=True, indent=2) + "\n").encode())
     summary = {
         "file": str(options.out),

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from tsreward.cli.score import csv_writer
-from tsreward.data.csv_rows import CsvRows
 from tsreward.data.minari import ORIGINAL, Relabelled
-from tsreward.errors import DataError, OptionError, ShapeError, missing_extra
+from tsreward.data.tables import ParquetTable, open_table
+from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.streaming import ScoreStream
-
-ROWS = 8192
-"""Rows of a Parquet file that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -107,92 +104,55 @@ class StepRewards:
         self._now, self._stream = episode, ScoreStream(self._model)
 
 
-def relabel_csv(model: RewardModel, data: Path, out: Path, columns: StepColumns) -> tuple[Relabelled, bool]:
-    """Write a CSV file with every cell as it was, but for the rewards; return sums, and whether it had rewards.
-
-    Raises:
-        DataError: the data are damaged (`CsvRows`) or do not fit the columns.
-        ShapeError, OptionError: the model and the data do not belong together.
-    """
-    with ExitStack() as stack:
-        # The file is read twice at once: as numbers, and as the text that stands in it.
-        numbers, texts = stack.enter_context(CsvRows(data)), stack.enter_context(CsvRows(data))
-        names = texts.names
-        observed, paid = columns.observed(data, names), columns.paid(names)
-        rewards = StepRewards(model, data, len(observed), paid is not None)
-        file = stack.enter_context(open_atomic(out))
-        write = csv_writer(lambda text: file.write(text.encode()))
-        read = numbers.chunks([*observed, *([] if paid is None else [paid])])
-        for values, cells in zip(read, texts.chunks([], names), strict=True):
-            table: dict[str, Any] = dict(zip(names, cells.texts, strict=True))
-            given = None if paid is None else values.numbers[:, -1].copy()
-            earned = rewards.push(table[columns.episode], values.numbers[:, : len(observed)], given)
-            if paid is not None:
-                table[ORIGINAL] = table[paid]
-            table[columns.reward] = earned
-            write(table)
-    return rewards.done, paid is not None
-
-
-def relabel_parquet(
+def relabel_table(
     model: RewardModel, data: Path, out: Path, columns: StepColumns, note: dict[str, Any]
 ) -> tuple[Relabelled, bool]:
-    """Write a Parquet file with every column as it was, but for the rewards; `note` goes to its metadata "tsreward".
+    """Write a table with every cell as it was, but for the rewards; return sums, and whether it had rewards.
 
-    Return sums, and whether it had rewards.
+    `note` goes to the metadata "tsreward" of a Parquet file.
 
     Raises:
-        DataError: the data are damaged or do not fit the columns.
+        DataError: the data are damaged (`Table`) or do not fit the columns.
         ShapeError, OptionError: the model and the data do not belong together.
         MissingExtraError: pyarrow is not installed.
     """
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise missing_extra("pyarrow", "logs") from error
-    try:
-        # An open file, so that a path is never taken for an address.
-        with data.open("rb") as source:
-            file = pyarrow.parquet.ParquetFile(source)
-            if not file.metadata.num_rows:
-                raise DataError(f"{data} has no row.")
-            names = file.schema_arrow.names
-            observed, paid = columns.observed(data, names), columns.paid(names)
-            rewards = StepRewards(model, data, len(observed), paid is not None)
-            metadata = {**(file.schema_arrow.metadata or {}), b"tsreward": json.dumps(note, sort_keys=True).encode()}
-            with open_atomic(out) as target, ExitStack() as stack:
-                writer = None
-                for batch in file.iter_batches(ROWS):
-                    given = None if paid is None else _numbers(data, batch, [paid])[:, 0]
-                    table = {name: batch.column(name) for name in names}
-                    values = _numbers(data, batch, observed)
-                    earned = rewards.push(batch.column(columns.episode).to_pylist(), values, given)
-                    if paid is not None:
-                        table[ORIGINAL] = batch.column(paid)
-                    table[columns.reward] = pyarrow.array(earned)
-                    made = pyarrow.table(table).replace_schema_metadata(metadata)
-                    writer = writer or stack.enter_context(pyarrow.parquet.ParquetWriter(target, made.schema))
-                    writer.write_table(made)
-            return rewards.done, paid is not None
-    except FileNotFoundError as error:
-        raise DataError(f"There is no file {data}.") from error
-    except pyarrow.ArrowException as error:
-        raise DataError(f"{data} cannot be read as Parquet ({' '.join(str(error).split())[:200]}).") from error
+    with ExitStack() as stack:
+        table = stack.enter_context(open_table(data))
+        observed, paid = columns.observed(data, table.names), columns.paid(table.names)
+        rewards = StepRewards(model, data, len(observed), paid is not None)
+        file = stack.enter_context(open_atomic(out))
+        if isinstance(table, ParquetTable):
+            metadata = {**(table.schema.metadata or {}), b"tsreward": json.dumps(note, sort_keys=True).encode()}
+            write = stack.enter_context(_parquet_writer(file, metadata))
+        else:
+            write = _csv_writer(file)
+        for rows in table.chunks([*observed, *([] if paid is None else [paid])], table.names):
+            given = None if paid is None else rows.numbers[:, -1].copy()
+            earned = rewards.push(rows.texts(columns.episode), rows.numbers[:, : len(observed)], given)
+            before = {} if paid is None else {ORIGINAL: rows.cells[paid]}
+            write({**rows.cells, **before, columns.reward: earned})
+    return rewards.done, paid is not None
 
 
-def _numbers(where: Path, batch: Any, names: Sequence[str]) -> np.ndarray:
-    """Return columns [T, D] in float64."""
-    columns: Iterator[np.ndarray] = (_number(where, name, batch.column(name)) for name in names)
-    return np.stack(list(columns), axis=1)
+def _csv_writer(file: BinaryIO) -> Callable[[dict[str, Any]], None]:
+    write = csv_writer(lambda text: file.write(text.encode()))
+    return lambda cells: write(
+        {name: rows if isinstance(rows, np.ndarray) else rows.to_pylist() for name, rows in cells.items()}
+    )
 
 
-def _number(where: Path, name: str, column: Any) -> np.ndarray:
-    kind = str(column.type)
-    if not kind.startswith(("int", "uint", "float", "double", "halffloat", "bool", "decimal")):
-        raise DataError(f"{where}: column '{name}' must hold numbers, found {kind}: leave it out with --ignore.")
-    values = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise DataError(f"{where}: column '{name}' must hold finite numbers, found {bad}: fill or drop those rows.")
-    return values
+@contextmanager
+def _parquet_writer(file: BinaryIO, metadata: dict[bytes, bytes]) -> Iterator[Callable[[dict[str, Any]], None]]:
+    import pyarrow
+    from pyarrow import parquet
+
+    with ExitStack() as stack:
+        writer = None
+
+        def write(cells: dict[str, Any]) -> None:
+            nonlocal writer
+            made = pyarrow.table(cells).replace_schema_metadata(metadata)
+            writer = writer or stack.enter_context(parquet.ParquetWriter(file, made.schema))
+            writer.write_table(made)
+
+        yield write

@@ -16,9 +16,8 @@ import tyro
 from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import Stages, check_output, check_shape, print_json, remark
 from tsreward.cli.parsing import parse
-from tsreward.data.csv_log import CsvLog, LogColumns
+from tsreward.data.logs import Log, LogColumns, is_table
 from tsreward.data.minari import is_minari
-from tsreward.data.series import is_csv
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.io import load
@@ -122,13 +121,13 @@ class Options:
     is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time,
     that column stands first, as it is in the data.
 
-    Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A CSV file of
-    any length is scored in bounded memory. A file of scores is there when all is scored, and not before; on stdout,
+    Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A table of any
+    length is scored in bounded memory. A file of scores is there when all is scored, and not before; on stdout,
     rows come as they are scored.
     """
 
     data: tyro.conf.Positional[Path]
-    """File of tsreward collect, CSV file with a header (.csv, or .csv.gz), NPY or NPZ array [T, D], or minari:ID."""
+    """File of tsreward collect, table (.csv, .csv.gz, .parquet), NPY or NPZ array [T, D], or minari:ID."""
     model: Path
     """File of tsreward fit."""
     out: str = "-"
@@ -155,7 +154,7 @@ def run(options: Options) -> int:
     model = load(options.model)
     summary = Summary()
     with written_to(path) as write, Stages() as stages:
-        streamed = is_csv(options.data) and not is_minari(options.data)
+        streamed = is_table(options.data) and not is_minari(options.data)
         for columns in _stream(options, model, stages) if streamed else _at_once(options, model):
             write(columns)
             summary.add(columns)
@@ -176,7 +175,7 @@ def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
 
 
 def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:
-    with CsvLog(options.data, options.columns) as log:
+    with Log(options.data, options.columns) as log:
         if (len(log.sensors),) != model.obs_shape:
             raise ShapeError(
                 f"{options.model} reads observations {list(model.obs_shape)}, but {options.data} holds "

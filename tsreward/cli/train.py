@@ -15,10 +15,11 @@ from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_tab
 from tsreward.cli.parsing import parse, peek
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.files import write_atomic
+from tsreward.files import new_folder, write_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.run_folder import as_json, installed_versions, new_folder
+from tsreward.recipes.run_folder import as_json, installed_versions
+from tsreward.report.frame import check_reporting
 from tsreward.report.run import plot_curves, summarise_training, write_run_page
 from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.environment_checks import check_environment
@@ -70,20 +71,22 @@ def run(options: Options) -> int:
         model.mode = _reweighted(model, options.penalty_weight)
     with Stages() as stages:
         _check_shape(options, model)
-        with new_folder(options.out or run_path("train", options.env, options.agent.seed)) as folder:
+        check_reporting()
+        path = options.out or run_path("train", options.env, options.agent.seed)
+        with new_folder(path) as folder:
             agent = train_agent(options.env, options.agent, model, report=stages("agent"))
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
             results = _write(folder, options, agent, model, digest)
     if options.json:
-        print_json({"folder": str(folder), **results})
+        print_json({"folder": str(path), **results})
     else:
         print_table(
             f"{options.env}, {options.agent.steps:,} steps, seed {options.agent.seed}: the true figures",
             ["what", "value"],
             list(results["agent"].items()),
         )
-        print(f"Written to {folder}")
+        print(f"Written to {path}")
     return 0
 
 

@@ -11,12 +11,13 @@ import tyro
 
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
 from tsreward.cli.parsing import parse
+from tsreward.files import new_folder
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import DEFAULT_AGENT
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_folder import write_run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.recipes.run_folder import new_folder
+from tsreward.report.frame import check_reporting
 from tsreward.sb3.algorithms import AgentOptions
 
 
@@ -50,7 +51,9 @@ def run(options: Options) -> int:
     """Run the recipe, write the folder, print the results."""
     prefer_one_thread()
     env, agent = options.recipe.env, options.agent
-    with new_folder(options.out or run_path("train", env, agent.seed)) as folder:
+    check_reporting()
+    path = options.out or run_path("train", env, agent.seed)
+    with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(options.recipe, agent, options.active, stages)
         results = write_run(folder, options.recipe, agent, options.active, result)
@@ -61,7 +64,7 @@ def run(options: Options) -> int:
             f"{results['random']['return']:.1f}: shares of it say how like it the agent became, not how good."
         )
     if options.json:
-        print_json({"folder": str(folder), **results})
+        print_json({"folder": str(path), **results})
         return 0
     rows = [
         ("expert", results["expert"]["return"]),
@@ -69,5 +72,5 @@ def run(options: Options) -> int:
         *results["agent"].items(),
     ]
     print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
-    print(f"Written to {folder}")
+    print(f"Written to {path}")
     return 0

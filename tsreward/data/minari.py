@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.data.new_folder import new_folder
 from tsreward.errors import DataError, ShapeError, TSRewardError, missing_extra
+from tsreward.files import new_folder
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode

@@ -7,10 +7,11 @@ from pathlib import Path
 from tsreward.data.arrays import read_arrays
 from tsreward.data.episodes import episodes_from, is_episodes
 from tsreward.data.minari import is_minari, load_minari, minari_source
-from tsreward.data.video.pictures import SUFFIXES, natural_key
+from tsreward.data.video.pictures import SUFFIXES
 from tsreward.data.video.reading import VIDEOS, read_frames
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError, ShapeError
+from tsreward.files import natural_key
 from tsreward.sequences.episodes import Episode
 
 
@@ -52,7 +53,7 @@ def _films(path: Path) -> list[Path]:
     films = [entry for entry in inside if entry.is_dir() or entry.suffix.lower() in VIDEOS]
     if not films:
         raise DataError(f"{path} holds neither videos ({', '.join(VIDEOS)}) nor pictures ({', '.join(SUFFIXES)}).")
-    return sorted(films, key=lambda film: (natural_key(film), film.name))
+    return sorted(films, key=lambda film: (natural_key(film.stem), film.name))
 
 
 def _episode(film: Path, options: FrameOptions, frame_skip: int, rate: float | None) -> Episode:

@@ -1,90 +1,333 @@
-"""Tables of sensor values: CSV with a header, and arrays [T, D]; one series per table."""
+"""Tables in files, text or Parquet: numbers and text, chunk by chunk, and the place of the first bad cell.
+
+pyarrow splits, unquotes and converts. Text comes in blocks of whole records (`DelimitedText`): pyarrow's own streaming
+reader reads ahead in a thread, refuses a record that spans three blocks, and does not tell the row of a bad cell.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tsreward.data.arrays import read_arrays
-from tsreward.data.csv_log import CsvLog, LogColumns
-from tsreward.data.csv_rows import CsvRows
-from tsreward.errors import DataError
+from tsreward.data.delimited import DelimitedText, StableFile, record_end
+from tsreward.data.time import looks_like_stamp
+from tsreward.errors import DataError, missing_extra
+
+if TYPE_CHECKING:
+    import pyarrow
+
+ROWS = 2**15
+"""Rows of a Parquet file that are read at once."""
+COLUMN_LIMIT = 200_000
+"""Columns that a file of text may have."""
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_WORDS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
 
 
 @dataclass(frozen=True)
-class Table:
-    """One series."""
+class Rows:
+    """T consecutive rows."""
 
-    values: np.ndarray
-    """[T, D] float32, finite."""
-    labels: np.ndarray | None = None
-    """[T] float64, 0 or 1 (anomalous)."""
+    first: int
+    """Number of the first of them, from 1; the header is none, nor are blank lines below a header."""
+    numbers: np.ndarray
+    """[T, M] float64 of the columns that were asked for as numbers, finite but for gaps."""
+    cells: dict[str, Any]
+    """Arrow arrays [T] of the columns that were asked for as text, as they stand in the file."""
+
+    def texts(self, name: str) -> list[str]:
+        """Return a column [T] as text; a missing cell of a Parquet file is empty, and its time stamps are in UTC."""
+        import pyarrow
+
+        cells = self.cells[name]
+        if pyarrow.types.is_timestamp(cells.type) and cells.type.tz is not None:
+            cells = cells.cast(pyarrow.timestamp(cells.type.unit, "UTC"))  # one zone, summer and winter
+        try:
+            return cells.cast(pyarrow.string()).fill_null("").to_pylist()
+        except pyarrow.ArrowException:  # lists and the like
+            return [str(cell) for cell in cells.to_pylist()]
 
 
-def read_csv(path: Path, label: str | None = None, ignore: Sequence[str] = ()) -> Table:
-    """Read a comma-separated file whose first line names its columns; the `label` column does not become a value.
+class Table(ABC):
+    """An open file of named columns; leave it with `with`.
 
-    Raises:
-        DataError: the file is missing, damaged or empty, a column is missing, a cell is not a finite number, or a label
-            is neither 0 nor 1.
-        MissingExtraError: pandas is not installed.
+    A number has a decimal point; True and False are 1 and 0. Nothing else is one: neither an empty cell, nor NaN, NULL,
+    inf or 1e400. What is read is what the file held when it was opened: one that changes meanwhile is refused.
     """
-    return read_log(path, LogColumns(label, tuple(ignore)))
+
+    names: list[str]
+    index: tuple[str, ...] = ()
+    """Those of the names that hold the index of the pandas frame which a Parquet file was written from."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError as error:
+            raise missing_extra("pyarrow", "logs") from error
+        self.path, self._file = path, StableFile(path)
+        try:
+            self.names = self._open()
+            self._check_names()
+        except BaseException:
+            self._file.raw.close()
+            raise
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.raw.close()
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Bytes read, and bytes of the file."""
+        return min(self._file.raw.tell(), self._file.size), self._file.size
+
+    def chunks(self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool = False) -> Iterator[Rows]:
+        """Yield all rows, some thousands at a time. With `gaps`, cells that are empty, NaN, NULL, N/A are NaN.
+
+        Raises:
+            DataError: a column is missing, a row has more or fewer cells than the header, a cell among `numbers` is no
+                finite number, there is no row, or the file is damaged or changes.
+        """
+        self.require([*numbers, *texts])
+        wanted = list(dict.fromkeys([*numbers, *texts])) or self.names[:1]
+        first = 1
+        for cells in self._columns(wanted):
+            length = len(cells[wanted[0]])
+            if length:
+                yield Rows(first, self._numbers(cells, numbers, first, gaps), {name: cells[name] for name in texts})
+            first += length
+        if first == 1:
+            raise DataError(f"{self.path} has a header but no row below it.")
+
+    def read(self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool = False) -> Rows:
+        """Return all rows at once.
+
+        Raises:
+            DataError: as `chunks`.
+        """
+        import pyarrow
+
+        read = list(self.chunks(numbers, texts, gaps))
+        cells = {name: pyarrow.chunked_array([rows.cells[name] for rows in read]) for name in texts}
+        return Rows(1, np.concatenate([rows.numbers for rows in read]), cells)
+
+    def require(self, names: Collection[str]) -> None:
+        """Refuse a file without one of these columns."""
+        known = set(self.names)
+        for name in names:
+            if name not in known:
+                more = f" and {len(self.names) - 12} more" if len(self.names) > 12 else ""
+                raise DataError(f"{self.path} has no column '{name}': it has {', '.join(self.names[:12])}{more}.")
+
+    def labels(self, values: np.ndarray, name: str, first: int = 1) -> np.ndarray:
+        """Return labels [T] of 0 and 1, the column `name` from row `first` on, as bool.
+
+        Raises:
+            DataError: another number is among them.
+        """
+        if (wrong := (values != 0) & (values != 1)).any():
+            row = int(np.argmax(wrong))
+            wanted = "0 (normal) or 1 (anomalous)"
+            raise self.fault(first + row, name, wanted, f"{values[row]:g}", "convert the column", "label column")
+        return values.astype(bool)
+
+    def fault(self, row: int, name: str, wanted: str, cell: str, remedy: str, kind: str = "column") -> DataError:
+        """Return the error for one cell; rows are numbered from 1."""
+        found = repr(cell[:40]) if cell.strip() else "nothing"
+        return DataError(f"{self.path}: row {row} of {kind} '{name}' must be {wanted}, found {found}: {remedy}.")
+
+    @abstractmethod
+    def _open(self) -> list[str]:
+        """Return the names of the columns."""
+
+    @abstractmethod
+    def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
+        """Yield these columns of consecutive rows, as they stand in the file."""
+
+    def _check_names(self) -> None:
+        seen: set[str] = set()
+        for position, name in enumerate(self.names):
+            if not name:
+                raise DataError(f"{self.path}: column {position + 1} has no name in the header: name it, or drop it.")
+            if name in seen:
+                raise DataError(f"{self.path} has two columns '{name}': rename one of them.")
+            seen.add(name)
+
+    def _numbers(self, cells: dict[str, pyarrow.Array], names: Sequence[str], first: int, gaps: bool) -> np.ndarray:
+        import pyarrow
+
+        length = len(next(iter(cells.values())))
+        values, bad = np.empty((length, len(names))), np.empty((length, len(names)), dtype=bool)
+        for column, name in enumerate(names):
+            try:
+                values[:, column], missing = _as_numbers(cells[name], gaps)
+            except pyarrow.ArrowException:  # lists and the like
+                found = f"a cell of {cells[name].type}"
+                raise self.fault(first, name, "a number", found, "ignore the column") from None
+            bad[:, column] = ~np.isfinite(values[:, column]) & ~missing
+        if not bad.any():
+            return values
+        row, column = map(int, np.argwhere(bad)[0])
+        cell = cells[names[column]][row].as_py()
+        cell = "" if cell is None else str(cell)
+        if looks_like_stamp(cell):
+            remedy = "name the column of time stamps with --time (time=... in Python), or ignore the column"
+        elif "," in cell:
+            remedy = "write numbers with a decimal point and without thousands separators"
+        else:
+            remedy = "fill or drop the row, or ignore the column"
+        raise self.fault(first + row, names[column], "a finite number", cell, remedy)
 
 
-def read_log(path: Path, columns: LogColumns) -> Table:
-    """Read a whole log; a warning tells of gaps in its time.
+class TextTable(Table):
+    """A file of `DelimitedText`; `rename` changes the names in its header.
 
-    Raises:
-        DataError, MissingExtraError: as `read_csv`; or its time stamps are not in order.
+    Blank lines below a header are passed over. Without a `header`, columns are named 1, 2, ... and each line is a row.
     """
-    with CsvLog(path, columns) as log:
-        chunks = list(log.chunks())
-    labels = [chunk.labels for chunk in chunks if chunk.labels is not None]
-    return Table(np.concatenate([chunk.values for chunk in chunks]), np.concatenate(labels) if labels else None)
+
+    def __init__(
+        self, path: Path, header: bool = True, above: int = 0, rename: Callable[[str], str] = str.strip
+    ) -> None:
+        self._header, self._above, self._rename = header, above, rename
+        super().__init__(path)
+
+    def _open(self) -> list[str]:
+        self._text = DelimitedText(self._file, self._header, self._above)
+        cells = self._text.first_record()
+        if len(cells) > COLUMN_LIMIT:
+            raise DataError(
+                f"{self.path} has {len(cells):,} columns, but at most {COLUMN_LIMIT:,} can be read: split the file."
+            )
+        if not self._header:
+            return [str(number) for number in range(1, max(1, len(cells)) + 1)]
+        if len(cells) == 1 and (found := next((mark for mark in ";\t|" if mark in cells[0]), None)):
+            raise DataError(
+                f"{self.path} seems to be separated by {found!r}: tsreward reads commas, and points in numbers."
+            )
+        return [self._rename(cell) for cell in cells]
+
+    def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
+        first, header = 1, self._header
+        for block, line in self._text.blocks():
+            records = block[record_end(block) :] if header else block
+            header = False
+            if records:
+                cells = self._split(records, names, first, line)
+                yield cells
+                first += len(cells[names[0]])
+
+    def _split(self, records: bytes, names: list[str], first: int, line: int) -> dict[str, pyarrow.Array]:
+        import pyarrow
+        from pyarrow import csv
+
+        blank, wrong = 0, None
+
+        def handle(row: csv.InvalidRow) -> str:
+            nonlocal blank, wrong
+            if self._header and not row.text.strip():
+                blank += 1
+                return "skip"
+            wrong = wrong or (row.number - blank, row.actual_columns)
+            return "error"
+
+        try:
+            table = csv.read_csv(
+                pyarrow.BufferReader(records),
+                csv.ReadOptions(use_threads=False, block_size=len(records) + 1, column_names=self.names),
+                csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=self._header, invalid_row_handler=handle),
+                csv.ConvertOptions(
+                    check_utf8=False,  # it was checked, with the line
+                    strings_can_be_null=False,
+                    include_columns=names,
+                    column_types=dict.fromkeys(names, pyarrow.string()),
+                ),
+            )
+        except pyarrow.ArrowException as error:
+            if wrong is None:
+                raise DataError(f"{self.path} cannot be read as CSV at line {line} or below ({error}).") from error
+            raise DataError(
+                f"{self.path}: row {first - 1 + wrong[0]} has {wrong[1]} in place of {len(self.names)} cells: give "
+                f"every row one cell per column, put cells that hold commas in quotes, and write numbers with a "
+                f"decimal point."
+            ) from None
+        return {name: table[name].combine_chunks() for name in names}
 
 
-def table_of(array: np.ndarray, where: str) -> Table:
-    """Return the table of an array [T, D]; `where` names it in errors.
+class ParquetTable(Table):
+    """A Parquet file."""
 
-    Raises:
-        DataError: it has another number of axes, no entry, or NaN or inf in it.
-    """
-    if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}.")
-    return Table(_float32(where, array))
+    def _open(self) -> list[str]:
+        import pyarrow
+        from pyarrow import parquet
+
+        try:
+            self._parquet = parquet.ParquetFile(self._file.raw)  # open: a path could be taken for an address
+        except (pyarrow.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+        self.schema: pyarrow.Schema = self._parquet.schema_arrow
+        kept = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        self.index = tuple(name.strip() for name in self.schema.names if name in kept)
+        return [name.strip() for name in self.schema.names]
+
+    def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
+        import pyarrow
+
+        if not self._parquet.metadata.num_rows:
+            raise DataError(f"{self.path} has no row.")
+        own = dict(zip(self.names, self.schema.names, strict=True))
+        try:
+            for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in names]):
+                self._file.check()
+                yield {name: batch.column(own[name]) for name in names}
+        except (pyarrow.ArrowException, OSError) as error:
+            self._file.check()
+            raise self._damaged(error) from error
+        self._file.check()
+
+    def _damaged(self, error: Exception) -> DataError:
+        return DataError(f"{self.path} cannot be read as Parquet ({' '.join(str(error).split())[:200]}).")
 
 
-def read_columns(path: Path, names: Collection[str]) -> dict[str, np.ndarray]:
-    """Return these columns [T] of a CSV file, or these arrays [T] of an NPZ file, in float64.
-
-    Raises:
-        DataError: one is missing or is not one finite number per row.
-        MissingExtraError: the file is CSV, and pandas is not installed.
-    """
-    if path.suffix.lower() not in (".npz", ".npy"):
-        with CsvRows(path) as rows:
-            read = np.concatenate([chunk.numbers for chunk in rows.chunks(tuple(names))])
-        return {name: read[:, column] for column, name in enumerate(names)}
-    arrays = read_arrays(path)
-    for name in names:
-        if name not in arrays:
-            raise DataError(f"{path} has no array '{name}': it has {', '.join(arrays)}.")
-        if arrays[name].ndim != 1 or not np.isfinite(arrays[name]).all():
-            raise DataError(f"{path}: '{name}' must be finite numbers [T], found shape {list(arrays[name].shape)}.")
-    return {name: arrays[name].astype(np.float64) for name in names}
+def open_table(path: Path) -> Table:
+    """Return the Parquet file that is named .parquet, else the file of text, open."""
+    return ParquetTable(path) if path.suffix.lower() == ".parquet" else TextTable(path)
 
 
-def _float32(where: str, values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        result = values.astype(np.float32)
-    rows, columns = np.nonzero(~np.isfinite(result))
-    if len(rows):
-        raise DataError(
-            f"{where}: row {rows[0] + 1}, column {columns[0] + 1} must be a finite number within float32, found "
-            f"{values[rows[0], columns[0]]}: fill or drop the row."
-        )
-    return result
+def _as_numbers(cells: pyarrow.Array, gaps: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers [T], NaN where a cell is none, and which cells [T] are gaps that may be."""
+    import pyarrow
+    import pyarrow.compute
+    from pyarrow import csv
+
+    compute: Any = pyarrow.compute  # made at run time, so unknown to type checkers
+    kind, is_kind = cells.type, pyarrow.types
+    if is_kind.is_dictionary(kind):
+        cells, kind = cells.dictionary_decode(), kind.value_type
+    if is_kind.is_integer(kind) or is_kind.is_floating(kind) or is_kind.is_decimal(kind) or is_kind.is_boolean(kind):
+        values = cells.cast(pyarrow.float64(), safe=False)
+    else:
+        cells = cells.cast(pyarrow.string())
+        if gaps:
+            words = pyarrow.array(csv.ConvertOptions().null_values)
+            cells = compute.if_else(compute.is_in(compute.ascii_trim_whitespace(cells), words), None, cells)
+        try:
+            values = cells.cast(pyarrow.float64())
+        except pyarrow.ArrowInvalid:  # a blank beside a number, a word of truth, or no number
+            cells = compute.ascii_trim_whitespace(cells)
+            for word, number in _WORDS.items():
+                cells = compute.if_else(compute.equal(cells, word), number, cells)
+            is_number = compute.match_substring_regex(cells, _NUMBER)
+            values = compute.if_else(is_number, cells, "nan").cast(pyarrow.float64())
+    missing = compute.is_null(cells, nan_is_null=is_kind.is_floating(kind)).to_numpy(zero_copy_only=False)
+    return values.to_numpy(zero_copy_only=False), missing & gaps

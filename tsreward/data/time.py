@@ -51,6 +51,23 @@ class Stamps:
         """Return these and then those of `after`, which are of the same kind."""
         return Stamps(np.append(self.whole, after.whole), np.append(self.part, after.part), self.zone)
 
+    def as_array(self) -> np.ndarray:
+        """Return them [N] as numbers, or as datetime64 as they were written: in UTC where their zone is UTC or another.
+
+        >>> parse_stamps(["2020-01-01 02:00+02:00"]).as_array(), parse_stamps(["7", "8.5"]).as_array()
+        (array(['2020-01-01T00:00:00'], dtype='datetime64[s]'), array([7. , 8.5]))
+        """
+        if self.zone is None:
+            return self.whole + self.part if self.part.any() else self.whole
+        offset = 0
+        if self.zone:
+            hours, minutes = int(self.zone[1:3]), int(self.zone[4:])
+            offset = (hours * 3600 + minutes * 60) * (-1 if self.zone[0] == "-" else 1)
+        seconds = (self.whole - offset).astype("datetime64[s]")
+        if not self.part.any():
+            return seconds
+        return seconds.astype("datetime64[ns]") + np.round(self.part * 1e9).astype("timedelta64[ns]")
+
 
 class StampError(ValueError):
     """Cell number `position` is none of the stamps that were wanted."""
@@ -118,7 +135,7 @@ def _number(cell: str) -> int | float:
 
 def _parse_text(cells: Sequence[str], zone: str) -> Stamps:
     dates, parts = [], np.zeros(len(cells))
-    wanted = f"ISO 8601 text {f'in zone {zone}' if zone else 'without a zone'}, as in the rows above it"
+    wanted = f"ISO 8601 text {f'in zone {zone}' if zone else 'without a zone'}, such as 2020-01-31 12:00:00{zone}"
     for position, cell in enumerate(cells):
         found = _ISO.fullmatch(cell)
         if found is None or _zone(found) != zone:

@@ -1,4 +1,4 @@
-"""Labels that are given as intervals of time: a CSV file with the columns start and end, both ends included."""
+"""Labels that are given as intervals of time: a table with the columns start and end, both ends included."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tsreward.data.csv_rows import CsvRows
+from tsreward.data.tables import open_table
 from tsreward.data.time import StampError, Stamps, parse_stamps
 from tsreward.errors import DataError
 
@@ -16,9 +16,9 @@ class LabelIntervals:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with CsvRows(path) as rows:
-            texts = [chunk.texts for chunk in rows.chunks((), ("start", "end"))]
-        self._cells = [[cell for chunk in texts for cell in chunk[side]] for side in (0, 1)]
+        with open_table(path) as table:
+            rows = table.read(texts=("start", "end"))
+        self._cells = [rows.texts(side) for side in ("start", "end")]
         self._bounds: tuple[Stamps, Stamps] | None = None
         self._last: Stamps | None = None
         self._rows = np.zeros(len(self._cells[0]), dtype=np.int64)

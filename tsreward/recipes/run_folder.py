@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import platform
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.io import save
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
-from tsreward.report.frame import check_reporting
 from tsreward.report.run import plot_curves, summarise_training, write_run_page
 
 _PACKAGES = (
@@ -32,44 +26,6 @@ _PACKAGES = (
     "stable-baselines3",
     "safety-gymnasium",
 )
-_FILES = (
-    "config.json",
-    "model.safetensors",
-    "agent.zip",
-    "normaliser.npz",
-    "curves.png",
-    "report.html",
-    "results.json",
-)
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Create an empty folder for a run, before its work begins; where the work fails, it is empty or gone again.
-
-    Raises:
-        DataError: it exists and holds something, or cannot be created or written to.
-        MissingExtraError: matplotlib or jinja2, which make the report of a run, is not installed.
-    """
-    check_reporting()
-    created = [folder for folder in (path, *path.parents) if not folder.exists()]
-    try:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise DataError(f"{path} exists and is not an empty folder: name another one with --out.")
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise DataError(f"Cannot write into {path}: {error.strerror}. Name another folder with --out.") from error
-    try:
-        yield path
-    except BaseException:
-        for name in _FILES:
-            (path / name).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # something else is in there by now
-            for folder in created:
-                folder.rmdir()
-        raise
 
 
 def installed_versions() -> dict[str, str]:

@@ -189,7 +189,9 @@ def _section(
             "legend": list(zip(SCORE_COLORS, (name for name, _, _ in drawn), strict=False)),
             "best": best,
             "threshold": threshold,
-            "mistakes": [(mistake, None if index is None else str(index[mistake.row])) for mistake in found],
+            "mistakes": [
+                (mistake, None if index is None else str(index[mistake.row]).replace("T", " ")) for mistake in found
+            ],
             "closeups": closeups(task, scores, threshold, found) if found else "",
         }
     return section

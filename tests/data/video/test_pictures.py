@@ -34,6 +34,7 @@ def test_two_comes_before_ten(tmp_path: Path) -> None:
     ("names", "order"),
     [
         (["b.png", "a.png"], [1, 0]),
+        (["c.png", "a.png", "b.png"], [1, 2, 0]),
         (["e2_f1.png", "e1_f2.png", "e1_f1.png"], [2, 1, 0]),
         (["0010.png", "0005.png", "0015.png"], [1, 0, 2]),
         (["10.png", "9.JPG", "11.bmp"], [1, 0, 2]),

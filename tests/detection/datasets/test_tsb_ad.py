@@ -33,9 +33,9 @@ def test_all_rows_are_judged(tmp_path):
         (NAME, TEXT.replace("Label", "label"), "the last column must be 'Label', found 'label'"),
         (NAME, "Label,0\n0,1\n", "the last column must be 'Label', found '0'"),
         (NAME, "Label\n0\n1\n", "has no column of values"),
-        (NAME, TEXT.replace("4,1", "4,0.5"), "line 5, column 'Label': expected a label 0 or 1, found '0.5'"),
-        (NAME, TEXT.replace("0.25", ""), "line 3, column '0': expected a finite number, found nothing"),
-        (NAME, TEXT + "1\n", "line 6 has 1 columns: expected 3"),
+        (NAME, TEXT.replace("4,1", "4,0.5"), "row 4 of label column 'Label' must be 0 .*, found '0.5'"),
+        (NAME, TEXT.replace("0.25", ""), "row 2 of column '0' must be a finite number, found nothing"),
+        (NAME, TEXT + "1\n", "row 5 has 1 in place of 3 cells"),
     ],
 )
 def test_malformed_files(tmp_path, name, content, message):

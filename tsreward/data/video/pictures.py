@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from tsreward.data.video.container import checked_size, opaque
 from tsreward.errors import DataError, missing_extra
+from tsreward.files import natural_key
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,25 +43,19 @@ def in_order(folder: Path) -> list[Path]:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).")
-    keys = {path: natural_key(path) for path in paths}
+    keys = {path: natural_key(path.stem) for path in paths}
     paths.sort(key=lambda path: (keys[path], path.name))
     for first, second in pairwise(paths):
         if keys[first] == keys[second]:
             raise DataError(f"{folder} holds both {first.name} and {second.name}: which is the frame? Remove one.")
     # Names that differ in their last number only are a count, which shows what is missing.
-    if len(paths) > 2 and len({keys[path][:-2] for path in paths}) == 1:
-        numbers = np.array([keys[path][-2][0] for path in paths], dtype=object)
+    if len(paths) > 2 and len(keys[paths[0]]) > 1 and len({keys[path][:-2] for path in paths}) == 1:
+        numbers = np.array([keys[path][-2] for path in paths], dtype=object)
         steps = np.diff(numbers)
         if len({keys[path][-1] for path in paths}) == 1 and (steps != steps.min()).any():
             gap = int(np.flatnonzero(steps != steps.min())[0])
             raise DataError(f"{folder} has a gap after {paths[gap].name}: frames are missing, or belong to two videos.")
     return paths
-
-
-def natural_key(path: Path) -> tuple[tuple[int, str], ...]:
-    """Return the name as texts and numbers that compare like numbers; both are pairs, so that any two compare."""
-    parts = re.split(r"([0-9]+)", path.stem)
-    return tuple((int(part), "") if place % 2 else (-1, part) for place, part in enumerate(parts))
 
 
 def _picture(path: Path) -> np.ndarray:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from tsreward.detection.datasets.asd import load_asd
 from tsreward.detection.datasets.nab import load_nab
+from tsreward.detection.datasets.own_tables import load_tables
 from tsreward.detection.datasets.smd import load_smd
-from tsreward.detection.datasets.tables import load_tables
 from tsreward.detection.datasets.telemanom import load_telemanom
 from tsreward.detection.datasets.tsb_ad import load_tsb_ad
 from tsreward.detection.datasets.wadi import load_wadi

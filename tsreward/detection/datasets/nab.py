@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tsreward.detection.datasets.reading import check_fraction, natural, read_csv, root_of, split
+from tsreward.data.tables import open_table
+from tsreward.detection.datasets.reading import check_fraction, root_of, split, stamps_of
 from tsreward.errors import DataError
+from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
-
-if TYPE_CHECKING:
-    import pandas
-
 
 WINDOWS = "labels/combined_windows.json"
 
@@ -43,24 +41,20 @@ def load_nab(folder: str | Path, train_fraction: float = 0.15) -> list[Detection
     for name, path in files.items():
         if name not in windows:
             raise DataError(f"{root / WINDOWS} has no entry '{name}' for {path}.")
-    return [split(_series(files[name], name, windows[name]), train_fraction) for name in sorted(files, key=natural)]
+    return [split(_series(files[name], name, windows[name]), train_fraction) for name in sorted(files, key=natural_key)]
 
 
 def _series(path: Path, name: str, windows: list[tuple[datetime, datetime]]) -> Series:
-    frame = read_csv(path)
-    frame.require(["timestamp", "value"])
-    values, stamps = frame.values(["value"]), frame.stamps("timestamp")
-    labels = np.zeros(len(values), dtype=bool)
+    with open_table(path) as table:
+        rows = table.read(["value"], ["timestamp"])
+    stamps = stamps_of(table, rows, "timestamp", zone="", known=True)
+    labels = np.zeros(len(stamps), dtype=bool)
     for start, end in windows:
-        inside = _inside(stamps, start, end)
+        inside = (stamps >= np.datetime64(start)) & (stamps <= np.datetime64(end))
         if not inside.any():
             raise DataError(f"{path}: no row lies in the labelled window {start} to {end}.")
         labels |= inside
-    return Series(values, labels, name.removesuffix(".csv").replace("/", "-"), ("value",), stamps)
-
-
-def _inside(stamps: pandas.DatetimeIndex, start: datetime, end: datetime) -> np.ndarray:
-    return np.asarray((stamps >= start) & (stamps <= end))
+    return Series(rows.numbers, labels, name.removesuffix(".csv").replace("/", "-"), ("value",), stamps)
 
 
 def _windows(path: Path) -> dict[str, list[tuple[datetime, datetime]]]:

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
-from tsreward.detection.datasets.reading import Frame, chosen, need, read_csv, root_of
+from tsreward.data.tables import open_table
+from tsreward.detection.datasets.reading import chosen, need, root_of
 from tsreward.errors import DataError
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -52,7 +53,7 @@ def load_telemanom(folder: str | Path, names: Iterable[str] | None = None) -> li
         OptionError: a channel that is not listed.
     """
     root = root_of(folder, TABLE)
-    spans = _spans(read_csv(root / TABLE))
+    spans = _spans(root / TABLE)
     wanted = chosen("channel", spans, names)
     if names is None:
         wanted = [name for name in wanted if any((root / part / f"{name}.npy").exists() for part in ("train", "test"))]
@@ -61,18 +62,19 @@ def load_telemanom(folder: str | Path, names: Iterable[str] | None = None) -> li
     return [_task(root, name, spans[name]) for name in wanted]
 
 
-def _spans(frame: Frame) -> dict[str, list[tuple[int, int]]]:
-    frame.require([CHANNEL, SPANS])
+def _spans(path: Path) -> dict[str, list[tuple[int, int]]]:
+    with open_table(path) as table:
+        rows = table.read(texts=(CHANNEL, SPANS))
     spans: dict[str, list[tuple[int, int]]] = {}
-    for row, (name, text) in enumerate(zip(frame.data[CHANNEL], frame.data[SPANS], strict=True)):
-        if not isinstance(name, str):
-            raise frame.fault(row, CHANNEL, "the name of a channel")
+    for row, (name, text) in enumerate(zip(rows.texts(CHANNEL), rows.texts(SPANS), strict=True), 1):
+        if not name.strip():
+            raise table.fault(row, CHANNEL, "the name of a channel", name, "name it, or drop the row")
         try:
             listed = json.loads(text)
-        except (TypeError, ValueError, RecursionError):
+        except (ValueError, RecursionError):
             listed = None
         if not isinstance(listed, list) or not all(_is_span(span) for span in listed):
-            raise frame.fault(row, SPANS, "a list of spans as in [[2149, 2349], [4536, 4844]]")
+            raise table.fault(row, SPANS, "a list of spans as in [[2149, 2349], [4536, 4844]]", text, "correct it")
         spans.setdefault(name, []).extend((start, end) for start, end in listed)
     return spans
 

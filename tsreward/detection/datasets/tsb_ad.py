@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tsreward.detection.datasets.reading import natural, read_csv, stems
+from tsreward.data.tables import open_table
+from tsreward.detection.datasets.reading import read_series, stems
 from tsreward.errors import DataError
-from tsreward.sequences.series import DetectionTask, Series
+from tsreward.files import natural_key
+from tsreward.sequences.series import DetectionTask
 
 LABEL = "Label"
 _NAME = re.compile(r"[0-9]+_.+_id_[0-9]+_.+_tr_([0-9]+)_1st_[0-9]+")
@@ -29,7 +31,7 @@ def load_tsb_ad(path: str | Path) -> list[DetectionTask]:
     path = Path(path)
     if not path.is_dir():
         return [_task(path)]
-    found = sorted(stems(path, ".csv"), key=natural)
+    found = sorted(stems(path, ".csv"), key=natural_key)
     if not found:
         raise DataError(f"{path} has no CSV file.")
     return [_task(path / f"{stem}.csv") for stem in found]
@@ -42,11 +44,12 @@ def _task(path: Path) -> DetectionTask:
             f"{path}: expected a name as in 057_SMD_id_1_Facility_tr_4529_1st_4629.csv, whose tr is the number of rows "
             f"to learn from."
         )
-    frame, rows = read_csv(path), int(match[1])
-    *columns, last = frame.data.columns
-    if last != LABEL:
-        raise DataError(f"{path}: the last column must be '{LABEL}', found '{last}'.")
-    series = Series(frame.values(columns), frame.labels(LABEL), path.stem, tuple(columns))
+    rows = int(match[1])
+    with open_table(path) as table:
+        *columns, last = table.names
+        if last != LABEL:
+            raise DataError(f"{path}: the last column must be '{LABEL}', found '{last}'.")
+        series = read_series(table, columns, path.stem, LABEL)
     if not 0 < rows <= len(series):
         raise DataError(f"{path}: its name says that {rows} rows are to learn from, but it has {len(series)} rows.")
     return DetectionTask(series.name, series.rows(0, rows), series)

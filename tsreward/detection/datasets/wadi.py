@@ -6,58 +6,82 @@ Source: Ahmed et al., "WADI: a water distribution testbed for research in the de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tsreward.detection.datasets.reading import Frame, cells_of, check_names, natural, need, read_csv
+from tsreward.data.tables import Table, TextTable, open_table
+from tsreward.data.time import StampError, parse_stamps
+from tsreward.detection.datasets.reading import need, stamps_of
 from tsreward.errors import DataError, OptionError
+from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
 
-DATES = ("%m/%d/%Y", "%m/%d/%y", "%Y-%m-%d")
-TIMES = ("%I:%M:%S.%f %p", "%I:%M:%S %p", "%H:%M:%S.%f", "%H:%M:%S")
+_DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)|(\d{4})-(\d\d)-(\d\d)", re.ASCII)
+_TIME = re.compile(r"(\d{1,2}):(\d\d):(\d\d)(\.\d{1,6})?( [AP]M)?", re.ASCII | re.IGNORECASE)
 
 
-def stamps_of(frame: Frame, rows: int) -> Any:
-    """Return the time stamps of the first rows: a DatetimeIndex, or their text [rows] where the notation is unknown.
+def wadi_stamps(table: Table, dates: Sequence[str], times: Sequence[str]) -> np.ndarray:
+    """Return the time stamps [T] as datetime64, or their text where the notation is unknown.
 
-    The notation is that of the first row. Copies of A2 that went through a spreadsheet have times as in 00:01.0,
-    minutes and seconds without the hour: these stay text.
+    Every release writes them in another notation, as in 9/25/2017, 6:00:00.000 PM; that of the first row holds. Copies
+    of A2 that went through a spreadsheet have times as in 00:01.0, minutes and seconds without the hour: these stay
+    text.
 
     Raises:
-        DataError: a column is missing, or a row is written otherwise than the first.
+        DataError: a row is written otherwise than the first.
     """
-    import pandas
+    notations = _date(dates[0])[0], _time(times[0])[0]
+    if not all(notations):
+        return np.array(
+            [f"{date.strip()} {time.strip()}" for date, time in zip(dates, times, strict=True)], dtype=object
+        )
+    cells = []
+    for row, (date, time) in enumerate(zip(dates, times, strict=True), 1):
+        (day_notation, day), (clock_notation, clock) = _date(date), _time(time)
+        for name, cell, notation, known in (
+            ("Date", date, day_notation, notations[0]),
+            ("Time", time, clock_notation, notations[1]),
+        ):
+            if notation != known:
+                wanted = f"in the notation of the first row, {(dates if name == 'Date' else times)[0]!r}"
+                raise table.fault(row, name, wanted, cell, "correct it")
+        cells.append(f"{day}T{clock}")
+    try:
+        return parse_stamps(cells, zone="", known=True).as_array()
+    except StampError as error:
+        row = error.position
+        raise table.fault(row + 1, "Date", str(error), f"{dates[row]} {times[row]}", "correct it") from None
 
-    frame.require(["Date", "Time"])
-    date, time = (frame.data[name].iloc[:rows].astype("string").str.strip() for name in ("Date", "Time"))
-    forms = _form(date.iloc[0], DATES), _form(time.iloc[0], TIMES)
-    if None in forms:
-        return (date + " " + time).to_numpy(dtype=object, na_value="")
-    parsed = []
-    for name, texts, form in zip(("Date", "Time"), (date, time), forms, strict=True):
-        stamps = pandas.to_datetime(texts, format=form, errors="coerce")
-        missing = stamps.isna().to_numpy(dtype=bool)
-        if missing.any():
-            raise frame.fault(int(np.argmax(missing)), name, f"the notation of the first row, {texts.iloc[0]!r}")
-        parsed.append(stamps)
-    day, clock = parsed
-    return pandas.DatetimeIndex(day + (clock - pandas.Timestamp(1900, 1, 1)))
+
+@cache
+def _date(cell: str) -> tuple[str, str]:
+    """Return the notation of a date, empty where it is unknown, and the date in ISO 8601."""
+    found = _DATE.fullmatch(cell.strip())
+    if found is None:
+        return "", ""
+    if found[4]:
+        return "ISO", found[0]
+    year = found[3] if len(found[3]) == 4 else f"20{found[3]}"
+    return f"month/day/{len(found[3])}", f"{year}-{int(found[1]):02}-{int(found[2]):02}"
 
 
-def _form(text: Any, forms: tuple[str, ...]) -> str | None:
-    for form in forms:
-        try:
-            datetime.strptime(text, form)
-        except (ValueError, TypeError):
-            continue
-        return form
-    return None
+@cache
+def _time(cell: str) -> tuple[str, str]:
+    """Return the notation of a time of day, empty where it is unknown, and the time in ISO 8601."""
+    found = _TIME.fullmatch(cell.strip())
+    if found is None or (found[5] and not 1 <= int(found[1]) <= 12):
+        return "", ""
+    hour, fraction = int(found[1]), found[4] or ""
+    if found[5]:
+        hour = hour % 12 + 12 * (found[5].upper() == " PM")
+    return f"{bool(found[5])} {bool(fraction)}", f"{hour:02}:{found[2]}:{found[3]}{fraction}"
 
 
 Attacks = Sequence[tuple[str | datetime, str | datetime]] | str | Path | None
@@ -67,12 +91,12 @@ FILE = "attacks.csv"
 def attack_labels(attacks: Attacks, stamps: Any, folder: Path) -> np.ndarray:
     """Return labels [T] bool that are true from the start to the end of every attack, the end included.
 
-    `stamps` are those of the rows, a DatetimeIndex [T]. Without `attacks`, the file attacks.csv of the folder is read.
+    `stamps` are those of the rows, datetime64 [T]. Without `attacks`, the file attacks.csv of the folder is read.
 
     Raises:
         DataError: no attacks, a malformed one, one that ends before it starts, or one in which no row lies.
     """
-    if not hasattr(stamps, "tz"):
+    if stamps.dtype.kind != "M":
         raise DataError(
             f"{folder}: the times of WaDi A1 must be as in 10/9/2017, 6:00:00.000 PM, to tell which rows are attacks; "
             f"found {str(stamps[0])!r}."
@@ -81,11 +105,10 @@ def attack_labels(attacks: Attacks, stamps: Any, folder: Path) -> np.ndarray:
     for start, end, where in _attacks(attacks, folder):
         if end < start:
             raise DataError(f"{where}: the attack {start} to {end} ends before it starts.")
-        inside = np.asarray((stamps >= start) & (stamps <= end))
+        inside = (stamps >= np.datetime64(start)) & (stamps <= np.datetime64(end))
         if not inside.any():
-            raise DataError(
-                f"{where}: no row lies in the attack {start} to {end}; rows are {stamps[0]} to {stamps[-1]}."
-            )
+            rows = f"{stamps[0]} to {stamps[-1]}".replace("T", " ")
+            raise DataError(f"{where}: no row lies in the attack {start} to {end}; rows are {rows}.")
         labels |= inside
     return labels
 
@@ -99,9 +122,13 @@ def _attacks(attacks: Attacks, folder: Path) -> list[tuple[datetime, datetime, s
                 f"the columns start and end as in 2017-10-09 19:25:00, or give them as attacks."
             )
     if isinstance(attacks, str | Path):
-        frame = read_csv(Path(attacks))
-        starts, ends = frame.stamps("start"), frame.stamps("end")
-        pairs = list(zip(starts.to_pydatetime(), ends.to_pydatetime(), strict=True))
+        with open_table(Path(attacks)) as table:
+            rows = table.read(texts=("start", "end"))
+        starts, ends = (
+            stamps_of(table, rows, side, zone="", known=True).astype("datetime64[us]").tolist()
+            for side in ("start", "end")
+        )
+        pairs = zip(starts, ends, strict=True)
         return [(start, end, f"{attacks}, attack {number}") for number, (start, end) in enumerate(pairs, 1)]
     if not len(attacks):
         raise DataError("attacks is empty: give the pairs (start, end) of the attacks.")
@@ -116,23 +143,6 @@ def _pair(pair: Any, number: int) -> tuple[datetime, datetime]:
     if start.tzinfo or end.tzinfo:
         raise DataError(f"attack {number}: expected times without a time zone, as in the data, found {pair!r}.")
     return start, end
-
-
-def fill_gaps(values: np.ndarray) -> None:
-    """Replace every NaN of an array [T, D], in place, by the last value above it, or else by the first below it.
-
-    A column of NaN only stays as it is.
-
-    >>> values = np.array([[np.nan], [1.0], [np.nan], [3.0]])
-    >>> fill_gaps(values)
-    >>> values[:, 0]
-    array([1., 1., 1., 3.])
-    """
-    for column in values.T:
-        known = np.flatnonzero(~np.isnan(column))
-        if 0 < len(known) < len(column):
-            before = np.searchsorted(known, np.arange(len(column)), side="right") - 1
-            column[:] = column[known[before.clip(min=0)]]
 
 
 FILES = {
@@ -157,7 +167,7 @@ def load_wadi(folder: str | Path, attacks: Attacks = None) -> list[DetectionTask
     Raises:
         DataError: a file is missing or malformed, or A1 has no attack times; the message tells file, line and column.
         OptionError: `attacks` are given, but there is no A1.
-        MissingExtraError: pandas is not installed.
+        MissingExtraError: pyarrow is not installed.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -170,79 +180,95 @@ def load_wadi(folder: str | Path, attacks: Attacks = None) -> list[DetectionTask
         raise DataError(f"{folder} has neither {wanted}: give the folder that holds them.")
     if attacks is not None and "WaDi-A1" not in found:
         raise OptionError(f"{folder} holds WaDi A2 only, whose labels are in its files: attacks are for A1.")
-    return [_task(name, found[name], attacks) for name in sorted(found, key=natural)]
+    return [_task(name, found[name], attacks) for name in sorted(found, key=natural_key)]
 
 
 @dataclass
 class Part:
-    """One file: its columns of values, with gaps, and its other columns."""
+    """One file."""
 
-    frame: Frame
     columns: list[str]
     values: np.ndarray
-    """[T, D] float64; the rows at the end that hold no value are not in it."""
+    """[T, D] float64 with gaps; the rows at the end that hold no value are not in it."""
+    stamps: np.ndarray
+    """[T] datetime64 or text."""
+    labels: np.ndarray | None
+    """[T] bool, where the file has them."""
 
 
 def _task(name: str, folder: Path, attacks: Attacks) -> DetectionTask:
     train, test = (folder / file for file in FILES[name])
     learn = _part(need(train, f"the partner of {test}"))
-    judge = _part(need(test, f"the partner of {train}"), learn.columns)
-    stamps = stamps_of(judge.frame, len(judge.values))
-    labels = _labels(judge) if name == "WaDi-A2" else attack_labels(attacks, stamps, folder)
+    judge = _part(need(test, f"the partner of {train}"), learn.columns, labelled=name == "WaDi-A2")
+    labels = attack_labels(attacks, judge.stamps, folder) if judge.labels is None else judge.labels
     kept = ~(_empty(learn) | _empty(judge))
     columns = tuple(column for column, keep in zip(learn.columns, kept, strict=True) if keep)
     if not columns:
         raise DataError(f"{folder}: every column is empty in {train.name} or in {test.name}.")
     return DetectionTask(
         name,
-        _series(name, learn, kept, columns, stamps_of(learn.frame, len(learn.values)), None),
-        _series(name, judge, kept, columns, stamps, labels),
+        Series(fill_gaps(learn.values[:, kept]), None, name, columns, learn.stamps),
+        Series(fill_gaps(judge.values[:, kept]), labels, name, columns, judge.stamps),
     )
 
 
-def _part(path: Path, columns: list[str] | None = None) -> Part:
-    frame = read_csv(path, _lines_above(path), gaps=True)
+def _part(path: Path, columns: list[str] | None = None, labelled: bool = False) -> Part:
     # Names in A1 are paths on the plant's own computer.
-    frame.data.columns = [name.rpartition("\\")[2].strip() for name in frame.data.columns]
-    check_names(path, list(frame.data.columns))
-    found = [name for name in frame.data.columns if name not in NO_VALUES]
-    if columns is not None:
-        frame.require(columns)
-        for name in found:
-            if name not in columns:
-                raise DataError(f"{path} has a column '{name}' that the part to learn from lacks.")
-    values = frame.values(columns or found)
-    rows = len(values)
-    while rows and np.isnan(values[rows - 1]).all():
-        rows -= 1
-    if not rows:
+    with TextTable(path, above=_lines_above(path), rename=lambda name: name.rpartition("\\")[2].strip()) as table:
+        found = [name for name in table.names if name not in NO_VALUES]
+        if columns is not None:
+            table.require(columns)
+            for name in found:
+                if name not in columns:
+                    raise DataError(f"{path} has a column '{name}' that the part to learn from lacks.")
+        columns = columns or found
+        rows = table.read([*columns, *([LABEL] if labelled else [])], ["Date", "Time"], gaps=True)
+    values = rows.numbers[:, : len(columns)]
+    length = len(values)
+    while length and np.isnan(values[length - 1]).all():
+        length -= 1
+    if not length:
         raise DataError(f"{path} holds no value.")
-    return Part(frame, columns or found, values[:rows])
+    labels = None
+    if labelled:
+        marks = rows.numbers[:length, -1]
+        labels = marks == -1
+        if (bad := ~labels & (marks != 1)).any():
+            row = int(np.argmax(bad))
+            cell = "" if np.isnan(marks[row]) else f"{marks[row]:g}"
+            raise table.fault(row + 1, LABEL, "1 (no attack) or -1 (attack)", cell, "correct it")
+    stamps = wadi_stamps(table, rows.texts("Date")[:length], rows.texts("Time")[:length])
+    return Part(columns, values[:length], stamps, labels)
 
 
 def _lines_above(path: Path, most: int = 10) -> int:
     """Return the number of lines above the header: 4 in A1's normal data, 1 in A2's attack data, else none."""
-    for number, cells in islice(cells_of(path), most):
-        if cells[0].strip() == "Row":
-            return number - 1
+    with path.open("rb") as file:
+        for number in range(most):
+            if re.match(rb'(\xef\xbb\xbf)?"?\s*Row\s*"?(,|$)', file.readline(2**16)):
+                return number
     raise DataError(f"{path}: expected a header that begins with Row, Date, Time in its first lines, found none.")
-
-
-def _labels(part: Part) -> np.ndarray:
-    marks = part.frame.numbers(LABEL)[: len(part.values)]
-    bad = ~np.isin(marks, (1, -1))
-    if bad.any():
-        raise part.frame.fault(int(bad.argmax()), LABEL, "1 (no attack) or -1 (attack)")
-    return marks == -1
 
 
 def _empty(part: Part) -> np.ndarray:
     return np.array([np.isnan(column).all() for column in part.values.T])
 
 
-def _series(
-    name: str, part: Part, kept: np.ndarray, columns: tuple[str, ...], stamps: Any, labels: np.ndarray | None
-) -> Series:
-    values = part.values if kept.all() else part.values[:, kept]
-    fill_gaps(values)
-    return Series(values, labels, name, columns, stamps)
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Return values [T, D] with the last value above in place of every NaN, or else the first below.
+
+    A column of NaN only stays as it is.
+
+    >>> fill_gaps(np.array([[np.nan], [1.0], [np.nan], [3.0]]))[:, 0]
+    array([1., 1., 1., 3.])
+    """
+    import pyarrow
+    import pyarrow.compute
+
+    compute: Any = pyarrow.compute  # made at run time, so unknown to type checkers
+    filled = np.empty_like(values)
+    for position, column in enumerate(values.T):
+        gaps = pyarrow.array(np.ascontiguousarray(column), from_pandas=True)
+        known = compute.fill_null_backward(compute.fill_null_forward(gaps))
+        filled[:, position] = known.to_numpy(zero_copy_only=False)
+    return filled

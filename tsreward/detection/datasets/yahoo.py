@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tsreward.detection.datasets.reading import check_fraction, chosen, natural, read_csv, split, stems
+from tsreward.data.tables import open_table
+from tsreward.detection.datasets.reading import check_fraction, chosen, read_series, split, stems
 from tsreward.errors import DataError, OptionError
+from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
 
 BENCHMARKS = ("A1", "A2", "A3", "A4")
@@ -49,18 +51,16 @@ def load_yahoo(
 
 
 def _read(folder: Path, benchmark: str) -> list[Series]:
-    found = sorted((stem for stem in stems(folder, ".csv") if not stem.endswith("_all")), key=natural)
+    found = sorted((stem for stem in stems(folder, ".csv") if not stem.endswith("_all")), key=natural_key)
     if not found:
         raise DataError(f"{folder} has no CSV file of a series.")
     return [_series(folder / f"{stem}.csv", benchmark) for stem in found]
 
 
 def _series(path: Path, benchmark: str) -> Series:
-    frame = read_csv(path)
-    time, label = TIME[benchmark], LABEL[benchmark]
-    frame.require([time, "value", label])
     name = f"{benchmark}-{path.stem.removeprefix(f'{benchmark}Benchmark-')}"
-    return Series(frame.values(["value"]), frame.labels(label), name, ("value",), frame.index(time))
+    with open_table(path) as table:
+        return read_series(table, ["value"], name, LABEL[benchmark], TIME[benchmark])
 
 
 NAMES = ("A1-real_{}", "A2-synthetic_{}", "A3-TS{}", "A4-TS{}")
@@ -87,7 +87,7 @@ def yahoo_like(seed: int, count: int = 20, steps: int = 1400) -> list[DetectionT
     if count < 1 or steps < 500:
         raise OptionError(f"yahoo_like makes at least 1 series of at least 500 steps, got {count} of {steps}.")
     series = [_series_yahoo_like(np.random.default_rng([seed, number]), number, steps) for number in range(count)]
-    return [split(one, 0.5) for one in sorted(series, key=lambda one: natural(one.name))]
+    return [split(one, 0.5) for one in sorted(series, key=lambda one: natural_key(one.name))]
 
 
 def _series_yahoo_like(rng: np.random.Generator, number: int, steps: int) -> Series:

@@ -1,4 +1,4 @@
-"""CSV and Parquet files as series."""
+"""Tables of your own, CSV or Parquet, as series."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from tsreward.detection.datasets.reading import Frame, check_fraction, natural, read_csv, read_parquet, split
+from tsreward.data.tables import open_table
+from tsreward.detection.datasets.reading import check_fraction, read_series, split
 from tsreward.errors import DataError
+from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
 
-READERS = {".csv": read_csv, ".parquet": read_parquet}
+ENDINGS = (".csv", ".parquet")
 
 
 def load_tables(
@@ -32,47 +34,39 @@ def load_tables(
 def read_table(path: str | Path, label: str | None = None, time: str | None = None) -> Series:
     """Return a file as a series: the columns but `label` and `time` are the values, `time` becomes the index.
 
-    Labels are 0 or 1, or false or true. Times are numbers, or stamps as in 2024-05-01 13:00:00. Without `time`, the
-    index that a Parquet file brings is kept.
+    Labels are 0 or 1, or false or true. Times are numbers, or ISO 8601 text as in 2024-05-01 13:00:00, which becomes
+    datetime64, in UTC where a zone is written. Without `time`, the index that a Parquet file brings is kept.
 
     Raises:
         DataError: the file is missing or malformed, or is neither CSV nor Parquet by its ending.
-        MissingExtraError: pandas or pyarrow is not installed.
+        MissingExtraError: pyarrow is not installed.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "web.csv")
     ...     _ = path.write_text("time,load,label\\n2024-05-01 00:00:00,0.5,0\\n2024-05-01 00:01:00,9,1\\n")
     ...     series = read_table(path, label="label", time="time")
-    >>> series.columns, series.values[:, 0], series.labels, series.index[1].minute
-    (('load',), array([0.5, 9. ]), array([False,  True]), 1)
+    >>> series.columns, series.values[:, 0], series.labels, str(series.index[1])
+    (('load',), array([0.5, 9. ]), array([False,  True]), '2024-05-01T00:01:00')
     """
     path = Path(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: expected a file that ends in {' or '.join(READERS)}.")
-    frame = reader(path)
-    frame.require(name for name in (label, time) if name is not None)
-    columns = [name for name in frame.data.columns if name not in (label, time)]
-    labels = None if label is None else frame.labels(label)
-    return Series(frame.values(columns), labels, path.stem, tuple(columns), _index(frame, time))
-
-
-def _index(frame: Frame, time: str | None) -> object:
-    import pandas
-
-    if time is not None:
-        return frame.index(time)
-    return None if isinstance(frame.data.index, pandas.RangeIndex) else frame.data.index
+    if path.suffix.lower() not in ENDINGS:
+        raise DataError(f"{path}: expected a file that ends in {' or '.join(ENDINGS)}.")
+    with open_table(path) as table:
+        table.require([name for name in (label, time) if name is not None])
+        # The index of a pandas frame is no column of values.
+        time = table.index[0] if time is None and len(table.index) == 1 else time
+        columns = [name for name in table.names if name not in (label, time, *table.index)]
+        return read_series(table, columns, path.stem, label, time)
 
 
 def _files(path: Path) -> Sequence[Path]:
     if not path.is_dir():
         return [path]
-    files = [file for file in path.iterdir() if file.suffix.lower() in READERS and not file.name.startswith(".")]
+    files = [file for file in path.iterdir() if file.suffix.lower() in ENDINGS and not file.name.startswith(".")]
     if not files:
-        raise DataError(f"{path} has no file that ends in {' or '.join(READERS)}.")
-    files.sort(key=lambda file: natural(file.name))
+        raise DataError(f"{path} has no file that ends in {' or '.join(ENDINGS)}.")
+    files.sort(key=lambda file: natural_key(file.name))
     for first, second in pairwise(files):
         if first.stem == second.stem:
             raise DataError(f"{first} and {second} have the same name: keep one of them.")
