@@ -132,8 +132,8 @@ def _penalty(found: Audit) -> dict[str, Any]:
         "asked": chosen.asked,
         "false_alarms": chosen.seen.value,
         "ends": findings.termination and findings.termination.ends,
-        "safe_earns": findings.stakes and findings.stakes.safe,
-        "costly_earns": findings.stakes and findings.stakes.costly,
+        "safe_earns": findings.reward_margins and findings.reward_margins.safe,
+        "costly_earns": findings.reward_margins and findings.reward_margins.costly,
     }
 
 

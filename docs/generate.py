@@ -67,9 +67,21 @@ def audit_codes() -> str:
     for code, about in CODES.items():
         kinds = [kind for kind, replaces in (("likeness", True), ("penalty", False)) if code in DECISIVE[replaces]]
         effect = f"Rejects a {' and a '.join(kinds)} reward." if kinds else "A warning; it rejects nothing."
-        parts += [f"({code.lower()})=", f"## {code}", "", about.meaning, "", f"**Effect.** {effect}", ""]
+        parts += [
+            f"({code.lower()})=",
+            f"## {code}: {about.title}",
+            "",
+            _sentence(about.explanation),
+            "",
+            f"**Effect.** {effect}",
+            "",
+        ]
         parts += [f"**Remedy.** {about.remedy}", ""]
     return "\n".join(parts)
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 _INTRODUCTION = """\

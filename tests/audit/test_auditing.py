@@ -99,7 +99,7 @@ def test_episodes_of_one_step_and_a_window_of_one():
     )
 
 
-def test_upside_down():
+def test_inverted_ordering():
     found = audit_reward(moving_model(), circles(2, 0.0, steps=20), circles(1, steps=20))
     assert found.verdict.word == "rejected"
     assert "TSR004" in found.verdict.reasons[0]

@@ -49,7 +49,7 @@ def test_the_numbers_are_those_of_the_definitions(models, episodes) -> None:
         int((~(flags[0] | flags[1])).sum()),
     )
     assert found.flags.disagreement == pytest.approx((flags[0] ^ flags[1]).mean())
-    assert found.paid and found.lengths == (40, 1, 25, 33)
+    assert found.has_rewards and found.lengths == (40, 1, 25, 33)
 
 
 def test_the_greatest_differences_come_first_and_do_not_overlap(models, episodes) -> None:
@@ -63,8 +63,8 @@ def test_the_greatest_differences_come_first_and_do_not_overlap(models, episodes
     begin = np.cumsum((0, *found.lengths[:-1]))
     for each in found.differences:
         row = begin[each.episode] + each.step
-        assert each.tails == (first.p_value[row], second.p_value[row])
-        assert each.flagged == (first.is_anomaly[row], second.is_anomaly[row])
+        assert each.p_values == (first.p_value[row], second.p_value[row])
+        assert each.is_anomaly == (first.is_anomaly[row], second.is_anomaly[row])
 
 
 def test_a_model_agrees_with_itself(models, episodes) -> None:
@@ -76,7 +76,7 @@ def test_a_model_agrees_with_itself(models, episodes) -> None:
 
 def test_without_environment_rewards_a_penalty_is_compared_for_itself(models, episodes) -> None:
     found = compare(*models, [Episode(episodes[0].obs)])
-    assert not found.paid and found.returns.pearson is None
+    assert not found.has_rewards and found.returns.pearson is None
     zero = [replace(episodes[0], rewards=np.zeros(40))]
     assert np.array_equal(found.models[1].reward, relabel(models[1], zero)[0].reward.numpy())
 

@@ -7,14 +7,14 @@ import pytest
 
 from tests.audit.circles import circles, moving_model, safe_model
 from tsreward.audit.behaviour import observe
-from tsreward.audit.incentives import stakes
+from tsreward.audit.incentives import reward_margins
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sequences.episodes import Episode
 
 
 def looked_at(model, good, bad):
-    return stakes(model, observe(model, "good", good), [observe(model, "bad", bad)])
+    return reward_margins(model, observe(model, "good", good), [observe(model, "bad", bad)])
 
 
 def tempting(episodes):
@@ -37,7 +37,7 @@ def test_means_of_steps_against_an_obvious_twin():
     good, bad = observe(model, "good", circles(1)), observe(model, "bad", episodes)
     final = bad.column("rewards") + bad.rated.learned
     costs = bad.column("costs")
-    found = stakes(model, good, [bad])
+    found = reward_margins(model, good, [bad])
     assert found.costly == pytest.approx(final[costs > 0].mean())
     safe = [
         value

@@ -9,8 +9,8 @@ import torch
 from tests.audit.circles import circles, fitted, moving_model, safe_model
 from tsreward.audit.agreement import agreement, require_truth
 from tsreward.audit.behaviour import observe
-from tsreward.audit.incentives import shape
-from tsreward.audit.sensitivity import feature_shares, history_effect, smoothing_effect
+from tsreward.audit.incentives import distribution
+from tsreward.audit.sensitivity import feature_effects, history_effect, smoothing_effect
 from tsreward.audit.separation import false_alarms
 from tsreward.detection.metrics import roc_auc
 from tsreward.errors import DataError
@@ -93,7 +93,7 @@ def test_cost_is_not_separated_where_there_is_none():
 def test_shares_at_the_limits(clip):
     model = fitted(RewardModel(Mahalanobis(4, 2), Likeness(LikenessOptions(scale=0.1, clip_low=clip))))
     good, bad = pair(model)
-    found = shape([good, bad])
+    found = distribution([good, bad])
     assert (found.low, found.high) == (float(min(bad.rated.learned)), 1.0)
     assert found.at_most["good"] == pytest.approx(0.5, abs=0.15)  # half of normal scores lie below their median
     assert found.at_least["bad"] > 0.5
@@ -107,9 +107,9 @@ def test_a_feature_that_is_not_looked_at_moves_nothing():
     with torch.no_grad():
         model.scorer.factor[1] = 0.0
     good, bad = pair(model)
-    assert feature_shares(model, good, bad, seed=0) == pytest.approx((1.0, 0.0))
+    assert feature_effects(model, good, bad, seed=0) == pytest.approx((1.0, 0.0))
     model.scorer.factor.zero_()
-    assert feature_shares(model, good, bad, seed=0) == (0.0, 0.0)
+    assert feature_effects(model, good, bad, seed=0) == (0.0, 0.0)
 
 
 def test_history_matters_to_a_scorer_of_windows_alone():
@@ -128,7 +128,7 @@ def test_history_matters_to_a_scorer_of_windows_alone():
 def test_smoothing_is_tried_on_raw_scores():
     model = moving_model("last", smoothing=0.6)
     good, bad = pair(model, bad=0.5)
-    rows = {row.share: row.roc for row in smoothing_effect(model, good, bad)}
+    rows = {row.fraction: row.roc for row in smoothing_effect(model, good, bad)}
     assert sorted(rows) == [0.0, 0.5, 0.6, 0.8, 0.9, 0.95]
     labels = np.repeat([0, 1], [640, 640])
     assert rows[0.6] == roc_auc(labels, np.concatenate([good.rated.score, bad.rated.score]))

@@ -22,7 +22,7 @@ def test_areas_are_those_of_the_metrics():
     scores, labels = np.concatenate([*normal, *strange]), np.repeat([0, 1], 300)
     assert found.roc.value == roc_auc(labels, scores)
     assert found.pr.value == average_precision(labels, scores)
-    assert found.share == 0.5
+    assert found.fraction == 0.5
     assert found.roc.low < found.roc.value < found.roc.high
     assert found.pr.low < found.pr.value < found.pr.high
 

@@ -9,7 +9,7 @@ import pytest
 from tests.audit.circles import moving_audit, safe_audit
 from tsreward.audit.probing import Probe
 from tsreward.audit.separation import Interval
-from tsreward.audit.verdict import CODES, DECISIVE, Findings, verdict, warned
+from tsreward.audit.verdict import CODES, DECISIVE, Findings, find_warnings, verdict
 
 
 def likeness() -> Findings:
@@ -21,7 +21,7 @@ def penalty() -> Findings:
 
 
 def test_nothing_is_wrong_with_what_is_broken_below():
-    assert warned(likeness()) == warned(penalty()) == ()
+    assert find_warnings(likeness()) == find_warnings(penalty()) == ()
 
 
 def kind(found, name, **change):
@@ -43,7 +43,7 @@ def ends(found, **change):
 
 
 def earns(found, **change):
-    return replace(found, stakes=replace(found.stakes, **change))
+    return replace(found, reward_margins=replace(found.reward_margins, **change))
 
 
 def seen(found, value):
@@ -55,8 +55,10 @@ def spearman(found, *values):
     return replace(found, agreement=replace(found.agreement, spearman=Interval(*values)))
 
 
-def limits(found, share):
-    return replace(found, shape=replace(found.shape, at_least=dict.fromkeys(found.shape.at_least, share)))
+def limits(found, fraction):
+    return replace(
+        found, distribution=replace(found.distribution, at_least=dict.fromkeys(found.distribution.at_least, fraction))
+    )
 
 
 def returns(found, name, value):
@@ -66,13 +68,13 @@ def returns(found, name, value):
 CASES = {
     "held": (likeness, lambda f: replace(f, held=replace(f.held, median=0.11)), {"TSR001"}),
     "held, just": (likeness, lambda f: replace(f, held=replace(f.held, median=0.1)), set()),
-    "no way up": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.54), {"TSR002"}),
-    "a way up": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.56), set()),
+    "no gradient": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.54), {"TSR002"}),
+    "a gradient": (likeness, lambda f: kind(probe(f, "still", n=0.5, level=0.9), "half_trained", n=0.56), set()),
     "not by a probe": (likeness, lambda f: kind(probe(f, "reversed", n=0.9), "half_trained", n=0.3), set()),
     "a probe above": (likeness, lambda f: probe(f, "zero", n=1.2, level=9.0), {"TSR003"}),
-    "good comes to rest": (likeness, lambda f: probe(f, "zero", n=1.2, level=f.kinds[0].typical), set()),
+    "good comes to rest": (likeness, lambda f: probe(f, "zero", n=1.2, level=f.kinds[0].median), set()),
     "half above": (likeness, lambda f: kind(f, "half_trained", n=1.1), {"TSR003"}),
-    "upside down": (likeness, lambda f: kind(f, "bad", level=f.kinds[0].level), {"TSR004"}),
+    "inverted": (likeness, lambda f: kind(f, "bad", level=f.kinds[0].level), {"TSR004"}),
     "ending": (likeness, lambda f: ends(f, better_ended=0.2, ends=True), {"TSR005"}),
     "never ends": (likeness, lambda f: ends(f, better_ended=0.2, ends=False), set()),
     "long": (likeness, lambda f: returns(f, "bad", 1e6), {"TSR006"}),
@@ -96,7 +98,7 @@ CASES = {
     "cost pays less": (penalty, lambda f: earns(f, safe=0.5, costly=0.4), set()),
     "cost pays as yet": (penalty, lambda f: earns(f, safe=0.5, costly=0.6, adapts=True), set()),
     "nothing pays": (penalty, lambda f: returns(f, "bad", 1e6), {"TSR006"}),
-    "flagged noise": (penalty, lambda f: probe(f, "noise", flagged=0.9), {"TSR012"}),
+    "flagged noise": (penalty, lambda f: probe(f, "noise", flag_rate=0.9), {"TSR012"}),
     "held penalty": (penalty, lambda f: replace(f, held=replace(f.held, median=0.9)), set()),
 }
 
@@ -105,7 +107,7 @@ CASES = {
 def test_each_rule_alone(case):
     made, change, codes = CASES[case]
     findings = change(made())
-    found = warned(findings)
+    found = find_warnings(findings)
     assert {warning.code for warning in found} == codes
     decided = verdict(findings, found)
     rejected = codes & DECISIVE[findings.replaces]
@@ -122,7 +124,7 @@ def test_every_code_has_a_case():
 
 def test_without_costs_a_penalty_is_undecided():
     findings = replace(penalty(), agreement=None)
-    assert verdict(findings, warned(findings)).word == "undecided"
+    assert verdict(findings, find_warnings(findings)).word == "undecided"
 
 
 def test_what_was_not_looked_at_is_said():
@@ -132,12 +134,12 @@ def test_what_was_not_looked_at_is_said():
     reasons = " ".join(verdict(findings, ()).reasons)
     assert "No half-trained behaviour was given" in reasons
     assert "the frozen first observation stands in" in reasons
-    reasons = " ".join(verdict(replace(penalty(), stakes=None), ()).reasons)
-    assert "whether cost or ending early pays was not looked at" in reasons
+    reasons = " ".join(verdict(replace(penalty(), reward_margins=None), ()).reasons)
+    assert "whether cost or early termination is rewarded was not checked" in reasons
 
 
 def test_the_best_blind_policy_counts():
     found = likeness()
     better = Probe("spin", "blind", 9.0, 0.9, 0.0)
     findings = replace(kind(found, "half_trained", n=0.6), probes=(*found.probes, better))
-    assert "of spin 0.900" in next(one for one in warned(findings) if one.code == "TSR002").evidence
+    assert "of spin 0.900" in next(one for one in find_warnings(findings) if one.code == "TSR002").evidence

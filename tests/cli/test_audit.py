@@ -55,7 +55,7 @@ def test_a_page_and_json_beside_it(files, tmp_path, monkeypatch, document):
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing: the page has tests of its own."""
-    monkeypatch.setattr("tsreward.cli.audit.render_page", lambda found, title: title)
+    monkeypatch.setattr("tsreward.cli.audit.render_audit", lambda found, title: title)
 
 
 @pytest.mark.usefixtures("plain")

@@ -16,7 +16,8 @@ from tests.scripted import script, small_model
 from tsreward.audit import Audit, audit_reward
 from tsreward.audit.examples import Moment
 from tsreward.errors import DataError
-from tsreward.report.audit import is_film, render_page, strip, write_page
+from tsreward.report.audit import is_film, render_audit, strip
+from tsreward.report.page import write_page
 from tsreward.sequences.episodes import Episode
 
 HOSTILE = "<script>document.title='taken';console.error('ran')</script>\"><img src=x onerror=alert(1)>{{ 7*7 }}"
@@ -53,7 +54,7 @@ def films() -> Audit:
 
 @cache
 def page(made) -> str:
-    return render_page(made(), HOSTILE)
+    return render_audit(made(), HOSTILE)
 
 
 def test_everything_is_there():
@@ -99,7 +100,7 @@ def test_windows_of_pictures_are_strips():
 def test_a_penalty_without_costs_has_a_page():
     bare = [Episode(episode.obs) for episode in circles(1)]
     found = audit_reward(safe_model(), bare, [Episode(episode.obs) for episode in circles(2, 0.3)])
-    text = Reader(render_page(found)).text
+    text = Reader(render_audit(found)).text
     assert "Undecided." in text
     assert "Agreement" not in text
 
@@ -140,10 +141,10 @@ def test_the_last_frame_of_a_strip_is_the_step_that_is_judged():
 
 
 def test_what_is_written_is_the_page_and_the_same_every_time(tmp_path):
-    write_page(sensors(), tmp_path / "a.html", HOSTILE)
+    write_page(tmp_path / "a.html", render_audit(sensors(), HOSTILE))
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == page(sensors)
     with pytest.raises(DataError, match="does not exist"):
-        write_page(sensors(), tmp_path / "none" / "a.html")
+        write_page(tmp_path / "none" / "a.html", "page")
 
 
 @pytest.mark.parametrize("looks", ["--screenshot=a.png", "--dump-dom"])

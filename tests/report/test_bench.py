@@ -14,7 +14,7 @@ import pytest
 from tests.detection.bench.fakes import Broken, Distance, small_task
 from tsreward.detection.bench.runner import run
 from tsreward.errors import MissingExtraError, OptionError
-from tsreward.report.bench import PageOptions, render_page, telling_channels
+from tsreward.report.bench import PageOptions, render_bench, telling_channels
 from tsreward.sequences.series import DetectionTask, Series
 
 
@@ -82,7 +82,7 @@ class Reader(HTMLParser):
 
 def made(folder, datasets, detectors=None, seeds=(0,), options=None):
     records = run(datasets, detectors or {"x": Distance}, seeds, folder)
-    return render_page(datasets, records, folder, "Title", options)
+    return render_bench(datasets, records, folder, "Title", options)
 
 
 def test_everything_is_there(tmp_path):
@@ -120,7 +120,7 @@ def test_names_are_text(tmp_path, name):
     )
     datasets = {name: [hostile], "tame": [other]}
     records = run(datasets, {name: Distance}, [0], tmp_path)
-    reader, plain = Reader(render_page(datasets, records, tmp_path, name)), Reader(made(tmp_path, {"tame": [other]}))
+    reader, plain = Reader(render_bench(datasets, records, tmp_path, name)), Reader(made(tmp_path, {"tame": [other]}))
     assert set(reader.tags) == set(plain.tags)
     assert {name for name, _ in reader.attributes} == {name for name, _ in plain.attributes}
     shown = " ".join(reader.text.split())
@@ -178,4 +178,4 @@ def test_a_missing_package_has_a_remedy(tmp_path, monkeypatch, package):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match=rf"{package} is not installed. .*tsreward\[report\]"):
-        render_page({}, [], tmp_path)
+        render_bench({}, [], tmp_path)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tsreward.report.drawing import Mistake, envelope, mistakes, runs
+from tsreward.report.bench import Mistake, mistakes
+from tsreward.report.drawing import envelope, runs
 
 
 @pytest.mark.parametrize("rows", [1, 20, 21, 1000, 23_701])

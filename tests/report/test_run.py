@@ -12,7 +12,9 @@ import pytest
 
 from tests.scripted import script, small_model
 from tsreward.errors import DataError, MissingExtraError
-from tsreward.report.run import check_plotting, plot_curves, render_run_page, summarise_training, write_run_page
+from tsreward.report.drawing import check_drawing
+from tsreward.report.page import write_page
+from tsreward.report.run import plot_curves, render_run, summarise_training
 from tsreward.sequences.episodes import Episode
 
 
@@ -72,9 +74,9 @@ def test_cost_has_a_panel_where_there_is_one(tmp_path):
 
 
 def test_a_missing_matplotlib_is_named_with_its_command(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_svg", None)
     with pytest.raises(MissingExtraError, match=r"matplotlib is not installed.*pip install 'tsreward\[report\]'"):
-        check_plotting()
+        check_drawing()
 
 
 HOSTILE = "<script>alert(1)</script>&lt;"
@@ -105,7 +107,7 @@ def runs() -> dict[str, list[Episode]]:
 
 
 def test_it_shows_what_happened_and_needs_nothing_else(runs) -> None:
-    page = render_run_page(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
+    page = render_run(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
     seen = Reader(page)
     assert not {"script", "link", "img"} & seen.tags
     assert seen.addresses == []
@@ -113,20 +115,20 @@ def test_it_shows_what_happened_and_needs_nothing_else(runs) -> None:
     for word in ("1.250", "0.125", "–", "cost rate", "true return per episode", "true cost per episode", "score"):
         assert word in seen.text
     assert page.count("<svg") == 3
-    assert page == render_run_page(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
+    assert page == render_run(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
 
 
 def test_a_reward_that_saw_something_else_is_left_out(runs) -> None:
     flat = {name: [replace(one, obs=one.obs[:, :2], costs=None) for one in each] for name, each in runs.items()}
-    page = render_run_page("run", {}, FIGURES, flat, small_model())
+    page = render_run("run", {}, FIGURES, flat, small_model())
     assert page.count("<svg") == 1
     assert "true cost per episode" not in page
     assert "late episodes" not in page
-    assert render_run_page("run", {}, FIGURES, flat) == page
+    assert render_run("run", {}, FIGURES, flat) == page
 
 
 def test_it_is_written_whole_or_not_at_all(runs, tmp_path: Path) -> None:
-    write_run_page(tmp_path / "report.html", "run", {}, FIGURES, runs)
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_run_page("run", {}, FIGURES, runs)
+    write_page(tmp_path / "report.html", render_run("run", {}, FIGURES, runs))
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_run("run", {}, FIGURES, runs)
     with pytest.raises(DataError, match="does not exist"):
-        write_run_page(tmp_path / "none" / "report.html", "run", {}, FIGURES, runs)
+        write_page(tmp_path / "none" / "report.html", "page")

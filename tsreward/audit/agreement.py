@@ -60,15 +60,15 @@ _TRANSITIONS, _STATES, _DISCOUNT = 256, 16, 0.99
 
 @dataclass(frozen=True)
 class Epic:
-    """How far the learned reward is from the true one, 0 (the same preferences) to 1 (opposite)."""
+    """Distance of the learned reward to the true one, from 0 (same preferences) to 1 (opposite)."""
 
     distance: float
     """sqrt((1 − ρ) / 2) of the canonically shaped rewards."""
     pearson_distance: float
-    """The same without canonical shaping, of the rewards as they are paid."""
+    """The same without canonical shaping, of the rewards as they are given."""
     transitions: int
     exact_truth: bool
-    """Whether the true reward could be asked; otherwise the recorded one is taken to depend on the arrival alone."""
+    """Whether the true reward is known as a function; otherwise the recorded one is taken to depend on o' alone."""
 
 
 def epic(
@@ -145,7 +145,7 @@ _MOST = 2000
 
 @dataclass(frozen=True)
 class Agreement:
-    """Learned against true reward; for a penalty, the truth is the cost with its sign turned."""
+    """Learned against true reward; for a penalty, the truth is minus the cost."""
 
     truth: str
     """rewards or costs."""
@@ -187,7 +187,7 @@ def agreement(
     return Agreement(
         truth=field,
         episodes=len(returns),
-        spearman=_drawn_again(true, learned, seed),
+        spearman=_bootstrapped(true, learned, seed),
         kendall=kendall(true, learned),
         cost_correlation=_cost_correlation(costly),
         cost=cost_separation(costly, seed),
@@ -223,7 +223,7 @@ def require_truth(model: RewardModel, judged: Behaviour) -> None:
         )
 
 
-def _drawn_again(true: np.ndarray, learned: np.ndarray, seed: int) -> Interval | None:
+def _bootstrapped(true: np.ndarray, learned: np.ndarray, seed: int) -> Interval | None:
     value = spearman(true, learned)
     if value is None:
         return None

@@ -1,22 +1,22 @@
-"""`audit`: know before you train."""
+"""`audit_reward`: what a reward pays for, measured before anything is trained on it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from tsreward.audit.agreement import TrueReward, agreement, require_truth
 from tsreward.audit.behaviour import Behaviour, observe
-from tsreward.audit.documents import as_document
 from tsreward.audit.examples import Examples, examples
-from tsreward.audit.incentives import shape, stakes, termination
+from tsreward.audit.incentives import distribution, reward_margins, termination
 from tsreward.audit.probing import Scale, blind_levels, hold, probe
-from tsreward.audit.sensitivity import feature_shares, history_effect, smoothing_effect
+from tsreward.audit.sensitivity import feature_effects, history_effect, smoothing_effect
 from tsreward.audit.separation import false_alarms, separation
-from tsreward.audit.verdict import Findings, Kind, Verdict, Warned, verdict, warned
+from tsreward.audit.verdict import AuditWarning, Findings, Kind, Verdict, find_warnings, verdict
 from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.episodes import Episode
@@ -28,10 +28,10 @@ _RESERVED = ("good", "bad", "half_trained", EPISODES)
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, what it means, and a few episodes to look at."""
+    """Measurements, warnings, verdict, and a few episodes to look at."""
 
     verdict: Verdict
-    warnings: tuple[Warned, ...]
+    warnings: tuple[AuditWarning, ...]
     findings: Findings
     examples: Examples
     scorer: str
@@ -41,8 +41,15 @@ class Audit:
     seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything but the examples as values that JSON has; what could not be measured is None."""
-        return as_document(self.verdict, self.warnings, self.findings) | {
+        """Return everything but the examples as dictionaries, lists, texts, finite numbers and None (not measured)."""
+        return {
+            "verdict": self.verdict.word,
+            "reasons": list(self.verdict.reasons),
+            "warnings": [
+                {"code": one.code, "meaning": one.meaning, "evidence": one.evidence, "remedy": one.remedy}
+                for one in self.warnings
+            ],
+            "findings": _plain(asdict(self.findings)),
             "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "frame_skip": self.frame_skip},
             "seed": self.seed,
         }
@@ -58,12 +65,13 @@ def audit_reward(
     seed: int = 0,
     true_reward: TrueReward | None = None,
 ) -> Audit:
-    """Look at a reward before anything is trained on it.
+    """Examine a reward before anything is trained on it.
 
     Args:
-        good: behaviour that the model should like and has not learned from; for a penalty, safe behaviour.
-        bad: behaviour that it should not; n = 0 is what this earns. Random behaviour is the usual choice.
-        half_trained: behaviour between the two.
+        model: a fitted model.
+        good: episodes of behaviour to reward, which the model has not learned from; for a penalty, safe behaviour.
+        bad: episodes of behaviour not to reward, usually random: their reward is n = 0.
+        half_trained: episodes of behaviour between the two.
         blind: blind policies (no action, small noise, constant actions) by name.
         episodes: episodes with true rewards (for a penalty: costs) of many skills; without them, all that is given
             above is compared, if good behaviour has them.
@@ -87,7 +95,7 @@ def audit_reward(
         require_truth(model, judged)
     everyone = [safe, unsafe, *half, *policies.values()]
     found = _findings(model, everyone, half, policies, [judged] if judged else everyone, seed, true_reward)
-    warnings = warned(found)
+    warnings = find_warnings(found)
     return Audit(
         verdict(found, warnings),
         warnings,
@@ -125,9 +133,9 @@ def _findings(
         probes=(*blind_levels(policies, scale), *probe(model, good, scale, seed)),
         held=hold(model, everyone, scale, seed),
         termination=termination(model, good, everyone[1:]),
-        stakes=stakes(model, good, everyone[1:]),
-        shape=shape(everyone),
-        features=feature_shares(model, good, bad, seed),
+        reward_margins=reward_margins(model, good, everyone[1:]),
+        distribution=distribution(everyone),
+        features=feature_effects(model, good, bad, seed),
         history=history_effect(model, good, bad, seed),
         smoothing=smoothing_effect(model, good, bad),
     )
@@ -145,3 +153,16 @@ def _kind(behaviour: Behaviour, scale: Scale) -> Kind:
         float(rated.is_anomaly.mean()),
         None if costs is None else float((costs > 0).mean()),
     )
+
+
+def _plain(value: Any) -> Any:
+    """Return the value without tuples, NaN and infinities.
+
+    >>> _plain({"a": (1.0, float("nan"))})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

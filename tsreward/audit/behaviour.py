@@ -21,8 +21,8 @@ _BATCH = 4096
 
 
 @dataclass(frozen=True)
-class Rated:
-    """Columns [N] over the transitions of all episodes, in order."""
+class Ratings:
+    """Columns [N] over the transitions of all episodes, episode after episode."""
 
     lengths: np.ndarray
     """[E] transitions of every episode."""
@@ -49,8 +49,8 @@ class Rated:
 
 
 @torch.inference_mode()
-def rate(model: RewardModel, features: Sequence[Tensor]) -> Rated:
-    """Rate episodes given as features [T + 1, D]; the scores are those of `tsreward.relabel`, bit for bit on CPU.
+def rate(model: RewardModel, features: Sequence[Tensor]) -> Ratings:
+    """Rate episodes given as features [T + 1, D]; the scores are bit-identical on CPU with those of `tsreward.relabel`.
 
     Raises:
         DataError: NaN or inf among the features.
@@ -58,7 +58,7 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Rated:
     windows = arrivals(features, model.window, model.frame_skip)
     raw = torch.cat([model.score(batch) for batch in windows.batches(_BATCH)])
     score = smooth_episodes(raw, windows.first, model.mode.options.smoothing)
-    return Rated(
+    return Ratings(
         lengths=np.array([len(episode) - 1 for episode in features]),
         raw=raw.numpy(),
         score=score.numpy(),
@@ -104,7 +104,7 @@ class Behaviour:
     name: str
     episodes: tuple[Episode, ...]
     features: tuple[Tensor, ...]
-    rated: Rated
+    rated: Ratings
 
     def column(self, field: str) -> np.ndarray | None:
         """Return `rewards` or `costs` [N] of all transitions; None where an episode has none."""

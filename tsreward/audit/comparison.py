@@ -16,15 +16,15 @@ from tsreward.sequences.episodes import Episode
 
 
 @dataclass(frozen=True)
-class Rated:
-    """What one model says of all transitions [N], episode after episode."""
+class ModelRatings:
+    """Scores and rewards of one model for all transitions [N], episode after episode."""
 
     name: str
     window: int
     """Steps that a window spans."""
     score: np.ndarray
     rank: np.ndarray
-    """Share of the transitions whose score is lower, ties counted half: in [0, 1], whatever the scale of the scores."""
+    """Fraction of the transitions whose score is lower, ties counted half: in [0, 1] for any scale of scores."""
     p_value: np.ndarray
     is_anomaly: np.ndarray
     reward: np.ndarray
@@ -51,30 +51,30 @@ class Flags:
 
     @property
     def disagreement(self) -> float:
-        """Share of the transitions that one model alone flags."""
+        """Fraction of the transitions that only one model flags."""
         return (self.only_first + self.only_second) / (self.both + self.only_first + self.only_second + self.neither)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A window that the models see differently: the one that ends at observation `step` + 1 of an episode."""
+    """A window that the models rank differently: the one that ends at observation `step` + 1 of an episode."""
 
     episode: int
     step: int
     ranks: tuple[float, float]
-    tails: tuple[float, float]
-    flagged: tuple[bool, bool]
+    p_values: tuple[float, float]
+    is_anomaly: tuple[bool, bool]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out."""
+    """How far two models agree, and where they do not."""
 
-    models: tuple[Rated, Rated]
+    models: tuple[ModelRatings, ModelRatings]
     lengths: tuple[int, ...]
     """Transitions of every episode."""
-    paid: bool
-    """Whether environment rewards were there; a penalty is compared for itself where they were not."""
+    has_rewards: bool
+    """Whether the episodes have environment rewards. Where they have none, a penalty alone is compared."""
     scores: Correlation
     rewards: Correlation
     returns: Correlation
@@ -88,7 +88,7 @@ class Comparison:
             "models": [{"name": rated.name, "window": rated.window} for rated in self.models],
             "episodes": len(self.lengths),
             "steps": sum(self.lengths),
-            "environment_rewards": self.paid,
+            "environment_rewards": self.has_rewards,
             "correlations": {name: asdict(getattr(self, name)) for name in ("scores", "rewards", "returns")},
             "flags": asdict(self.flags) | {"disagreement": self.flags.disagreement},
             "differences": [asdict(difference) for difference in self.differences],
@@ -102,7 +102,7 @@ def compare(
     names: tuple[str, str] = ("first", "second"),
     count: int = 6,
 ) -> Comparison:
-    """Compare two models on episodes; the `count` windows whose ranks differ most are named, none overlapping another.
+    """Compare two models on episodes; `differences` names the `count` windows whose ranks differ most, without overlap.
 
     Raises:
         ShapeError: a model reads other observations than the episodes hold.
@@ -120,15 +120,15 @@ def compare(
     """
     if count < 0:
         raise OptionError(f"compare takes a count of at least 0, got {count}.")
-    paid = all(episode.rewards is not None for episode in episodes)
-    rated = (_rate(first, episodes, names[0], paid), _rate(second, episodes, names[1], paid))
+    has_rewards = all(episode.rewards is not None for episode in episodes)
+    rated = (_rate(first, episodes, names[0], has_rewards), _rate(second, episodes, names[1], has_rewards))
     lengths = tuple(len(episode) for episode in episodes)
     a, b = rated
     sums = [np.add.reduceat(each.reward, np.cumsum((0, *lengths[:-1]))) for each in rated]
     return Comparison(
         models=rated,
         lengths=lengths,
-        paid=paid,
+        has_rewards=has_rewards,
         scores=_correlation(a.score, b.score),
         rewards=_correlation(a.reward, b.reward),
         returns=_correlation(*sums),
@@ -142,7 +142,7 @@ def compare(
     )
 
 
-def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, paid: bool) -> Rated:
+def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, has_rewards: bool) -> ModelRatings:
     for index, episode in enumerate(episodes):
         if episode.obs.shape[1:] != model.obs_shape:
             raise ShapeError(
@@ -151,10 +151,10 @@ def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, paid: bool
             )
     steps = []
     for episode in episodes:
-        steps += relabel(model, [episode if paid else replace(episode, rewards=np.zeros(len(episode)))])
+        steps += relabel(model, [episode if has_rewards else replace(episode, rewards=np.zeros(len(episode)))])
     score = np.concatenate([step.score.numpy() for step in steps]).astype(np.float64)
     ordered = np.sort(score)
-    return Rated(
+    return ModelRatings(
         name=name,
         window=(model.window - 1) * model.frame_skip + 1,
         score=score,
@@ -169,7 +169,9 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> Correlation:
     return Correlation(pearson(first, second), spearman(first, second))
 
 
-def _differences(rated: tuple[Rated, Rated], lengths: tuple[int, ...], count: int) -> tuple[Difference, ...]:
+def _differences(
+    rated: tuple[ModelRatings, ModelRatings], lengths: tuple[int, ...], count: int
+) -> tuple[Difference, ...]:
     a, b = rated
     span = max(a.window, b.window)
     episode = np.repeat(np.arange(len(lengths)), lengths)

@@ -1,4 +1,4 @@
-"""What a reward invites to: its shape, its margins, and early termination."""
+"""What a reward is an incentive for: its distribution, its margins between safe and costly steps, early termination."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ _BINS, _EDGE = 60, 1e-3
 
 
 @dataclass(frozen=True)
-class Shape:
+class Distribution:
     """Scores and learned rewards of every behaviour."""
 
     edges: tuple[float, ...]
     """Borders of the bins of the histograms of scores; what lies beyond is in the outer bins."""
     densities: dict[str, tuple[float, ...]]
-    """Share of steps in every bin, by behaviour."""
+    """Fraction of steps in every bin, by behaviour."""
     at_least: dict[str, float]
     at_most: dict[str, float]
-    """Share of steps whose reward is within a thousandth of the range of the least and the greatest there is."""
+    """Fraction of steps whose reward is within a thousandth of the range of the lowest and the highest there is."""
     low: float
     high: float
-    """Least and greatest learned reward of a step."""
+    """Lowest and highest learned reward of a step."""
 
 
-def shape(behaviours: Sequence[Behaviour]) -> Shape:
-    """Count scores and rewards of all steps."""
+def distribution(behaviours: Sequence[Behaviour]) -> Distribution:
+    """Return histograms of the scores of all steps, and how many rewards are at their limits."""
     scores = np.concatenate([behaviour.rated.score for behaviour in behaviours])
     rewards = np.concatenate([behaviour.rated.learned for behaviour in behaviours])
     low, high = (float(value) for value in np.quantile(scores, [0.002, 0.98]))
@@ -44,15 +44,15 @@ def shape(behaviours: Sequence[Behaviour]) -> Shape:
         densities[behaviour.name] = tuple((counts / counts.sum()).tolist())
         at_least[behaviour.name] = float((behaviour.rated.learned <= least + margin).mean())
         at_most[behaviour.name] = float((behaviour.rated.learned >= most - margin).mean())
-    return Shape(tuple(edges.tolist()), densities, at_least, at_most, least, most)
+    return Distribution(tuple(edges.tolist()), densities, at_least, at_most, least, most)
 
 
 @dataclass(frozen=True)
-class Stakes:
-    """Mean final reward of a step, the environment's with the penalty."""
+class RewardMargins:
+    """Mean final reward (the environment's with the penalty) of safe steps and of steps with a cost."""
 
     safe: float
-    """Of steps whose windows are free of cost; what is flagged among them is flagged falsely."""
+    """Of steps whose windows are free of cost; those of them that are flagged are false alarms."""
     costly: float | None
     """Of steps with a cost; None where there are none."""
     factor: float | None
@@ -62,7 +62,7 @@ class Stakes:
     """Whether the penalty grows by itself while steps are flagged, as a Lagrangian's does; it is taken as 1 here."""
 
 
-def stakes(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> Stakes | None:
+def reward_margins(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> RewardMargins | None:
     """Compare steps of good behaviour, and of others that have costs; None for a likeness, or without rewards."""
     pool = [good, *(behaviour for behaviour in others if behaviour.column("costs") is not None)]
     earned = [(behaviour, rewards) for behaviour in pool if (rewards := behaviour.column("rewards")) is not None]
@@ -77,11 +77,11 @@ def stakes(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> 
         return None
     final, adapts = paid + lowered, isinstance(model.mode, Lagrangian)
     if not costly.any():
-        return Stakes(float(final[safe].mean()), None, None, adapts)
+        return RewardMargins(float(final[safe].mean()), None, None, adapts)
     tempting = float(paid[costly].mean() - paid[safe].mean())
     deterring = float(lowered[safe].mean() - lowered[costly].mean())
     factor = tempting / deterring if deterring > 0 else None
-    return Stakes(float(final[safe].mean()), float(final[costly].mean()), factor, adapts)
+    return RewardMargins(float(final[safe].mean()), float(final[costly].mean()), factor, adapts)
 
 
 def _costly(behaviour: Behaviour) -> np.ndarray:
@@ -91,17 +91,17 @@ def _costly(behaviour: Behaviour) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Termination:
-    """What whole episodes earn under the final reward: the learned one, or the environment's with the penalty."""
+    """Returns of whole episodes under the final reward: the learned one, or the environment's with the penalty."""
 
     low: float
     high: float
-    """Least and greatest final reward of a step."""
+    """Lowest and highest final reward of a step."""
     sign: str
-    """never negative (pays for staying alive), never positive (pays for ending early), or both signs."""
+    """never negative (rewards staying alive), never positive (rewards early termination), or both signs."""
     ends: bool
     """Whether any episode was ended by the environment rather than by a time limit."""
     better_ended: float
-    """Share of good steps after which what follows in the episode adds up to less than nothing."""
+    """Fraction of good steps after which the rewards that follow in the episode sum to less than 0."""
     returns: dict[str, float]
     """Mean final return by behaviour."""
     lengths: dict[str, float]
@@ -109,7 +109,7 @@ class Termination:
 
 
 def termination(model: RewardModel, good: Behaviour, others: Sequence[Behaviour]) -> Termination | None:
-    """Return what staying and ending earn; None where a penalty meets episodes without environment rewards.
+    """Return what going on and ending early earn; None for a penalty on episodes without environment rewards.
 
     Behaviours without environment rewards are left out for a penalty. The multiplier of a Lagrangian is taken as 1.
     """

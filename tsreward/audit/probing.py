@@ -1,4 +1,4 @@
-"""What the reward pays for behaviour that it should not pay for, in units of good behaviour."""
+"""What the reward pays for probes, behaviour that it should not reward, in units of good behaviour."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def observation_probes(observations: Sequence[np.ndarray], seed: int) -> dict[st
     if observations[0].dtype == np.uint8:
         noisy = [_as_bytes(obs + rng.normal(0, 2.55, obs.shape)) for obs in observations]
         return {"zero": zero, "out_of_range": [np.full_like(obs, 255) for obs in observations], "noise": noisy}
-    spread = np.concatenate(list(observations)).std(axis=0)
-    unit = np.where(spread > 0, spread, max(float(spread.mean()), 1e-3))
+    std = np.concatenate(list(observations)).std(axis=0)
+    unit = np.where(std > 0, std, max(float(std.mean()), 1e-3))
     far = [(obs + _FAR * unit).astype(obs.dtype) for obs in observations]
-    noisy = [(obs + _NOISE * spread * rng.standard_normal(obs.shape)).astype(obs.dtype) for obs in observations]
+    noisy = [(obs + _NOISE * std * rng.standard_normal(obs.shape)).astype(obs.dtype) for obs in observations]
     return {"zero": zero, "out_of_range": far, "noise": noisy}
 
 
@@ -111,11 +111,11 @@ class Probe:
 
     name: str
     kind: str
-    """probe: nobody should be paid for it. blind: a policy that looks at nothing. disturbed: good, with noise."""
+    """probe: must not be rewarded. blind: a policy that ignores observations. disturbed: good, with noise."""
     level: float
     n: float | None
-    flagged: float
-    """Share of steps whose score passes the threshold."""
+    flag_rate: float
+    """Fraction of steps whose score passes the threshold."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,8 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
         ("looped", looped(whole)),
     ):
         scores, learned = rate_windows(model, changed)
-        level, flagged = float(learned.mean()), float((scores > float(model.mode.threshold)).mean())
-        rows.append(Probe(name, "probe", level, scale(level), flagged))
+        level, flag_rate = float(learned.mean()), float((scores > float(model.mode.threshold)).mean())
+        rows.append(Probe(name, "probe", level, scale(level), flag_rate))
     return tuple(rows)
 
 
@@ -168,14 +168,14 @@ def blind_levels(blind: Mapping[str, Behaviour], scale: Scale) -> tuple[Probe, .
 def hold(model: RewardModel, behaviours: Sequence[Behaviour], scale: Scale, seed: int) -> Held:
     """Rate windows of one state repeated K times; each behaviour gives as many of 2,000 states as the others."""
     rng = np.random.default_rng(seed)
-    share = max(1, _HELD // len(behaviours))
+    each = max(1, _HELD // len(behaviours))
     states = []
     for behaviour in behaviours:
         store = torch.cat(behaviour.features)
-        rows = np.sort(rng.choice(len(store), min(share, len(store)), replace=False))
+        rows = np.sort(rng.choice(len(store), min(each, len(store)), replace=False))
         states.append(store[torch.from_numpy(rows)])
     windows = held(torch.cat(states)[:, None].repeat(1, model.window, 1))
     learned = rate_windows(model, windows)[1]
-    spread = tuple(float(value) for value in np.quantile(learned, [0.05, 0.25, 0.5, 0.75, 0.95]))
+    quantiles = tuple(float(value) for value in np.quantile(learned, [0.05, 0.25, 0.5, 0.75, 0.95]))
     of_good = learned[: len(states[0])]
-    return Held(scale(float(np.median(learned))), spread, scale(float(np.median(of_good))), len(learned))
+    return Held(scale(float(np.median(learned))), quantiles, scale(float(np.median(of_good))), len(learned))

@@ -1,4 +1,4 @@
-"""What the score looks at: which features, how much history, and what averaging over time would change."""
+"""What the score depends on: which features, how much history, and averaging over time."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class History:
 
 @dataclass(frozen=True)
 class Smoothing:
-    """Scores averaged over time with this share of the previous one."""
+    """Scores averaged over time: s̄_t = (1 − fraction) s_t + fraction s̄_{t−1}."""
 
-    share: float
+    fraction: float
     roc: float
     """Good against bad behaviour."""
 
 
-def feature_shares(model: RewardModel, good: Behaviour, bad: Behaviour, seed: int) -> tuple[float, ...]:
-    """Return how much each feature moves the score: the mean |change| when all steps of a window take the feature's
-    values from another window of the same kind of data, as shares of the sum over features (permutation; Breiman 2001).
+def feature_effects(model: RewardModel, good: Behaviour, bad: Behaviour, seed: int) -> tuple[float, ...]:
+    """Return the permutation importance of each feature, as fractions of their sum (Breiman 2001): the mean |change| of
+    the score when all steps of a window take the feature's values from another window of the same kind of data.
 
     All zero where no feature changes anything.
     """
@@ -58,7 +58,7 @@ def feature_shares(model: RewardModel, good: Behaviour, bad: Behaviour, seed: in
 
 
 def history_effect(model: RewardModel, good: Behaviour, bad: Behaviour, seed: int) -> tuple[History, ...]:
-    """Return what scores are worth with less and less history, down to the last step alone."""
+    """Return the ROC of the scores with less and less history, down to the last step alone."""
     parts = [_sample(model, (behaviour,), _HISTORY_WINDOWS, seed) for behaviour in (good, bad)]
     windows, labels = torch.cat(parts), np.repeat([0, 1], [len(part) for part in parts])
     whole = rate_windows(model, windows)[0]
@@ -72,18 +72,18 @@ def history_effect(model: RewardModel, good: Behaviour, bad: Behaviour, seed: in
 
 
 def smoothing_effect(model: RewardModel, good: Behaviour, bad: Behaviour) -> tuple[Smoothing, ...]:
-    """Return what averaging the scores over time would be worth; includes the share that the model uses."""
+    """Return how averaging the scores over time changes the ROC; includes the fraction that the model uses."""
     rows = []
-    for share in sorted({*_SMOOTHING, model.mode.options.smoothing}):
-        smoothed = [_smoothed(behaviour, share) for behaviour in (good, bad)]
+    for fraction in sorted({*_SMOOTHING, model.mode.options.smoothing}):
+        smoothed = [_smoothed(behaviour, fraction) for behaviour in (good, bad)]
         labels = np.repeat([0, 1], [len(part) for part in smoothed])
-        rows.append(Smoothing(share, roc_auc(labels, np.concatenate(smoothed))))
+        rows.append(Smoothing(fraction, roc_auc(labels, np.concatenate(smoothed))))
     return tuple(rows)
 
 
-def _smoothed(behaviour: Behaviour, share: float) -> np.ndarray:
+def _smoothed(behaviour: Behaviour, fraction: float) -> np.ndarray:
     episode = torch.from_numpy(np.repeat(np.arange(len(behaviour.rated.lengths)), behaviour.rated.lengths))
-    return smooth_episodes(torch.from_numpy(behaviour.rated.raw), episode, share).numpy()
+    return smooth_episodes(torch.from_numpy(behaviour.rated.raw), episode, fraction).numpy()
 
 
 def _sample(model: RewardModel, behaviours: tuple[Behaviour, ...], count: int, seed: int) -> Tensor:

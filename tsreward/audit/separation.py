@@ -1,4 +1,4 @@
-"""How well scores tell behaviours apart, how often normal steps are flagged, and bootstrap intervals."""
+"""How well scores separate behaviours, how often normal steps are flagged, and bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Interval:
 
 
 def interval(value: float, drawn: np.ndarray) -> Interval:
-    """Return the value with the middle 95 % of what was drawn [R]; draws that are NaN had nothing to measure.
+    """Return the value with the middle 95 % of resampled values [R]; NaN are resamples with nothing to measure.
 
     >>> interval(0.5, np.array([0.0, 1.0, np.nan]))
     Interval(value=0.5, low=0.025, high=0.975)
@@ -58,11 +58,11 @@ class Separation:
     roc: Interval
     """The chance that a strange step scores above a normal one."""
     pr: Interval
-    """Average precision; that of random scores is `share`."""
-    share: float
-    """Share of strange steps."""
+    """Average precision; that of random scores is `fraction`."""
+    fraction: float
+    """Fraction of strange steps."""
     curve: tuple[tuple[float, float], ...]
-    """Points (false alarms, found) of the ROC, each a share."""
+    """Points (false-positive rate, true-positive rate) of the ROC."""
 
 
 def separation(
@@ -70,8 +70,8 @@ def separation(
 ) -> Separation:
     """Compare scores of normal steps, [T] of each episode, with scores of strange steps.
 
-    Areas are exact; intervals are of draws over 512 bins of the scores. With `together`, entry i of both belongs to
-    one episode, which is drawn as a whole.
+    Areas are exact; intervals are bootstrapped over 512 bins of the scores. With `together`, entry i of both belongs to
+    one episode, which is resampled as a whole.
 
     Raises:
         DataError: no step of one kind, or NaN or inf.
@@ -108,15 +108,15 @@ def _areas(normal: np.ndarray, strange: np.ndarray) -> tuple[np.ndarray, np.ndar
     normals, stranges = normal.sum(1), strange.sum(1)
     wins = (strange * (np.cumsum(normal, axis=1) - normal / 2)).sum(1)
     hits = np.cumsum(strange[:, ::-1], axis=1)
-    flagged = np.cumsum((normal + strange)[:, ::-1], axis=1)
-    precision = (strange[:, ::-1] * hits / np.maximum(flagged, 1)).sum(1)
+    positives = np.cumsum((normal + strange)[:, ::-1], axis=1)
+    precision = (strange[:, ::-1] * hits / np.maximum(positives, 1)).sum(1)
     valid = np.where(normals * stranges > 0, 1.0, np.nan)
     return valid * wins / (normals * stranges), valid * precision / stranges
 
 
 def _curve(labels: np.ndarray, scores: np.ndarray) -> tuple[tuple[float, float], ...]:
-    hits, flagged = counts_at_thresholds(labels, scores)
-    found, alarms = hits / hits[-1], (flagged - hits) / (flagged - hits)[-1]
+    hits, positives = counts_at_thresholds(labels, scores)
+    found, alarms = hits / hits[-1], (positives - hits) / (positives - hits)[-1]
     keep = np.unique(np.searchsorted((found + alarms) / 2, np.linspace(0, 1, _POINTS)).clip(max=len(found) - 1))
     return ((0.0, 0.0), *((float(x), float(y)) for x, y in zip(alarms[keep], found[keep], strict=True)))
 
@@ -126,7 +126,7 @@ RATES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 @dataclass(frozen=True)
 class FalseAlarms:
-    """A rate that was asked for, and the share of normal steps that the threshold for it flags."""
+    """A false-alarm rate that was asked for, and the fraction of normal steps that its threshold flags."""
 
     asked: float
     seen: Interval
@@ -135,9 +135,9 @@ class FalseAlarms:
 
 
 def false_alarms(model: RewardModel, good: Behaviour, seed: int) -> tuple[FalseAlarms, ...]:
-    """Compare asked with seen rates on good behaviour; steps whose windows have a cost do not count.
+    """Compare asked with seen false-alarm rates on good behaviour; steps whose windows have a cost do not count.
 
-    The comparison is honest only on episodes that the model was not fitted on.
+    The comparison is unbiased only on episodes that the model was not fitted on.
     """
     own = model.mode.options.false_alarm_rate
     safe = good.safe(model.window, model.frame_skip)

@@ -19,8 +19,8 @@ from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
-from tsreward.report.audit import render_page
-from tsreward.report.frame import check_reporting
+from tsreward.report.audit import render_audit
+from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.episodes import Episode
 
 _BETWEEN = (0.2, 0.8)
@@ -104,9 +104,9 @@ def run(options: Options) -> int:
         seed=options.seed,
     )
     document = found.to_json() | {"files": {"model": str(options.model), "page": str(options.out)}}
-    page = render_page(found, f"Reward audit: {options.model.name}").encode(errors="xmlcharrefreplace")
+    page = render_audit(found, f"Reward audit: {options.model.name}")
     write_atomic(beside, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-    write_atomic(options.out, page)
+    write_page(options.out, page)
     if options.json:
         print_json(document)
     else:
@@ -168,10 +168,10 @@ def _blind(options: Options, action_repeat: int) -> dict[str, list[Episode]] | N
 
 def _tell(found: Audit) -> None:
     kinds, probes, held = found.findings.kinds, found.findings.probes, found.findings.held
-    rows: list[tuple[object, ...]] = [(kind.name, kind.n, kind.level, kind.flagged) for kind in kinds]
-    rows += [(probe.name, probe.n, probe.level, probe.flagged) for probe in probes if probe.kind != "blind"]
+    rows: list[tuple[object, ...]] = [(kind.name, kind.n, kind.level, kind.flag_rate) for kind in kinds]
+    rows += [(probe.name, probe.n, probe.level, probe.flag_rate) for probe in probes if probe.kind != "blind"]
     rows.append(("held states, median", held.median, held.quantiles[2], None))
-    print_table("What behaviour earns", ["behaviour", "n", "per step", "flagged"], rows)
+    print_table("What behaviour earns", ["behaviour", "n", "per step", "flag rate"], rows)
     areas = {f"ROC, {row.name}": row.roc for row in found.findings.separations}
     agreed = found.findings.agreement
     if agreed and agreed.cost:

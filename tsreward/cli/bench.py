@@ -25,7 +25,8 @@ from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import write_atomic
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.report.bench import PageOptions, check_reporting, render_page
+from tsreward.report.bench import PageOptions, render_bench
+from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.series import DetectionTask
 
 _SHOWN = {
@@ -117,8 +118,8 @@ def run(options: Options) -> int:
     _describe(options)
     if not options.no_report:
         title = f"{', '.join(datasets)}: {options.protocol} protocol, {options.alignment} scores"
-        page = render_page(datasets, records, options.out, title, options.page)
-        write_atomic(options.out / "report.html", page.encode(errors="xmlcharrefreplace"))
+        page = render_bench(datasets, records, options.out, title, options.page)
+        write_page(options.out / "report.html", page)
     _tell(options, records, left_out)
     return 0
 

@@ -18,7 +18,7 @@ from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
 from tsreward.report.comparison import render_comparison
-from tsreward.report.frame import check_reporting
+from tsreward.report.page import check_reporting, write_page
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def run(options: Options) -> int:
         "files": {str(path): digest(path) for path in (options.first, options.second, *options.data)}
     }
     if page is not None and beside is not None:
-        write_atomic(page, render_comparison(comparison, [str(path) for path in options.data]).encode())
+        write_page(page, render_comparison(comparison, [str(path) for path in options.data]))
         write_atomic(beside, (json.dumps(document, indent=2, allow_nan=False) + "\n").encode())
     if options.json:
         print_json(document)

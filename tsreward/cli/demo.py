@@ -15,7 +15,7 @@ from tsreward.files import new_folder
 from tsreward.recipes.anoseqs import AnoSeqsOptions
 from tsreward.recipes.anoseqs import run as run_recipe
 from tsreward.recipes.run_folder import write_run
-from tsreward.report.frame import check_reporting
+from tsreward.report.page import check_reporting
 
 QUICK_STEPS = 12_000
 WEAK_ROC = 0.7

@@ -19,8 +19,8 @@ from tsreward.files import new_folder, write_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.run_folder import as_json, installed_versions
-from tsreward.report.frame import check_reporting
-from tsreward.report.run import plot_curves, summarise_training, write_run_page
+from tsreward.report.page import check_reporting, write_page
+from tsreward.report.run import plot_curves, render_run, summarise_training
 from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.saving import save_agent
@@ -129,6 +129,6 @@ def _write(folder: Path, options: Options, agent: TrainedAgent, model: RewardMod
     runs, title = {"agent": everything[: len(agent.record.finished)]}, f"{options.env}, seed {options.agent.seed}"
     plot_curves(runs, folder / "curves.png", title)
     facts = {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
-    write_run_page(folder / "report.html", title, facts, {"agent": figures}, runs, model)
+    write_page(folder / "report.html", render_run(title, facts, {"agent": figures}, runs, model))
     write_atomic(folder / "results.json", as_json(results))
     return results

@@ -17,7 +17,7 @@ from tsreward.recipes.likeness import DEFAULT_AGENT
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_folder import write_run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.report.frame import check_reporting
+from tsreward.report.page import check_reporting
 from tsreward.sb3.algorithms import AgentOptions
 
 

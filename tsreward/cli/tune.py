@@ -15,7 +15,7 @@ from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_tab
 from tsreward.cli.parsing import parse, peek
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.report.frame import check_reporting
+from tsreward.report.page import check_reporting
 from tsreward.tuning.anoseqs import AnoSeqsTuning
 from tsreward.tuning.database import check_file, check_optuna, study_path
 from tsreward.tuning.likeness import LikenessTuning

@@ -12,7 +12,8 @@ from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import ExpertLikenessResult
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import as_json, installed_versions
-from tsreward.report.run import plot_curves, summarise_training, write_run_page
+from tsreward.report.page import write_page
+from tsreward.report.run import plot_curves, render_run, summarise_training
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.saving import save_agent
 
@@ -74,6 +75,6 @@ def write_run(
         "return of the expert": "unknown" if result.expert_return is None else f"{result.expert_return:.1f}",
         "return of random actions": f"{result.random_return:.1f}",
     }
-    write_run_page(folder / "report.html", title, facts, {"agent": results["agent"]}, runs, result.model)
+    write_page(folder / "report.html", render_run(title, facts, {"agent": results["agent"]}, runs, result.model))
     write_atomic(folder / "results.json", as_json(results))
     return results

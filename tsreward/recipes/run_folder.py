@@ -12,7 +12,8 @@ from typing import Any
 from tsreward.files import write_atomic
 from tsreward.io import save
 from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
-from tsreward.report.run import plot_curves, summarise_training, write_run_page
+from tsreward.report.page import write_page
+from tsreward.report.run import plot_curves, render_run, summarise_training
 
 _PACKAGES = (
     "tsreward",
@@ -70,7 +71,7 @@ def write_run(folder: Path, options: AnoSeqsOptions, result: AnoSeqsResult) -> d
         "average precision": f"{result.precision:.3f}",
     }
     figures = {name: results[name] for name in runs}
-    write_run_page(folder / "report.html", title, facts, figures, runs, result.model)
+    write_page(folder / "report.html", render_run(title, facts, figures, runs, result.model))
     write_atomic(folder / "results.json", as_json(results))
     return results
 

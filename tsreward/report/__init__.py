@@ -1,1 +1,1 @@
-"""A benchmark as one web page that needs nothing else."""
+"""Pages that need nothing else: of a run, an audit, a benchmark, a comparison of two models."""

@@ -1,11 +1,10 @@
-"""The page of an audit: one file that needs nothing else."""
+"""The page of an audit."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,23 @@ from tsreward.audit.auditing import EPISODES, Audit
 from tsreward.audit.examples import Curve, Moment
 from tsreward.audit.verdict import Findings
 from tsreward.errors import missing_extra
-from tsreward.files import write_atomic
-from tsreward.report.drawing import envelope, new_figure, shade, svg_of
-from tsreward.report.frame import render
+from tsreward.report.drawing import (
+    BLUE,
+    GREEN,
+    OLIVE,
+    ORANGE,
+    PINK,
+    PURPLE,
+    RED,
+    REWARD,
+    SCORE,
+    TEAL,
+    envelope,
+    new_figure,
+    shade,
+    svg_of,
+)
+from tsreward.report.page import render
 
 _SIDE, _FRAMES, _GAP = 64, 8, 2
 
@@ -61,11 +74,9 @@ def _pixels(frame: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(last, (*last.shape[:2], 3)))
 
 
-COLORS = ("#3aa675", "#e05252", "#e8833a", "#4c8bf5", "#a05cd6", "#8a8f2a", "#c2588f", "#2a9d9d")
+COLORS = (GREEN, RED, ORANGE, BLUE, PURPLE, OLIVE, PINK, TEAL)
 """One for every behaviour, in their order; they begin again after the last."""
-TRACES = ("#4c8bf5", "#e8833a", "#3aa675")
-SCORE, REWARD = "#a05cd6", "#3aa675"
-_WINDOW = "#a05cd6"
+TRACES = (BLUE, ORANGE, GREEN)
 
 
 def color(place: int) -> str:
@@ -77,16 +88,16 @@ def separations(findings: Findings) -> str:
     """Draw the histograms of scores, and the ROC of every comparison."""
     figure = new_figure(9.0, 2.6)
     left, right = figure.subplots(1, 2, width_ratios=[2.2, 1])
-    edges = np.array(findings.shape.edges)
-    for place, density in enumerate(findings.shape.densities.values()):
+    edges = np.array(findings.distribution.edges)
+    for place, density in enumerate(findings.distribution.densities.values()):
         left.stairs(density, edges, color=color(place), linewidth=1.1, fill=False)
-    left.set(xlabel="score (higher is stranger)", ylabel="share of steps", xlim=(edges[0], edges[-1]))
+    left.set(xlabel="score (higher is stranger)", ylabel="fraction of steps", xlim=(edges[0], edges[-1]))
     for place, row in enumerate(findings.separations):
         right.plot(*np.array(row.curve).T, color=color(place + 1), linewidth=1.2)
     cost = findings.agreement and findings.agreement.cost
     if cost:
         right.plot(*np.array(cost.curve).T, color=SCORE, linewidth=1.2, linestyle="--")
-    right.set(xlabel="false alarms", ylabel="found", xlim=(0, 1), ylim=(0, 1.02))
+    right.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1.02))
     figure.subplots_adjust(left=0.07, right=0.98, top=0.96, bottom=0.17, wspace=0.2)
     return svg_of(figure)
 
@@ -132,7 +143,7 @@ def traces(moment: Moment, channels: Sequence[int], window: int, frame_skip: int
     for line, channel in zip(TRACES, channels, strict=False):
         axis.plot(steps, flat[:, channel], color=line, linewidth=0.9)
     end = moment.step + 1
-    axis.axvspan(max(0, end - (window - 1) * frame_skip) - 0.5, end + 0.5, color=_WINDOW, alpha=0.18, linewidth=0)
+    axis.axvspan(max(0, end - (window - 1) * frame_skip) - 0.5, end + 0.5, color=PURPLE, alpha=0.18, linewidth=0)
     axis.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
     figure.subplots_adjust(left=0.12, right=0.98, top=0.96, bottom=0.18)
     return svg_of(figure)
@@ -141,18 +152,8 @@ def traces(moment: Moment, channels: Sequence[int], window: int, frame_skip: int
 _FEATURES, _CURVES = 12, 8
 
 
-def write_page(audit: Audit, path: str | Path, title: str = "Reward audit") -> None:
-    """Write the page.
-
-    Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
-        DataError: the file cannot be written.
-    """
-    write_atomic(Path(path), render_page(audit, title).encode(errors="xmlcharrefreplace"))
-
-
-def render_page(audit: Audit, title: str = "Reward audit") -> str:
-    """Return the page; it holds no script and refers to nothing outside itself, and one audit gives one page.
+def render_audit(audit: Audit, title: str = "Reward audit") -> str:
+    """Return the page; it holds no script and refers to nothing outside itself. One audit gives one page.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -161,7 +162,7 @@ def render_page(audit: Audit, title: str = "Reward audit") -> str:
     names = [*(kind.name for kind in found.kinds), EPISODES]
     colors = {name: color(place) for place, name in enumerate(names)}
     returned = found.agreement.returns if found.agreement else ()
-    shares = sorted(enumerate(found.features), key=lambda pair: -pair[1])[:_FEATURES]
+    effects = sorted(enumerate(found.features), key=lambda pair: -pair[1])[:_FEATURES]
     return render(
         "tsreward.report",
         "audit.html",
@@ -173,7 +174,8 @@ def render_page(audit: Audit, title: str = "Reward audit") -> str:
         returns=returns(returned, colors) if returned else "",
         compared=[(colors[name], name) for name in dict.fromkeys(row[0] for row in returned)],
         curves=[
-            (shown, curve(shown, (found.shape.low, found.shape.high))) for shown in audit.examples.curves[:_CURVES]
+            (shown, curve(shown, (found.distribution.low, found.distribution.high)))
+            for shown in audit.examples.curves[:_CURVES]
         ],
         moments=[
             (word, [_moment(audit, moment) for moment in moments])
@@ -183,8 +185,8 @@ def render_page(audit: Audit, title: str = "Reward audit") -> str:
             )
         ],
         bars=_bars(audit),
-        features=shares,
-        most=max((share for _, share in shares), default=0.0) or 1.0,
+        features=effects,
+        most=max((effect for _, effect in effects), default=0.0) or 1.0,
     )
 
 
@@ -192,13 +194,13 @@ def _bars(audit: Audit) -> list[dict[str, Any]]:
     """Return rows of what behaviours and probes earn, and where their bar begins and ends in percent."""
     found = audit.findings
     rows: list[dict[str, Any]] = [
-        {"name": kind.name, "kind": "behaviour", "n": kind.n, "flagged": kind.flagged, "level": kind.level}
+        {"name": kind.name, "kind": "behaviour", "n": kind.n, "flag_rate": kind.flag_rate, "level": kind.level}
         for kind in found.kinds
         if kind.name in ("good", "half_trained", "bad")
     ]
     for probe in sorted(found.probes, key=lambda probe: (probe.kind != "blind", probe.kind != "probe")):
         rows.append(vars(probe).copy())
-    rows.append({"name": "held states, median", "kind": "probe", "n": found.held.median, "flagged": None})
+    rows.append({"name": "held states, median", "kind": "probe", "n": found.held.median, "flag_rate": None})
     rows[-1]["level"] = found.held.quantiles[2]
     values = [row["n"] for row in rows if row["n"] is not None]
     low, high = min([0.0, *values]), max([1.0, *values])
@@ -226,6 +228,6 @@ def _moment(audit: Audit, moment: Moment) -> dict[str, Any]:
 def _channels(audit: Audit, obs: np.ndarray) -> Sequence[int]:
     """Return the channels that move the score most; where features are no channels, those that move most here."""
     flat = obs.reshape(len(obs), -1)
-    shares = np.array(audit.findings.features)
-    telling = shares if len(shares) == flat.shape[1] else flat.std(axis=0)
+    effects = np.array(audit.findings.features)
+    telling = effects if len(effects) == flat.shape[1] else flat.std(axis=0)
     return sorted(np.argsort(-telling, kind="stable")[:3].tolist())

@@ -1,4 +1,4 @@
-"""The page: the table, and for every series what was scored and where that went wrong."""
+"""The page of a benchmark: the table, and for every series the scores and the worst mistakes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,23 @@ import numpy as np
 from tsreward.detection.bench.records import Record, read_scores
 from tsreward.detection.bench.summary import METRICS, costs, summary
 from tsreward.errors import OptionError
-from tsreward.report.drawing import INK, Mistake, envelope, mistakes, new_figure, shade, svg_of
-from tsreward.report.frame import check_reporting, render
+from tsreward.report.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    OLIVE,
+    ORANGE,
+    PINK,
+    PURPLE,
+    RED,
+    TEAL,
+    envelope,
+    new_figure,
+    runs,
+    shade,
+    svg_of,
+)
+from tsreward.report.page import check_reporting, render
 from tsreward.sequences.series import DetectionTask
 
 _FLOOR = 0.01
@@ -32,8 +47,8 @@ def telling_channels(task: DetectionTask, count: int = 3) -> list[int]:
     """
     values, labels = task.test.values, task.test.labels
     assert labels is not None  # a DetectionTask has them
-    spread = np.maximum(task.train.values.std(axis=0), _FLOOR * np.ptp(values, axis=0))
-    distance = np.abs(values - task.train.values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    std = np.maximum(task.train.values.std(axis=0), _FLOOR * np.ptp(values, axis=0))
+    distance = np.abs(values - task.train.values.mean(axis=0)) / np.where(std > 0, std, 1.0)
     telling = np.zeros(values.shape[1])
     if labels.any():
         telling += distance[labels].mean(axis=0)
@@ -42,9 +57,47 @@ def telling_channels(task: DetectionTask, count: int = 3) -> list[int]:
     return sorted(np.argsort(-telling, kind="stable")[:count].tolist())
 
 
-CHANNEL_COLORS = ("#4c8bf5", "#e8833a", "#3aa675")
-SCORE_COLORS = ("#a05cd6", "#c2588f", "#8a8f2a", "#2a9d9d")
-_LEVEL = "#d64545"
+_JOIN = 20
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Rows from `start` up to but without `stop`, and the highest score among them."""
+
+    kind: str
+    """"false alarm" or "miss"."""
+    start: int
+    stop: int
+    peak: float
+    row: int
+    """Where the highest score is."""
+
+
+def mistakes(labels: np.ndarray, scores: np.ndarray, threshold: float, count: int = 3) -> list[Mistake]:
+    """Return the flagged runs without an anomalous row that peak highest, then the anomalies whose peak stays furthest
+    below the threshold; at most `count` of each.
+
+    Flags with at most 20 rows between them are one alarm.
+
+    >>> labels = np.arange(100) >= 90
+    >>> scores = np.where(np.arange(100) == 30, 2.0, 0.5)
+    >>> [(found.kind, found.start, found.stop, found.peak) for found in mistakes(labels, scores, threshold=1.0)]
+    [('false alarm', 30, 31, 2.0), ('miss', 90, 100, 0.5)]
+    """
+    alarms = [found for found in runs(scores > threshold, _JOIN) if not labels[slice(*found)].any()]
+    missed = [event for event in runs(labels) if not (scores[slice(*event)] > threshold).any()]
+    false = sorted((_mistake("false alarm", run, scores) for run in alarms), key=lambda found: -found.peak)
+    quiet = sorted((_mistake("miss", run, scores) for run in missed), key=lambda found: found.peak)
+    return false[:count] + quiet[:count]
+
+
+def _mistake(kind: str, run: tuple[int, int], scores: np.ndarray) -> Mistake:
+    row = run[0] + int(scores[slice(*run)].argmax())
+    return Mistake(kind, *run, float(scores[row]), row)
+
+
+CHANNEL_COLORS = (BLUE, ORANGE, GREEN)
+SCORE_COLORS = (PURPLE, PINK, OLIVE, TEAL)
 
 
 def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) -> str:
@@ -57,7 +110,7 @@ def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) ->
     top.set_ylabel("values")
     for axis, color, (values, threshold) in zip(panels, SCORE_COLORS, scores, strict=False):
         axis.plot(*envelope(values), color=color, linewidth=0.8)
-        axis.axhline(threshold, color=_LEVEL, linewidth=0.8, linestyle="--")
+        axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
         axis.set_ylabel("score")
         if _is_skewed(values):
             axis.set_yscale("log")
@@ -80,7 +133,7 @@ def closeups(task: DetectionTask, scores: np.ndarray, threshold: float, found: S
         around = max(50, mistake.stop - mistake.start)
         start, stop = max(0, mistake.start - around), min(len(scores), mistake.stop + around)
         axis.plot(*envelope(scores[start:stop], start, bins=80), color=SCORE_COLORS[0], linewidth=0.8)
-        axis.axhline(threshold, color=_LEVEL, linewidth=0.8, linestyle="--")
+        axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
         shade(axis, labels[start:stop], start)
         axis.set_xlim(start, stop)
         axis.set_xticks([mistake.row])
@@ -115,7 +168,7 @@ class PageOptions:
                 raise OptionError(f"PageOptions.{name} is at least 0, got {value}.")
 
 
-def render_page(
+def render_bench(
     datasets: Mapping[str, Sequence[DetectionTask]],
     records: Sequence[Record],
     folder: Path,
@@ -175,7 +228,7 @@ def _section(
         "rows": len(task.test),
         "columns": task.test.dim,
         "learned": len(task.train),
-        "share": float(labels.mean()),
+        "fraction": float(labels.mean()),
         "results": [record for record in records if record.error is None],
         "failures": [record for record in records if record.error is not None],
         "drawn": [name for name, _, _ in drawn],

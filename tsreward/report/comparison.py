@@ -1,4 +1,4 @@
-"""A comparison of two models as one web page that needs nothing else."""
+"""The page of a comparison of two models."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from tsreward.audit.comparison import Comparison
-from tsreward.report.drawing import INK, new_figure, svg_of
-from tsreward.report.frame import render
+from tsreward.report.drawing import BLUE, INK, ORANGE, new_figure, svg_of
+from tsreward.report.page import render
 
-COLORS = ("#4c8bf5", "#e8833a")
+COLORS = (BLUE, ORANGE)
 _POINTS, _AROUND = 2000, 25
 
 

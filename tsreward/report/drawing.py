@@ -1,15 +1,21 @@
-"""Figures of pages: one look, long lines with few points, worst mistakes."""
+"""Figures of pages: one palette, one look, long lines with few points."""
 
 from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tsreward.errors import missing_extra
+
+BLUE, ORANGE, GREEN, PURPLE = "#4c8bf5", "#e8833a", "#3aa675", "#a05cd6"
+RED, OLIVE, PINK, TEAL, GREY = "#e05252", "#8a8f2a", "#c2588f", "#2a9d9d", "#888888"
+INK = "#010203"
+"""Becomes the colour of the page's text."""
+SCORE, REWARD, TRUTH = PURPLE, GREEN, RED
+"""Colours of scores, learned rewards, and steps with a cost or an anomaly."""
 
 
 def envelope(values: np.ndarray, start: int = 0, bins: int = 450) -> tuple[np.ndarray, np.ndarray]:
@@ -28,22 +34,6 @@ def envelope(values: np.ndarray, start: int = 0, bins: int = 450) -> tuple[np.nd
     return start + np.stack([edges, edges + halves], axis=1).ravel(), pairs.ravel()
 
 
-_JOIN = 20
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Rows from `start` up to but without `stop`, and the highest score among them."""
-
-    kind: str
-    """"false alarm" or "miss"."""
-    start: int
-    stop: int
-    peak: float
-    row: int
-    """Where the highest score is."""
-
-
 def runs(mask: np.ndarray, join: int = 0) -> list[tuple[int, int]]:
     """Return (start, stop) of every run of true values [T]; runs with at most `join` rows between them are one.
 
@@ -55,34 +45,6 @@ def runs(mask: np.ndarray, join: int = 0) -> list[tuple[int, int]]:
     apart = starts[1:] - stops[:-1] > join
     starts, stops = starts[np.append(True, apart)[: len(starts)]], stops[np.append(apart, True)[: len(stops)]]
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
-
-
-def mistakes(labels: np.ndarray, scores: np.ndarray, threshold: float, count: int = 3) -> list[Mistake]:
-    """Return the flagged runs without an anomalous row that peak highest, then the anomalies whose peak stays furthest
-    below the threshold; at most `count` of each.
-
-    Flags with at most 20 rows between them are one alarm.
-
-    >>> labels = np.arange(100) >= 90
-    >>> scores = np.where(np.arange(100) == 30, 2.0, 0.5)
-    >>> [(found.kind, found.start, found.stop, found.peak) for found in mistakes(labels, scores, threshold=1.0)]
-    [('false alarm', 30, 31, 2.0), ('miss', 90, 100, 0.5)]
-    """
-    alarms = [found for found in runs(scores > threshold, _JOIN) if not labels[slice(*found)].any()]
-    missed = [event for event in runs(labels) if not (scores[slice(*event)] > threshold).any()]
-    false = sorted((_mistake("false alarm", run, scores) for run in alarms), key=lambda found: -found.peak)
-    quiet = sorted((_mistake("miss", run, scores) for run in missed), key=lambda found: found.peak)
-    return false[:count] + quiet[:count]
-
-
-def _mistake(kind: str, run: tuple[int, int], scores: np.ndarray) -> Mistake:
-    row = run[0] + int(scores[slice(*run)].argmax())
-    return Mistake(kind, *run, float(scores[row]), row)
-
-
-INK = "#010203"
-"""Becomes the colour of the page's text."""
-_TRUTH = "#e05252"
 
 
 def check_drawing() -> None:
@@ -142,4 +104,4 @@ def shade(axis: Any, labels: np.ndarray, first: int = 0) -> None:
     """Shade the rows that are labelled [T]; the first of them is row `first`."""
     thinnest = len(labels) / 500  # an anomaly of one row is seen, too
     spans = [(first + start, max(stop - start, thinnest)) for start, stop in runs(labels)]
-    axis.broken_barh(spans, (0, 1), transform=axis.get_xaxis_transform(), color=_TRUTH, alpha=0.22, linewidth=0)
+    axis.broken_barh(spans, (0, 1), transform=axis.get_xaxis_transform(), color=TRUTH, alpha=0.22, linewidth=0)

@@ -1,4 +1,4 @@
-"""What is shown of a training run: sums, learning curves, and one page."""
+"""What a training run brought: a summary, learning curves, and the page."""
 
 from __future__ import annotations
 
@@ -12,18 +12,30 @@ import numpy as np
 
 from tsreward.audit.behaviour import observe
 from tsreward.audit.examples import examples
-from tsreward.errors import DataError, missing_extra
+from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.pipeline.model import RewardModel
-from tsreward.report.audit import REWARD, SCORE, curve
-from tsreward.report.drawing import new_figure, svg_of
-from tsreward.report.frame import render
+from tsreward.report.audit import curve
+from tsreward.report.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    REWARD,
+    SCORE,
+    check_drawing,
+    new_figure,
+    svg_of,
+)
+from tsreward.report.page import render
 from tsreward.sequences.episodes import Episode
 
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """What training brought: final figures over the last quarter of it, the cost rate over all of it."""
+    """Results of training: final figures over its last quarter, the cost rate over all of it."""
 
     episode_return: float
     """Mean true return of the complete episodes that ended in the last quarter (EpRet)."""
@@ -66,19 +78,9 @@ def _total(values: np.ndarray | None) -> float:
     return 0.0 if values is None else float(np.sum(values))
 
 
-_COLORS = ("tab:gray", "tab:blue", "tab:orange", "tab:green", "tab:red", "tab:purple")
-
-
-def check_plotting() -> None:
-    """Find out before a long run whether curves can be drawn.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib.backends.backend_agg as matplotlib  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("matplotlib", "report") from error
+COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
+SHOWN = 8
+"""Last finished episodes of a run, of which the one with the median mean learned reward is drawn."""
 
 
 def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -> None:
@@ -90,58 +92,22 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
         MissingExtraError: matplotlib is not installed.
         DataError: the file cannot be written.
     """
-    check_plotting()
+    check_drawing()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
-    panels = {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+    panels = _panels(runs)
     figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (name, values) in zip(axes, panels.items(), strict=True):
-        for color, (run, episodes) in zip(_COLORS, runs.items(), strict=False):
-            steps = np.cumsum([len(episode) for episode in episodes])
-            totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
-            axis.plot(steps, totals, ".", color=color, alpha=0.25, markersize=3)
-            axis.plot(*binned(steps, totals), color=color, label=run)
-        axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
-        axis.grid(alpha=0.3)
-    axes[0].legend()
+    _draw_curves(figure, runs, panels)
+    figure.axes[0].legend()
     figure.suptitle(title)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     write_atomic(path, buffer.getvalue())
 
 
-def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Return (middle of every bin that is not empty, mean of the totals in it) over the steps at which episodes end.
-
-    >>> binned(np.array([5, 10, 90]), np.array([1.0, 3.0, 8.0]), bins=2)
-    (array([22.75, 68.25]), array([2., 8.]))
-    """
-    edges = np.linspace(0, steps[-1] + 1, bins + 1)
-    which = np.digitize(steps, edges) - 1
-    filled = np.unique(which)
-    return (edges[:-1] + edges[1:])[filled] / 2, np.array([totals[which == index].mean() for index in filled])
-
-
-COLORS = ("#888888", "#4c8bf5", "#e8833a")
-SHOWN = 8
-"""Last finished episodes of a run, of which the one with the median mean learned reward is drawn."""
-
-
-def write_run_page(path: Path, *args: Any, **kwargs: Any) -> None:
-    """Write what `render_run_page` returns for the other arguments.
-
-    Raises:
-        DataError: the file cannot be written.
-        MissingExtraError: jinja2 or matplotlib is not installed.
-    """
-    write_atomic(path, render_run_page(*args, **kwargs).encode(errors="xmlcharrefreplace"))
-
-
-def render_run_page(
+def render_run(
     title: str,
     facts: Mapping[str, object],
     figures: Mapping[str, Mapping[str, float | None]],
@@ -155,7 +121,7 @@ def render_run_page(
         facts: name -> what was run, as a table.
         figures: agent -> name -> true figure; the names are those of the first agent.
         runs: agent -> its finished episodes, in the order of training, with rewards.
-        model: what paid an agent; drawn where it reads the observations of the episodes.
+        model: the reward model of an agent; drawn where it reads the observations of the episodes.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -189,18 +155,38 @@ def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequenc
 
 
 def _curves(runs: Mapping[str, Sequence[Episode]]) -> str:
-    """Draw true return, and cost where all have one, per episode over training steps."""
-    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
-    panels = {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
     figure = new_figure(9.0, 3.2)
-    axes = np.atleast_1d(figure.subplots(1, len(panels), squeeze=False)).ravel()
+    _draw_curves(figure, runs, _panels(runs))
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14, wspace=0.2)
+    return svg_of(figure)
+
+
+def _panels(runs: Mapping[str, Sequence[Episode]]) -> dict[str, str]:
+    """Return label -> field of an episode: the return, and the cost where all episodes have one."""
+    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
+    return {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+
+
+def _draw_curves(figure: Any, runs: Mapping[str, Sequence[Episode]], panels: Mapping[str, str]) -> None:
+    """Draw every panel per episode over training steps: up to 1,000 dots and a line for each run."""
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
     for axis, (name, values) in zip(axes, panels.items(), strict=True):
-        for color, episodes in zip(COLORS, runs.values(), strict=False):
+        for color, (run, episodes) in zip(COLORS, runs.items(), strict=False):
             steps = np.cumsum([len(episode) for episode in episodes])
             totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
             keep = np.unique(np.linspace(0, len(totals) - 1, 1000).round().astype(int))
             axis.scatter(steps[keep], totals[keep], s=4, color=color, alpha=0.35, linewidths=0)
-            axis.plot(*binned(steps, totals), color=color, linewidth=1.4)
+            axis.plot(*binned(steps, totals), color=color, linewidth=1.4, label=run)
         axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14, wspace=0.2)
-    return svg_of(figure)
+
+
+def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    """Return (middle of every bin that is not empty, mean of the totals in it) over the steps at which episodes end.
+
+    >>> binned(np.array([5, 10, 90]), np.array([1.0, 3.0, 8.0]), bins=2)
+    (array([22.75, 68.25]), array([2., 8.]))
+    """
+    edges = np.linspace(0, steps[-1] + 1, bins + 1)
+    which = np.digitize(steps, edges) - 1
+    filled = np.unique(which)
+    return (edges[:-1] + edges[1:])[filled] / 2, np.array([totals[which == index].mean() for index in filled])

@@ -12,7 +12,7 @@ import numpy as np
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.report.drawing import INK, new_figure, svg_of
-from tsreward.report.frame import render
+from tsreward.report.page import render, write_page
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import Results, Tried, toml_text
 from tsreward.tuning.space import Choice, Space
@@ -131,7 +131,7 @@ def write_results(found: Results, objective: Objective, folder: Path, title: str
     for name, one in chosen.items():
         write_atomic(folder / name, _config(one, found, objective, title).encode())
     write_atomic(folder / "results.json", (json.dumps(found.as_json(), indent=1) + "\n").encode())
-    write_atomic(folder / "report.html", page.encode(errors="xmlcharrefreplace"))
+    write_page(folder / "report.html", page)
 
 
 def _config(one: Tried, found: Results, objective: Objective, title: str) -> str:

@@ -1,10 +1,12 @@
-"""What all pages share: one file, the same look, and whatever is called whatever is shown as text."""
+"""What all pages share: one file that refers to nothing outside itself, one look, every value shown as text."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tsreward.errors import missing_extra
+from tsreward.files import write_atomic
 from tsreward.report.drawing import check_drawing
 
 
@@ -22,7 +24,7 @@ def check_reporting() -> None:
 
 
 def render(package: str, template: str, **values: Any) -> str:
-    """Return a page from a template of a package; it extends frame.html, and every value in it is escaped.
+    """Return a page from a template of a package; it extends base.html, and every value in it is escaped.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -39,3 +41,12 @@ def render(package: str, template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     return environment.get_template(template).render(**values)
+
+
+def write_page(path: str | Path, page: str) -> None:
+    """Write a page whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    write_atomic(Path(path), page.encode(errors="xmlcharrefreplace"))
