@@ -105,6 +105,7 @@ def test_machines_can_be_chosen(folder):
         ("test_label/machine-1-2.txt", None, r"no file .*test_label/machine-1-2\.txt, the partner of"),
         ("train/machine-1-2.txt", None, r"no file .*train/machine-1-2\.txt, the partner of .*test/machine-1-2\.txt"),
         ("test/machine-1-2.txt", "1,2,3\n" * 4, r"test/machine-1-2\.txt has 3 columns: expected 2, as in .*train"),
+        ("test_label/machine-1-2.txt", "0,1\n" * 4, "must have one label, 0 or 1, in each line, found 2 columns"),
         ("test/machine-1-2.txt", "1,2\n" * 5, r"test_label/machine-1-2\.txt has 4 labels, but .* has 5 rows"),
         ("test_label/machine-1-2.txt", "0\n1\n3\n0\n", r"row 3 of label column '1' must be 0 .*, found '3'"),
         ("train/machine-1-2.txt", "1,2\n1,two\n", r"train/machine-1-2\.txt: row 2 of column '2' .* found 'two'"),
