@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tsreward.data.logs.synthetic import smd_like
 from tsreward.data.minari_relabelling import relabel_minari
 from tsreward.detectors.table import DETECTORS, make_detector
 from tsreward.detectors.thresholds import THRESHOLDS
-from tsreward.encoders.base import Encoder
+from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.episodes import Episode
 from tsreward.evaluation import metrics
 from tsreward.evaluation.audit.auditing import audit
@@ -33,7 +34,7 @@ from tsreward.scorers.knn import KNN, KNNOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.testing import check_encoder, check_model, check_reward_env, check_scorer
 
-__all__ = ["installed_versions"]
+__all__ = ["Episode", "installed_versions", "small_model"]
 
 DETECTOR_NAMES = tuple(DETECTORS)
 
@@ -120,12 +121,11 @@ def benchmark(detectors: Sequence[str], folder: Path) -> Iterator[tuple[str, lis
     arguments = ("--format", "synthetic", "--series", "machine-1-1", "machine-1-2", "--seeds", 2, "--no-report")
     found = command("bench", "detect", "--out", folder, "--detectors", *detectors, *arguments)
     for row in found["table"]:
-        yield f"{row['detector']}/mean", [row[name] for name in JUDGED.values()]
-    for path in sorted((folder / "results").glob("*.json")):
-        record = json.loads(path.read_text())["record"]
-        cell = record["cell"]
-        name = f"{cell['detector']}/{cell['series']}/{cell['seed']}"
-        yield name, [record["metrics"][column] for column in JUDGED.values()]
+        yield f"{row['detector']}/mean", [row[name] for neutral, name in JUDGED.items() if neutral != "threshold"]
+    with (folder / "series.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            name = f"{row['detector']}/{row['series']}/{row['seed']}"
+            yield name, [float(row[column]) for column in JUDGED.values()]
 
 
 def tuning_study(folder: Path, trials: int) -> Any:
@@ -178,6 +178,7 @@ def audited(model: RewardModel, **behaviours: Any) -> Iterator[tuple[str, Any]]:
     found = audit(model, **behaviours)
     for name, attribute in FOUND.items():
         yield name, flat(getattr(found.findings, attribute))
+    yield "epic", flat(found.findings.agreement.epic if found.findings.agreement else None)
     yield "codes", " ".join(warning.code for warning in found.warnings)
     yield "verdict", found.verdict.word
 
@@ -217,14 +218,14 @@ def relabel_dataset(model: RewardModel, source: str, target: str) -> list[float]
 # Public checkers ------------------------------------------------------------------------------------------------------
 
 
-def checks(env: Any, episodes: Sequence[Episode], make_encoder: Callable[[], Encoder]) -> Iterator[tuple[str, Any]]:
+def checks(env: Any, episodes: Sequence[Episode]) -> Iterator[tuple[str, Any]]:
     """Yield the promises that a checker tries as (name, 1 kept, 0 broken, -1 not applicable), of one thing each."""
     model = small_model(smoothing=0.3, frame_skip=2)
     reports = {
         "model": lambda: check_model(model, episodes),
         "scorer-closed_form": lambda: check_scorer(Mahalanobis),
         "scorer-network": lambda: check_scorer(DeepSVDD),
-        "encoder": lambda: check_encoder(make_encoder),
+        "encoder": lambda: check_encoder(lambda: ConvEncoder((16, 18, 3), ConvOptions(channels=(8, 8), dim=12))),
         "environment": lambda: check_reward_env(wrap_env(env, model), model),
     }
     for name, report in reports.items():

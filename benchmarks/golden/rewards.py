@@ -52,12 +52,13 @@ def side_by_side(driver: Any, episodes: Sequence[api.Episode], num_envs: int) ->
     turns = [list(range(env, len(episodes), num_envs)) for env in range(num_envs)]
     plans = [[(turn, step) for turn in mine for step in range(len(episodes[turn]))] for mine in turns]
     total = max(map(len, plans))
+    rewards = [np.asarray(episode.rewards) for episode in episodes]
     driver.start(np.stack([episodes[mine[0]].obs[0] for mine in turns]))
     for at in range(total):
         here = [plan[at % len(plan)] for plan in plans]
         following = [plan[(at + 1) % len(plan)] for plan in plans]
         arrived = np.stack([episodes[turn].obs[step + 1] for turn, step in here])
-        paid = np.array([episodes[turn].rewards[step] for turn, step in here])
+        paid = np.array([rewards[turn][step] for turn, step in here])
         ended = np.array([step + 1 == len(episodes[turn]) for turn, step in here])
         begun = np.stack([episodes[turn].obs[0] for turn, _ in following])
         driver.step(arrived, paid, ended, np.where(ended[:, None], begun, arrived))
@@ -146,7 +147,7 @@ class ScriptedEnv(gymnasium.Env):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         episode, self.at = self.episodes[self.turn], self.at + 1
         done = self.at == len(episode)
-        paid, cost = float(episode.rewards[self.at - 1]), float(episode.costs[self.at - 1])
+        paid, cost = (float(np.asarray(part)[self.at - 1]) for part in (episode.rewards, episode.costs))
         obs = episode.obs[self.at].copy()
         return obs, paid, done and episode.terminated, done and not episode.terminated, {"cost": cost}
 
@@ -233,7 +234,7 @@ def write_clip(folder: Path) -> None:
         projection_dim=12,
     )
     transformers.CLIPVisionModelWithProjection(config).save_pretrained(folder)
-    size = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
+    size: dict[str, Any] = {"size": {"shortest_edge": 16}, "crop_size": {"height": 16, "width": 16}}
     transformers.CLIPImageProcessorPil(**size).save_pretrained(folder)
 
 
