@@ -132,7 +132,7 @@ def _audit() -> Iterator[tuple[str, Any]]:
             "bad": circles(2, 0.0 if "likeness" in name else 0.3),
             "half_trained": circles(3, 0.8),
         }
-        for part, value in api.audited(model, **given, trivial={"still": still(4)}, seed=3):
+        for part, value in api.audited(model, **given, blind={"still": still(4)}, seed=3):
             yield f"{name}/{part}", value
         mixed = [episode for seed in range(6) for episode in circles(50 + seed, seed / 5, episodes=2)]
         for part, value in api.audited(model, **given, episodes=mixed, true_reward=around):

@@ -14,24 +14,24 @@ from typing import Any
 import numpy as np
 
 from benchmarks.golden.reward_adapters import MODES, small_model, wrap_env
+from tsreward.audit.auditing import audit_reward
+from tsreward.audit.comparison import compare
 from tsreward.cli.main import main as command_line
 from tsreward.cli.relabel_tables import StepColumns, relabel_csv, relabel_parquet
-from tsreward.data.logs.synthetic import smd_like
-from tsreward.data.minari_relabelling import relabel_minari
-from tsreward.detectors.table import DETECTORS, make_detector
-from tsreward.detectors.thresholds import THRESHOLDS
+from tsreward.data.minari import relabel_minari
+from tsreward.detection import metrics
+from tsreward.detection.datasets.synthetic import smd_like
+from tsreward.detection.detectors.presets import DETECTORS, make_detector
+from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
-from tsreward.episodes import Episode
-from tsreward.evaluation import metrics
-from tsreward.evaluation.audit.auditing import audit
-from tsreward.evaluation.comparison import compare
-from tsreward.model import RewardModel
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.run_folder import installed_versions
 from tsreward.rewards.likeness import Likeness
 from tsreward.rewards.penalty import Penalty
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.knn import KNN, KNNOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.episodes import Episode
 from tsreward.testing import check_encoder, check_model, check_reward_env, check_scorer
 
 __all__ = ["Episode", "installed_versions", "small_model"]
@@ -163,7 +163,11 @@ def circle_models() -> dict[str, RewardModel]:
     """Return unfitted models of a world of two dimensions."""
     return {
         "likeness": RewardModel(KNN(4, 2, KNNOptions(steps="window", bank_size=500)), Likeness()),
-        "likeness-smoothed": RewardModel(KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), skip=2),
+        "likeness-smoothed": RewardModel(
+            KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
+        ),
+            KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
+        ),
         "penalty": RewardModel(Mahalanobis(4, 2), Penalty()),
     }
 
@@ -175,7 +179,7 @@ def fit_on(model: RewardModel, episodes: Sequence[Episode]) -> None:
 
 def audited(model: RewardModel, **behaviours: Any) -> Iterator[tuple[str, Any]]:
     """Yield every part of an audit as numbers, then the codes of its warnings and its verdict."""
-    found = audit(model, **behaviours)
+    found = audit_reward(model, **behaviours)
     for name, attribute in FOUND.items():
         yield name, flat(getattr(found.findings, attribute))
     yield "epic", flat(found.findings.agreement.epic if found.findings.agreement else None)

@@ -15,53 +15,51 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from tsreward.active import ActiveLearner, ActiveLearnerOptions
-from tsreward.agents.active_rewards import ActiveRewards
-from tsreward.agents.active_rollouts import ActiveRollouts
-from tsreward.agents.multiplier import MultiplierUpdates
-from tsreward.agents.options import AgentOptions
-from tsreward.agents.recording import EpisodeRecorder
-from tsreward.agents.replay_rewards import ReplayRewards
-from tsreward.agents.rollout_rewards import RolloutRewards
-from tsreward.agents.training import roll_out, train_agent
-from tsreward.checkpoint import load, save
-from tsreward.encoders.base import Encoder
+from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
-from tsreward.encoders.identity import Identity
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
-from tsreward.episodes import Episode, safe_windows
-from tsreward.evaluation.streaming import stream_scores
-from tsreward.functional.arrays import as_tensor
-from tsreward.model import RewardModel
-from tsreward.online import OnlineReward, StepReward
-from tsreward.probes import probe_windows
-from tsreward.recipes.safety_scorers import SAFETY_SCORERS
-from tsreward.relabelling import relabel
+from tsreward.functional.tensors import as_tensor
+from tsreward.io import load, save
+from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
+from tsreward.pipeline.bulk import BulkReward
+from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.online import OnlineReward, StepReward
+from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.streaming import stream_scores
 from tsreward.rewards.base import RewardMode
-from tsreward.rewards.disagreement import EnsembleDisagreement
-from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
+from tsreward.rewards.exploration import EnsembleDisagreement, ExplorationBonus, RandomNetworkDistillation
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
+from tsreward.sb3.active_rewards import ActiveRewards
+from tsreward.sb3.active_rollouts import ActiveRollouts
+from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
+from tsreward.sb3.feature_vec_env import FeatureVecEnv
+from tsreward.sb3.multiplier import MultiplierUpdates
+from tsreward.sb3.recording import EpisodeRecorder
+from tsreward.sb3.replay_rewards import ReplayRewards
+from tsreward.sb3.rollout_rewards import RolloutRewards
+from tsreward.sb3.training import roll_out, train_agent
+from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.discriminator import Discriminator, DiscriminatorOptions
 from tsreward.scorers.knn import KNN, KNNOptions
+from tsreward.scorers.presets import SCORER_PRESETS
+from tsreward.sequences.episodes import Episode, safe_windows
+from tsreward.sequences.probes import probe_windows
+from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.windows import WindowSet
-from tsreward.wrappers.bulk import BulkReward
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
-from tsreward.wrappers.sb3 import LearnedRewardVecEnv
-from tsreward.wrappers.sb3_bulk import BulkRewardVecEnv
-from tsreward.wrappers.sb3_features import FeatureVecEnv
 
 __all__ = ["Encoder", "Episode", "RewardModel"]
 
-SCORER_NAMES = tuple(SAFETY_SCORERS)
+SCORER_NAMES = tuple(SCORER_PRESETS)
 """Scorers and presets by name."""
-INFO_COLUMNS = ("original_reward", "anomaly_score", "anomaly_tail", "is_anomaly")
+INFO_COLUMNS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
 """What adapters add to `info`: environment reward, score, p-value, flag."""
 Columns = tuple[np.ndarray, ...]
 """Columns [N] of one table."""
@@ -95,7 +93,7 @@ SUITED = {
 
 def takes_negatives(scorer: str) -> bool:
     """Tell whether a scorer of this name learns from negative windows too."""
-    return SAFETY_SCORERS[scorer].negative
+    return SCORER_PRESETS[scorer].negative
 
 
 def fit_model(
@@ -108,8 +106,8 @@ def fit_model(
     frame_skip: int = 1,
 ) -> RewardModel:
     """Return a model fitted on normal episodes [T, D]; negative ones are probes, and negatives for what takes them."""
-    built = SAFETY_SCORERS[scorer].build(window, normal[0].shape[1])
-    model = RewardModel(built, MODES[mode](smoothing), skip=frame_skip)
+    built = SCORER_PRESETS[scorer].build(window, normal[0].shape[1])
+    model = RewardModel(built, MODES[mode](smoothing), frame_skip=frame_skip)
     model.fit(
         list(normal),
         list(negative) if takes_negatives(scorer) else None,
@@ -132,7 +130,7 @@ def small_model(
 ) -> RewardModel:
     """Return a small model for observations of a shape, fitted on noise."""
     scorer = DeepSVDD(4, int(np.prod(shape)), DeepSVDDOptions(hidden=16, embedding=4))
-    model = RewardModel(scorer, MODES[mode](smoothing), Identity(shape), skip=frame_skip)
+    model = RewardModel(scorer, MODES[mode](smoothing), Identity(shape), frame_skip=frame_skip)
     normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)
     model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(windows_per_epoch=None, epochs=1))
     return model
@@ -146,7 +144,7 @@ def saved_and_loaded(model: RewardModel, folder: Path) -> RewardModel:
 
 def scores(model: RewardModel, episodes: Sequence[np.ndarray]) -> tuple[Tensor, Tensor, Tensor]:
     """Return scores of all windows of episodes: of the model, of the scorer, of the scorer's pass over a whole set."""
-    windows = WindowSet.from_episodes(episodes, model.window, model.skip)
+    windows = WindowSet.from_episodes(episodes, model.window, model.frame_skip)
     gathered = windows.gather(torch.arange(len(windows)))
     return model.score(gathered), model.scorer(gathered), model.scorer.score_all(windows)
 
@@ -156,7 +154,7 @@ def calibration_numbers(model: RewardModel) -> list[float]:
     calibration, mode = model.calibration, model.mode
     found = [calibration.threshold(rate) for rate in (0.01, 0.05, 0.2)]
     found += [calibration.quantile(share) for share in (0.0, 0.1, 0.5, 0.9, 1.0)]
-    found += calibration.tail(torch.linspace(found[0] - 1, found[0] + 1, 5)).tolist()
+    found += calibration.p_value(torch.linspace(found[0] - 1, found[0] + 1, 5)).tolist()
     names = ("threshold", "unit", "multiplier", "origin", "scale", "low", "high")
     return found + [float(getattr(mode, name)) for name in names if hasattr(mode, name)]
 
@@ -178,7 +176,7 @@ def window_rows(episodes: Sequence[Episode]) -> dict[str, Tensor]:
 
 
 def _columns(earned: StepReward) -> Columns:
-    parts = (earned.reward, earned.score, earned.tail, earned.flagged)
+    parts = (earned.reward, earned.score, earned.p_value, earned.is_anomaly)
     return tuple(part.numpy() for part in parts)
 
 
@@ -230,7 +228,7 @@ class Bulk:
 def streamed(model: RewardModel, rows: np.ndarray, cuts: Sequence[int]) -> Columns:
     """Return score, p-value and flag of the rows [T, D] of a log that comes in chunks."""
     parts = list(stream_scores(model, np.split(rows, cuts)))
-    return tuple(np.concatenate([getattr(part, name) for part in parts]) for name in ("score", "tail", "flag"))
+    return tuple(np.concatenate([getattr(part, name) for part in parts]) for name in ("score", "p_value", "is_anomaly"))
 
 
 def bonuses(window: int, dim: int, seen: Tensor) -> dict[str, ExplorationBonus]:
