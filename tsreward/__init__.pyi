@@ -52,9 +52,9 @@ from .pipeline.active import ActiveLearner as ActiveLearner
 from .pipeline.active import ActiveLearnerOptions as ActiveLearnerOptions
 from .pipeline.encoder_training import train_encoder as train_encoder
 from .pipeline.model import RewardModel as RewardModel
-from .pipeline.online import OnlineReward as OnlineReward
 from .pipeline.relabel import relabel as relabel
-from .pipeline.streaming import stream_scores as stream_scores
+from .pipeline.scores import stream_scores as stream_scores
+from .pipeline.stream import RewardStream as RewardStream
 from .rewards.calibration import Calibration as Calibration
 from .rewards.exploration import EnsembleDisagreement as EnsembleDisagreement
 from .rewards.exploration import RandomNetworkDistillation as RandomNetworkDistillation
@@ -82,7 +82,6 @@ from .sequences.episodes import safe_windows as safe_windows
 from .sequences.probes import probe_windows as probe_windows
 from .sequences.series import DetectionTask as DetectionTask
 from .sequences.series import Series as Series
-from .sequences.windows import StreamBuffer as StreamBuffer
 from .sequences.windows import WindowSet as WindowSet
 from .training import TrainOptions as TrainOptions
 from .wrappers.gymnasium_env import LearnedReward as LearnedReward

@@ -166,8 +166,6 @@ def circle_models() -> dict[str, RewardModel]:
         "likeness-smoothed": RewardModel(
             KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
         ),
-            KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
-        ),
         "penalty": RewardModel(Mahalanobis(4, 2), Penalty()),
     }
 

@@ -23,11 +23,10 @@ from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.functional.tensors import as_tensor
 from tsreward.io import load, save
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
-from tsreward.pipeline.bulk import BulkReward
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward, StepReward
+from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel
-from tsreward.pipeline.streaming import stream_scores
+from tsreward.pipeline.scores import stream_scores
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.exploration import EnsembleDisagreement, ExplorationBonus, RandomNetworkDistillation
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
@@ -146,7 +145,7 @@ def scores(model: RewardModel, episodes: Sequence[np.ndarray]) -> tuple[Tensor, 
     """Return scores of all windows of episodes: of the model, of the scorer, of the scorer's pass over a whole set."""
     windows = WindowSet.from_episodes(episodes, model.window, model.frame_skip)
     gathered = windows.gather(torch.arange(len(windows)))
-    return model.score(gathered), model.scorer(gathered), model.scorer.score_all(windows)
+    return model.score_windows(gathered), model.scorer(gathered), model.scorer.score_all(windows)
 
 
 def calibration_numbers(model: RewardModel) -> list[float]:
@@ -189,7 +188,7 @@ class Online:
     """Rewards of running episodes, step by step."""
 
     def __init__(self, model: RewardModel, num_envs: int, bonus: ExplorationBonus | None = None) -> None:
-        self.online, self.found = OnlineReward(model, num_envs, bonus), []
+        self.online, self.found = RewardStream(model, num_envs, bonus), []
 
     def start(self, obs: np.ndarray, mask: np.ndarray | None = None) -> None:
         self.online.start(as_tensor(obs), None if mask is None else torch.from_numpy(mask))
@@ -208,20 +207,22 @@ class Bulk:
     """Rewards of running episodes, noted step by step and computed after every `every` steps."""
 
     def __init__(self, model: RewardModel, num_envs: int, every: int = 17) -> None:
-        self.bulk, self.every, self.found = BulkReward(model, num_envs), every, []
+        self.bulk, self.every, self.found = RewardStream(model, num_envs), every, []
 
     def start(self, obs: np.ndarray) -> None:
-        self.bulk.start(obs)
+        self.bulk.start(as_tensor(obs))
 
     def step(self, arrived: np.ndarray, env_rewards: np.ndarray, ended: np.ndarray, begun: np.ndarray) -> None:
-        self.bulk.step(arrived, env_rewards, ended, begun)
+        self.bulk.push(as_tensor(arrived), torch.from_numpy(env_rewards))
+        if ended.any():
+            self.bulk.start(as_tensor(begun), torch.from_numpy(ended))
         if self.bulk.pending == self.every:
-            self.found.append(_columns(self.bulk.take()))
+            self.found.append(_columns(self.bulk.flush()))
 
     def finish(self) -> Columns:
         """Return columns [T, E]."""
         if self.bulk.pending:
-            self.found.append(_columns(self.bulk.take()))
+            self.found.append(_columns(self.bulk.flush()))
         return tuple(np.concatenate(parts) for parts in zip(*self.found, strict=True))
 
 

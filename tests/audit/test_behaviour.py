@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from tests.audit.circles import circles, moving_model, safe_model
-from tsreward.audit.behaviour import arrivals, observe, rate_windows
+from tsreward.audit.behaviour import observe, rate_windows
 from tsreward.errors import DataError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sequences.episodes import Episode
+from tsreward.sequences.windows import WindowSet
 
 
 def uneven() -> list[Episode]:
@@ -54,7 +55,7 @@ def test_raw_scores_are_those_before_smoothing():
     number = torch.from_numpy(np.repeat([0, 1], rated.lengths))
     np.testing.assert_array_equal(smooth_episodes(torch.from_numpy(rated.raw), number, 0.7).numpy(), rated.score)
     assert not np.array_equal(rated.raw, rated.score)
-    windows = arrivals([torch.from_numpy(episode.obs) for episode in episodes], 4)
+    windows = WindowSet.of_arrivals([torch.from_numpy(episode.obs) for episode in episodes], 4)
     np.testing.assert_array_equal(rate_windows(model, windows.gather(torch.arange(160)))[0], rated.raw)
 
 

@@ -13,7 +13,7 @@ from benchmarks.streaming import measure
 from tsreward.cli.main import main
 from tsreward.io import save
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.streaming import ScoreStream
+from tsreward.pipeline.scores import ScoreStream
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 

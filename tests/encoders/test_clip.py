@@ -15,7 +15,7 @@ from tsreward.encoders.clip import CLIPEncoder, CLIPOptions
 from tsreward.errors import CheckpointError, DataError, MissingExtraError, OptionError
 from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.knn import KNN
 from tsreward.training import TrainOptions
@@ -126,7 +126,7 @@ def test_a_model_file_names_the_weights_and_holds_none(tmp_path: Path, encoder: 
         loaded = load(path)
     rewards = []
     for each in (model, loaded):
-        online = OnlineReward(each, 1)
+        online = RewardStream(each, 1)
         online.start(obs[:1])
         rewards.append([online.step(frame[None], None).reward.item() for frame in obs[1:]])
     assert rewards[0] == rewards[1]

@@ -19,8 +19,8 @@ from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.errors import CheckpointError
 from tsreward.io import load, save
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward
 from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.sequences.episodes import Episode
@@ -60,14 +60,14 @@ def test_frames_go_all_the_way(tmp_path: Path, name: str, shape: tuple[int, ...]
     fresh = played(shape, [7, 7, 7], seed=1)
     fresh[1] = replace(fresh[1], obs=fresh[1].obs[[0, 0, 0, 1, 1, 2, 2, 2]])  # it stands still now and then
     bulk = relabel(model, fresh)
-    online = OnlineReward(loaded, num_envs=3)
+    online = RewardStream(loaded, num_envs=3)
     at = [torch.from_numpy(np.stack([episode.obs[time] for episode in fresh])) for time in range(8)]
     online.start(at[0])
     for time in range(7):
         step = online.step(at[time + 1], None)
         for part, all_parts in zip(step, zip(*bulk, strict=True), strict=True):
             assert torch.equal(part, torch.stack([values[time] for values in all_parts]))
-    alone = OnlineReward(model, num_envs=1)
+    alone = RewardStream(model, num_envs=1)
     alone.start(at[0][:1])
     assert [alone.step(obs[:1], None).score.item() for obs in at[1:]] == bulk[0].score.tolist()
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tsreward.functional.tensors import FlatRows, aligned_rows, as_tensor, in_chunks, row_product
+from tsreward.functional.tensors import FlatRows, WideBatches, aligned_rows, as_tensor, in_chunks, row_product
 
 
 def test_memory_is_shared_where_torch_can() -> None:
@@ -81,3 +81,45 @@ def test_aligned_rows_are_the_same_rows() -> None:
         assert torch.equal(torch.autograd.grad(aligned.sum(), rows)[0], torch.ones(2, 5, dtype=kind))
     whole = torch.ones(3, 8)
     assert aligned_rows(whole).data_ptr() == whole.data_ptr()
+
+
+class Spy:
+    """A function of rows that notes the sizes of its batches, and whose result may depend on them."""
+
+    def __init__(self, depends: bool) -> None:
+        self.depends, self.sizes = depends, []
+
+    def __call__(self, rows: Tensor) -> Tensor:
+        self.sizes.append(len(rows))
+        return rows.sum(1) + (1e-6 * len(rows) if self.depends else 0)
+
+
+@pytest.mark.parametrize("depends", [False, True])
+def test_the_results_are_those_of_small_batches(depends: bool) -> None:
+    spy = Spy(depends)
+    wide = WideBatches(wide=16)
+    for number in (3, 15, 37, 64, 5, 16, 100, 1):
+        rows = torch.randn(number, 3, generator=torch.Generator().manual_seed(number))
+        assert torch.equal(wide(spy, rows, 4), in_chunks(Spy(depends), rows, 4)), number
+    assert list(wide.agrees.values()) == [not depends]
+
+
+def test_batches_are_wide_once_they_were_seen_to_agree() -> None:
+    spy = Spy(depends=False)
+    wide = WideBatches(wide=16)
+    wide(spy, torch.ones(10, 3), 4)
+    assert (spy.sizes, wide.agrees) == ([4, 4, 4], {})
+    wide(spy, torch.ones(16, 3), 4)
+    assert (sorted(spy.sizes[3:]), list(wide.agrees.values())) == ([4, 4, 4, 4, 16], [True])
+    spy.sizes.clear()
+    wide(spy, torch.ones(37, 3), 4)
+    assert spy.sizes == [16, 16, 4, 4]
+
+
+def test_batches_stay_small_where_wide_ones_differ() -> None:
+    spy = Spy(depends=True)
+    wide = WideBatches(wide=16)
+    wide(spy, torch.ones(16, 3), 4)
+    spy.sizes.clear()
+    wide(spy, torch.ones(32, 3), 4)
+    assert spy.sizes == [4] * 8

@@ -84,9 +84,9 @@ def assert_equal_rewards(model: RewardModel, loaded: RewardModel) -> None:
     features = model.encode(obs)
     assert torch.equal(loaded.encode(obs), features)
     windows = features.unfold(0, WINDOW, 1).transpose(1, 2)
-    assert torch.equal(loaded.score(windows), model.score(windows))
+    assert torch.equal(loaded.score_windows(windows), model.score_windows(windows))
     env_reward = torch.linspace(-1, 1, len(windows))
-    assert torch.equal(loaded.reward(windows, env_reward), model.reward(windows, env_reward))
+    assert torch.equal(loaded.rate(windows, env_reward).reward, model.rate(windows, env_reward).reward)
 
 
 @pytest.mark.parametrize("encoder", ENCODER_EXAMPLES, ids=lambda encoder: f"{type(encoder).__name__}{encoder.options}")

@@ -63,12 +63,12 @@ def test_what_the_agent_does_comes_to_earn_less(scorer: Scorer, shape: str) -> N
     model = odds(scorer, shape)
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(learning_rate=2e-3, batch_size=64, calibrate_every=10))
     bad = agent(5)(300)
-    before = roc_auc(model.score(UNSEEN[:300]), model.score(bad))
+    before = roc_auc(model.score_windows(UNSEEN[:300]), model.score_windows(bad))
     for _ in range(10):
         learner.refresh(agent())
     assert learner.refreshes == 10
-    assert roc_auc(model.score(UNSEEN[:300]), model.score(bad)) > max(0.95, before)
-    assert model.reward(UNSEEN[:300]).mean() > model.reward(bad).mean() + 0.5
+    assert roc_auc(model.score_windows(UNSEEN[:300]), model.score_windows(bad)) > max(0.95, before)
+    assert model.rate(UNSEEN[:300]).reward.mean() > model.rate(bad).reward.mean() + 0.5
     assert not scorer.training
 
 
@@ -102,11 +102,11 @@ def test_calibration_follows_when_it_is_due() -> None:
 def test_a_fitted_scorer_goes_on_from_where_it_is() -> None:
     model = odds(TransformerAE(4, 5), "exponential")
     model.fit(EXPERT, options=TrainOptions(epochs=1, windows_per_epoch=512))
-    before = model.score(UNSEEN[:50])
+    before = model.score_windows(UNSEEN[:50])
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(learning_rate=1e-6, updates=1))
-    assert torch.equal(model.score(UNSEEN[:50]), before)
+    assert torch.equal(model.score_windows(UNSEEN[:50]), before)
     learner.refresh(agent())
-    torch.testing.assert_close(model.score(UNSEEN[:50]), before, rtol=1e-2, atol=1e-2)
+    torch.testing.assert_close(model.score_windows(UNSEEN[:50]), before, rtol=1e-2, atol=1e-2)
 
 
 def test_given_bad_windows_are_a_share_of_every_batch() -> None:
@@ -121,11 +121,11 @@ def test_given_bad_windows_are_a_share_of_every_batch() -> None:
     model = odds(DeepSVDD(4, 5))
     learner = ActiveLearner(model, EXPERT, options, negatives=far)
     strange = UNSEEN[:200] + 4
-    before = model.reward(strange).mean()
+    before = model.rate(strange).reward.mean()
     for _ in range(20):
         learner.refresh(source)
     assert set(asked) == {30} and len(asked) == 40
-    assert model.reward(strange).mean() < min(0.1, before)
+    assert model.rate(strange).reward.mean() < min(0.1, before)
 
 
 def shown(noise: float) -> list[Tensor]:
@@ -151,7 +151,7 @@ def test_auto_takes_its_scale_from_the_given_bad_windows() -> None:
     learner = ActiveLearner(model, normal, ActiveLearnerOptions(learning_rate=2e-3), negatives=probes)
     for _ in range(32):
         learner.refresh(agent())
-    earned = model.reward(all_windows(probes))
+    earned = model.rate(all_windows(probes)).reward
     assert float((earned <= 0.051).float().mean()) >= 0.89
 
 
@@ -168,7 +168,7 @@ def test_what_was_learned_is_saved_like_any_model(tmp_path: Path) -> None:
     learner.refresh(agent())
     save(learner.model, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
-    assert torch.equal(again.reward(UNSEEN[:40]), learner.model.reward(UNSEEN[:40]))
+    assert torch.equal(again.rate(UNSEEN[:40]).reward, learner.model.rate(UNSEEN[:40]).reward)
 
 
 def test_the_unit_of_a_penalty_stays() -> None:
@@ -185,7 +185,7 @@ def test_the_unit_of_a_penalty_stays() -> None:
     ("scorer", "mode", "message"),
     [
         (Mahalanobis(4, 5), Likeness(), "with a loss on bad windows to go on with, got Mahalanobis: use DeepSVDD"),
-        (DeepSVDD(4, 5), Lagrangian(), "would set the multiplier of Lagrangian back .* use Penalty"),
+        (DeepSVDD(4, 5), Lagrangian(), "would set Lagrangian back .* use Penalty"),
         (DeepSVDD(4, 5), Likeness(LikenessOptions(shape="auto")), "give ActiveLearner negatives, .* 'odds'"),
     ],
 )

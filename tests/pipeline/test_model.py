@@ -1,6 +1,7 @@
 """`RewardModel`: what is held out, what is encoded how often, and what does not fit together."""
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -12,6 +13,7 @@ from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
@@ -68,10 +70,10 @@ def test_the_unit_of_a_penalty_is_the_mean_absolute_reward() -> None:
     assert float(model.mode.unit) == 2.0
 
 
-def test_reward_is_score_tail_and_mode_in_one(fitted: RewardModel) -> None:
+def test_reward_is_score_p_value_and_mode_in_one(fitted: RewardModel) -> None:
     windows = WindowSet.from_episodes(waves(2, episodes=2), 4).gather(torch.arange(20))
     scores = fitted.score(windows)
-    assert torch.equal(fitted.reward(windows), fitted.mode(scores, fitted.calibration.p_value(scores), None))
+    assert torch.equal(fitted.rate(windows).reward, fitted.mode(scores, fitted.calibration.p_value(scores), None))
 
 
 def test_smoothed_modes_are_calibrated_on_smoothed_scores() -> None:
@@ -103,7 +105,7 @@ def test_the_scale_follows_the_scores_of_probes() -> None:
     probes = WindowSet.from_episodes([episode + 5 for episode in waves(1, episodes=3)], 4)
     model = RewardModel(Mahalanobis(4, 5), Likeness(LikenessOptions(shape="auto")))
     model.fit(normal, probes=probes)
-    earned = model.reward(probes.gather(torch.arange(0, len(probes), 7)))
+    earned = model.rate(probes.gather(torch.arange(0, len(probes), 7))).reward
     assert float((earned < 0.05).float().mean()) > 0.85
     with pytest.raises(DataError, match="got none: give"):
         model.fit(normal)
@@ -118,3 +120,34 @@ def test_bad_windows_serve_as_probes_where_there_are_no_others() -> None:
     scale = model.mode.state_dict()["scale"].clone()
     model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024), probes=bad)
     assert torch.equal(model.mode.state_dict()["scale"], scale)
+
+
+def test_scores_of_what_people_have(fitted: RewardModel) -> None:
+    first, second = waves(3, episodes=2)
+    alone = fitted.score(first)
+    assert alone.shape == (len(first),)
+    assert [part.tolist() for part in fitted.score([first, second])] == [alone.tolist(), fitted.score(second).tolist()]
+    assert fitted.score(torch.as_tensor(first)).tolist() == alone.tolist()
+    assert fitted.score(pandas.DataFrame(first)).tolist() == alone.tolist()
+    assert fitted.score(Episode(first)).tolist() == alone[1:].tolist()
+    windows = WindowSet.from_episodes([first], 4)
+    assert fitted.score(windows).tolist() == fitted.score(windows.gather(torch.arange(len(windows)))).tolist()
+    assert fitted.score([]) == []
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (7, "an array .* or a list of these, got int"),
+        ("log.csv", "got str"),
+        ([object()], "in the list, got object"),
+        (np.zeros(5), r"an array \[T, \*obs\] of numbers with T > 0 rows, got \[5\] of float64"),
+        (np.zeros((0, 5)), r"got \[0, 5\]"),
+        (np.array([["a", "b"]]), "leave out columns that are no numbers"),
+        (np.full((3, 5), np.nan), r"Row 0 \(from 0\) holds NaN or inf"),
+    ],
+)
+def test_what_is_no_data_is_refused_in_one_line(fitted: RewardModel, data: object, message: str) -> None:
+    with pytest.raises(DataError, match=message) as found:
+        fitted.score(data)
+    assert "\n" not in str(found.value)

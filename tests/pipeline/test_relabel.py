@@ -29,10 +29,10 @@ def one_window_at_a_time(model: RewardModel, episode: Episode) -> tuple[list[flo
     share = model.mode.options.smoothing
     scores, rewards = [], []
     for step, window in enumerate(sliding_windows(episode.obs, model.window, model.frame_skip)[1:]):
-        score = model.score(torch.from_numpy(window[None]))
+        score = model.score_windows(torch.from_numpy(window[None]))
         scores.append(score if not scores else (1 - share) * score + share * scores[-1])
         env_reward = None if episode.rewards is None else torch.tensor(episode.rewards[step : step + 1])
-        rewards.append(model.reward_of(scores[-1], env_reward).item())
+        rewards.append(model.rate(scores[-1], env_reward).reward.item())
     return [score.item() for score in scores], rewards
 
 

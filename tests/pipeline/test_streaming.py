@@ -8,8 +8,7 @@ import pytest
 
 from tests.scripted import small_model
 from tsreward.errors import DataError, ShapeError
-from tsreward.pipeline.scores import score_episodes
-from tsreward.pipeline.streaming import ScoreStream, stream_scores
+from tsreward.pipeline.scores import ScoreStream, score_episodes, stream_scores
 from tsreward.sequences.episodes import Episode
 
 

@@ -16,7 +16,7 @@ from tests.reliability.malformed_times import TIMES
 from tsreward.cli.main import main
 from tsreward.io import load, save
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.streaming import ScoreStream, stream_scores
+from tsreward.pipeline.scores import ScoreStream, stream_scores
 from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.mahalanobis import Mahalanobis
 

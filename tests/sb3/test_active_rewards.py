@@ -89,7 +89,7 @@ def test_the_agent_learns_from_the_model_of_the_moment() -> None:
     venv = FeatureVecEnv(scripted(2), learner.model)
     buffer = trained(venv, learner).replay_buffer
     rows, envs = np.arange(10), np.zeros(10, int)
-    expected = learner.model.reward(buffer.windows(rows, envs)).float().numpy()
+    expected = learner.model.rate(buffer.windows(rows, envs)).reward.float().numpy()
     np.testing.assert_allclose(buffer.rewards_of(rows, envs), expected, rtol=1e-4, atol=1e-6)
 
 

@@ -48,8 +48,8 @@ def test_every_rollout_is_paid_by_the_model_before_it_learns() -> None:
 
     def watched_take() -> Any:
         taken = take()
-        windows.append(venv.bulk.taken_windows())
-        states.append((learner.refreshes, taken[0].copy(), learner.model.reward(windows[-1]).float().numpy()))
+        windows.append(venv.stream.windows())
+        states.append((learner.refreshes, taken[0].copy(), learner.model.rate(windows[-1]).reward.float().numpy()))
         return taken
 
     def watched_refresh(source: Any) -> None:
@@ -62,7 +62,7 @@ def test_every_rollout_is_paid_by_the_model_before_it_learns() -> None:
     for (_, given, expected), rollout in zip(states, watch.seen, strict=True):
         np.testing.assert_allclose(given.flatten(), expected, rtol=1e-4, atol=1e-5)
         assert np.shape(rollout[1]) == (ROLLOUT, 3)
-    assert not np.allclose(states[0][2], learner.model.reward(windows[0]).float().numpy())
+    assert not np.allclose(states[0][2], learner.model.rate(windows[0]).reward.float().numpy())
     recent = torch.cat(windows)[-60:]
     assert all((recent == window).all(2).all(1).any() for window in sources[-1])
     assert len(torch.cat(sources[-16:]).unique(dim=0)) > 48  # of more than the last rollout
@@ -90,8 +90,8 @@ def test_another_model_is_refused() -> None:
 
 def test_windows_are_there_after_they_were_taken() -> None:
     venv = BulkRewardVecEnv(scripted(2), small_model())
-    with pytest.raises(ProtocolError, match="taken_windows was called before take"):
-        venv.bulk.taken_windows()
+    with pytest.raises(ProtocolError, match="nothing was read yet"):
+        venv.stream.windows()
 
 
 def test_rollouts_of_the_twin_on_jax_are_valued_by_what_follows_them() -> None:

@@ -107,7 +107,7 @@ def test_transitions_are_scored_together_and_only_when_needed(model: RewardModel
 
     class Counting(BulkRewardVecEnv):
         def take(self) -> Any:
-            takes.append(self.bulk.pending)
+            takes.append(self.stream.pending)
             return super().take()
 
     venv = Counting(scripted(2), model)

@@ -114,7 +114,7 @@ def test_an_active_scorer_learns_with_the_agent_and_repeats_itself(algorithm):
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert records[0].tolist() == records[1].tolist()
     places = torch.tensor([[-1.0], [0.6]])[:, None].expand(2, 2, 3).contiguous()
-    left, right = active.model.reward(places).tolist()
+    left, right = active.model.rate(places).reward.tolist()
     assert right > left
 
 

@@ -1,4 +1,4 @@
-"""WindowSet against the obvious loop; StreamBuffer against WindowSet."""
+"""WindowSet against the obvious loop;"""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.naive import sliding_windows
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.sequences.windows import StreamBuffer, WindowSet
+from tsreward.sequences.windows import WindowSet
 
 
 def episodes(*lengths: int) -> list[Tensor]:
@@ -155,8 +155,6 @@ ERRORS: list[tuple[Callable[[], object], type[Exception], str]] = [
         ShapeError,
         r"any_step expects flags \[5\], got \[6\]",
     ),
-    (lambda: StreamBuffer(2).windows(), ShapeError, "windows was called before start"),
-    (lambda: StreamBuffer(2).push(torch.zeros(1, 2)), ShapeError, "push was called before start"),
 ]
 
 
@@ -166,33 +164,3 @@ def test_errors_say_what_was_wanted_and_what_came(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
-
-
-@given(
-    resets=st.lists(st.lists(st.booleans(), min_size=3, max_size=3), min_size=1, max_size=15),
-    window=st.integers(1, 4),
-    frame_skip=st.integers(1, 3),
-)
-def test_a_stream_gives_the_windows_of_its_episodes(resets: list[list[bool]], window: int, frame_skip: int) -> None:
-    stream, running = StreamBuffer(window, frame_skip), [[] for _ in range(3)]
-    for step, begins in enumerate([[True] * 3, *resets]):
-        features = torch.tensor([[100.0 * environment + step] for environment in range(3)])
-        mask = torch.tensor(begins)
-        if step == 0:
-            stream.start(features)
-        else:
-            stream.push(features, ~mask)
-            stream.start(features, mask)
-        for environment in range(3):
-            running[environment] = [] if begins[environment] else running[environment]
-            running[environment].append(features[environment].numpy())
-        expected = np.stack([sliding_windows(np.array(rows), window, frame_skip)[-1] for rows in running])
-        np.testing.assert_array_equal(stream.windows(), expected)
-
-
-def test_windows_already_handed_out_do_not_change() -> None:
-    stream = StreamBuffer(2)
-    stream.start(torch.zeros(1, 1))
-    windows = stream.windows()
-    stream.push(torch.ones(1, 1))
-    assert torch.equal(windows, torch.zeros(1, 2, 1))

@@ -66,7 +66,7 @@ def test_the_recorded_arguments_make_the_same_environment_again() -> None:
     model = small_model((3,))
     again = gymnasium.make(LearnedReward(gymnasium.make("Pendulum-v1"), model).spec)
     assert isinstance(again, LearnedReward)
-    assert again.online.model is model
+    assert again.stream.model is model
 
 
 def test_statistics_outside_sum_the_learned_rewards(model: RewardModel) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from tsreward.audit.behaviour import Behaviour, arrivals, rate_windows
+from tsreward.audit.behaviour import Behaviour, rate_windows
 from tsreward.audit.separation import DRAWS, Interval, Separation, interval, separation
 from tsreward.errors import DataError
 from tsreward.pipeline.model import RewardModel
+from tsreward.sequences.windows import WindowSet
 
 
 def pearson(first: np.ndarray, second: np.ndarray) -> float | None:
@@ -87,7 +88,7 @@ def epic(
     """
     rng = np.random.default_rng(seed)
     features = [episode for behaviour in pool for episode in behaviour.features]
-    windows, true = arrivals(features, 2), np.concatenate(truth)
+    windows, true = WindowSet.of_arrivals(features, 2), np.concatenate(truth)
     drawn = np.sort(rng.choice(len(windows), min(_TRANSITIONS, len(windows)), replace=False))
     states = rng.choice(len(windows), min(_STATES, len(windows)), replace=False)
     pairs, reached = windows.gather(torch.from_numpy(drawn)), windows.store[windows.last[torch.from_numpy(states)]]

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import DataError, ShapeError
-from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
 
@@ -55,9 +53,9 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Ratings:
     Raises:
         DataError: NaN or inf among the features.
     """
-    windows = arrivals(features, model.window, model.frame_skip)
-    raw = torch.cat([model.score(batch) for batch in windows.batches(_BATCH)])
-    score = smooth_episodes(raw, windows.first, model.mode.options.smoothing)
+    windows = WindowSet.of_arrivals(features, model.window, model.frame_skip)
+    raw = model.score_windows(windows)
+    score = model.smooth(raw, windows.first)
     return Ratings(
         lengths=np.array([len(episode) - 1 for episode in features]),
         raw=raw.numpy(),
@@ -70,31 +68,14 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Ratings:
 @torch.inference_mode()
 def rate_windows(model: RewardModel, windows: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """Return scores [B] and learned rewards [B] of feature windows [B, K, D], without smoothing over time."""
-    scores = torch.cat([model.score(batch) for batch in windows.split(_BATCH)])
+    scores = torch.cat([model.score_windows(batch) for batch in windows.split(_BATCH)])
     return scores.numpy(), learned_reward(model, scores).numpy()
 
 
 @torch.inference_mode()
 def learned_reward(model: RewardModel, scores: Tensor) -> Tensor:
-    """Return what the model pays [B] for scores [B]; the multiplier of a Lagrangian, which moves, is taken as 1."""
-    mode = model.mode
-    if isinstance(mode, Lagrangian):
-        return -mode.unit * (scores > mode.threshold)
-    env_reward = None if mode.replaces else torch.zeros(len(scores), dtype=torch.float64)
-    return mode(scores, model.calibration.p_value(scores), env_reward)
-
-
-def arrivals(features: Sequence[Tensor], window: int, frame_skip: int = 1) -> WindowSet:
-    """Return the windows that end at an arrival: one per transition, none for the first observation of an episode.
-
-    >>> arrivals([torch.arange(3.0)[:, None], torch.zeros(2, 1)], window=2).last.tolist()
-    [1, 2, 4]
-    """
-    lengths = torch.tensor([len(episode) for episode in features])
-    starts = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
-    last = torch.arange(len(starts))
-    moved = last > starts
-    return WindowSet(torch.cat(list(features)), last[moved], starts[moved], window, frame_skip)
+    """Return what the model itself pays [B] for scores [B]."""
+    return model.mode.own_reward(scores, model.calibration.p_value(scores))
 
 
 @dataclass(frozen=True)
@@ -115,7 +96,7 @@ class Behaviour:
         """Tell for every transition [N] whether its window is free of cost; all are where no cost was recorded."""
         costs = [np.zeros(len(episode)) if episode.costs is None else episode.costs for episode in self.episodes]
         costly = np.concatenate([np.concatenate([[False], np.asarray(cost) > 0]) for cost in costs])
-        return ~arrivals(self.features, window, frame_skip).any_step(costly).numpy()
+        return ~WindowSet.of_arrivals(self.features, window, frame_skip).any_step(costly).numpy()
 
 
 @torch.inference_mode()

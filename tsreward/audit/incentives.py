@@ -9,7 +9,6 @@ import numpy as np
 
 from tsreward.audit.behaviour import Behaviour
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.lagrangian import Lagrangian
 
 _BINS, _EDGE = 60, 1e-3
 
@@ -75,7 +74,7 @@ def reward_margins(model: RewardModel, good: Behaviour, others: Sequence[Behavio
     costly = np.concatenate([_costly(behaviour) for behaviour in pool])
     if not safe.any():
         return None
-    final, adapts = paid + lowered, isinstance(model.mode, Lagrangian)
+    final, adapts = paid + lowered, model.mode.moves_while_training
     if not costly.any():
         return RewardMargins(float(final[safe].mean()), None, None, adapts)
     tempting = float(paid[costly].mean() - paid[safe].mean())

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsreward.audit.behaviour import Behaviour, arrivals, encoded, rate, rate_windows
+from tsreward.audit.behaviour import Behaviour, encoded, rate, rate_windows
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.probes import held, looped, reversed_in_time, shuffled
+from tsreward.sequences.windows import WindowSet
 
 _NOISE, _FAR = 0.02, 10.0
 """Standard deviations of a channel over good behaviour: small noise, and how far out of range."""
@@ -143,7 +144,7 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
         rated = rate(model, episodes)
         kind = "disturbed" if name == _DISTURBED else "probe"
         rows.append(Probe(name, kind, rated.level, scale(rated.level), float(rated.is_anomaly.mean())))
-    windows = arrivals(features, model.window, model.frame_skip)
+    windows = WindowSet.of_arrivals(features, model.window, model.frame_skip)
     index = torch.linspace(0, len(windows) - 1, min(_STEPS, len(windows))).long()
     whole = windows.gather(index)
     for name, changed in (

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from tsreward.audit.agreement import spearman
-from tsreward.audit.behaviour import Behaviour, arrivals, rate_windows
+from tsreward.audit.behaviour import Behaviour, rate_windows
 from tsreward.detection.metrics import roc_auc
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.pipeline.model import RewardModel
+from tsreward.sequences.windows import WindowSet
 
 _FEATURE_WINDOWS, _FEW, _HISTORY_WINDOWS = 16_384, 32, 1_000
 _SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95)
@@ -87,7 +88,7 @@ def _smoothed(behaviour: Behaviour, fraction: float) -> np.ndarray:
 
 
 def _sample(model: RewardModel, behaviours: tuple[Behaviour, ...], count: int, seed: int) -> Tensor:
-    windows = arrivals(
+    windows = WindowSet.of_arrivals(
         [part for behaviour in behaviours for part in behaviour.features], model.window, model.frame_skip
     )
     rows = np.random.default_rng(seed).choice(len(windows), min(count, len(windows)), replace=False)

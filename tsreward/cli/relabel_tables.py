@@ -18,7 +18,7 @@ from tsreward.data.tables import ParquetTable, open_table
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.streaming import ScoreStream
+from tsreward.pipeline.scores import ScoreStream
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ class StepRewards:
         borders = [row for row in range(1, len(values)) if episodes[row] != episodes[row - 1]]
         for start, stop in zip([0, *borders], [*borders, len(values)], strict=True):
             self._enter(episodes[start])
-            scores = self._stream.push(values[start:stop])
             part = None if paid is None else torch.from_numpy(paid[start:stop])
-            earned = self._model.mode(torch.from_numpy(scores.score), torch.from_numpy(scores.p_value), part)
-            rewards[start:stop] = earned.numpy()
-            self.done.flagged += int(scores.is_anomaly.sum())
+            earned = self._stream.reward(torch.from_numpy(values[start:stop]), part)
+            rewards[start:stop] = earned.reward.numpy()
+            self.done.flagged += int(earned.is_anomaly.sum())
         self.done.episodes = len(self._seen)
         self.done.steps += len(values)
         self.done.reward += float(rewards.sum())

@@ -22,8 +22,7 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.scores import Scores, score_episodes
-from tsreward.pipeline.streaming import ScoreStream
+from tsreward.pipeline.scores import Scores, ScoreStream, score_episodes
 
 Columns = dict[str, "np.ndarray | list[str]"]
 """Columns [N] by name."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.model import RewardModel, Windows
-from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.sequences.windows import WindowSet
 
@@ -86,7 +85,8 @@ class ActiveLearner:
     >>> for _ in range(10):
     ...     learner.refresh(lambda number: 3 + torch.randn(number, 4, 2, generator=draw))
     >>> model = learner.model
-    >>> bool(model.reward(torch.randn(99, 4, 2)).mean() > model.reward(3 + torch.randn(99, 4, 2)).mean() + 0.5)
+    >>> good, bad = torch.randn(99, 4, 2), 3 + torch.randn(99, 4, 2)
+    >>> bool(model.rate(good).reward.mean() > model.rate(bad).reward.mean() + 0.5)
     True
     """
 
@@ -190,15 +190,16 @@ def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientSco
             f"ActiveLearner needs a scorer with a loss on bad windows to go on with, got {type(scorer).__name__}: use "
             f"DeepSVDD, Discriminator, TransformerAE or LSTMVAE."
         )
-    if isinstance(mode, Lagrangian):
-        raise OptionError("ActiveLearner would set the multiplier of Lagrangian back again and again: use Penalty.")
+    if mode.moves_while_training:
+        raise OptionError(
+            f"ActiveLearner would set {type(mode).__name__} back to its beginning again and again: use Penalty."
+        )
     if mode.uses_probes and negatives is None:
         raise OptionError(
             f"{type(mode).__name__} measures its scale on behaviour that must not be rewarded: give ActiveLearner "
             f"negatives, e.g. from tsreward.sequences.probes.probe_windows, or use the shape 'odds'."
         )
-    unit = getattr(mode, "unit", None)
-    return scorer, float(unit) if unit is not None and scorer.fitted else None
+    return scorer, mode.measured_unit if scorer.fitted else None
 
 
 def _some(windows: WindowSet, draw: torch.Generator) -> WindowSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,14 +12,28 @@ from torch import Tensor, nn
 from tsreward.encoders.base import Encoder, Identity
 from tsreward.errors import OptionError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
-from tsreward.functional.tensors import in_chunks
+from tsreward.functional.tensors import WideBatches, as_tensor
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import Scorer
+from tsreward.sequences.episodes import as_episodes
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
 Windows = WindowSet | Sequence[np.ndarray] | Sequence[Tensor]
+
+
+class StepReward(NamedTuple):
+    """What steps earned; all parts have one shape, [E], [T] or [T, E]."""
+
+    reward: Tensor
+    """float64, higher is better."""
+    score: Tensor
+    """float32, higher is stranger; after smoothing."""
+    p_value: Tensor
+    """float32, conformal p-value of the score among normal ones, in (0, 1]."""
+    is_anomaly: Tensor
+    """bool, the score passes the threshold."""
 
 
 class RewardModel(nn.Module):
@@ -51,6 +66,7 @@ class RewardModel(nn.Module):
             )
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
+        self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
 
     @property
     def window(self) -> int:
@@ -87,11 +103,12 @@ class RewardModel(nn.Module):
         bad = None if negative is None else self.features(negative)
         probe = bad if probes is None else self.features(probes)
         probe = probe if self.mode.uses_probes else None
+        self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
         self.scorer.fit(learned, bad, options, report)
         self.scorer.to("cpu")
-        self.calibration.fit(smooth_episodes(self._score_set(held), held.first, self.mode.options.smoothing))
+        self.calibration.fit(self.smooth(self.score_windows(held), held.first))
         unit = None if rewards is None else float(torch.as_tensor(rewards, dtype=torch.float64).abs().mean())
-        self.mode.fit(self.calibration, unit, None if probe is None else self._score_set(probe))
+        self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
 
     def features(self, windows: Windows) -> WindowSet:
         """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
@@ -112,24 +129,61 @@ class RewardModel(nn.Module):
     @torch.inference_mode()
     def encode(self, obs: Tensor) -> Tensor:
         """Return features [B, D] of observations [B, *obs], each encoded once."""
-        return in_chunks(self.encoder, obs, self.chunk)
+        return self._wide_encoder(self.encoder, obs, self.chunk)
 
     @torch.inference_mode()
-    def score(self, windows: Tensor) -> Tensor:
-        """Return scores [B] of feature windows [B, K, D]; higher is stranger."""
-        return in_chunks(self.scorer, windows, self.chunk)
+    def score_windows(self, windows: Tensor | WindowSet) -> Tensor:
+        """Return scores [B] (float32, higher is stranger) of feature windows [B, K, D], not smoothed over time."""
+        if isinstance(windows, WindowSet):
+            return torch.cat([self.score_windows(batch) for batch in windows.batches(1024)])
+        return self._wide_scorer(self.scorer, windows, self.chunk)
+
+    def score(self, data: Any) -> Any:
+        """Return scores (float32, higher is stranger) of what people have.
+
+        Args:
+            data: feature windows [B, K, D] or a `WindowSet` of features, for scores [B], not smoothed; or what
+                `tsreward.relabel` takes, for smoothed scores [T] of every step, in a list where a list was given.
+
+        Raises:
+            ShapeError: windows or observations of another shape than the model's.
+            DataError: something else, or NaN or inf.
+        """
+        if isinstance(data, WindowSet):
+            return self.score_windows(data)
+        shape = tuple(getattr(data, "shape", ()))[1:]
+        if shape == (self.window, self.scorer.dim) != self.obs_shape:
+            return self.score_windows(torch.as_tensor(data))
+        episodes, alone = as_episodes(data)
+        if not episodes:
+            return []
+        features = [self.encode(as_tensor(episode.obs)) for episode in episodes]
+        scores = self.score_episodes(features).split([len(episode) for episode in episodes])
+        return scores[0] if alone else list(scores)
 
     @torch.inference_mode()
-    def reward(self, windows: Tensor, env_reward: Tensor | None = None) -> Tensor:
-        """Return rewards [B] of feature windows [B, K, D], without smoothing over time."""
-        return self.reward_of(self.score(windows), env_reward)
+    def score_episodes(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the smoothed scores [N] of all N transitions of episodes of features [T + 1, D]."""
+        windows = WindowSet.of_arrivals(features, self.window, self.frame_skip)
+        return self.smooth(self.score_windows(windows), windows.first)
 
     @torch.inference_mode()
-    def reward_of(self, scores: Tensor, env_reward: Tensor | None = None) -> Tensor:
-        """Return rewards [B] of (smoothed) scores [B]."""
-        return self.mode(scores, self.calibration.p_value(scores), env_reward)
+    def smooth(self, scores: Tensor, episode: Tensor) -> Tensor:
+        """Return the mode's moving average of scores [B] in order, begun anew where `episode` [B] changes."""
+        return smooth_episodes(scores, episode, self.mode.options.smoothing)
 
     @torch.inference_mode()
-    def _score_set(self, windows: WindowSet) -> Tensor:
-        index = torch.arange(len(windows)).split(1024)
-        return torch.cat([self.score(windows.gather(batch)) for batch in index])
+    def rate(self, scores: Tensor, env_reward: Tensor | None = None) -> StepReward:
+        """Return what scores [B] earn, smoothed ones where the mode smooths: the one place where scores become rewards.
+
+        Args:
+            scores: scores [B], or feature windows [B, K, D], which are scored first and not smoothed.
+            env_reward: what the environment paid [B]; a likeness does without.
+
+        Raises:
+            OptionError: the mode lowers the environment's rewards, and none are given.
+        """
+        scores = self.score_windows(scores) if scores.ndim == 3 else scores
+        p_value = self.calibration.p_value(scores)
+        reward = self.mode(scores, p_value, env_reward)
+        return StepReward(reward, scores, p_value, scores > self.mode.threshold)

@@ -1,37 +1,44 @@
-"""The rewards of whole episodes in bulk: bit-equal on CPU with stepping through them."""
+"""The rewards of what was recorded: bit-identical on CPU with stepping through it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, overload
 
-import torch
+import numpy as np
+from torch import Tensor
 
-from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import as_tensor
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import StepReward, checked_rewards
-from tsreward.sequences.episodes import Episode
-from tsreward.sequences.windows import WindowSet
+from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.stream import RewardStream
+from tsreward.sequences.episodes import Episode, as_episodes
 
 
-@torch.inference_mode()
-def relabel(model: RewardModel, episodes: Sequence[Episode]) -> list[StepReward]:
-    """Return for every episode what its T transitions earn; entry t belongs to the arrival at observation t + 1.
+@overload
+def relabel(model: RewardModel, data: Episode | np.ndarray | Tensor) -> StepReward: ...
+@overload
+def relabel(model: RewardModel, data: Sequence[Any]) -> list[StepReward]: ...
+def relabel(model: RewardModel, data: Any) -> StepReward | list[StepReward]:
+    """Return what the T transitions of every episode earn, each part [T]; entry t belongs to the arrival at step t + 1.
+
+    Args:
+        model: a fitted model.
+        data: an `Episode`, an array or tensor [T, *obs] or a DataFrame, for one `StepReward`; or a list of these, for a
+            list of them. Of an array of T rows each row is arrived at, the first one from itself.
 
     Raises:
         ShapeError: observations of another shape than the model's.
-        DataError: NaN or inf in an observation or a reward.
+        DataError: something else, or NaN or inf in an observation or a reward.
+        OptionError: the mode lowers rewards of the environment, and an episode has none.
     """
-    features = [model.encode(as_tensor(episode.obs)) for episode in episodes]
-    results = []
-    for episode, encoded in zip(episodes, features, strict=True):
-        span = encoded.shape[0]
-        last = torch.arange(1, span)
-        windows = WindowSet(encoded, last, torch.zeros_like(last), model.window, model.frame_skip)
-        scores = torch.cat([model.score(windows.gather(part)) for part in torch.arange(len(last)).split(1024)])
-        scores = smooth_episodes(scores, torch.zeros_like(last), model.mode.options.smoothing)
-        p_value = model.calibration.p_value(scores)
-        env_reward = None if episode.rewards is None else checked_rewards(as_tensor(episode.rewards))
-        reward = model.mode(scores, p_value, env_reward)
-        results.append(StepReward(reward, scores, p_value, scores > model.mode.threshold))
-    return results
+    episodes, alone = as_episodes(data)
+    earned = [_relabel(model, episode) for episode in episodes]
+    return earned[0] if alone else earned
+
+
+def _relabel(model: RewardModel, episode: Episode) -> StepReward:
+    obs = as_tensor(episode.obs)
+    stream = RewardStream(model, 1)
+    stream.start(obs[:1])
+    stream.push_many(obs[1:, None], None if episode.rewards is None else as_tensor(episode.rewards)[:, None])
+    return StepReward(*(part[:, 0] for part in stream.flush()))

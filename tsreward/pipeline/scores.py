@@ -1,15 +1,19 @@
-"""The scores of episodes as columns, one row per transition."""
+"""Scores as columns: of episodes, and of a log that comes in chunks, in memory that does not grow with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
+from tsreward.errors import DataError, ShapeError
+from tsreward.functional.tensors import as_tensor
+from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode
 
 
@@ -18,13 +22,17 @@ class Scores:
     """Columns [N] over all transitions of all episodes, in order."""
 
     episode: np.ndarray
+    """int64, counted from 0."""
     step: np.ndarray
+    """int64, counted from 0 in every episode."""
     score: np.ndarray
+    """float32, higher is stranger; after smoothing."""
     p_value: np.ndarray
+    """float32, conformal p-value of the score among normal ones."""
     is_anomaly: np.ndarray
-    """Whether the score passes the threshold."""
+    """int8, 1 where the score passes the threshold."""
     label: np.ndarray | None
-    """1 where the transition has a cost; None where the episodes have none."""
+    """int8, 1 where the transition has a cost; None where the episodes have none."""
     index: Any = None
     """The index of the DataFrame that was scored, if it was one."""
 
@@ -36,14 +44,89 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
         ShapeError: observations of another shape than the model's.
         DataError: NaN or inf in an observation.
     """
-    unpaid = [replace(episode, rewards=np.zeros(len(episode))) for episode in episodes]
-    steps = relabel(model, unpaid)
+    lengths = [len(episode) for episode in episodes]
+    score = torch.cat(model.score(episodes))
     costs = [episode.costs for episode in episodes if episode.costs is not None]
     return Scores(
-        episode=np.repeat(np.arange(len(episodes)), [len(episode) for episode in episodes]),
-        step=np.concatenate([np.arange(len(episode)) for episode in episodes]),
-        score=np.concatenate([step.score.numpy() for step in steps]),
-        p_value=np.concatenate([step.p_value.numpy() for step in steps]),
-        is_anomaly=np.concatenate([step.is_anomaly.numpy() for step in steps]).astype(np.int8),
+        episode=np.repeat(np.arange(len(episodes)), lengths),
+        step=np.concatenate([np.arange(length) for length in lengths]),
+        score=score.numpy(),
+        p_value=model.calibration.p_value(score).numpy(),
+        is_anomaly=(score > model.mode.threshold).numpy().astype(np.int8),
         label=(np.concatenate(costs) > 0).astype(np.int8) if len(costs) == len(episodes) else None,
     )
+
+
+class ScoreStream:
+    """The state of one log, whose rows are pushed in chunks."""
+
+    def __init__(self, model: RewardModel) -> None:
+        self.model, self.rows = model, 0
+        self._stream = RewardStream(model, 1)
+
+    def push(self, chunk: Any) -> Scores:
+        """Return the scores of the next rows, an array [T, D] or a DataFrame; `step` counts on from chunk to chunk.
+
+        Raises:
+            ShapeError: rows of another shape than the model's.
+            DataError: NaN or inf in a row.
+        """
+        values = self._checked(chunk)
+        earned = self.reward(values, torch.zeros(len(values), dtype=torch.float64))
+        step = np.arange(self.rows - len(values), self.rows)
+        return Scores(
+            episode=np.zeros(len(values), dtype=np.int64),
+            step=step,
+            score=earned.score.numpy(),
+            p_value=earned.p_value.numpy(),
+            is_anomaly=earned.is_anomaly.numpy().astype(np.int8),
+            label=None,
+            index=getattr(chunk, "index", None),
+        )
+
+    def reward(self, values: Tensor, env_reward: Tensor | None) -> StepReward:
+        """Return what arriving at the next rows [T, *obs] earned, where the environment paid `env_reward` [T].
+
+        Raises:
+            DataError: NaN or inf among them.
+        """
+        if not self.rows:  # the first row is arrived at from itself
+            self._stream.start(values[:1])
+        self.rows += len(values)
+        self._stream.push_many(values[:, None], None if env_reward is None else env_reward[:, None])
+        return StepReward(*(part[:, 0] for part in self._stream.flush()))
+
+    def _checked(self, chunk: Any) -> Tensor:
+        values = np.asarray(chunk)
+        if values.ndim < 1 or values.shape[1:] != self.model.obs_shape or not len(values):
+            expected = ", ".join(map(str, self.model.obs_shape))
+            raise ShapeError(f"The model expects chunks [T, {expected}] of T > 0 rows, got {list(values.shape)}.")
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"A chunk must hold real numbers, got {values.dtype}: convert its columns.")
+        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
+        if len(rows):
+            raise DataError(f"Row {self.rows + rows[0]} of the log (from 0) holds NaN or inf: fill or drop it first.")
+        return as_tensor(values)
+
+
+def stream_scores(model: RewardModel, chunks: Iterable[Any]) -> Iterator[Scores]:
+    """Yield the scores of every chunk of one log, arrays [T, D] or DataFrames (their index is kept).
+
+    They are those of `score_episodes` for the whole log, bit-identical on CPU, however it is cut.
+
+    Raises:
+        ShapeError: rows of another shape than the model's.
+        DataError: NaN or inf in a row.
+
+    >>> from tsreward.rewards.likeness import Likeness
+    >>> from tsreward.scorers.mahalanobis import Mahalanobis
+    >>> log = np.random.default_rng(0).normal(size=(60, 2))
+    >>> model = RewardModel(Mahalanobis(3, 2), Likeness())
+    >>> _ = model.fit([log])
+    >>> parts = [scores.score for scores in stream_scores(model, np.split(log, 4))]
+    >>> bool((np.concatenate(parts) == next(stream_scores(model, [log])).score).all())
+    True
+    """
+    stream = ScoreStream(model)
+    for chunk in chunks:
+        yield stream.push(chunk)

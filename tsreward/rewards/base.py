@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from tsreward.errors import OptionError
@@ -34,6 +35,8 @@ class RewardMode(nn.Module, ABC):
     Options: ClassVar[type[RewardOptions]]
     replaces: ClassVar[bool]
     """Whether the learned reward takes the place of the environment's."""
+    moves_while_training: ClassVar[bool] = False
+    """Whether `update` has to be called after every rollout."""
     threshold: Tensor
 
     def __init__(self, options: RewardOptions) -> None:
@@ -45,6 +48,16 @@ class RewardMode(nn.Module, ABC):
         """Whether `fit` needs scores of behaviour that must not be rewarded."""
         return False
 
+    @property
+    def needs_unit(self) -> bool:
+        """Whether `fit` needs a typical single-step |reward|."""
+        return False
+
+    @property
+    def measured_unit(self) -> float | None:
+        """The typical single-step |reward| that `fit` was given or took from the options; None where none is used."""
+        return None
+
     @abstractmethod
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         """Fix thresholds and scales from held-out normal scores.
@@ -55,3 +68,11 @@ class RewardMode(nn.Module, ABC):
     @abstractmethod
     def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         """Return rewards [B] in float64 from scores [B], p-values [B] and environment rewards [B]."""
+
+    def own_reward(self, scores: Tensor, p_value: Tensor) -> Tensor:
+        """Return what the mode itself pays [B]: the reward, or what it adds to the environment's, never positive."""
+        env_reward = None if self.replaces else torch.zeros(len(scores), dtype=torch.float64)
+        return self(scores, p_value, env_reward)
+
+    def update(self, flag_rate: float, episode_length: float | None = None) -> None:
+        """Follow a rollout in which `flag_rate` of the steps were anomalous; modes that stay the same do nothing."""

@@ -39,6 +39,7 @@ class Lagrangian(RewardMode):
     Options = LagrangianOptions
     options: LagrangianOptions
     replaces = False
+    moves_while_training = True
     unit: Tensor
     multiplier: Tensor
     longest: Tensor
@@ -59,6 +60,14 @@ class Lagrangian(RewardMode):
         self.register_buffer("multiplier", torch.tensor(0.0, dtype=torch.float64))
         self.register_buffer("longest", torch.tensor(0.0, dtype=torch.float64))
 
+    @property
+    def needs_unit(self) -> bool:
+        return True
+
+    @property
+    def measured_unit(self) -> float | None:
+        return float(self.unit)
+
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
@@ -71,6 +80,10 @@ class Lagrangian(RewardMode):
             raise OptionError("Lagrangian lowers the environment's reward: give env_reward, or use a likeness mode.")
         flagged = (scores > self.threshold).double()
         return (env_reward.double() - self.multiplier * self.unit * flagged) / (1 + self.multiplier)
+
+    def own_reward(self, scores: Tensor, p_value: Tensor) -> Tensor:
+        """Return what the mode adds [B] with a multiplier of 1, whatever it is now."""
+        return -self.unit * (scores > self.threshold)
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged."""

@@ -42,6 +42,14 @@ class Penalty(RewardMode):
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
 
+    @property
+    def needs_unit(self) -> bool:
+        return self.options.form != "raw"
+
+    @property
+    def measured_unit(self) -> float | None:
+        return float(self.unit)
+
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         if self.options.form != "raw":

@@ -11,7 +11,7 @@ from torch import Tensor
 from tsreward.errors import ProtocolError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
-from tsreward.pipeline.online import StepReward
+from tsreward.pipeline.model import StepReward
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
 from tsreward.sb3.rollout_rewards import RolloutRewards
@@ -33,7 +33,7 @@ class ActiveRollouts(RolloutRewards):
         self, venv: BulkRewardVecEnv, learner: ActiveLearner | None = None, bonus: ExplorationBonus | None = None
     ) -> None:
         super().__init__(venv)
-        if learner is not None and learner.model is not venv.bulk.model:
+        if learner is not None and learner.model is not venv.stream.model:
             raise ProtocolError("ActiveRollouts got a learner of another model than its venv's: give both the same.")
         self._learner, self._bonus = learner, bonus
         options = ActiveLearnerOptions() if learner is None else learner.options
@@ -47,7 +47,7 @@ class ActiveRollouts(RolloutRewards):
         rewards, earned = super()._earned()
         if self._learner is None and self._bonus is None:
             return rewards, earned
-        windows = self._venv.bulk.taken_windows()
+        windows = self._venv.stream.windows()
         if self._bonus is not None:
             rewards = rewards + self._bonus(windows).view(rewards.shape).numpy().astype(np.float32)
             for batch in windows.split(256):

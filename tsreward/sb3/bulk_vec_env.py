@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tsreward.errors import ProtocolError, missing_extra
-from tsreward.pipeline.bulk import BulkReward
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import StepReward
+from tsreward.errors import OptionError, ProtocolError, missing_extra
+from tsreward.functional.tensors import as_tensor
+from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.sb3.reward_obs import RewardObs, RewardSource
 from tsreward.sb3.vec_env import refuse_normaliser
 
@@ -36,13 +36,18 @@ class BulkRewardVecEnv(VecEnvWrapper):
         DataError: in a step, an observation or a reward is NaN or inf.
     """
 
-    bulk: BulkReward
+    stream: RewardStream
 
     def __init__(self, venv: VecEnv, model: RewardModel, reward_obs: RewardSource = "observation") -> None:
         refuse_normaliser(type(self).__name__, venv)
         self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
         super().__init__(venv)
-        self.bulk = BulkReward(model, venv.num_envs)
+        if model.mode.moves_while_training:
+            raise OptionError(
+                f"Rewards in bulk need a mode that stays the same, and {type(model.mode).__name__} moves while an "
+                f"agent trains: use LearnedRewardVecEnv, or the mode Penalty."
+            )
+        self.stream = RewardStream(model, venv.num_envs)
         self.taken = False
         """Whether somebody takes the rewards: callbacks set it for the time of a training."""
 
@@ -50,7 +55,7 @@ class BulkRewardVecEnv(VecEnvWrapper):
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.bulk.start(self._reward_obs.begun(obs))
+        self.stream.start(as_tensor(self._reward_obs.begun(obs)))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -64,10 +69,12 @@ class BulkRewardVecEnv(VecEnvWrapper):
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
         arrived = self._reward_obs.arrived(obs, dones, infos)
-        self.bulk.step(arrived, env_rewards, dones, self._reward_obs.begun(obs) if dones.any() else arrived)
+        self.stream.push(as_tensor(arrived), as_tensor(env_rewards))
+        if dones.any():
+            self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
         return obs, env_rewards.copy(), dones, infos
 
     def take(self) -> tuple[np.ndarray, StepReward]:
         """Return the learned rewards [T, E] in float32 of all steps since the last time, and what is behind them."""
-        earned = self.bulk.take()
+        earned = self.stream.flush()
         return earned.reward.numpy().astype(np.float32), earned

@@ -9,7 +9,6 @@ from tsreward.errors import OptionError
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.sb3.active_rewards import ActiveRewards
 from tsreward.sb3.active_rollouts import ActiveRollouts
 from tsreward.sb3.algorithms import AgentOptions
@@ -36,7 +35,7 @@ def learned_reward(
         ShapeError: the model reads other observations.
         NotFittedError: the model is not fitted.
     """
-    if options.scoring == "step" or (options.scoring == "auto" and isinstance(model.mode, Lagrangian)):
+    if options.scoring == "step" or (options.scoring == "auto" and model.mode.moves_while_training):
         if active is not None or bonus is not None:
             raise OptionError(
                 "A scorer or a bonus that learns is asked in bulk, not in every step: leave AgentOptions.scoring at "

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from tsreward.rewards.lagrangian import Lagrangian
+from tsreward.rewards.base import RewardMode
 from tsreward.sb3.recording import EpisodeRecorder
 
 
 class MultiplierUpdates(BaseCallback):
     """Call `Lagrangian.update` after every `period` environment steps."""
 
-    def __init__(self, mode: Lagrangian, record: EpisodeRecorder, period: int = 2048) -> None:
+    def __init__(self, mode: RewardMode, record: EpisodeRecorder, period: int = 2048) -> None:
         super().__init__()
         self._mode, self._record, self._period = mode, record, period
         self._flags: list[float] = []

@@ -99,7 +99,7 @@ class WindowReplayBuffer(ReplayBuffer):
         self._score(rows, envs)
         model = self._venv.model
         env_reward = torch.from_numpy(self.rewards[rows, envs])
-        reward = model.reward_of(torch.from_numpy(self._scores[rows, envs]), env_reward)
+        reward = model.rate(torch.from_numpy(self._scores[rows, envs]), env_reward).reward
         if self._bonus is not None:
             reward = reward + self._bonus(self.windows(rows, envs))
         return reward.numpy().astype(np.float32)
@@ -153,7 +153,7 @@ class WindowReplayBuffer(ReplayBuffer):
         rows, envs = places // self.n_envs, places % self.n_envs
         for start in range(0, len(rows), MOST):
             part = rows[start : start + MOST], envs[start : start + MOST]
-            self._scores[part] = self._venv.model.scorer(self.windows(*part)).numpy()
+            self._scores[part] = self._venv.model.score_windows(self.windows(*part)).numpy()
             self._known[part] = True
 
     def __reduce_ex__(self, protocol: Any) -> Any:

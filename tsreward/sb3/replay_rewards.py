@@ -44,7 +44,7 @@ class ScoredReplayBuffer(ReplayBuffer):
     ) -> None:
         super().add(obs, next_obs, action, np.full_like(reward, np.nan), done, infos)
         self._waiting += 1
-        steps = self._venv.bulk.pending + len(self._early)
+        steps = self._venv.stream.pending + len(self._early)
         if steps != self._waiting:
             raise ProtocolError(
                 f"BulkRewardVecEnv was stepped {steps} times, but {self._waiting} transitions were stored: let nothing "
@@ -56,7 +56,7 @@ class ScoredReplayBuffer(ReplayBuffer):
     def settle(self) -> None:
         """Compute the rewards of all transitions that wait for them."""
         rewards = self._early
-        if self._venv.bulk.pending:
+        if self._venv.stream.pending:
             rewards = np.concatenate([rewards, self._venv.take()[0]])
         # Between a step and its storing, and where a training was stopped there, is one step more.
         self.rewards[self._waiting_rows()], self._early = np.split(rewards, [self._waiting])
@@ -114,7 +114,7 @@ class ReplayRewards(BaseCallback):
             raise ProtocolError(
                 f"ReplayRewards fills a plain ReplayBuffer, got {type(buffer).__name__}: use LearnedRewardVecEnv."
             )
-        if self._venv.bulk.pending:
+        if self._venv.stream.pending:
             self._venv.take()
         self.model.replay_buffer = ScoredReplayBuffer(buffer, self._venv)
         self._venv.taken = True

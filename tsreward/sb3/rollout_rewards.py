@@ -13,7 +13,7 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
 from tsreward.errors import ProtocolError
-from tsreward.pipeline.online import StepReward
+from tsreward.pipeline.model import StepReward
 from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
 from tsreward.sb3.outer_wrappers import outer_normaliser
 
@@ -93,7 +93,7 @@ class RolloutRewards(BaseCallback):
         normaliser = outer_normaliser(self.training_env, self._venv)
         self._normaliser = None if normaliser is None else HeldNormaliser(normaliser)
         self._ended = []
-        if self._venv.bulk.pending:  # an interrupted training left them behind
+        if self._venv.stream.pending:  # an interrupted training left them behind
             self._venv.take()
         self._venv.taken = True
 

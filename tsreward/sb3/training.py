@@ -15,7 +15,6 @@ from tsreward.errors import OptionError
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.environment_checks import check_spaces, kept_random_state
 from tsreward.sb3.learned_reward import learned_reward
@@ -76,7 +75,7 @@ def train_agent(
         needed: list[BaseCallback] = []
         if learned is not None:
             rewarded, needed = learned_reward(rewarded, learned, options, active, bonus, reward_obs)
-            if isinstance(learned.mode, Lagrangian):
+            if learned.mode.moves_while_training:
                 needed.append(MultiplierUpdates(learned.mode, record))
         if report is not None:
             needed.append(_Steps(report, options.steps))

@@ -7,7 +7,7 @@ import numpy as np
 from tsreward.errors import ProtocolError, missing_extra
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.reward_obs import RewardObs, RewardSource
 
@@ -33,7 +33,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         DataError: in a step, an observation holds NaN or inf.
     """
 
-    online: OnlineReward
+    stream: RewardStream
 
     def __init__(
         self,
@@ -45,22 +45,22 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         refuse_normaliser(type(self).__name__, venv)
         self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
         super().__init__(venv)
-        self.online = OnlineReward(model, venv.num_envs, bonus)
+        self.stream = RewardStream(model, venv.num_envs, bonus)
 
     def reset(self) -> np.ndarray:
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
-        self.online.start(as_tensor(self._reward_obs.begun(obs)))
+        self.stream.start(as_tensor(self._reward_obs.begun(obs)))
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        earned = self.online.step(as_tensor(self._reward_obs.arrived(obs, dones, infos)), as_tensor(env_rewards))
+        earned = self.stream.step(as_tensor(self._reward_obs.arrived(obs, dones, infos)), as_tensor(env_rewards))
         if dones.any():
-            self.online.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
+            self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
         columns = (env_rewards, earned.score, earned.p_value, earned.is_anomaly)
         infos = [
             {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,50 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.obs) - 1
+
+
+def as_episodes(data: Any) -> tuple[list[Episode], bool]:
+    """Return what people have as episodes, and whether it was one alone.
+
+    An array of T rows becomes T transitions: its first row stands in front once more, so that every row is arrived at;
+    as short history repeats the first observation anyway, no window changes.
+
+    Args:
+        data: an `Episode`, an array or tensor [T, *obs], a DataFrame of numbers, or a list of these.
+
+    Raises:
+        DataError: something else, or NaN or inf in it.
+
+    >>> as_episodes(np.zeros((3, 2)))[0][0].obs.shape
+    (4, 2)
+    """
+    if isinstance(data, Episode):
+        return [data], True
+    if hasattr(data, "__array__"):
+        return [_as_episode(data)], True
+    if isinstance(data, str | bytes | dict) or not isinstance(data, Iterable):
+        raise DataError(f"Expected an Episode, an array [T, *obs], a DataFrame or a list of these, got {_kind(data)}.")
+    parts = list(data)
+    return [part if isinstance(part, Episode) else _as_episode(part) for part in parts], False
+
+
+def _as_episode(data: Any) -> Episode:
+    if not hasattr(data, "__array__"):
+        raise DataError(f"Expected an Episode, an array [T, *obs] or a DataFrame in the list, got {_kind(data)}.")
+    rows = np.asarray(data)
+    if rows.dtype.kind not in "biuf" or rows.ndim < 2 or not len(rows):
+        raise DataError(
+            f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(rows.shape)} of {rows.dtype}: give one "
+            f"row per step, and leave out columns that are no numbers."
+        )
+    bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(1)) if rows.dtype.kind == "f" else []
+    if len(bad):
+        raise DataError(f"Row {bad[0]} (from 0) holds NaN or inf: fill or drop it first.")
+    return Episode(np.concatenate([rows[:1], rows]))
+
+
+def _kind(data: Any) -> str:
+    return f"{type(data).__module__}.{type(data).__qualname__}".removeprefix("builtins.")
 
 
 def safe_windows(episodes: Sequence[Episode], window: int, frame_skip: int = 1) -> tuple[WindowSet, WindowSet | None]:

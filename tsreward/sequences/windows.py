@@ -1,4 +1,4 @@
-"""`WindowSet`: windows over whole episodes without copies. `StreamBuffer`: the last window of running episodes."""
+"""`WindowSet`: windows over whole episodes without copies."""
 
 from __future__ import annotations
 
@@ -66,6 +66,19 @@ class WindowSet:
         store = torch.cat(tensors)
         starts = lengths.cumsum(0) - lengths
         return cls(store, torch.arange(len(store)), starts.repeat_interleave(lengths), window, frame_skip)
+
+    @classmethod
+    def of_arrivals(cls, episodes: Sequence[Tensor], window: int, frame_skip: int = 1) -> WindowSet:
+        """Return one window per transition of every episode [T + 1, *obs]: none ends at a first observation.
+
+        >>> WindowSet.of_arrivals([torch.arange(3.0)[:, None], torch.zeros(2, 1)], window=2).last.tolist()
+        [1, 2, 4]
+        """
+        lengths = torch.tensor([len(episode) for episode in episodes])
+        starts = (lengths.cumsum(0) - lengths).repeat_interleave(lengths)
+        last = torch.arange(len(starts))
+        arrived = last > starts
+        return cls(torch.cat(list(episodes)), last[arrived], starts[arrived], window, frame_skip)
 
     def __len__(self) -> int:
         return len(self.last)
@@ -135,40 +148,6 @@ class WindowSet:
                 f"collect more episodes."
             )
         return self.where(first), self.where(second)
-
-
-class StreamBuffer:
-    """The last K feature vectors of E running episodes: `windows()` is `[E, K, D]`, oldest step first."""
-
-    def __init__(self, window: int, frame_skip: int = 1) -> None:
-        self.window, self.frame_skip = window, frame_skip
-        self._steps: Tensor | None = None
-
-    def start(self, features: Tensor, mask: Tensor | None = None) -> None:
-        """Begin episodes whose first features are `features` [E, D], only where `mask` [E] is true."""
-        span = (self.window - 1) * self.frame_skip + 1
-        filled = features[:, None].repeat(1, span, *[1] * (features.ndim - 1))
-        if self._steps is None or mask is None:
-            self._steps = filled
-        else:
-            self._steps = torch.where(_like(mask, filled), filled, self._steps)
-
-    def push(self, features: Tensor, mask: Tensor | None = None) -> None:
-        """Append the features [E, D] of one more step, only where `mask` [E] is true."""
-        if self._steps is None:
-            raise ShapeError("StreamBuffer.push was called before start: start the episodes first.")
-        moved = torch.cat([self._steps[:, 1:], features[:, None]], 1)
-        self._steps = moved if mask is None else torch.where(_like(mask, moved), moved, self._steps)
-
-    def windows(self) -> Tensor:
-        """Return the current windows `[E, K, D]`."""
-        if self._steps is None:
-            raise ShapeError("StreamBuffer.windows was called before start: start the episodes first.")
-        return self._steps[:, :: self.frame_skip]
-
-
-def _like(mask: Tensor, steps: Tensor) -> Tensor:
-    return mask.view(-1, *[1] * (steps.ndim - 1))
 
 
 def _as_float(episode: Tensor) -> Tensor:

@@ -13,8 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from tsreward.errors import OptionError
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import StepReward
+from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.report import CheckReport, NotApplicable, Promise, touched, try_all
@@ -235,7 +234,7 @@ def _all_steps(case: EnvironmentCase) -> Iterator[tuple[int, int, tuple]]:
 
 _INFO = "Add it to a copy of the info in every step: {**info, ...}."
 _STATE = "Call online.start(obs) in every reset, and online.step(obs, reward) once in every step."
-_SAME = "Take reward, score, p_value and flag from one call of OnlineReward.step, unchanged."
+_SAME = "Take reward, score, p_value and flag from one call of RewardStream.step, unchanged."
 ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
     Promise("reset returns two", _resets, "Return (observation, info) from reset, as Gymnasium does."),
     Promise("step returns five", _steps, "Return (observation, reward, terminated, truncated, info) from step."),

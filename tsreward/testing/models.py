@@ -16,9 +16,9 @@ from torch import Tensor
 from tsreward.errors import DataError, ShapeError
 from tsreward.functional.tensors import as_tensor
 from tsreward.io import describe, load, save
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward, StepReward
+from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.encoders import noise
 from tsreward.testing.report import CheckReport, NotApplicable, Promise, refusal, touched, try_all
@@ -71,7 +71,7 @@ def _begin(episode: Episode) -> Episode:
 
 
 def _stepped(model: RewardModel, episode: Episode) -> StepReward:
-    online, obs = OnlineReward(model, 1), as_tensor(episode.obs)
+    online, obs = RewardStream(model, 1), as_tensor(episode.obs)
     rewards = as_tensor(np.asarray(episode.rewards))
     online.start(obs[:1])
     steps = [online.step(obs[t + 1 : t + 2], rewards[t : t + 1]) for t in range(len(episode))]
@@ -130,7 +130,7 @@ def _sign(case: ModelCase) -> str | None:
     scores = case.normal_scores.unique()
     top = scores[-1:]
     grid = torch.cat([scores, top + 0.1 * (1 + top.abs()), top + 1 + top.abs()])
-    rewards = case.model.reward_of(grid, torch.zeros(len(grid), dtype=torch.float64))
+    rewards = case.model.rate(grid, torch.zeros(len(grid), dtype=torch.float64)).reward
     rises = rewards.diff() > 1e-9 * (1 + rewards[1:].abs())
     return f"A score of {float(grid[1:][rises][0]):.4g} is paid more than a lower one." if rises.any() else None
 
@@ -161,7 +161,7 @@ def _together(case: ModelCase) -> str | None:
     steps = min(len(episode) for episode in case.episodes)
     obs = as_tensor(np.stack([episode.obs[: steps + 1] for episode in case.episodes]))
     paid = as_tensor(np.stack([np.asarray(episode.rewards)[:steps] for episode in case.episodes]))
-    online = OnlineReward(case.model, len(obs))
+    online = RewardStream(case.model, len(obs))
     online.start(obs[:, 0])
     found = torch.stack([online.step(obs[:, t + 1], paid[:, t]).reward for t in range(steps)], 1)
     wanted = torch.stack([step.reward[:steps] for step in case.online])
@@ -190,8 +190,8 @@ def _obs_unchanged(case: ModelCase) -> str | None:
 
 
 def _rows_alone(case: ModelCase, size: int) -> str | None:
-    expected = case.model.score(case.windows)
-    parts = torch.cat([case.model.score(part) for part in case.windows.split(size)])
+    expected = case.model.score_windows(case.windows)
+    parts = torch.cat([case.model.score_windows(part) for part in case.windows.split(size)])
     return None if torch.equal(parts, expected) else f"Windows scored {size} at a time score differently."
 
 

@@ -1,1 +1,1 @@
-"""Adapters: they find the last observation of every step, and leave the computing to `OnlineReward`."""
+"""Adapters: they find the last observation of every step, and leave the computing to `RewardStream`."""

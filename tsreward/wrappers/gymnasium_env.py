@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_model
 
@@ -28,25 +28,25 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         DataError: in a step, an observation holds NaN or inf.
     """
 
-    online: OnlineReward
+    stream: RewardStream
 
     def __init__(self, env: gymnasium.Env, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
         # Without a copy: the recorded model is the one that runs, not a second one per environment.
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus)
         gymnasium.Wrapper.__init__(self, env)
         check_model(type(self).__name__, model, env.observation_space)
-        self.online = OnlineReward(model, 1, bonus)
+        self.stream = RewardStream(model, 1, bonus)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin its episode."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self.online.start(_row(obs))
+        self.stream.start(_row(obs))
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Return what the environment gives, with the learned reward in place of its own."""
         obs, env_reward, terminated, truncated, info = self.env.step(action)
-        earned = self.online.step(_row(obs), torch.tensor([float(env_reward)], dtype=torch.float64))
+        earned = self.stream.step(_row(obs), torch.tensor([float(env_reward)], dtype=torch.float64))
         info = {
             **info,
             "original_reward": env_reward,

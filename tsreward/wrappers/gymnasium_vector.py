@@ -12,7 +12,7 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 from tsreward.errors import ProtocolError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward
+from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import INFO_KEYS, check_model
 
@@ -37,12 +37,12 @@ class LearnedRewardVector(VectorWrapper):
         DataError: in a step, an observation holds NaN or inf.
     """
 
-    online: OnlineReward
+    stream: RewardStream
 
     def __init__(self, envs: VectorEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
         super().__init__(envs)
         check_model(type(self).__name__, model, envs.single_observation_space)
-        self.online = OnlineReward(model, envs.num_envs, bonus)
+        self.stream = RewardStream(model, envs.num_envs, bonus)
         self._mode = _autoreset_mode(envs)
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
 
@@ -55,7 +55,7 @@ class LearnedRewardVector(VectorWrapper):
             mask = np.array(options.get("reset_mask", mask), bool)
             options = dict(options)  # Gymnasium pops the mask out of the dict that it is given
         obs, infos = super().reset(seed=seed, options=options)
-        self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
+        self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
         self._waiting = self._waiting & ~mask
         return obs, infos
 
@@ -71,10 +71,10 @@ class LearnedRewardVector(VectorWrapper):
         in_place = self._mode == "SameStep" and ended.any()
         last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
         # Where an environment only reset, its frame is encoded by `start`.
-        earned = self.online.step(as_tensor(last), as_tensor(np.asarray(env_rewards)), torch.from_numpy(moved))
+        earned = self.stream.step(as_tensor(last), as_tensor(np.asarray(env_rewards)), torch.from_numpy(moved))
         begun = ended if in_place else ~moved
         if begun.any():
-            self.online.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
+            self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
         if self._mode != "SameStep":
             self._waiting = ended
         infos = {

@@ -1,4 +1,4 @@
-"""`OnlineReward`: stepping through episodes gives the bits of `relabel`, and no environment sees another."""
+"""`RewardStream`: stepping through episodes gives the bits of `relabel`, and no environment sees another."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from tests.scripted import script, small_model
-from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.online import OnlineReward, StepReward, checked_rewards
+from tsreward.errors import DataError, NotFittedError, OptionError, ProtocolError, ShapeError
+from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.stream import RewardStream, checked_rewards
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.rewards.penalty import Penalty
 from tsreward.scorers.deep_svdd import DeepSVDD
@@ -71,7 +71,7 @@ class Players:
 def test_rewards_are_those_of_relabel_to_the_bit(any_model: RewardModel, num_envs: int) -> None:
     """Environments move at random, end at their own times, and are begun anew in the middle now and then."""
     rng = np.random.default_rng(num_envs)
-    players, online = Players(rng, num_envs), OnlineReward(any_model, num_envs)
+    players, online = Players(rng, num_envs), RewardStream(any_model, num_envs)
     online.start(players.obs)
     compared = 0
     for _ in range(60):
@@ -90,7 +90,7 @@ def test_rewards_are_those_of_relabel_to_the_bit(any_model: RewardModel, num_env
 
 def test_no_mask_means_all_of_them(model: RewardModel) -> None:
     players = Players(np.random.default_rng(0), 3)
-    plain, masked = OnlineReward(model, 3), OnlineReward(model, 3)
+    plain, masked = RewardStream(model, 3), RewardStream(model, 3)
     everyone = torch.ones(3, dtype=torch.bool)
     plain.start(players.obs)
     masked.start(players.obs, everyone)
@@ -107,7 +107,7 @@ def test_no_environment_sees_another(any_model: RewardModel, num_envs: int) -> N
     for others in range(3):
         rng = np.random.default_rng(others)
         mine = np.random.default_rng(99).normal(size=(20, 3)).astype(np.float32)
-        online, rewards = OnlineReward(any_model, num_envs), []
+        online, rewards = RewardStream(any_model, num_envs), []
         for time, own in enumerate(mine):
             obs = rng.normal(scale=10.0**others, size=(num_envs, 3)).astype(np.float32)
             obs[0] = own
@@ -127,7 +127,7 @@ def test_no_environment_sees_another(any_model: RewardModel, num_envs: int) -> N
 def test_memory_of_the_caller_may_be_used_again(model: RewardModel) -> None:
     """Environments that share one observation buffer write over it in every step."""
     episode = script(np.random.default_rng(0), 9)
-    online, buffer, rewards = OnlineReward(model, 1), torch.tensor(episode.obs[:1]), []
+    online, buffer, rewards = RewardStream(model, 1), torch.tensor(episode.obs[:1]), []
     online.start(buffer)
     for obs, env_reward in zip(episode.obs[1:], episode.rewards, strict=True):
         buffer.copy_(torch.tensor(obs[None]))
@@ -137,7 +137,7 @@ def test_memory_of_the_caller_may_be_used_again(model: RewardModel) -> None:
 
 
 def test_inputs_are_not_written_to(model: RewardModel) -> None:
-    online, obs, rewards = OnlineReward(model, 2), torch.randn(2, 3), torch.ones(2, dtype=torch.float64)
+    online, obs, rewards = RewardStream(model, 2), torch.randn(2, 3), torch.ones(2, dtype=torch.float64)
     before = obs.clone()
     online.start(obs)
     online.step(obs, rewards)
@@ -158,7 +158,7 @@ def test_a_bonus_is_added_to_the_reward_alone(model: RewardModel) -> None:
     obs, rewards = torch.randn(2, 2, 3), torch.ones(2)
     steps = []
     for bonus in (None, Width()):
-        online = OnlineReward(model, 2, bonus)
+        online = RewardStream(model, 2, bonus)
         online.start(obs[0])
         steps.append(online.step(obs[1], rewards))
     assert (steps[1].reward - steps[0].reward).tolist() == pytest.approx([12, 24])
@@ -166,7 +166,7 @@ def test_a_bonus_is_added_to_the_reward_alone(model: RewardModel) -> None:
 
 
 def test_types_are_those_promised(any_model: RewardModel) -> None:
-    online = OnlineReward(any_model, 2)
+    online = RewardStream(any_model, 2)
     online.start(torch.zeros(2, 3))
     step = online.step(torch.zeros(2, 3, dtype=torch.float64), torch.ones(2))
     assert [part.dtype for part in step] == [torch.float64, torch.float32, torch.float32, torch.bool]
@@ -175,7 +175,7 @@ def test_types_are_those_promised(any_model: RewardModel) -> None:
 
 def test_a_likeness_needs_no_reward_and_a_penalty_does() -> None:
     for mode, wants in (("likeness", False), ("penalty", True)):
-        online = OnlineReward(small_model(mode=mode), 1)
+        online = RewardStream(small_model(mode=mode), 1)
         online.start(torch.zeros(1, 3))
         if wants:
             with pytest.raises(OptionError, match="give env_reward"):
@@ -185,12 +185,12 @@ def test_a_likeness_needs_no_reward_and_a_penalty_does() -> None:
 
 
 def test_wrong_sizes_are_refused(model: RewardModel) -> None:
-    online = OnlineReward(model, 2)
+    online = RewardStream(model, 2)
     with pytest.raises(ShapeError, match=r"serves 2 environments, got observations \[3, 3\]"):
         online.start(torch.zeros(3, 3))
     with pytest.raises(ShapeError, match=r"expects observations \[B, 3\], got \[B, 4\]"):
         online.start(torch.zeros(2, 4))
-    with pytest.raises(ShapeError, match="before start"):
+    with pytest.raises(ProtocolError, match="before start"):
         online.step(torch.zeros(2, 3), torch.zeros(2))
     online.start(torch.zeros(2, 3))
     with pytest.raises(ShapeError, match=r"serves 2 environments, got observations \[1, 3\]"):
@@ -205,7 +205,7 @@ def test_observations_that_are_not_finite_are_refused_and_leave_no_trace(model: 
     obs, rewards = torch.randn(3, 2, 3), torch.zeros(2)
     broken = obs[1].clone()
     broken[1, 2] = value
-    clean, online = OnlineReward(model, 2), OnlineReward(model, 2)
+    clean, online = RewardStream(model, 2), RewardStream(model, 2)
     with pytest.raises(DataError, match=r"Environment\(s\) \[1\] gave NaN or inf"):
         online.start(broken)
     clean.start(obs[0])
@@ -217,13 +217,13 @@ def test_observations_that_are_not_finite_are_refused_and_leave_no_trace(model: 
 
 
 def test_large_finite_observations_are_not_taken_for_infinite_ones(model: RewardModel) -> None:
-    online = OnlineReward(model, 2)
+    online = RewardStream(model, 2)
     online.start(torch.full((2, 3), 3e38))
     assert torch.isfinite(online.step(torch.full((2, 3), 3e38), torch.zeros(2)).reward).all()
 
 
 def test_a_model_that_is_not_fitted_is_refused() -> None:
-    online = OnlineReward(RewardModel(DeepSVDD(2, 3), Penalty()), 1)
+    online = RewardStream(RewardModel(DeepSVDD(2, 3), Penalty()), 1)
     online.start(torch.zeros(1, 3))
     with pytest.raises(NotFittedError, match="DeepSVDD is not fitted"):
         online.step(torch.zeros(1, 3), torch.zeros(1))
@@ -233,3 +233,163 @@ def test_a_model_that_is_not_fitted_is_refused() -> None:
 def test_a_reward_that_is_not_finite_is_refused(value: float) -> None:
     with pytest.raises(DataError, match=r"reward is NaN or inf at \[1\]"):
         checked_rewards(torch.tensor([0.0, value]))
+
+
+class Both:
+    """E environments whose random episodes are read step by step and many steps at once, side by side."""
+
+    def __init__(self, model: RewardModel, num_envs: int, seed: int = 0) -> None:
+        self.rng, self.num_envs = np.random.default_rng(seed), num_envs
+        self.online, self.bulk = RewardStream(model, num_envs), RewardStream(model, num_envs)
+        self.expected: list[StepReward] = []
+
+    def draw(self) -> np.ndarray:
+        return self.rng.normal(size=(self.num_envs, 3)).astype(np.float32)
+
+    def reset(self) -> None:
+        obs = self.draw()
+        self.online.start(torch.tensor(obs))
+        self.bulk.start(torch.tensor(obs))
+
+    def step(self, end: float = 0.15) -> None:
+        arrived, obs, ended = self.draw(), self.draw(), self.rng.random(self.num_envs) < end
+        rewards = self.rng.integers(-16, 17, self.num_envs) / 8
+        self.expected.append(self.online.step(torch.tensor(arrived), torch.tensor(rewards)))
+        self.online.start(torch.tensor(obs), torch.tensor(ended))
+        self.bulk.push(torch.from_numpy(arrived), torch.from_numpy(rewards))
+        self.bulk.start(torch.from_numpy(obs), torch.from_numpy(ended))
+        for array in (arrived, obs, ended, rewards):  # environments write over their buffers
+            array[:] = 1
+
+    def check(self) -> None:
+        expected, self.expected = self.expected, []
+        found = self.bulk.flush()
+        for part, wanted in zip(found, (torch.stack(parts) for parts in zip(*expected, strict=True)), strict=True):
+            assert part.dtype == wanted.dtype
+            assert torch.equal(part, wanted)
+
+
+@pytest.mark.parametrize("num_envs", [1, 3, 8])
+def test_rewards_are_those_of_single_steps_to_the_bit(any_model: RewardModel, num_envs: int) -> None:
+    """Rollouts of all lengths: shorter than a window, and long enough for wide batches."""
+    both = Both(any_model, num_envs)
+    both.reset()
+    for steps in (1, 2, 1, 3, 40, 1, 90, 5):
+        for _ in range(steps):
+            both.step()
+        assert both.bulk.pending == steps
+        both.check()
+        assert both.bulk.pending == 0
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_episodes_that_never_end_and_episodes_of_one_step(any_model: RewardModel, end: float) -> None:
+    both = Both(any_model, 2)
+    both.reset()
+    for _ in range(4):
+        for _ in range(7):
+            both.step(end)
+        both.check()
+
+
+def test_a_reset_of_all_ends_the_episodes_that_were_running(any_model: RewardModel) -> None:
+    both = Both(any_model, 3)
+    both.reset()
+    both.step()
+    both.reset()  # between steps that were noted
+    both.step()
+    both.check()
+    both.reset()  # after they were taken
+    both.reset()
+    for _ in range(5):
+        both.step()
+    both.check()
+
+
+def test_a_model_that_was_not_needed_at_once_is_asked_once() -> None:
+    model, asked = small_model(), []
+    model.scorer.register_forward_hook(lambda module, given, scores: asked.append(len(scores)))
+    both = Both(model, 8)
+    both.bulk.start(torch.from_numpy(both.draw()))
+    for _ in range(32):
+        both.bulk.push(torch.from_numpy(both.draw()), torch.zeros(8))
+    assert asked == []
+    both.bulk.flush()
+    asked.clear()
+    for _ in range(32):
+        both.bulk.push(torch.from_numpy(both.draw()), torch.zeros(8))
+    both.bulk.flush()
+    assert sum(asked) == 256
+    assert len(asked) < 32
+
+
+def test_what_is_not_finite_is_refused_in_the_step() -> None:
+    good = torch.from_numpy(script(np.random.default_rng(0), 3).obs[:2])
+    bad = good.clone()
+    bad[1, 2] = torch.nan
+    stream = RewardStream(small_model(), 2)
+    stream.start(good)
+    with pytest.raises(DataError, match=r"Environment\(s\) \[1\]"):
+        stream.push(bad, torch.zeros(2))
+    with pytest.raises(DataError, match=r"reward is NaN or inf at \[0\]"):
+        stream.push(good, torch.tensor([torch.inf, 0]))
+    assert stream.pending == 0
+    stream.push(torch.full((2, 3), 3e38), torch.zeros(2))  # the sum overflows, the values are finite
+    assert stream.pending == 1
+    with pytest.raises(DataError, match=r"Environment\(s\) \[1\]"):
+        stream.start(bad, torch.tensor([False, True]))
+
+
+def test_steps_with_masks_read_at_once(any_model: RewardModel) -> None:
+    rng, apart, together = np.random.default_rng(3), RewardStream(any_model, 3), RewardStream(any_model, 3)
+    first = torch.from_numpy(rng.normal(size=(3, 3)).astype(np.float32))
+    apart.start(first)
+    together.start(first)
+    for steps in (1, 5, 12, 2):
+        expected, moves = [], []
+        for _ in range(steps):
+            obs, begun = torch.from_numpy(rng.normal(size=(2, 3, 3)).astype(np.float32))
+            rewards, moved, ended = (
+                torch.ones(3),
+                torch.from_numpy(rng.random(3) < 0.6),
+                torch.from_numpy(rng.random(3) < 0.2),
+            )
+            expected.append(apart.step(obs, rewards, moved))
+            apart.start(begun, ended)
+            together.push(obs, rewards, moved)
+            together.start(begun, ended)
+            moves.append(moved)
+        for part, wanted in zip(
+            together.flush(), (torch.stack(parts) for parts in zip(*expected, strict=True)), strict=True
+        ):
+            assert torch.equal(part[torch.stack(moves)], wanted[torch.stack(moves)])
+
+
+def test_many_steps_pushed_at_once_are_the_same_steps(any_model: RewardModel) -> None:
+    both, obs = Both(any_model, 2), torch.from_numpy(np.random.default_rng(1).normal(size=(9, 2, 3)).astype(np.float32))
+    both.reset()
+    for step in obs[:4]:
+        both.expected.append(both.online.step(step, torch.ones(2)))
+    both.bulk.push_many(obs[:4], torch.ones(4, 2))
+    both.step(end=1.0)
+    for step in obs[4:]:
+        both.expected.append(both.online.step(step, torch.ones(2)))
+    both.bulk.push_many(obs[4:], torch.ones(5, 2))
+    windows = [both.online.windows()]
+    both.check()
+    assert torch.equal(both.bulk.windows()[-2:], windows[0])
+
+
+def test_calls_in_the_wrong_order_are_refused() -> None:
+    stream, obs, rewards = RewardStream(small_model(), 1), torch.zeros(1, 3), torch.zeros(1)
+    for early in (stream.push, stream.step):
+        with pytest.raises(ProtocolError, match="a step before start"):
+            early(obs, rewards)
+    stream.start(obs)
+    with pytest.raises(ProtocolError, match="no step was pushed"):
+        stream.flush()
+    with pytest.raises(ProtocolError, match="nothing was read yet"):
+        stream.windows()
+    stream.push(obs, rewards)
+    with pytest.raises(ProtocolError, match="are not read yet"):
+        stream.step(obs, rewards)

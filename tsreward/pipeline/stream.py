@@ -1,0 +1,295 @@
+"""`RewardStream`: the rewards of running episodes, read step by step or many steps at once."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from tsreward.errors import DataError, ProtocolError, ShapeError
+from tsreward.functional.shaping import smooth_step
+from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.rewards.exploration import ExplorationBonus
+
+_NUMBERS = 2**24
+"""Most numbers in the windows that are gathered at once: 64 MiB."""
+
+
+class RewardStream:
+    """State of E running episodes: `start` begins them, `push` notes a step, `flush` gives what the noted steps earned.
+
+    `step` is both at once, and what every step costs in an environment. Rewards are bit-identical on CPU however often
+    they are read, as long as the model stays the same between two readings.
+
+    Args:
+        model: a fitted model.
+        num_envs: E, the number of episodes that run side by side.
+        bonus: its value for every window is added to the reward.
+    """
+
+    def __init__(self, model: RewardModel, num_envs: int, bonus: ExplorationBonus | None = None) -> None:
+        self.model, self.num_envs, self.bonus = model, num_envs, bonus
+        self._back = (model.window - 1) * model.frame_skip
+        """Steps that a window reaches back."""
+        self._history: Tensor | None = None
+        """Features [E, back, D] of the steps before the next one, the first of the episode repeated on the left."""
+        self._smoothed = torch.full((num_envs,), torch.nan)
+        """Smoothed score [E] of the step before; NaN where an episode has just begun."""
+        self._noted: list[_Steps] = []
+        self._begun: list[_Begun] = []
+        self._windows: tuple[Tensor, Tensor | None] | None = None
+
+    @property
+    def pending(self) -> int:
+        """Steps that were noted since the last reading."""
+        return sum(len(steps.obs) for steps in self._noted)
+
+    @torch.inference_mode()
+    def start(self, obs: Tensor, mask: Tensor | None = None) -> None:
+        """Begin episodes at observations [E, *obs], only where `mask` [E] is true.
+
+        Raises:
+            ShapeError: observations of another number or shape.
+            DataError: NaN or inf in an observation.
+        """
+        self._check(obs)
+        if self._noted:
+            self._begun.append(_Begun(self.pending, obs.clone(), None if mask is None else mask.clone()))
+            return
+        features = self._encode(obs, mask)
+        filled = features[:, None].expand(-1, self._back, *features.shape[1:])
+        if self._history is None or mask is None:
+            self._history = filled.clone()
+        else:
+            self._history = torch.where(_as_column(mask, filled), filled, self._history)
+        self._smoothed = torch.full_like(self._smoothed, torch.nan) if mask is None else self._forget(mask)
+
+    def push(self, obs: Tensor, env_reward: Tensor | None = None, mask: Tensor | None = None) -> None:
+        """Note a step that arrived at observations [E, *obs] and that the environments paid `env_reward` [E].
+
+        Where `mask` [E] is false an environment did not move: its state stays, and its entries mean nothing.
+
+        Raises:
+            ProtocolError: before `start`.
+            ShapeError: observations or rewards of another number or shape.
+            DataError: NaN or inf in an observation or a reward.
+        """
+        self._check_step(obs, env_reward, mask)
+        paid = None if env_reward is None else env_reward.clone()[None]
+        self._noted.append(_Steps(obs.clone()[None], paid, None if mask is None else mask.clone()[None]))
+
+    def push_many(self, obs: Tensor, env_reward: Tensor | None = None) -> None:
+        """Note T steps at once: observations [T, E, *obs] and rewards [T, E], as T times `push`.
+
+        Raises:
+            ProtocolError, ShapeError, DataError: as `push`.
+        """
+        self._check_step(obs.flatten(0, 1), None if env_reward is None else env_reward.flatten(), None, steps=len(obs))
+        self._noted.append(_Steps(obs, env_reward, None))
+
+    @torch.inference_mode()
+    def step(self, obs: Tensor, env_reward: Tensor | None = None, mask: Tensor | None = None) -> StepReward:
+        """Return what the step that arrived at observations [E, *obs] earned, every part [E]; see `push`.
+
+        Raises:
+            ProtocolError: before `start`, or steps that were noted are not read yet.
+            ShapeError, DataError: as `push`.
+        """
+        self._check_step(obs, env_reward, mask)
+        if self._noted:
+            raise ProtocolError("RewardStream.step: steps that were pushed are not read yet: call flush() first.")
+        assert self._history is not None
+        store = torch.cat([self._history, self._encode(obs, mask)[:, None]], 1)
+        windows, history = store[:, :: self.model.frame_skip], store[:, 1:]
+        self._history = history if mask is None else torch.where(_as_column(mask, history), history, self._history)
+        self._windows = windows, None
+        score = self._smooth(self.model.score_windows(windows), mask)
+        return self._rate(score, env_reward, windows)
+
+    @torch.inference_mode()
+    def flush(self) -> StepReward:
+        """Return what the steps noted since the last reading earned, oldest first, every part [T, E].
+
+        Raises:
+            ProtocolError: no step was noted.
+            DataError: NaN or inf in a score.
+        """
+        if not self._noted:
+            raise ProtocolError("RewardStream.flush: no step was pushed since the last reading.")
+        noted, begun, self._noted, self._begun = self._noted, self._begun, [], []
+        rows, index, restarted = self._lay_out(noted, begun)
+        self._windows = rows, index
+        size = min(1024, max(self.model.chunk, _NUMBERS // max(1, index.shape[1] * rows[0].numel())))
+        score = torch.cat([self.model.score_windows(rows[part]) for part in index.split(size)])
+        moved = _joined([steps.mask for steps in noted], [len(steps.obs) for steps in noted])
+        shape = (len(index) // self.num_envs, self.num_envs)
+        score = self._smooth_all(score.view(shape), moved, restarted)
+        paid = [steps.env_reward for steps in noted]
+        env_reward = None if any(part is None for part in paid) else torch.cat([p for p in paid if p is not None])
+        earned = self._rate(score.flatten(), None if env_reward is None else env_reward.flatten(), None)
+        return StepReward(*(part.view(shape) for part in earned))
+
+    def windows(self) -> Tensor:
+        """Return the feature windows [T · E, K, D] of the last reading, oldest step first.
+
+        Raises:
+            ProtocolError: before the first reading.
+        """
+        if self._windows is None:
+            raise ProtocolError("RewardStream.windows: nothing was read yet: call step or flush first.")
+        rows, index = self._windows
+        return rows if index is None else rows[index]
+
+    def _lay_out(self, noted: list[_Steps], begun: list[_Begun]) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return rows of features, the rows [T · E, K] of every window, and after which steps [T, E] episodes began.
+
+        Rows hold, environment by environment, the history and then every arrival; behind them stand the observations at
+        which episodes began. A window that would reach back beyond its episode's beginning reads that row instead.
+        """
+        assert self._history is not None
+        num_envs, back = self.num_envs, self._back
+        moved = _joined([steps.mask for steps in noted], [len(steps.obs) for steps in noted])
+        obs = torch.cat([steps.obs for steps in noted])  # [T, E, *obs]
+        total = len(obs)
+        first = [item.obs if item.mask is None else item.obs[item.mask] for item in begun]
+        arrived = obs.flatten(0, 1) if moved is None else obs[moved]
+        features = self.model.encode(torch.cat([arrived, *first]))
+        width = back + total
+        offset = torch.arange(num_envs) * width
+        count = torch.arange(1, total + 1)[:, None] if moved is None else moved.cumsum(0)
+        last = offset + back - 1 + count  # [T, E], the row at which each environment stands after each step
+        store = features.new_empty(num_envs, width, *features.shape[1:])
+        store[:, :back] = self._history
+        rows = torch.cat([store.flatten(0, 1), features[len(arrived) :]])
+        rows[last.flatten() if moved is None else last[moved]] = features[: len(arrived)]
+        border, head, restarted = self._beginnings(begun, last, num_envs * width)
+        reach = torch.arange(self.model.window - 1, -1, -1) * self.model.frame_skip
+        index = _within(last[:, :, None] - reach, border[:total], head[:total])
+        self._history = rows[_within(last[-1][:, None] - torch.arange(back - 1, -1, -1), border[total], head[total])]
+        return rows, index.flatten(0, 1), restarted
+
+    def _beginnings(self, begun: list[_Begun], last: Tensor, at: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return, before every step and after the last, the border [T + 1, E] of the episode and its first row."""
+        total, num_envs = last.shape
+        border = torch.zeros(total + 1, num_envs, dtype=torch.long)
+        head = torch.zeros_like(border)
+        if not begun:
+            return border, head, None
+        restarted = torch.zeros(total, num_envs, dtype=torch.bool)
+        for item in begun:
+            envs = torch.arange(num_envs) if item.mask is None else item.mask.nonzero().flatten()
+            border[item.after, envs] = last[item.after - 1, envs] + 1
+            head[item.after, envs] = at + torch.arange(len(envs))
+            restarted[item.after - 1, envs] = True
+            at += len(envs)
+        return border.cummax(0).values, head.cummax(0).values, restarted
+
+    def _smooth(self, score: Tensor, mask: Tensor | None) -> Tensor:
+        fraction = self.model.mode.options.smoothing
+        if fraction == 0:
+            return score
+        smoothed = smooth_step(self._smoothed, score, fraction)
+        self._smoothed = smoothed if mask is None else torch.where(mask, smoothed, self._smoothed)
+        return smoothed
+
+    def _smooth_all(self, scores: Tensor, moved: Tensor | None, restarted: Tensor | None) -> Tensor:
+        if self.model.mode.options.smoothing == 0:
+            return scores
+        smoothed = torch.empty_like(scores)
+        for step, score in enumerate(scores):
+            smoothed[step] = self._smooth(score, None if moved is None else moved[step])
+            if restarted is not None:
+                self._smoothed = self._forget(restarted[step])
+        return smoothed
+
+    def _forget(self, mask: Tensor) -> Tensor:
+        return torch.where(mask, torch.nan, self._smoothed)
+
+    def _rate(self, score: Tensor, env_reward: Tensor | None, windows: Tensor | None) -> StepReward:
+        earned = self.model.rate(score, env_reward)
+        if self.bonus is None:
+            return earned
+        return earned._replace(reward=earned.reward + self.bonus(self.windows() if windows is None else windows))
+
+    def _encode(self, obs: Tensor, mask: Tensor | None) -> Tensor:
+        """Return features [E, D], zeros where `mask` is false: what stands there is encoded when its turn comes."""
+        if mask is None or mask.all():
+            return self.model.encode(obs)
+        features = self.model.encode(obs[mask])
+        return features.new_zeros(len(obs), *features.shape[1:]).index_put_((mask,), features)
+
+    def _check_step(self, obs: Tensor, env_reward: Tensor | None, mask: Tensor | None, steps: int = 1) -> None:
+        if self._history is None:
+            raise ProtocolError("RewardStream got a step before start: begin the episodes first.")
+        self._check(obs, steps)
+        if env_reward is None:
+            return
+        if env_reward.shape != (steps * self.num_envs,):
+            raise ShapeError(f"RewardStream expects rewards [{self.num_envs}], got {list(env_reward.shape)}.")
+        checked_rewards(env_reward if mask is None else env_reward[mask])
+
+    def _check(self, obs: Tensor, steps: int = 1) -> None:
+        if len(obs) != steps * self.num_envs:
+            raise ShapeError(f"RewardStream serves {self.num_envs} environments, got observations {list(obs.shape)}.")
+        # One sum sees every NaN and inf; only where it is not finite does a second look tell which rows they are in.
+        if obs.is_floating_point() and not math.isfinite(obs.sum().item()) and not torch.isfinite(obs).all():
+            bad = (~torch.isfinite(obs.flatten(1)).all(1)).nonzero().flatten()
+            raise DataError(
+                f"Environment(s) {(bad % self.num_envs).tolist()[:5]} gave NaN or inf in the observation: reset or "
+                f"repair them."
+            )
+
+
+class _Steps(NamedTuple):
+    """Steps that were noted."""
+
+    obs: Tensor
+    """[T, E, *obs]."""
+    env_reward: Tensor | None
+    """[T, E]."""
+    mask: Tensor | None
+    """[T, E], which environments moved; None where all did."""
+
+
+class _Begun(NamedTuple):
+    """Episodes that began behind so many of the noted steps."""
+
+    after: int
+    obs: Tensor
+    """[E, *obs]."""
+    mask: Tensor | None
+    """[E]."""
+
+
+def checked_rewards(rewards: Tensor) -> Tensor:
+    """Return the environment's rewards as they are.
+
+    Raises:
+        DataError: NaN or inf among them.
+    """
+    if not math.isfinite(rewards.sum().item()) and not torch.isfinite(rewards).all():
+        bad = (~torch.isfinite(rewards)).nonzero().flatten().tolist()
+        raise DataError(f"The environment's reward is NaN or inf at {bad[:5]}: repair the environment.")
+    return rewards
+
+
+def _joined(masks: list[Tensor | None], lengths: list[int]) -> Tensor | None:
+    """Return the masks [T, E] of all steps; None where all environments moved in all of them."""
+    given = next((mask for mask in masks if mask is not None), None)
+    if given is None:
+        return None
+    full = given.new_ones(1, given.shape[1])
+    return torch.cat(
+        [full.expand(length, -1) if mask is None else mask for mask, length in zip(masks, lengths, strict=True)]
+    )
+
+
+def _within(rows: Tensor, border: Tensor, head: Tensor) -> Tensor:
+    """Return rows [..., K], the one at `head` [...] in place of those before `border` [...]."""
+    return torch.where(rows < border[..., None], head[..., None], rows)
+
+
+def _as_column(mask: Tensor, steps: Tensor) -> Tensor:
+    return mask.view(-1, *[1] * (steps.ndim - 1))
