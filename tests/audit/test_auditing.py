@@ -129,8 +129,10 @@ def test_more_data_cost_one_score_a_step(monkeypatch):
     """All that is done more than once to a window is done to a sample, which does not grow."""
     monkeypatch.setattr(probing, "_STEPS", 400)
     model, scored = safe_model(), []
-    score = model.score
-    monkeypatch.setattr(model, "score", lambda windows: scored.append(len(windows)) or score(windows))
+    score = model._wide_scorer
+    monkeypatch.setattr(
+        model, "_wide_scorer", lambda to, rows, chunk: scored.append(len(rows)) or score(to, rows, chunk)
+    )
     totals = []
     for episodes in (14, 28):
         scored.clear()

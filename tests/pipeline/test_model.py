@@ -129,7 +129,7 @@ def test_scores_of_what_people_have(fitted: RewardModel) -> None:
     assert [part.tolist() for part in fitted.score([first, second])] == [alone.tolist(), fitted.score(second).tolist()]
     assert fitted.score(torch.as_tensor(first)).tolist() == alone.tolist()
     assert fitted.score(pandas.DataFrame(first)).tolist() == alone.tolist()
-    assert fitted.score(Episode(first)).tolist() == alone[1:].tolist()
+    assert fitted.score(Episode(np.asarray(first))).tolist() == alone[1:].tolist()
     windows = WindowSet.from_episodes([first], 4)
     assert fitted.score(windows).tolist() == fitted.score(windows.gather(torch.arange(len(windows)))).tolist()
     assert fitted.score([]) == []
