@@ -17,7 +17,7 @@ from benchmarks.golden.reward_adapters import MODES, small_model, wrap_env
 from tsreward.audit.auditing import audit_reward
 from tsreward.audit.comparison import compare
 from tsreward.cli.main import main as command_line
-from tsreward.cli.relabel_tables import StepColumns, relabel_csv, relabel_parquet
+from tsreward.cli.relabel_tables import StepColumns, relabel_table
 from tsreward.data.minari import relabel_minari
 from tsreward.detection import metrics
 from tsreward.detection.datasets.synthetic import smd_like
@@ -206,10 +206,7 @@ def flat(value: Any) -> list[float]:
 
 def relabel_file(model: RewardModel, data: Path, out: Path, ignore: tuple[str, ...]) -> list[float]:
     """Write a CSV or Parquet file with the rewards of a model and return the sums that are told."""
-    columns = StepColumns(ignore=ignore)
-    if data.suffix == ".parquet":
-        return flat(relabel_parquet(model, data, out, columns, {})[0])
-    return flat(relabel_csv(model, data, out, columns)[0])
+    return flat(relabel_table(model, data, out, StepColumns(ignore=ignore), {})[0])
 
 
 def relabel_dataset(model: RewardModel, source: str, target: str) -> list[float]:
