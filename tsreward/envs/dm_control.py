@@ -12,7 +12,6 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from tsreward.envs import dm_control as physics_state
 from tsreward.envs.make import ActionRepeat
 from tsreward.envs.pixels import FrameInInfo, Pixels
 from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, find_camera, no_frames
@@ -210,7 +209,7 @@ class DmControl(gymnasium.Env):
 
     def get_state(self) -> np.ndarray:
         """Return the state [S] of the simulation: what a frame shows follows from it."""
-        return physics_state.get_state(self._env.physics, self.domain)
+        return get_state(self._env.physics, self.domain)
 
     def set_state(self, state: np.ndarray) -> None:
         """Go on from a state [S] of this task; how many steps are left of the episode does not change.
@@ -220,7 +219,7 @@ class DmControl(gymnasium.Env):
         own = self.get_state().shape
         if np.shape(state) != own:
             raise ShapeError(f"DmControl expects a state {list(own)} of '{self.domain}', got {list(np.shape(state))}.")
-        physics_state.set_state(self._env.physics, self.domain, np.asarray(state))
+        set_state(self._env.physics, self.domain, np.asarray(state))
 
     def close(self) -> None:
         """Free the renderer."""
