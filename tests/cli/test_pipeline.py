@@ -90,7 +90,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     made = document("score", log, "--model", model, "--out", scores, *columns)
     assert (made["steps"], made["episodes"]) == (200, 1)
     rows = scores.read_text().splitlines()
-    assert rows[0] == "episode,step,score,p_value,flag,label"
+    assert rows[0] == "episode,step,score,p_value,is_anomaly,label"
     assert len(rows) == 201
     assert rows[200].startswith("0,199,")
     assert rows[200].endswith(",1,1")

@@ -12,7 +12,7 @@ import tyro
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
 from tsreward.cli.parsing import parse
 from tsreward.files import new_folder
-from tsreward.recipes.anoseqs import AnoSeqsOptions
+from tsreward.recipes.anoseqs import AnoSeqsOptions, describe_run
 from tsreward.recipes.anoseqs import run as run_recipe
 from tsreward.recipes.run_folder import write_run
 from tsreward.report.page import check_reporting
@@ -54,7 +54,7 @@ def run(options: Options) -> int:
     with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(recipe, stages)
-        results = write_run(folder, recipe, result)
+        results = write_run(folder, describe_run(recipe, result))
     roc = results["scorer"]["roc"]
     if roc < WEAK_ROC:
         remark(

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
@@ -15,15 +15,14 @@ from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_tab
 from tsreward.cli.parsing import parse, peek
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.files import new_folder, write_atomic
+from tsreward.files import new_folder
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.run_folder import as_json, installed_versions
-from tsreward.report.page import check_reporting, write_page
-from tsreward.report.run import plot_curves, render_run, summarise_training
+from tsreward.recipes.run_folder import Run, write_run
+from tsreward.report.page import check_reporting
+from tsreward.report.run import summarise_training
 from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.saving import save_agent
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 
 
@@ -77,7 +76,7 @@ def run(options: Options) -> int:
             agent = train_agent(options.env, options.agent, model, report=stages("agent"))
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
-            results = _write(folder, options, agent, model, digest)
+            results = write_run(folder, _describe(options, agent, model, digest))
     if options.json:
         print_json({"folder": str(path), **results})
     else:
@@ -110,25 +109,24 @@ def _reweighted(model: RewardModel, weight: float) -> Penalty:
     return mode
 
 
-def _write(folder: Path, options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> dict[str, Any]:
+def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> Run:
     everything = agent.record.all_episodes()
     figures = summarise_training(agent.record.finished, everything).as_json()
     if not agent.record.gives_cost:
         figures = {name: value for name, value in figures.items() if "cost" not in name}
-    results = {
-        "env": options.env,
-        "algorithm": options.agent.algorithm,
-        "seed": options.agent.seed,
-        "steps": options.agent.steps,
-        "model": {"file": str(options.model), "sha256": digest},
-        "agent": figures,
-        "versions": installed_versions(),
-    }
-    write_atomic(folder / "config.json", as_json(asdict(options)))
-    save_agent(agent, folder)
-    runs, title = {"agent": everything[: len(agent.record.finished)]}, f"{options.env}, seed {options.agent.seed}"
-    plot_curves(runs, folder / "curves.png", title)
-    facts = {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
-    write_page(folder / "report.html", render_run(title, facts, {"agent": figures}, runs, model))
-    write_atomic(folder / "results.json", as_json(results))
-    return results
+    return Run(
+        title=f"{options.env}, seed {options.agent.seed}",
+        config=asdict(options),
+        results={
+            "env": options.env,
+            "algorithm": options.agent.algorithm,
+            "seed": options.agent.seed,
+            "steps": options.agent.steps,
+            "model": {"file": str(options.model), "sha256": digest},
+            "agent": figures,
+        },
+        facts={"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)},
+        agents={"agent": everything[: len(agent.record.finished)]},
+        model=model,
+        trained=agent,
+    )

@@ -13,10 +13,10 @@ from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_tab
 from tsreward.cli.parsing import parse
 from tsreward.files import new_folder
 from tsreward.pipeline.active import ActiveLearnerOptions
-from tsreward.recipes.likeness import DEFAULT_AGENT
+from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run
 from tsreward.recipes.likeness import run as run_recipe
-from tsreward.recipes.likeness_folder import write_run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.run_folder import write_run
 from tsreward.report.page import check_reporting
 from tsreward.sb3.algorithms import AgentOptions
 
@@ -56,7 +56,7 @@ def run(options: Options) -> int:
     with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(options.recipe, agent, options.active, stages)
-        results = write_run(folder, options.recipe, agent, options.active, result)
+        results = write_run(folder, describe_run(options.recipe, agent, options.active, result))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:
         remark(

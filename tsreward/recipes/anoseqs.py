@@ -7,7 +7,7 @@ environment's reward less a penalty where its recent observations look unlike th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from tsreward.detection.metrics.ranking import label_agreement
@@ -15,6 +15,8 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
 from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.recipes.run_folder import Run
+from tsreward.report.run import summarise_training
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
@@ -112,6 +114,36 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
             )
         agents[-1].normaliser.close()
     return AnoSeqsResult(model, roc, precision, *agents)
+
+
+def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
+    """Return what `write_run` keeps of a run of the method."""
+    env, agents = options.target_env or options.env, {"vanilla": result.vanilla, "penalised": result.penalised}
+    results = {
+        "env": env,
+        "source_env": options.env,
+        "seed": options.seed,
+        "steps": options.steps,
+        "scorer": {"name": options.scorer, "roc": result.roc, "average_precision": result.precision},
+    }
+    for name, agent in agents.items():
+        results[name] = summarise_training(agent.record.finished, agent.record.all_episodes()).as_json()
+    return Run(
+        title=f"{env}, {options.scorer}, seed {options.seed}",
+        config=asdict(options),
+        results=results,
+        facts={
+            "environment": env,
+            "source environment": options.env,
+            "steps per agent": f"{options.steps:,}",
+            "scorer": options.scorer,
+            "ROC AUC of the score against cost": f"{result.roc:.3f}",
+            "average precision": f"{result.precision:.3f}",
+        },
+        agents={name: agent.record.finished for name, agent in agents.items()},
+        model=result.model,
+        note={"env": options.env, "seed": options.seed},
+    )
 
 
 def check_environments(options: AnoSeqsOptions) -> None:

@@ -7,7 +7,7 @@ what it would have been paid stands beside what it learned from.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.likeness_data import LikenessData, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.run_folder import Run
+from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
@@ -216,3 +218,48 @@ def _probes(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> Wi
     expert = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
     made = probe_windows(expert, min(PROBES, len(expert)), seed)
     return joined([windows for name, windows in made.items() if name != "frozen"])
+
+
+def describe_run(
+    options: ExpertLikenessOptions, agent: AgentOptions, active: ActiveLearnerOptions, result: ExpertLikenessResult
+) -> Run:
+    """Return what `write_run` keeps of a run; every return is the environment's."""
+    finished, returns = result.agent.record.finished, result.returns
+    training = summarise_training(finished, result.agent.record.all_episodes()).as_json()
+    results = {
+        "env": options.env,
+        "algorithm": agent.algorithm,
+        "seed": agent.seed,
+        "steps": agent.steps,
+        "scorer": options.scorer,
+        "learning": options.learning,
+        "shape": options.shape,
+        "negatives": list(options.negatives),
+        "bonus": options.bonus,
+        "expert": {"file": None if options.expert is None else str(options.expert), "return": result.expert_return},
+        "random": {"return": result.random_return},
+        "agent": {
+            "return": float(returns.mean()),
+            "lowest": float(returns.min()),
+            "highest": float(returns.max()),
+            "share_of_expert": result.share,
+            "normalised_share": result.normalised_share,
+        },
+        "training": {name: training[name] for name in ("return", "length")},
+    }
+    return Run(
+        title=f"{options.env}, {options.scorer} {options.learning}, seed {agent.seed}",
+        config={**asdict(options), "agent": asdict(agent), "active": asdict(active)},
+        results=results,
+        facts={
+            "environment": options.env,
+            "steps": f"{agent.steps:,}",
+            "scorer": f"{options.scorer}, {options.learning}",
+            "return of the expert": "unknown" if result.expert_return is None else f"{result.expert_return:.1f}",
+            "return of random actions": f"{result.random_return:.1f}",
+        },
+        agents={"agent": finished},
+        model=result.model,
+        note={"env": options.env, "seed": agent.seed},
+        trained=result.agent,
+    )

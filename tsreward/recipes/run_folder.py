@@ -1,19 +1,23 @@
-"""What a run leaves behind: config, model or agent, curves and results in one folder."""
+"""What a run leaves behind: config, model, agent, curves, page and results in one folder."""
 
 from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from tsreward.files import write_atomic
 from tsreward.io import save
-from tsreward.recipes.anoseqs import AnoSeqsOptions, AnoSeqsResult
+from tsreward.pipeline.model import RewardModel
 from tsreward.report.page import write_page
-from tsreward.report.run import plot_curves, render_run, summarise_training
+from tsreward.report.run import plot_curves, render_run
+from tsreward.sb3.saving import save_agent
+from tsreward.sb3.training import TrainedAgent
+from tsreward.sequences.episodes import Episode
 
 _PACKAGES = (
     "tsreward",
@@ -29,6 +33,48 @@ _PACKAGES = (
 )
 
 
+@dataclass(frozen=True)
+class Run:
+    """All that is written of one run."""
+
+    title: str
+    config: Mapping[str, Any]
+    """Options, for config.json."""
+    results: Mapping[str, Any]
+    """Figures, for results.json; the versions of packages are added."""
+    facts: Mapping[str, object]
+    """What was run, for the table at the top of the page."""
+    agents: Mapping[str, Sequence[Episode]]
+    """Agent -> its finished episodes, in the order of training; its true figures are in the results under this name."""
+    model: RewardModel | None = None
+    """The reward model, for the page."""
+    note: Mapping[str, Any] | None = None
+    """What the file of the model says of its origin; None writes no such file."""
+    trained: TrainedAgent | None = None
+    """The agent whose policy is kept; None keeps none."""
+
+
+def write_run(folder: Path, run: Run) -> dict[str, Any]:
+    """Write config.json, curves.png, report.html and results.json; model.safetensors, agent.zip and normaliser.npz too,
+    where the run has them. Returns the results.
+
+    Raises:
+        DataError: a file cannot be written.
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    results = {**run.results, "versions": installed_versions()}
+    write_atomic(folder / "config.json", _as_json(run.config))
+    if run.model is not None and run.note is not None:
+        save(run.model, folder / "model.safetensors", note=dict(run.note))
+    if run.trained is not None:
+        save_agent(run.trained, folder)
+    plot_curves(run.agents, folder / "curves.png", run.title)
+    figures = {name: results[name] for name in run.agents}
+    write_page(folder / "report.html", render_run(run.title, run.facts, figures, run.agents, run.model))
+    write_atomic(folder / "results.json", _as_json(results))
+    return results
+
+
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}
@@ -40,42 +86,6 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def summarise(options: AnoSeqsOptions, result: AnoSeqsResult) -> dict[str, Any]:
-    """Return the content of `results.json`."""
-    agents = {"vanilla": result.vanilla.record, "penalised": result.penalised.record}
-    return {
-        "env": options.target_env or options.env,
-        "source_env": options.env,
-        "seed": options.seed,
-        "steps": options.steps,
-        "scorer": {"name": options.scorer, "roc": result.roc, "average_precision": result.precision},
-        **{name: summarise_training(run.finished, run.all_episodes()).as_json() for name, run in agents.items()},
-        "versions": installed_versions(),
-    }
-
-
-def write_run(folder: Path, options: AnoSeqsOptions, result: AnoSeqsResult) -> dict[str, Any]:
-    """Write config.json, model.safetensors, curves.png, report.html and results.json; return the results."""
-    results = summarise(options, result)
-    write_atomic(folder / "config.json", as_json(asdict(options)))
-    save(result.model, folder / "model.safetensors", note={"env": options.env, "seed": options.seed})
-    runs = {"vanilla": result.vanilla.record.finished, "penalised": result.penalised.record.finished}
-    title = f"{results['env']}, {options.scorer}, seed {options.seed}"
-    plot_curves(runs, folder / "curves.png", title)
-    facts = {
-        "environment": results["env"],
-        "source environment": options.env,
-        "steps per agent": f"{options.steps:,}",
-        "scorer": options.scorer,
-        "ROC of the score against cost": f"{result.roc:.3f}",
-        "average precision": f"{result.precision:.3f}",
-    }
-    figures = {name: results[name] for name in runs}
-    write_page(folder / "report.html", render_run(title, facts, figures, runs, result.model))
-    write_atomic(folder / "results.json", as_json(results))
-    return results
-
-
-def as_json(content: dict[str, Any]) -> bytes:
+def _as_json(content: Mapping[str, Any]) -> bytes:
     """Return readable JSON with a final newline."""
     return (json.dumps(content, indent=2, default=str, allow_nan=False) + "\n").encode()
