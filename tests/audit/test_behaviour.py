@@ -56,7 +56,7 @@ def test_raw_scores_are_those_before_smoothing():
     np.testing.assert_array_equal(smooth_episodes(torch.from_numpy(rated.raw), number, 0.7).numpy(), rated.score)
     assert not np.array_equal(rated.raw, rated.score)
     windows = WindowSet.of_arrivals([torch.from_numpy(episode.obs) for episode in episodes], 4)
-    np.testing.assert_array_equal(rate_windows(model, windows.gather(torch.arange(160)))[0], rated.raw)
+    np.testing.assert_array_equal(rate_windows(model, windows.gather(torch.arange(160))).score, rated.raw)
 
 
 def test_windows_with_a_cost_are_not_safe():

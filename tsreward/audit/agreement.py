@@ -94,7 +94,9 @@ def epic(
     pairs, reached = windows.gather(torch.from_numpy(drawn)), windows.store[windows.last[torch.from_numpy(states)]]
 
     def learned(start: torch.Tensor, end: torch.Tensor) -> np.ndarray:
-        return rate_windows(model, torch.cat([start[:, None].repeat(1, model.window, 1)[:, 1:], end[:, None]], 1))[1]
+        return rate_windows(
+            model, torch.cat([start[:, None].repeat(1, model.window, 1)[:, 1:], end[:, None]], 1)
+        ).learned
 
     shaped = _canonical(learned, pairs[:, 0], pairs[:, 1], reached)
     paid = np.concatenate([behaviour.rated.learned for behaviour in pool])[drawn]

@@ -55,27 +55,22 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Ratings:
     """
     windows = WindowSet.of_arrivals(features, model.window, model.frame_skip)
     raw = model.score_windows(windows)
-    score = model.smooth(raw, windows.first)
+    earned = model.rate_alone(model.smooth(raw, windows.first))
     return Ratings(
         lengths=np.array([len(episode) - 1 for episode in features]),
         raw=raw.numpy(),
-        score=score.numpy(),
-        learned=learned_reward(model, score).numpy(),
-        is_anomaly=(score > model.mode.threshold).numpy(),
+        score=earned.score.numpy(),
+        learned=earned.reward.numpy(),
+        is_anomaly=earned.is_anomaly.numpy(),
     )
 
 
 @torch.inference_mode()
-def rate_windows(model: RewardModel, windows: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores [B] and learned rewards [B] of feature windows [B, K, D], without smoothing over time."""
-    scores = torch.cat([model.score_windows(batch) for batch in windows.split(_BATCH)])
-    return scores.numpy(), learned_reward(model, scores).numpy()
-
-
-@torch.inference_mode()
-def learned_reward(model: RewardModel, scores: Tensor) -> Tensor:
-    """Return what the model itself pays [B] for scores [B]."""
-    return model.mode.own_reward(scores, model.calibration.p_value(scores))
+def rate_windows(model: RewardModel, windows: Tensor) -> Ratings:
+    """Rate feature windows [B, K, D], each for itself, without smoothing over time."""
+    parts = zip(*(model.rate_alone(batch) for batch in windows.split(_BATCH)), strict=True)
+    learned, score, _, is_anomaly = (torch.cat(part).numpy() for part in parts)
+    return Ratings(np.ones(len(windows), int), score, score, learned, is_anomaly)
 
 
 @dataclass(frozen=True)

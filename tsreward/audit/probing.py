@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsreward.audit.behaviour import Behaviour, encoded, rate, rate_windows
+from tsreward.audit.behaviour import Behaviour, Ratings, encoded, rate, rate_windows
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.probes import held, looped, reversed_in_time, shuffled
 from tsreward.sequences.windows import WindowSet
@@ -141,9 +141,7 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
     made |= {name: encoded(model, episodes) for name, episodes in observations.items()}
     rows = []
     for name, episodes in made.items():
-        rated = rate(model, episodes)
-        kind = "disturbed" if name == _DISTURBED else "probe"
-        rows.append(Probe(name, kind, rated.level, scale(rated.level), float(rated.is_anomaly.mean())))
+        rows.append(_probe(name, "disturbed" if name == _DISTURBED else "probe", rate(model, episodes), scale))
     windows = WindowSet.of_arrivals(features, model.window, model.frame_skip)
     index = torch.linspace(0, len(windows) - 1, min(_STEPS, len(windows))).long()
     whole = windows.gather(index)
@@ -152,18 +150,17 @@ def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple
         ("shuffled", shuffled(whole, seed)),
         ("looped", looped(whole)),
     ):
-        scores, learned = rate_windows(model, changed)
-        level, flag_rate = float(learned.mean()), float((scores > float(model.mode.threshold)).mean())
-        rows.append(Probe(name, "probe", level, scale(level), flag_rate))
+        rows.append(_probe(name, "probe", rate_windows(model, changed), scale))
     return tuple(rows)
 
 
 def blind_levels(blind: Mapping[str, Behaviour], scale: Scale) -> tuple[Probe, ...]:
     """Return what blind policies earn."""
-    return tuple(
-        Probe(name, "blind", policy.rated.level, scale(policy.rated.level), float(policy.rated.is_anomaly.mean()))
-        for name, policy in blind.items()
-    )
+    return tuple(_probe(name, "blind", policy.rated, scale) for name, policy in blind.items())
+
+
+def _probe(name: str, kind: str, rated: Ratings, scale: Scale) -> Probe:
+    return Probe(name, kind, rated.level, scale(rated.level), float(rated.is_anomaly.mean()))
 
 
 def hold(model: RewardModel, behaviours: Sequence[Behaviour], scale: Scale, seed: int) -> Held:
@@ -176,7 +173,7 @@ def hold(model: RewardModel, behaviours: Sequence[Behaviour], scale: Scale, seed
         rows = np.sort(rng.choice(len(store), min(each, len(store)), replace=False))
         states.append(store[torch.from_numpy(rows)])
     windows = held(torch.cat(states)[:, None].repeat(1, model.window, 1))
-    learned = rate_windows(model, windows)[1]
+    learned = rate_windows(model, windows).learned
     quantiles = tuple(float(value) for value in np.quantile(learned, [0.05, 0.25, 0.5, 0.75, 0.95]))
     of_good = learned[: len(states[0])]
     return Held(scale(float(np.median(learned))), quantiles, scale(float(np.median(of_good))), len(learned))

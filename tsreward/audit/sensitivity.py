@@ -48,12 +48,12 @@ def feature_effects(model: RewardModel, good: Behaviour, bad: Behaviour, seed: i
     dim = good.features[0].shape[1]
     windows = _sample(model, (good, bad), min(512, max(_FEW, _FEATURE_WINDOWS // dim)), seed)
     order = torch.from_numpy(np.random.default_rng(seed).permutation(len(windows)))
-    before = rate_windows(model, windows)[0]
+    before = rate_windows(model, windows).score
     moved = np.zeros(dim)
     for feature in range(dim):  # one feature after another: all at once would hold D copies of the windows
         changed = windows.clone()
         changed[..., feature] = windows[order][..., feature]
-        moved[feature] = np.abs(rate_windows(model, changed)[0].astype(np.float64) - before).mean()
+        moved[feature] = np.abs(rate_windows(model, changed).score.astype(np.float64) - before).mean()
     total = moved.sum()
     return tuple((moved / total if total > 0 else moved).tolist())
 
@@ -62,12 +62,12 @@ def history_effect(model: RewardModel, good: Behaviour, bad: Behaviour, seed: in
     """Return the ROC of the scores with less and less history, down to the last step alone."""
     parts = [_sample(model, (behaviour,), _HISTORY_WINDOWS, seed) for behaviour in (good, bad)]
     windows, labels = torch.cat(parts), np.repeat([0, 1], [len(part) for part in parts])
-    whole = rate_windows(model, windows)[0]
+    whole = rate_windows(model, windows).score
     rows = []
     for steps in _depths(model.window):
         cut = windows.clone()
         cut[:, : model.window - steps] = windows[:, model.window - steps][:, None]
-        scores = rate_windows(model, cut)[0]
+        scores = rate_windows(model, cut).score
         rows.append(History(steps, roc_auc(labels, scores), spearman(whole, scores)))
     return tuple(rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -183,7 +183,14 @@ class RewardModel(nn.Module):
         Raises:
             OptionError: the mode lowers the environment's rewards, and none are given.
         """
+        return self._rate(scores, lambda scores, p_value: self.mode(scores, p_value, env_reward))
+
+    @torch.inference_mode()
+    def rate_alone(self, scores: Tensor) -> StepReward:
+        """Return `rate` of scores [B] or windows [B, K, D] with the mode's own reward: of a penalty, what it adds."""
+        return self._rate(scores, self.mode.own_reward)
+
+    def _rate(self, scores: Tensor, reward: Callable[[Tensor, Tensor], Tensor]) -> StepReward:
         scores = self.score_windows(scores) if scores.ndim == 3 else scores
         p_value = self.calibration.p_value(scores)
-        reward = self.mode(scores, p_value, env_reward)
-        return StepReward(reward, scores, p_value, scores > self.mode.threshold)
+        return StepReward(reward(scores, p_value), scores, p_value, scores > self.mode.threshold)
