@@ -14,6 +14,7 @@ from gymnasium.vector.utils import batch_space
 
 from tsreward.encoders.base import Identity
 from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
@@ -29,6 +30,7 @@ def small_model(
     reward = {
         "penalty": lambda: Penalty(PenaltyOptions(form="raw", false_alarm_rate=0.4, smoothing=smoothing)),
         "likeness": lambda: Likeness(LikenessOptions(smoothing=smoothing)),
+        "lagrangian": lambda: Lagrangian(LagrangianOptions(false_alarm_rate=0.4, smoothing=smoothing)),
     }[mode]()
     model = RewardModel(scorer, reward, Identity(shape), frame_skip=frame_skip)
     normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)

@@ -1,45 +1,47 @@
-"""`WindowReplayBuffer`: the windows are those of the episodes, and no reward is older than the model."""
+"""`LearnedReplayBuffer`: the windows are those of the episodes, and no reward is older than the model."""
 
 from __future__ import annotations
 
 import pickle
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from tests.scripted import ScriptedEnv, scripts, small_model
+from tests.sb3.stacks import LENGTHS, Doubling, lazy, scripted
+from tests.scripted import scripts, small_model
 from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.environment_checks import kept_random_state
-from tsreward.sb3.feature_vec_env import FeatureVecEnv
-from tsreward.sb3.replay_buffer import WindowReplayBuffer
+from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.sequences.windows import WindowSet
 
-LENGTHS = (2, 1, 9, 5, 30, 7)
 
-
-def scripted(num_envs: int) -> VecEnv:
-    return DummyVecEnv([partial(ScriptedEnv, played) for played in scripts(2, num_envs, LENGTHS)])
+def fresh(venv: LearnedRewardVecEnv, size: int, changes: bool = True, **kind: Any) -> LearnedReplayBuffer:
+    plain = ReplayBuffer(size * venv.num_envs, venv.observation_space, venv.action_space, "cpu", venv.num_envs)
+    return LearnedReplayBuffer(plain, venv, changes, **kind)
 
 
 def filled(
-    model: RewardModel, num_envs: int = 2, size: int = 1000, steps: int = 120, gap: int | None = None, **kind: Any
-) -> WindowReplayBuffer:
+    model: RewardModel,
+    num_envs: int = 2,
+    size: int = 1000,
+    steps: int = 120,
+    gap: int | None = None,
+    changes: bool = True,
+    **kind: Any,
+) -> LearnedReplayBuffer:
     """Return a buffer of that many rows after steps of scripted episodes; one step is not stored where `gap` says."""
-    venv = FeatureVecEnv(scripted(num_envs), model)
-    venv.taken = True
-    plain = ReplayBuffer(size * num_envs, venv.observation_space, venv.action_space, "cpu", num_envs)
-    buffer, obs, actions = WindowReplayBuffer(plain, venv, **kind), venv.reset(), np.zeros((num_envs, 1), np.float32)
+    venv = lazy(scripted(num_envs), model, driven=True, **kind)
+    buffer, obs, actions = fresh(venv, size, changes), venv.reset(), np.zeros((num_envs, 1), np.float32)
     for step in range(steps):
         new, rewards, dones, infos = venv.step(actions)
-        if step != gap:
+        if step == gap:
+            buffer.drop_early()
+        else:
             buffer.add(obs, new, actions, rewards, dones, infos)
         obs = new
     return buffer
@@ -80,8 +82,7 @@ def test_overwritten_rows_are_in_no_window(size: int) -> None:
                 assert torch.equal(found, whole)
             else:
                 episode = [known[step - back] for back in range(kept + 1)]
-                before = torch.from_numpy(buffer._before[(step - kept) % size, env])
-                allowed = torch.stack([before, *(own[-1] for _, own in episode)])
+                allowed = torch.cat([own[-2:] for _, own in episode])  # what the rows hold that are still there
                 assert torch.equal(found[-1], whole[-1])
                 assert all((allowed == row).all(1).any() for row in found)
 
@@ -98,7 +99,7 @@ def test_a_step_that_was_not_stored_is_not_bridged() -> None:
     assert torch.equal(found[24:], torch.stack([own for _, own in known[25:]]))
 
 
-def sampled(buffer: WindowReplayBuffer, seed: int = 0, number: int = 64) -> Any:
+def sampled(buffer: LearnedReplayBuffer, seed: int = 0, number: int = 64) -> Any:
     with kept_random_state():
         np.random.seed(seed)  # noqa: NPY002 - Stable-Baselines3 samples with it
         return buffer.sample(number)
@@ -112,7 +113,7 @@ def test_sampled_rewards_are_those_of_the_wrapper_that_steps(mode: str) -> None:
     venv.reset()
     stepped = np.stack([venv.step(np.zeros((2, 1), np.float32))[1] for _ in range(120)])
     rows, envs = np.repeat(np.arange(120), 2), np.tile(np.arange(2), 120)
-    np.testing.assert_allclose(buffer.rewards_of(rows, envs), stepped.flatten(), rtol=1e-4, atol=1e-5)
+    assert buffer.rewards_of(rows, envs).tolist() == stepped.flatten().tolist()
     # What is sampled has them beside what a plain buffer would give.
     plain = ReplayBuffer(2000, buffer.observation_space, buffer.action_space, "cpu", 2)
     vars(plain).update({name: value for name, value in vars(buffer).items() if name in vars(plain)})
@@ -120,19 +121,19 @@ def test_sampled_rewards_are_those_of_the_wrapper_that_steps(mode: str) -> None:
     own, other = sampled(buffer), sampled(plain)  # type: ignore[arg-type]
     for name in ("observations", "actions", "next_observations", "dones"):
         assert torch.equal(getattr(own, name), getattr(other, name))
-    torch.testing.assert_close(own.rewards, other.rewards, rtol=1e-4, atol=1e-5)
+    assert torch.equal(own.rewards, other.rewards)
     assert (own.rewards.dtype, own.rewards.shape) == (torch.float32, (64, 1))
 
 
 def test_no_reward_is_older_than_the_model_and_none_is_computed_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     model, scored = small_model(mode="likeness"), []
-    buffer, measure = filled(model), type(model.scorer).measure
+    buffer, score = filled(model), RewardModel.score_windows
     monkeypatch.setattr(
-        type(model.scorer), "measure", lambda self, windows: (scored.append(len(windows)), measure(self, windows))[1]
+        RewardModel, "score_windows", lambda self, windows: (scored.append(len(windows)), score(self, windows))[1]
     )
     first = sampled(buffer)
     assert torch.equal(first.rewards, sampled(buffer).rewards)
-    assert sum(scored) <= 64  # each transition once, however often it is drawn
+    assert scored == [240]  # all that waited, together
     with torch.no_grad():
         for weight in model.scorer.parameters():
             weight.mul_(3)
@@ -140,17 +141,31 @@ def test_no_reward_is_older_than_the_model_and_none_is_computed_twice(monkeypatc
     buffer.renew()
     later = sampled(buffer)
     assert not torch.equal(first.rewards, later.rewards)
-    assert sum(scored) <= 128
+    assert torch.equal(later.rewards, sampled(buffer).rewards)
+    assert len(scored) == 2 and scored[1] <= 64  # each transition once, however often it is drawn
     buffer.rewards_of(np.repeat(np.arange(120), 2), np.tile(np.arange(2), 120))
-    assert sum(scored) <= 64 + 240
+    assert sum(scored[1:]) == 240
 
 
-def test_a_row_that_is_written_anew_is_scored_anew() -> None:
+def test_a_step_scored_before_its_transition_was_stored_follows_the_model_too() -> None:
     model = small_model(mode="likeness")
-    venv = FeatureVecEnv(scripted(1), model)
-    venv.taken = True
-    space = venv.observation_space, venv.action_space
-    buffer, obs, actions = WindowReplayBuffer(ReplayBuffer(1, *space, "cpu", 1), venv), venv.reset(), np.zeros((1, 1))
+    venv = lazy(scripted(1), model, driven=True)
+    buffer, obs, actions = fresh(venv, 9), venv.reset(), np.zeros((1, 1))
+    new, *given = venv.step(actions)
+    buffer.renew()
+    with torch.no_grad():
+        for weight in model.scorer.parameters():
+            weight.mul_(3)
+    buffer.renew()
+    buffer.add(obs, new, actions, *given)
+    place = np.zeros(1, int), np.zeros(1, int)
+    assert buffer.rewards_of(*place) == model.rate(buffer.windows(*place)).reward.float().numpy()
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_a_row_that_is_written_anew_is_scored_anew(changes: bool) -> None:
+    venv = lazy(scripted(1), small_model(mode="likeness"), driven=True)
+    buffer, obs, actions = fresh(venv, 1, changes), venv.reset(), np.zeros((1, 1))
     earned = []
     for _ in range(10):
         new, rewards, dones, infos = venv.step(actions)
@@ -160,20 +175,19 @@ def test_a_row_that_is_written_anew_is_scored_anew() -> None:
     assert len(set(earned)) > 5
 
 
-class Doubling(ExplorationBonus):
-    """Pays twice what was updated so far."""
-
-    weight = 1.0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.updated: list[torch.Tensor] = []
-
-    def forward(self, windows: torch.Tensor) -> torch.Tensor:
-        return torch.full((len(windows),), 2.0 * len(self.updated), dtype=torch.float64)
-
-    def update(self, windows: torch.Tensor) -> None:
-        self.updated.append(windows)
+@pytest.mark.parametrize("changes", [True, False])
+def test_rewards_that_are_not_there_yet_are_never_sampled(changes: bool) -> None:
+    venv = lazy(scripted(2), small_model(smoothing=0.0 if changes else 0.6, frame_skip=2), driven=True)
+    buffer = fresh(venv, 20, changes, chunk=16)
+    obs, waited = venv.reset(), 0
+    for _ in range(50):
+        given = np.zeros((2, 1), np.float32)
+        new, rewards, dones, infos = venv.step(given)
+        buffer.add(obs, new, given, rewards, dones, infos)
+        waited += int(np.isnan(buffer.rewards).any())
+        assert np.isfinite(buffer.sample(4).rewards.numpy()).all()
+        obs = new
+    assert waited > 10
 
 
 def test_the_bonus_is_added_as_it_is_when_sampled() -> None:

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
 from tests.sb3.test_environment_checks import draw
@@ -23,7 +24,7 @@ from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_environment, kept_random_state
 from tsreward.sb3.playing import act_at_random
-from tsreward.sb3.training import AgentOptions, roll_out, train_agent
+from tsreward.sb3.training import AgentOptions, roll_out, save_agent, train_agent
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.training import TrainOptions
@@ -167,9 +168,30 @@ def test_the_model_may_look_at_frames_while_the_agent_sees_sensors(algorithm, le
 
 def test_roll_out_runs_whole_episodes(models):
     agent = train_agent("Tiny/Cost-v0", SMALL)
-    first, second = (roll_out(agent, "Tiny/Cost-v0", episodes=5, seed=3, needs_cost=True) for _ in range(2))
+    first, second = (roll_out(agent, "Tiny/Cost-v0", episodes=5, seed=3) for _ in range(2))
     assert len(first.finished) >= 5
     assert [e.rewards.tolist() for e in first.finished] == [e.rewards.tolist() for e in second.finished]
+    assert max(map(len, first.finished)) == 12
+
+
+def test_roll_out_holds_actions_as_long_as_in_training():
+    agent = train_agent("Tiny/Cost-v0", replace(SMALL, action_repeat=3))
+    lengths = [len(episode) for episode in roll_out(agent, "Tiny/Cost-v0", episodes=8, seed=3).finished]
+    assert max(lengths) == max(len(episode) for episode in agent.record.finished) == 4  # of 12 steps
+
+
+def test_files_hold_all_that_the_agent_needs(tmp_path):
+    agent = train_agent("Tiny/Cost-v0", SMALL)
+    save_agent(agent, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.zip", "normaliser.npz"]
+    loaded = PPO.load(tmp_path / "agent.zip", device="cpu")
+    obs = np.array([[0.4, 0.5, 0.6]], np.float32)
+    with np.load(tmp_path / "normaliser.npz", allow_pickle=False) as moments:
+        seen = (obs - moments["mean"]) / np.sqrt(moments["variance"] + moments["epsilon"])
+        seen = np.clip(seen, -moments["clip"], moments["clip"]).astype(np.float32)
+    np.testing.assert_array_equal(seen, agent.normaliser.normalize_obs(obs))
+    expected = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=True)[0]
+    np.testing.assert_array_equal(loaded.predict(seen, deterministic=True)[0], expected)
 
 
 def test_random_actions_repeat_under_a_seed():

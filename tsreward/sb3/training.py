@@ -1,26 +1,30 @@
-"""Train Stable-Baselines3 agents, on the environment's reward or on a learned one, and keep what really happened."""
+"""Train Stable-Baselines3 agents, on the environment's reward or on a learned one; run and save them."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from tsreward.envs.make import make
 from tsreward.errors import OptionError
+from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
+from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.environment_checks import check_spaces, kept_random_state
-from tsreward.sb3.learned_reward import learned_reward
-from tsreward.sb3.multiplier import MultiplierUpdates
 from tsreward.sb3.recording import EpisodeRecorder
-from tsreward.sb3.reward_obs import RewardSource
+from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -28,11 +32,12 @@ StepReport = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class TrainedAgent:
-    """An agent, the normaliser it looks through, and the true record of its training."""
+    """An agent, the normaliser it looks through, the true record of its training, and how it was trained."""
 
     algorithm: BaseAlgorithm
     normaliser: VecNormalize
     record: EpisodeRecorder
+    options: AgentOptions
 
 
 def train_agent(
@@ -74,32 +79,84 @@ def train_agent(
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
         if learned is not None:
-            rewarded, needed = learned_reward(rewarded, learned, options, active, bonus, reward_obs)
-            if learned.mode.moves_while_training:
-                needed.append(MultiplierUpdates(learned.mode, record))
+            rewarded = _with_learned_reward(rewarded, learned, options, active is not None, bonus, reward_obs)
+            needed.append(LearnedRewardCallback(rewarded, active))
         if report is not None:
             needed.append(_Steps(report, options.steps))
         obs, rewards = options.normalise, options.algorithm == "ppo"
         normaliser = VecNormalize(rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards)
         algorithm = build_algorithm(normaliser, options)
         algorithm.learn(options.steps, callback=[*needed, *callbacks])
-    return TrainedAgent(algorithm, normaliser, record)
+    return TrainedAgent(algorithm, normaliser, record, options)
 
 
-def roll_out(
-    agent: TrainedAgent, env: str, episodes: int, seed: int, deterministic: bool = True, needs_cost: bool = False
-) -> EpisodeRecorder:
-    """Run the agent, unchanged, for at least this many complete episodes; the record says what happened."""
+def _with_learned_reward(
+    venv: VecEnv,
+    model: RewardModel,
+    options: AgentOptions,
+    learns: bool,
+    bonus: ExplorationBonus | None,
+    reward_obs: RewardSource,
+) -> LearnedRewardVecEnv:
+    """Return `venv` with the rewards of `model`, computed when `options` say."""
+    lazy = options.scoring == "bulk" or (options.scoring == "auto" and not model.mode.moves_while_training)
+    if not lazy and (learns or bonus is not None):
+        raise OptionError(
+            "A scorer or a bonus that learns is asked in bulk, not in every step: leave AgentOptions.scoring at "
+            "'auto', with another mode than Lagrangian."
+        )
+    return LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
+
+
+def roll_out(agent: TrainedAgent, env: str, episodes: int, seed: int) -> EpisodeRecorder:
+    """Run the agent, unchanged and without random actions, for at least this many complete episodes.
+
+    Every action is held for as many steps as in training. The record says what happened.
+
+    Args:
+        agent: what `train_agent` returned.
+        env: id of the environment, the one of the training or another.
+        episodes: how many episodes end at least; as many environments, 8 at most, run side by side.
+        seed: every random number of the environments follows from it.
+    """
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make(env)] * min(8, episodes))
+        venv = DummyVecEnv([lambda: make(env, agent.options.action_repeat)] * min(8, episodes))
         venv.seed(seed)
-        record = EpisodeRecorder(venv, needs_cost)
+        record = EpisodeRecorder(venv)
         obs: Any = record.reset()
         while len(record.finished) < episodes:
-            actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=deterministic)
+            actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=True)
             obs = record.step(actions)[0]
         venv.close()
     return record
+
+
+def save_agent(agent: TrainedAgent, folder: Path) -> None:
+    """Write `agent.zip`, for `load` of its Stable-Baselines3 class, and `normaliser.npz`, each at once or not at all.
+
+    The agent was trained on clip((obs − mean) / sqrt(variance + epsilon), −clip, clip) with the arrays of that name in
+    `normaliser.npz`; without that it acts blindly. Where observations were not normalised, these change nothing.
+
+    Raises:
+        DataError: a file cannot be written.
+    """
+    buffer = io.BytesIO()
+    agent.algorithm.save(buffer)
+    write_atomic(folder / "agent.zip", buffer.getvalue())
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **_normaliser(agent.normaliser))
+    write_atomic(folder / "normaliser.npz", buffer.getvalue())
+
+
+def _normaliser(normaliser: VecNormalize) -> dict[str, np.ndarray]:
+    if not normaliser.norm_obs:
+        shape = normaliser.observation_space.shape or ()
+        unchanged = {"mean": np.zeros(shape), "variance": np.ones(shape)}
+        return {**unchanged, "epsilon": np.array(0.0), "clip": np.array(np.inf)}
+    moments = normaliser.obs_rms
+    assert isinstance(moments, RunningMeanStd)
+    clip = np.array(normaliser.clip_obs)
+    return {"mean": moments.mean, "variance": moments.var, "epsilon": np.array(normaliser.epsilon), "clip": clip}
 
 
 class _Steps(BaseCallback):

@@ -1,15 +1,19 @@
-"""`LearnedRewardVecEnv`: a learned reward for Stable-Baselines3 algorithms."""
+"""`LearnedRewardVecEnv`: a learned reward for Stable-Baselines3 algorithms, paid in every step or once per rollout."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from tsreward.errors import ProtocolError, missing_extra
+import numpy as np
+import torch
+
+from tsreward.errors import OptionError, ProtocolError, ShapeError, missing_extra
 from tsreward.functional.tensors import as_tensor
-from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.sb3.reward_obs import RewardObs, RewardSource
+from tsreward.wrappers.checks import INFO_KEYS, check_fitted, check_model
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
@@ -18,22 +22,43 @@ except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
 
-class LearnedRewardVecEnv(VecEnvWrapper):
-    """Give the rewards of `model`, and keep the environment's in `infos[i]["original_reward"]`.
+RewardSource = Literal["observation", "frame"]
+"""observation: what the agent sees. frame: `info["frame"]` of every step and reset, e.g. of `FrameInInfo`."""
 
-    The infos also get `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every other key stays. Rewards are float32,
-    as everywhere in Stable-Baselines3. With `reward_obs` "frame", the model sees `info["frame"]`. To normalise, put
-    VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`. A VecMonitor outside logs the learned return
-    as `rollout/ep_rew_mean`, a Monitor inside the true one.
+
+class LearnedRewardVecEnv(VecEnvWrapper):
+    """Pay the rewards of `model` in place of the environments' own.
+
+    **In every step** (`lazy=False`), `step` returns them in float32, as everywhere in Stable-Baselines3. The infos keep
+    the environment's reward in `original_reward` and get `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every
+    other key stays. A VecMonitor outside logs the learned return as `rollout/ep_rew_mean`, a Monitor inside the true
+    one.
+
+    **Lazily** (`lazy=True`), steps are noted and scored together: for PPO and A2C when a rollout ends, for SAC and TD3
+    in chunks or when a transition is sampled. The rewards are bit-identical, in less time, and a scorer may go on
+    learning meanwhile. `step` returns the environment's rewards and leaves the infos as they are;
+    `LearnedRewardCallback` puts the learned rewards where the algorithm learns from them.
+
+    What needs a callback refuses to step without one: lazy rewards, and a reward mode that moves while an agent trains
+    (`Lagrangian`). To normalise, put VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`.
+
+    Args:
+        venv: environments with Box observations of the model's shape.
+        model: a fitted model.
+        bonus: added to the rewards. Lazily, the callback lets it learn from the agent's windows; in every step it stays
+            as it is.
+        reward_obs: what the model looks at: "observation", or "frame" for `info["frame"]`.
+        lazy: whether rewards are computed later, many at once.
 
     Raises:
-        ShapeError: the observation is not a Box, or not of the model's shape.
+        ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
         NotFittedError: the model is not fitted.
-        ProtocolError: there is a VecNormalize inside; or, in a step, an episode ended without `terminal_observation`.
-        DataError: in a step, an observation holds NaN or inf.
+        OptionError: `reward_obs` is neither observation nor frame; or lazy rewards of a mode that moves while an agent
+            trains.
+        ProtocolError: there is a VecNormalize inside; or, in a step, the callback is missing, an episode ended without
+            `terminal_observation`, or there is no frame to look at.
+        DataError: in a step, an observation or a reward is NaN or inf.
     """
-
-    stream: RewardStream
 
     def __init__(
         self,
@@ -41,52 +66,150 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         model: RewardModel,
         bonus: ExplorationBonus | None = None,
         reward_obs: RewardSource = "observation",
+        lazy: bool = False,
     ) -> None:
-        refuse_normaliser(type(self).__name__, venv)
-        self._reward_obs = RewardObs(type(self).__name__, venv, model, reward_obs)
+        _refuse_normaliser(venv)
+        self._reward_obs = _RewardObs(venv, model, reward_obs)
+        if lazy and model.mode.moves_while_training:
+            raise OptionError(
+                f"Lazy rewards need a mode that stays the same, and {type(model.mode).__name__} moves while an agent "
+                f"trains: use LearnedRewardVecEnv(venv, model, lazy=False), or the mode Penalty."
+            )
         super().__init__(venv)
-        self.stream = RewardStream(model, venv.num_envs, bonus)
+        self.model, self.bonus, self.lazy = model, bonus, lazy
+        self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus)
+        self.driven = False
+        """Whether somebody takes lazy rewards and moves the reward mode. `LearnedRewardCallback` sets it for the time
+        of a training; set it where a loop of your own does, or to evaluate with a mode as it is."""
+        self.age = np.full(venv.num_envs, -1)
+        """[E] steps of the episode before the last step."""
 
     def reset(self) -> np.ndarray:
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
         assert isinstance(obs, np.ndarray)  # the space is a Box
         self.stream.start(as_tensor(self._reward_obs.begun(obs)))
+        self._next_age = np.zeros(self.num_envs, np.int64)
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Return observations, learned rewards [E] in float32, ends and infos of the step that was begun."""
+        """Return observations, rewards [E] in a fresh array, ends and infos of the step that was begun."""
+        self._check_driven()
         obs, env_rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
-        earned = self.stream.step(as_tensor(self._reward_obs.arrived(obs, dones, infos)), as_tensor(env_rewards))
+        arrived = as_tensor(self._reward_obs.arrived(obs, dones, infos))
+        earned = None
+        if self.lazy:
+            self.stream.push(arrived, as_tensor(env_rewards))
+        else:
+            earned = self.stream.step(arrived, as_tensor(env_rewards))
         if dones.any():
             self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
+        self.age = self._next_age
+        self._next_age = np.where(dones, 0, self.age + 1)
+        if earned is None:
+            return obs, env_rewards.copy(), dones, infos
         columns = (env_rewards, earned.score, earned.p_value, earned.is_anomaly)
-        infos = [
-            {
-                **info,
-                "original_reward": env_reward,
-                "anomaly_score": score,
-                "anomaly_p_value": p_value,
-                "is_anomaly": is_anomaly,
-            }
-            for info, env_reward, score, p_value, is_anomaly in zip(infos, *(c.tolist() for c in columns), strict=True)
-        ]
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        infos = [{**info, **dict(zip(INFO_KEYS, row, strict=True))} for info, row in zip(infos, rows, strict=True)]
         # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
         return obs, earned.reward.numpy().astype(np.float32), dones, infos
 
+    @property
+    def pending(self) -> int:
+        """Lazy steps that were noted since the last `take`."""
+        return self.stream.pending
 
-def refuse_normaliser(who: str, venv: VecEnv) -> None:
-    """Check that there is no VecNormalize inside a wrapper that gives learned rewards.
+    def take(self) -> tuple[np.ndarray, StepReward]:
+        """Return the learned rewards [T, E] in float32 of all steps since the last time, and what is behind them.
 
-    Raises:
-        ProtocolError: there is one.
-    """
+        Raises:
+            ProtocolError: there was none.
+        """
+        earned = self.stream.flush()
+        return earned.reward.numpy().astype(np.float32), earned
+
+    def windows(self) -> torch.Tensor:
+        """Return the feature windows [T · E, K, D] of the steps that were last taken, oldest first.
+
+        Raises:
+            ProtocolError: before `take`.
+        """
+        return self.stream.windows()
+
+    def _check_driven(self) -> None:
+        if self.driven or not (self.lazy or self.model.mode.moves_while_training):
+            return
+        what = (
+            "its rewards are lazy, and nobody takes them"
+            if self.lazy
+            else f"nothing moves its {type(self.model.mode).__name__}"
+        )
+        other = "use lazy=False" if self.lazy else "use Penalty"
+        raise ProtocolError(
+            f"LearnedRewardVecEnv steps, but {what}: train with learn(..., callback=LearnedRewardCallback(venv)), or "
+            f"{other}. Where a loop of your own does it, or for an evaluation, set venv.driven = True."
+        )
+
+
+class _RewardObs:
+    """Finds what the model sees when episodes begin, and where steps arrive before environments reset themselves."""
+
+    def __init__(self, venv: VecEnv, model: RewardModel, source: RewardSource) -> None:
+        if source not in ("observation", "frame"):
+            raise OptionError(f"LearnedRewardVecEnv.reward_obs is 'observation' or 'frame', got '{source}'.")
+        if source == "observation":
+            check_model("LearnedRewardVecEnv", model, venv.observation_space)
+        else:
+            check_fitted("LearnedRewardVecEnv", model)
+        self._venv, self._model, self._source = venv, model, source
+
+    def begun(self, obs: np.ndarray) -> np.ndarray:
+        """Return what is seen [E, *obs] where every environment was last reset; `obs` is what `reset` gave."""
+        # Wrappers have a list of their own, which stays empty.
+        return obs if self._source == "observation" else self._frames(self._venv.unwrapped.reset_infos)
+
+    def arrived(self, obs: np.ndarray, dones: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+        """Return what is seen [E, *obs] where the step arrived."""
+        if self._source == "frame":
+            return self._frames(infos)
+        return _last_obs(obs, np.flatnonzero(dones), infos) if dones.any() else obs
+
+    def _frames(self, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+        for index, info in enumerate(infos):
+            if "frame" not in info:
+                raise ProtocolError(
+                    f"Environment {index} gave no info['frame'] for LearnedRewardVecEnv to look at: make it with "
+                    f"frames beside the observation (tsreward.envs.pixels.FrameInInfo), or look at the observation."
+                )
+            if info["frame"].shape != self._model.obs_shape:
+                raise ShapeError(
+                    f"LearnedRewardVecEnv: the environment gives frames {info['frame'].shape} but the model reads "
+                    f"{self._model.obs_shape}: make the environment with frames of that size."
+                )
+        return np.stack([info["frame"] for info in infos])
+
+
+def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves."""
+    last = obs.copy()
+    for index in ended:
+        if "terminal_observation" not in infos[index]:
+            raise ProtocolError(
+                f"Environment {index} ended an episode without infos[{index}]['terminal_observation']: a VecEnv that "
+                f"resets by itself must give it, because obs[{index}] already belongs to the next episode."
+            )
+        last[index] = infos[index]["terminal_observation"]  # SB3 has already overwritten obs[index] with the reset
+    return last
+
+
+def _refuse_normaliser(venv: VecEnv) -> None:
+    """Check that there is no VecNormalize inside."""
     inner: VecEnv | None = venv
     while isinstance(inner, VecEnvWrapper):
         if isinstance(inner, VecNormalize):
             raise ProtocolError(
-                f"{who} got a VecNormalize inside: off-policy algorithms would take the rewards from there and drop "
-                f"the learned ones. Turn them round: VecNormalize({who}(venv, model))."
+                "LearnedRewardVecEnv got a VecNormalize inside: off-policy algorithms would take the rewards from "
+                "there and drop the learned ones. Turn them round: VecNormalize(LearnedRewardVecEnv(venv, model))."
             )
         inner = inner.venv

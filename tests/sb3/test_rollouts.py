@@ -1,25 +1,25 @@
-"""`RolloutRewards`: rollouts, statistics and agents are those of the wrapper that scores in every step, to the bit."""
+"""`LearnedRewardCallback` on-policy: rollouts, statistics and agents are bit-identical with rewards in every step."""
 
 from __future__ import annotations
 
 import io
 import pickle
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import A2C, PPO, SAC
+from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecFrameStack, VecMonitor, VecNormalize
+from torch import Tensor
 
-from tests.scripted import ScriptedEnv, scripts, small_model
+from tests.sb3.stacks import Crash, Doubling, Meddler, lazy, learning, scripted
+from tests.scripted import small_model
 from tsreward.errors import ProtocolError
 from tsreward.pipeline.model import RewardModel
-from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
-from tsreward.sb3.rollout_rewards import RolloutRewards
+from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 ROLLOUT = 17  # steps; episodes of 2, 1, 9, 5, 30 and 7 steps cross the borders of rollouts, and end in all places
@@ -28,10 +28,6 @@ ROLLOUT = 17  # steps; episodes of 2, 1, 9, 5, 30 and 7 steps cross the borders 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
     return small_model(smoothing=0.6, frame_skip=2)
-
-
-def scripted() -> VecEnv:
-    return DummyVecEnv([partial(ScriptedEnv, played) for played in scripts(2, 3, (2, 1, 9, 5, 30, 7))])
 
 
 class Rollouts(BaseCallback):
@@ -56,30 +52,29 @@ class Rollouts(BaseCallback):
 
 
 def trained(
-    bulk: bool,
+    later: bool,
     model: RewardModel,
     algorithm: Any = PPO,
     normalise: dict[str, Any] | None = None,
     learn: tuple[dict[str, Any], ...] = ({"total_timesteps": 200},),
     stop_at: int | None = None,
 ) -> tuple[Any, Rollouts]:
-    venv: VecEnv = BulkRewardVecEnv(scripted(), model) if bulk else LearnedRewardVecEnv(scripted(), model)
+    venv = LearnedRewardVecEnv(scripted(3), model, lazy=later)
     outer = venv if normalise is None else VecNormalize(venv, **normalise)
     batch = {"batch_size": ROLLOUT, "n_epochs": 2} if algorithm is PPO else {}
     agent = algorithm("MlpPolicy", outer, n_steps=ROLLOUT, gamma=0.9, seed=3, device="cpu", **batch)
     watch = Rollouts(stop_at)
     for times in learn:
-        callbacks: list[BaseCallback] = [RolloutRewards(venv)] if isinstance(venv, BulkRewardVecEnv) else []
-        agent.learn(**times, callback=[*callbacks, watch])
+        agent.learn(**times, callback=[LearnedRewardCallback(venv), watch])
     return agent, watch
 
 
-def check_equal(step: tuple[Any, Rollouts], bulk: tuple[Any, Rollouts]) -> None:
-    for one, other in zip(step[1].seen, bulk[1].seen, strict=True):
+def check_equal(step: tuple[Any, Rollouts], later: tuple[Any, Rollouts]) -> None:
+    for one, other in zip(step[1].seen, later[1].seen, strict=True):
         assert one == other
-    weights = [agent.policy.state_dict() for agent, _ in (step, bulk)]
+    weights = [agent.policy.state_dict() for agent, _ in (step, later)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    normalisers = [agent.get_vec_normalize_env() for agent, _ in (step, bulk)]
+    normalisers = [agent.get_vec_normalize_env() for agent, _ in (step, later)]
     if normalisers[0] is not None:
         one, other = normalisers
         assert vars(one.ret_rms) == vars(other.ret_rms)
@@ -95,11 +90,11 @@ def check_equal(step: tuple[Any, Rollouts], bulk: tuple[Any, Rollouts]) -> None:
     ids=["plain", "normalised", "observations", "frozen", "clipped"],
 )
 def test_agents_are_the_same_to_the_bit(algorithm: Any, normalise: dict[str, Any] | None, model: RewardModel) -> None:
-    step, bulk = (trained(way, model, algorithm, normalise) for way in (False, True))
-    assert len(bulk[1].seen) == 4
-    assert bulk[1].truncated > 5
-    assert bulk[1].terminated > 5
-    check_equal(step, bulk)
+    step, later = (trained(way, model, algorithm, normalise) for way in (False, True))
+    assert len(later[1].seen) == 4
+    assert later[1].truncated > 5
+    assert later[1].terminated > 5
+    check_equal(step, later)
 
 
 @pytest.mark.parametrize(("mode", "smoothing", "frame_skip"), [("penalty", 0.0, 3), ("likeness", 0.9, 1)])
@@ -110,7 +105,7 @@ def test_agents_are_the_same_with_every_kind_of_reward(mode: str, smoothing: flo
 
 def test_the_learned_rewards_matter(model: RewardModel) -> None:
     """So that equality above is not the equality of environments that pay the same."""
-    plain = PPO("MlpPolicy", scripted(), n_steps=ROLLOUT, batch_size=ROLLOUT, gamma=0.0, seed=3, device="cpu")
+    plain = PPO("MlpPolicy", scripted(3), n_steps=ROLLOUT, batch_size=ROLLOUT, gamma=0.0, seed=3, device="cpu")
     watch = Rollouts()
     plain.learn(50, callback=watch)
     assert trained(True, model)[1].seen[0][1] != watch.seen[0][1]
@@ -132,18 +127,12 @@ def test_training_may_stop_anywhere_and_go_on(
 
 
 def test_a_training_that_crashed_can_be_done_again(model: RewardModel) -> None:
-    class Crash(BaseCallback):
-        def _on_step(self) -> bool:
-            if self.n_calls == 20:
-                raise RuntimeError("crash")
-            return True
-
-    venv = BulkRewardVecEnv(scripted(), model)
+    venv = lazy(scripted(3), model)
     normaliser = VecNormalize(venv)
     agent = PPO("MlpPolicy", normaliser, n_steps=ROLLOUT, batch_size=ROLLOUT, device="cpu")
     with pytest.raises(RuntimeError, match="crash"):
-        agent.learn(100, callback=[RolloutRewards(venv), Crash()])
-    agent.learn(100, callback=RolloutRewards(venv))
+        agent.learn(100, callback=[LearnedRewardCallback(venv), Crash()])
+    agent.learn(100, callback=LearnedRewardCallback(venv))
     assert type(normaliser.ret_rms) is RunningMeanStd
     assert normaliser.ret_rms.count > 100
 
@@ -159,13 +148,13 @@ def test_a_checkpoint_in_mid_rollout_is_a_plain_one(model: RewardModel) -> None:
                 self.model.save(self.agent)
             return True
 
-    venv, checkpoint = BulkRewardVecEnv(scripted(), model), Checkpoint()
+    venv, checkpoint = lazy(scripted(3), model), Checkpoint()
     agent = PPO("MlpPolicy", VecNormalize(venv), n_steps=ROLLOUT, batch_size=ROLLOUT, device="cpu")
-    agent.learn(100, callback=[RolloutRewards(venv), checkpoint])
+    agent.learn(100, callback=[LearnedRewardCallback(venv), checkpoint])
     assert type(checkpoint.loaded.ret_rms) is RunningMeanStd
     assert checkpoint.loaded.ret_rms.count == pytest.approx(3 * ROLLOUT, abs=0.01)  # all rollouts that are complete
     checkpoint.agent.seek(0)
-    PPO.load(checkpoint.agent, scripted(), device="cpu").learn(20)  # nothing of this package is in it
+    PPO.load(checkpoint.agent, scripted(3), device="cpu").learn(20)  # nothing of this package is in it
 
 
 def test_the_logger_gets_the_learned_reward(model: RewardModel) -> None:
@@ -179,11 +168,11 @@ def test_the_logger_gets_the_learned_reward(model: RewardModel) -> None:
         def dump(self, step: int = 0) -> None:
             self.rows.append(dict(self.name_to_value))
 
-    venv, kept = BulkRewardVecEnv(VecMonitor(scripted()), model), Kept()
+    venv, kept = lazy(VecMonitor(scripted(3)), model), Kept()
     agent = PPO("MlpPolicy", venv, n_steps=ROLLOUT, batch_size=ROLLOUT, gamma=0.0, device="cpu")
     agent.set_logger(kept)
     watch = Rollouts()
-    agent.learn(100, callback=[RolloutRewards(venv), watch])
+    agent.learn(100, callback=[LearnedRewardCallback(venv), watch])
     for row, seen in zip(kept.rows, watch.seen, strict=True):
         assert row["rollout/learned_reward"] == pytest.approx(np.mean(seen[1]))
         assert 0 <= row["rollout/is_anomaly"] <= 1
@@ -191,39 +180,121 @@ def test_the_logger_gets_the_learned_reward(model: RewardModel) -> None:
 
 
 def test_frames_may_be_stacked_outside(model: RewardModel) -> None:
-    venv = BulkRewardVecEnv(scripted(), model)
+    venv = lazy(scripted(3), model)
     agent = PPO("MlpPolicy", VecFrameStack(venv, 2), n_steps=ROLLOUT, batch_size=ROLLOUT, device="cpu")
-    agent.learn(100, callback=RolloutRewards(venv))
+    agent.learn(100, callback=LearnedRewardCallback(venv))
 
 
 def test_what_cannot_work_is_refused(model: RewardModel) -> None:
-    def learn(agent: Any, venv: BulkRewardVecEnv) -> None:
-        agent.learn(2 * ROLLOUT, callback=RolloutRewards(venv))
+    def learn(agent: Any, venv: LearnedRewardVecEnv) -> None:
+        agent.learn(2 * ROLLOUT, callback=LearnedRewardCallback(venv))
 
     def ppo(venv: VecEnv) -> PPO:
         return PPO("MlpPolicy", venv, n_steps=ROLLOUT, batch_size=ROLLOUT, device="cpu")
 
-    bulk, other = (BulkRewardVecEnv(scripted(), model) for _ in range(2))
-    with pytest.raises(ProtocolError, match=r"is for PPO and A2C, got SAC: .* take ReplayRewards\(venv\)"):
-        learn(SAC("MlpPolicy", bulk, buffer_size=99, device="cpu"), bulk)
+    later, other = (lazy(scripted(3), model) for _ in range(2))
     with pytest.raises(ProtocolError, match=r"VecMonitor stands outside .*: put it inside"):
-        learn(ppo(VecMonitor(bulk)), bulk)
+        learn(ppo(VecMonitor(later)), later)
     with pytest.raises(ProtocolError, match="VecNormalize stands outside"):
-        learn(ppo(VecNormalize(VecNormalize(bulk))), bulk)
+        learn(ppo(VecNormalize(VecNormalize(later))), later)
     with pytest.raises(ProtocolError, match="give the callback the one that the algorithm trains on"):
-        learn(ppo(bulk), other)
-    with pytest.raises(ProtocolError, match="nobody takes the learned rewards"):
-        ppo(bulk).learn(2 * ROLLOUT)
+        learn(ppo(later), other)
+    with pytest.raises(ProtocolError, match="nobody takes them: train with"):
+        ppo(later).learn(2 * ROLLOUT)
 
 
 def test_steps_that_are_not_of_the_training_are_refused(model: RewardModel) -> None:
-    class Meddler(BaseCallback):
-        def _on_step(self) -> bool:
-            if self.n_calls == 3:
-                self.training_env.step(np.zeros((3, 1), np.float32))
-            return True
-
-    venv = BulkRewardVecEnv(scripted(), model)
+    venv = lazy(scripted(3), model)
     agent = PPO("MlpPolicy", venv, n_steps=ROLLOUT, batch_size=ROLLOUT, device="cpu")
     with pytest.raises(ProtocolError, match="was stepped 18 times in a rollout of 17 steps"):
-        agent.learn(100, callback=[RolloutRewards(venv), Meddler()])
+        agent.learn(100, callback=[LearnedRewardCallback(venv), Meddler()])
+
+
+STEPS = 16
+
+
+def taught(venv: VecEnv, callback: Any, steps: int = 96, algorithm: Any = PPO) -> tuple[Any, Rollouts]:
+    agent, watch = algorithm("MlpPolicy", venv, n_steps=STEPS, batch_size=STEPS, seed=3, device="cpu"), Rollouts()
+    agent.learn(steps, callback=[callback, watch])
+    return agent, watch
+
+
+def test_every_rollout_is_paid_by_the_model_before_it_learns() -> None:
+    learner = learning(every=12, recent=60)
+    venv = lazy(scripted(3), learner.model)
+    states: list[Any] = []
+    windows: list[Tensor] = []
+    sources: list[Tensor] = []
+    refresh, take = learner.refresh, venv.take
+
+    def watched_take() -> Any:
+        taken = take()
+        windows.append(venv.windows())
+        states.append((learner.refreshes, taken[0].copy(), learner.model.rate(windows[-1]).reward.float().numpy()))
+        return taken
+
+    def watched_refresh(source: Any) -> None:
+        refresh(lambda number: (sources.append(source(number)), sources[-1])[1])
+
+    venv.take, learner.refresh = watched_take, watched_refresh  # type: ignore[method-assign]
+    _, watch = taught(venv, LearnedRewardCallback(venv, learner), steps=144)
+    assert [refreshes for refreshes, _, _ in states] == [0, 4, 8]
+    assert learner.refreshes == 12
+    for (_, given, expected), rollout in zip(states, watch.seen, strict=True):
+        np.testing.assert_allclose(given.flatten(), expected, rtol=1e-4, atol=1e-5)
+        assert np.shape(rollout[1]) == (STEPS, 3)
+    assert not np.allclose(states[0][2], learner.model.rate(windows[0]).reward.float().numpy())
+    recent = torch.cat(windows)[-60:]
+    assert all((recent == window).all(2).all(1).any() for window in sources[-1])
+    assert len(torch.cat(sources[-16:]).unique(dim=0)) > 48  # of more than the last rollout
+
+
+def test_the_bonus_is_added_and_learns_from_every_window_once() -> None:
+    model, bonus = small_model(mode="likeness"), Doubling()
+
+    def rewards(**kind: Any) -> list[Any]:
+        venv = lazy(scripted(3), model, **kind)
+        return taught(venv, LearnedRewardCallback(venv), 48)[1].seen[0][1]
+
+    plain = rewards()
+    assert rewards(bonus=bonus) == plain  # before any update it pays nothing
+    assert [len(windows) for windows in bonus.updated] == [48]
+    np.testing.assert_allclose(np.array(rewards(bonus=bonus)), np.array(plain) + 2, rtol=1e-5)
+
+
+class OwnWay(PPO):
+    """Collects rollouts as RecurrentPPO of sb3-contrib does: it tells callbacks nothing of what follows a rollout."""
+
+    def collect_rollouts(self, *given: Any, **kind: Any) -> bool:
+        return super().collect_rollouts(*given, **kind)
+
+
+def test_rollouts_that_are_collected_in_another_way_are_refused_before_the_first_step(model: RewardModel) -> None:
+    venv = lazy(scripted(3), model)
+    agent = OwnWay("MlpPolicy", venv, n_steps=STEPS, batch_size=STEPS, device="cpu")
+    with pytest.raises(ProtocolError, match=r"OwnWay collects rollouts in a way of its own.*: use .*lazy=False"):
+        agent.learn(STEPS, callback=LearnedRewardCallback(venv))
+    assert agent.num_timesteps == 0
+    venv = LearnedRewardVecEnv(scripted(3), model)
+    agent = OwnWay("MlpPolicy", venv, n_steps=STEPS, batch_size=STEPS, device="cpu")
+    agent.learn(STEPS, callback=LearnedRewardCallback(venv))
+
+
+def test_the_recurrent_twin_is_refused_too(model: RewardModel) -> None:
+    contrib = pytest.importorskip("sb3_contrib")
+    venv = lazy(scripted(3), model)
+    with pytest.raises(ProtocolError, match="RecurrentPPO collects rollouts in a way of its own"):
+        contrib.RecurrentPPO("MlpLstmPolicy", venv, n_steps=STEPS).learn(STEPS, callback=LearnedRewardCallback(venv))
+
+
+def test_rollouts_of_the_twin_on_jax_are_valued_by_what_follows_them() -> None:
+    sbx = pytest.importorskip("sbx")
+    model = small_model(mode="likeness")
+    bulk = lazy(scripted(3), model)
+    own = taught(bulk, LearnedRewardCallback(bulk), 96, sbx.PPO)[1].seen
+    watch = Rollouts()
+    agent = sbx.PPO("MlpPolicy", LearnedRewardVecEnv(scripted(3), model), n_steps=STEPS, batch_size=STEPS, seed=3)
+    agent.learn(96, callback=watch)
+    for one, other in zip(own, watch.seen, strict=True):
+        for part, expected in zip(one, other, strict=True):
+            np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-5)
