@@ -32,15 +32,9 @@ from tsreward.rewards.exploration import EnsembleDisagreement, ExplorationBonus,
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
-from tsreward.sb3.active_rewards import ActiveRewards
-from tsreward.sb3.active_rollouts import ActiveRollouts
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.bulk_vec_env import BulkRewardVecEnv
-from tsreward.sb3.feature_vec_env import FeatureVecEnv
-from tsreward.sb3.multiplier import MultiplierUpdates
+from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.recording import EpisodeRecorder
-from tsreward.sb3.replay_rewards import ReplayRewards
-from tsreward.sb3.rollout_rewards import RolloutRewards
 from tsreward.sb3.training import roll_out, train_agent
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
@@ -258,19 +252,21 @@ def wrap_vector(envs: VectorEnv, model: RewardModel) -> Any:
 
 
 def wrap_vec_env(venv: Any, model: RewardModel) -> Any:
-    """Return Stable-Baselines3 environments with learned rewards in every step."""
-    return LearnedRewardVecEnv(venv, model)
+    """Return Stable-Baselines3 environments with learned rewards in every step, of a mode as it is."""
+    wrapped = LearnedRewardVecEnv(venv, model)
+    wrapped.driven = True
+    return wrapped
 
 
 def rollout_columns(venv: Any, model: RewardModel, rollouts: Sequence[int]) -> Columns:
     """Return reward, score, p-value and flag [T, E] of rollouts that are computed when each of them has ended."""
-    bulk, found = BulkRewardVecEnv(venv, model), []
-    bulk.taken = True
-    bulk.reset()
+    wrapped, found = LearnedRewardVecEnv(venv, model, lazy=True), []
+    wrapped.driven = True
+    wrapped.reset()
     for steps in rollouts:
         for _ in range(steps):
-            bulk.step(np.zeros((venv.num_envs, 1), np.float32))
-        rewards, earned = bulk.take()
+            wrapped.step(np.zeros((venv.num_envs, 1), np.float32))
+        rewards, earned = wrapped.take()
         found.append((rewards, *_columns(earned)[1:]))
     return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
@@ -357,19 +353,8 @@ def delivered(
     route: str, record: Any, model: RewardModel, learner: Any = None, bonus: ExplorationBonus | None = None
 ) -> tuple[Any, list[Any]]:
     """Return the environments that an algorithm trains on, and the callbacks it needs, for one way of delivery."""
-    if route == "step":
-        wrapped = LearnedRewardVecEnv(record, model)
-        drives = isinstance(model.mode, Lagrangian)
-        return wrapped, [MultiplierUpdates(model.mode, record, period=256)] if drives else []  # type: ignore[arg-type]
-    if route == "window_replay":
-        seen = FeatureVecEnv(record, model)
-        return seen, [ActiveRewards(seen, learner, bonus)]
-    bulk = BulkRewardVecEnv(record, model)
-    if route == "replay":
-        return bulk, [ReplayRewards(bulk)]
-    if route == "active_rollout":
-        return bulk, [ActiveRollouts(bulk, learner, bonus)]
-    return bulk, [RolloutRewards(bulk)]
+    venv = LearnedRewardVecEnv(record, model, bonus, lazy=route != "step")
+    return venv, [LearnedRewardCallback(venv, learner, mode_every=256)]
 
 
 def trained_agent(

@@ -9,7 +9,6 @@ from typing import Any, Literal
 import numpy as np
 import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -137,10 +136,8 @@ def algorithm_class(options: AgentOptions) -> type[BaseAlgorithm]:
     return getattr(sbx, options.algorithm.upper())
 
 
-def build_algorithm(
-    venv: VecEnv, options: AgentOptions, replay_buffer: type[ReplayBuffer] | None = None, **buffer_options: Any
-) -> BaseAlgorithm:
-    """Return a fresh algorithm on `venv`, for td3 and sac with a buffer of this class made with these options.
+def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
+    """Return a fresh algorithm on `venv`.
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
@@ -162,8 +159,6 @@ def build_algorithm(
     shared |= {"batch_size": options.batch_size, "learning_starts": starts}
     shared |= {"gradient_steps": options.gradient_steps, "train_freq": options.train_every, "tau": options.tau}
     shared["buffer_size"] = min(1_000_000, options.steps + options.num_envs)
-    if replay_buffer is not None:
-        shared |= {"replay_buffer_class": replay_buffer, "replay_buffer_kwargs": buffer_options}
     size = int(np.prod(venv.action_space.shape or (1,)))
     if options.target_entropy is not None:
         shared["target_entropy"] = options.target_entropy * size
