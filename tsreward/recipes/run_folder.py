@@ -15,8 +15,7 @@ from tsreward.io import save
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run
-from tsreward.sb3.training import save_agent
-from tsreward.sb3.training import TrainedAgent
+from tsreward.sb3.training import TrainedAgent, save_agent
 from tsreward.sequences.episodes import Episode
 
 _PACKAGES = (
