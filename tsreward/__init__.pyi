@@ -12,7 +12,8 @@ from .data.graded import GradedEpisodes as GradedEpisodes
 from .data.graded import load_graded as load_graded
 from .data.graded import save_graded as save_graded
 from .data.minari import load_minari as load_minari
-from .data.minari import relabel_minari as relabel_minari
+from .data.relabelling import relabel_file as relabel_file
+from .data.relabelling import relabel_minari as relabel_minari
 from .data.video.reading import read_frames as read_frames
 from .detection.datasets.asd import load_asd as load_asd
 from .detection.datasets.nab import load_nab as load_nab

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tsreward.cli.relabel_tables import StepColumns, relabel_table
 
 from benchmarks.golden.reward_adapters import MODES, small_model, wrap_env
 from tsreward.audit.auditing import audit_reward
 from tsreward.audit.comparison import compare
 from tsreward.cli.main import main as command_line
-from tsreward.cli.relabel_tables import StepColumns, relabel_table
-from tsreward.data.minari import relabel_minari
+from tsreward.data.relabelling import relabel_minari
 from tsreward.detection import metrics
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.presets import DETECTORS, make_detector

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.data.minari_sets import record
+from tests.scripted import script, small_model
 from tsreward.data.episodes import load_episodes
-from tsreward.io import load
+from tsreward.data.minari import load_minari
+from tsreward.data.sources import digest
+from tsreward.io import load, save
 from tsreward.pipeline.relabel import relabel
 
 
@@ -64,3 +69,22 @@ def test_a_penalty_needs_the_rewards_of_the_environment(made, tmp_path, complain
 def test_other_kinds_of_files_are_refused(made, tmp_path, complaint):
     message = complaint("relabel", made.episodes, "--model", made.model, "--out", tmp_path / "out.csv")
     assert "files that end with .npz" in message
+
+
+def test_relabel_writes_a_new_minari_dataset(tmp_path, monkeypatch, document, complaint):
+    import minari
+
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    rng = np.random.default_rng(0)
+    record("walk-v0", [script(rng, length) for length in (9, 4)])
+    save(small_model(), tmp_path / "model.safetensors")
+    arguments = ("relabel", "minari:walk-v0", "--model", tmp_path / "model.safetensors", "--out", "minari:new/walk-v0")
+    summary = document(*arguments)
+    earned = relabel(small_model(), load_minari("walk-v0"))
+    made = minari.load_dataset("new/walk-v0")
+    assert [made[index].rewards.tolist() for index in range(2)] == [step.reward.tolist() for step in earned]
+    note = made.storage.metadata["tsreward"]
+    assert note["data"] == {"file": "minari:walk-v0", "sha256": digest(Path("minari:walk-v0"))}
+    assert note["model"]["sha256"] == digest(tmp_path / "model.safetensors")
+    assert (summary["episodes"], summary["steps"], summary["file"]) == (2, 13, "minari:new/walk-v0")
+    assert "exists already, and Minari would append to it: choose a new id" in complaint(*arguments)

@@ -13,8 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.scripted import script, small_model
-from tsreward.cli import relabel_tables
-from tsreward.data import delimited, tables
+from tsreward.data import delimited, relabelling, tables
 from tsreward.io import save
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
@@ -145,13 +144,13 @@ def test_columns_are_about_tables(model, tmp_path, complaint):
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_rows_are_held_for_a_while_only(ending, likeness, tmp_path, document, monkeypatch):
-    held, push = [], relabel_tables.StepRewards.push
+    held, push = [], relabelling._StepRewards.push
 
     def spy(self, episodes, values, paid):
         held.append(len(values))
         return push(self, episodes, values, paid)
 
-    monkeypatch.setattr(relabel_tables.StepRewards, "push", spy)
+    monkeypatch.setattr(relabelling._StepRewards, "push", spy)
     monkeypatch.setattr(tables, "ROWS", 500)
     monkeypatch.setattr(delimited, "BLOCK", 2**14)
     rows = 2000

@@ -12,7 +12,8 @@ import pytest
 from tests.data.minari_sets import IMAGES, record
 from tests.data.test_minari import root, scripts  # noqa: F401
 from tests.scripted import small_model
-from tsreward.data.minari import load_minari, relabel_minari
+from tsreward.data.minari import load_minari
+from tsreward.data.relabelling import relabel_minari
 from tsreward.errors import DataError, ShapeError
 from tsreward.pipeline.relabel import relabel
 

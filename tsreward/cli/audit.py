@@ -10,11 +10,11 @@ from pathlib import Path
 import tyro
 
 from tsreward.audit.auditing import Audit, audit_reward
-from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
 from tsreward.data.graded import load_graded
 from tsreward.data.logs import LogColumns
+from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
 from tsreward.data.logs import LogColumns
+from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, OptionError, ShapeError
 from tsreward.io import load
 from tsreward.sequences.episodes import Episode

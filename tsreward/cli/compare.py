@@ -10,10 +10,10 @@ from pathlib import Path
 import tyro
 
 from tsreward.audit.comparison import compare
-from tsreward.cli.datasets import digest, read_episodes
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import parse
 from tsreward.data.logs import LogColumns
+from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load

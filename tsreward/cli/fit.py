@@ -9,11 +9,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from tsreward.cli.datasets import digest, read_episodes
 from tsreward.cli.output import Stages, check_output, print_json, print_table, remark
 from tsreward.cli.parsing import parse, peek
 from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari
+from tsreward.data.sources import digest, read_episodes
 from tsreward.detection.metrics.ranking import LabelAgreement, label_agreement
 from tsreward.encoders.base import Encoder
 from tsreward.errors import DataError, OptionError, ShapeError, unknown_name

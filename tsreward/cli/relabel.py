@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import tyro
 
-from tsreward.cli.datasets import digest
-from tsreward.cli.output import check_output, check_shape, print_json, remark
+from tsreward.cli.output import check_output, print_json, remark
 from tsreward.cli.parsing import parse
-from tsreward.cli.relabel_tables import StepColumns, relabel_table
-from tsreward.data.arrays import read_arrays
-from tsreward.data.episodes import episodes_from
-from tsreward.data.minari import Relabelled, is_minari, minari_folder, minari_source, relabel_minari
+from tsreward.data.minari import is_minari, minari_folder, minari_source
+from tsreward.data.relabelling import StepColumns, relabel_file, relabelled_kind
+from tsreward.data.sources import digest
 from tsreward.errors import DataError, OptionError
-from tsreward.files import write_atomic
 from tsreward.io import describe, load
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
 
 
 @dataclass(frozen=True)
@@ -57,86 +49,24 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Relabel, write the file, print a summary."""
-    kind = _kind(options)
+    relabelled_kind(options.data, options.out, options.columns)
     _check_paths(options)
     model = load(options.model)
-    note = _metadata(options)
-    if kind == "minari":
-        done, paid = relabel_minari(model, minari_source(options.data), minari_source(options.out), note), True
-    elif kind == "npz":
-        done, paid = _relabel_npz(options, model, note)
-    else:
-        done, paid = relabel_table(model, options.data, options.out, options.columns, note)
-    if kind == "csv":
-        write_atomic(Path(f"{options.out}.json"), (json.dumps(note, sort_keys=True, indent=2) + "\n").encode())
+    done = relabel_file(model, options.data, options.out, options.columns, _metadata(options))
+    paid = done.original_reward
     summary = {
         "file": str(options.out),
         "episodes": done.episodes,
         "steps": done.steps,
         "flagged": done.flagged,
         "mean_reward": done.reward / done.steps,
-        "mean_original_reward": done.original_reward / done.steps if paid else None,
+        "mean_original_reward": None if paid is None else paid / done.steps,
     }
     if options.json:
         print_json(summary)
     else:
         remark("{steps} rewards of {episodes} episodes, {flagged} flagged, written to {file}".format(**summary))
     return 0
-
-
-def _relabel_npz(options: Options, model: RewardModel, note: dict[str, Any]) -> tuple[Relabelled, bool]:
-    """Write the file; return the sums, and whether there were rewards before."""
-    arrays = read_arrays(options.data)
-    arrays.pop("metadata", None)
-    if "original_rewards" in arrays:
-        arrays["rewards"] = arrays.pop("original_rewards")
-    episodes = episodes_from(arrays, options.data)
-    check_shape(model, options.model, episodes, options.data)
-    paid = arrays.get("rewards")
-    if not model.mode.replaces and paid is None:
-        raise OptionError(
-            f"{options.data} has no rewards, and the mode of {options.model} lowers those of the environment: record "
-            f"them, or fit a model with --mode likeness."
-        )
-    done, rewards = Relabelled(len(episodes)), []
-    for episode in episodes:
-        (earned,) = relabel(model, [episode])
-        rewards.append(earned.reward.numpy())
-        done.flagged += int(earned.is_anomaly.sum())
-    arrays["rewards"] = np.concatenate(rewards)
-    done.steps, done.reward = len(arrays["rewards"]), float(arrays["rewards"].sum())
-    if paid is not None:
-        arrays["original_rewards"], done.original_reward = paid, float(paid.sum())
-    arrays["metadata"] = np.frombuffer(json.dumps(note, sort_keys=True).encode("ascii"), np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomic(options.out, buffer.getvalue())
-    return done, paid is not None
-
-
-def _kind(options: Options) -> str:
-    """Return what the data are: npz, csv, parquet or minari.
-
-    Raises:
-        OptionError: another kind, or not the same one for what is written.
-    """
-    kinds = [_kind_of(path) for path in (options.data, options.out)]
-    if None in kinds or kinds[0] != kinds[1] or options.out.suffix.lower() == ".gz":
-        raise OptionError(
-            f"relabel reads and writes files that end with .npz, .csv or .parquet, or minari:ID, both of one kind, got "
-            f"{options.data} and {options.out}."
-        )
-    if kinds[0] in ("npz", "minari") and options.columns != StepColumns():
-        raise OptionError(f"{options.data} has no columns: --episode, --reward and --ignore are about tables.")
-    return str(kinds[0])
-
-
-def _kind_of(path: Path) -> str | None:
-    if is_minari(path):
-        return "minari"
-    name = path.name.lower()
-    endings = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
-    return next((kind for ending, kind in endings.items() if name.endswith(ending)), None)
 
 
 def _check_paths(options: Options) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,20 +12,17 @@ from typing import Any
 import numpy as np
 import tyro
 
-from tsreward.cli.datasets import read_episodes
 from tsreward.cli.output import Stages, check_output, check_shape, print_json, remark
 from tsreward.cli.parsing import parse
 from tsreward.data.logs import Log, LogColumns, is_table
 from tsreward.data.minari import is_minari
+from tsreward.data.sources import read_episodes
+from tsreward.data.tables import Columns, csv_writer
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import Scores, ScoreStream, score_episodes
-
-Columns = dict[str, "np.ndarray | list[str]"]
-"""Columns [N] by name."""
-_TO_QUOTE = re.compile('[,"\r\n]')
 
 
 class Summary:
@@ -93,25 +89,6 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
         yield chunks.append
         columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
         np.savez_compressed(file, allow_pickle=False, **columns)
-
-
-def csv_writer(write: Callable[[str], object]) -> Callable[[Columns], None]:
-    begun = False
-
-    def write_columns(columns: Columns) -> None:
-        nonlocal begun
-        header = [] if begun else [",".join(_cells([*columns]))]
-        begun = True
-        rows = zip(*map(_cells, columns.values()), strict=True)
-        write("\n".join([*header, *map(",".join, rows)]) + "\n")
-
-    return write_columns
-
-
-def _cells(values: np.ndarray | list[str]) -> Iterable[str]:
-    if isinstance(values, np.ndarray):
-        return map(str, values)  # of a float32, this is the shortest text that reads back as the same number
-    return ('"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text for text in values)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ reader reads ahead in a thread, refuses a record that spans three blocks, and do
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -331,3 +332,28 @@ def _as_numbers(cells: pyarrow.Array, gaps: bool) -> tuple[np.ndarray, np.ndarra
             values = compute.if_else(is_number, cells, "nan").cast(pyarrow.float64())
     missing = compute.is_null(cells, nan_is_null=is_kind.is_floating(kind)).to_numpy(zero_copy_only=False)
     return values.to_numpy(zero_copy_only=False), missing & gaps
+
+
+Columns = dict[str, "np.ndarray | list[str]"]
+"""Columns [N] by name."""
+_TO_QUOTE = re.compile('[,"\r\n]')
+
+
+def csv_writer(write: Callable[[str], object]) -> Callable[[Columns], None]:
+    """Return a function that writes the next rows of a CSV file, given as columns; the first call writes the header."""
+    begun = False
+
+    def write_columns(columns: Columns) -> None:
+        nonlocal begun
+        header = [] if begun else [",".join(_cells([*columns]))]
+        begun = True
+        rows = zip(*map(_cells, columns.values()), strict=True)
+        write("\n".join([*header, *map(",".join, rows)]) + "\n")
+
+    return write_columns
+
+
+def _cells(values: np.ndarray | list[str]) -> Iterable[str]:
+    if isinstance(values, np.ndarray):
+        return map(str, values)  # of a float32, this is the shortest text that reads back as the same number
+    return ('"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text for text in values)

@@ -1,4 +1,4 @@
-"""What commands read: files and Minari datasets alike."""
+"""Files and Minari datasets are read alike."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import numpy as np
 import pytest
 
 from tests.data.minari_sets import record
-from tests.scripted import script, small_model
-from tsreward.cli.datasets import digest, read_episodes
+from tests.scripted import script
 from tsreward.data.episodes import save_episodes
-from tsreward.data.minari import load_minari
+from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import DataError
-from tsreward.io import save
-from tsreward.pipeline.relabel import relabel
 
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """Return a folder with a model, a file and a Minari dataset of the same two episodes."""
+    """Return a folder with a file and a Minari dataset of the same two episodes."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
-    save(small_model(), tmp_path / "model.safetensors")
     rng = np.random.default_rng(0)
     episodes = [script(rng, length) for length in (9, 4)]
     record("walk-v0", episodes)
@@ -51,18 +47,3 @@ def test_the_digest_follows_the_content(root):
     with (root / "minari" / "walk-v0" / "data" / "metadata.json").open("a") as file:
         file.write(" ")
     assert digest(Path("minari:walk-v0")) != before
-
-
-def test_relabel_writes_a_new_minari_dataset(root, document, complaint):
-    import minari
-
-    arguments = ("relabel", "minari:walk-v0", "--model", root / "model.safetensors", "--out", "minari:new/walk-v0")
-    summary = document(*arguments)
-    earned = relabel(small_model(), load_minari("walk-v0"))
-    made = minari.load_dataset("new/walk-v0")
-    assert [made[index].rewards.tolist() for index in range(2)] == [step.reward.tolist() for step in earned]
-    note = made.storage.metadata["tsreward"]
-    assert note["data"] == {"file": "minari:walk-v0", "sha256": digest(Path("minari:walk-v0"))}
-    assert note["model"]["sha256"] == digest(root / "model.safetensors")
-    assert (summary["episodes"], summary["steps"], summary["file"]) == (2, 13, "minari:new/walk-v0")
-    assert "exists already, and Minari would append to it: choose a new id" in complaint(*arguments)
