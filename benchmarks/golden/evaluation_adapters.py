@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tsreward.cli.relabel_tables import StepColumns, relabel_table
 
 from benchmarks.golden.reward_adapters import MODES, small_model, wrap_env
 from tsreward.audit.auditing import audit_reward
 from tsreward.audit.comparison import compare
 from tsreward.cli.main import main as command_line
-from tsreward.data.relabelling import relabel_minari
+from tsreward.data import relabelling
 from tsreward.detection import metrics
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.presets import DETECTORS, make_detector
@@ -206,12 +205,12 @@ def flat(value: Any) -> list[float]:
 
 def relabel_file(model: RewardModel, data: Path, out: Path, ignore: tuple[str, ...]) -> list[float]:
     """Write a CSV or Parquet file with the rewards of a model and return the sums that are told."""
-    return flat(relabel_table(model, data, out, StepColumns(ignore=ignore), {})[0])
+    return flat(relabelling.relabel_file(model, data, out, relabelling.StepColumns(ignore=ignore)))
 
 
 def relabel_dataset(model: RewardModel, source: str, target: str) -> list[float]:
     """Write a Minari dataset with the rewards of a model and return the sums that are told."""
-    return flat(relabel_minari(model, source, target))
+    return flat(relabelling.relabel_minari(model, source, target))
 
 
 # Public checkers ------------------------------------------------------------------------------------------------------
