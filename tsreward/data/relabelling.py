@@ -124,7 +124,7 @@ def relabel_file(
     return done
 
 
-def relabelled_kind(source: Path, target: Path, columns: StepColumns = StepColumns()) -> str:  # noqa: B008 - frozen
+def relabelled_kind(source: Path, target: Path, columns: StepColumns = StepColumns()) -> str:
     """Return what both are: npz, csv, parquet or minari.
 
     Raises:
