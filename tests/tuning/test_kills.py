@@ -15,7 +15,8 @@ import pytest
 
 from tests.reliability.crashes import fork, one_thread
 from tests.tuning.cheap import Cheap
-from tsreward.tuning.search import SearchOptions, finished, search
+from tsreward.tuning.budget import finished
+from tsreward.tuning.search import SearchOptions, search
 from tsreward.tuning.study import opened
 
 BUDGET = 5

@@ -9,9 +9,9 @@ import pytest
 
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
+from tsreward.tuning.budget import ERROR, fail
 from tsreward.tuning.page import write_results
 from tsreward.tuning.results import results, toml_text
-from tsreward.tuning.search import ERROR, fail
 from tsreward.tuning.space import Choice, Space, Whole
 from tsreward.tuning.study import opened
 

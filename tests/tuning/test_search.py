@@ -7,19 +7,22 @@ import signal
 import time
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import optuna
 import pytest
 from optuna.samplers import RandomSampler
 
+from tests.hanging import must_end
 from tests.reliability.crashes import fork
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning import search as budget
+from tsreward.tuning.budget import ERROR, Heartbeats, claim, finished, give_back
+from tsreward.tuning.objective import Outcome
 from tsreward.tuning.results import results
-from tsreward.tuning.samplers import make_pruner, make_sampler
-from tsreward.tuning.search import SearchOptions, Watch, claim, deferred, finished, give_back, search
+from tsreward.tuning.search import SearchOptions, handle_event, make_pruner, make_sampler, search
 from tsreward.tuning.study import opened
+from tsreward.tuning.workers import Ended, Reported, deferred
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -107,7 +110,7 @@ def test_failures_count_and_are_explained(tmp_path):
     ],
 )
 def test_a_search_without_any_success_ends(tmp_path, monkeypatch, breaks, reason):
-    monkeypatch.setattr("tsreward.tuning.search.FRUITLESS", 2)
+    monkeypatch.setattr("tsreward.tuning.search.MAX_FIRST_FAILURES", 2)
     with pytest.raises(DataError, match=f"The first 2 trials have failed, the last: .*{reason}"):
         run(tmp_path / "s.db", Cheap(breaks=breaks), trials=30)
 
@@ -121,7 +124,7 @@ def test_a_setting_is_tried_again_after_its_process_died(tmp_path, monkeypatch):
             give_back(study, trial.number, died="SIGKILL")
             assert study.trials()[trial.number].state.name == "FAIL"
             assert finished(study.trials()) == (deaths == 2)
-        assert "3 processes died" in study.trials()[2].user_attrs[budget.ERROR]
+        assert "3 processes died" in study.trials()[2].user_attrs[ERROR]
 
 
 def test_more_than_the_budget_is_not_claimed(tmp_path):
@@ -137,19 +140,37 @@ def test_more_than_the_budget_is_not_claimed(tmp_path):
         assert claim(study, 2, RandomSampler) is None
 
 
-def test_silent_trials_of_others_are_taken_back(tmp_path):
-    with opened(str(tmp_path / "s.db"), Cheap()) as study:
-        watch = Watch(study, heartbeat=0.01, grace=0.1)
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")  # that trials are asked for outside of Study.optimize
+def test_silent_trials_of_others_are_given_back(tmp_path):
+    """The silent one has no heartbeat at all, as if its process was killed before the first."""
+    with opened(str(tmp_path / "s.db"), Cheap()) as study, must_end():
+        heartbeats = Heartbeats(study, heartbeat=0.01, grace=1.0)
         silent, own, lively = (claim(study, 9, RandomSampler) for _ in range(3))
         assert silent is not None and own is not None and lively is not None
         SPACE.suggest(silent)
-        end = time.monotonic() + 1
-        while time.monotonic() < end:
-            lively.set_user_attr(budget.BEAT, time.monotonic())
-            watch.turn([own.number])
-        states = [trial.state.name for trial in study.trials()]
-        assert states == ["FAIL", "RUNNING", "RUNNING", "WAITING"]
-        assert study.trials()[1].user_attrs[budget.BEAT] > 0
+        while study.trials()[silent.number].state.name == "RUNNING":
+            time.sleep(0.02)
+            study.storage.beat(study.study, [lively.number])
+            heartbeats.turn([own.number])
+        assert [trial.state.name for trial in study.trials()] == ["FAIL", "RUNNING", "RUNNING", "WAITING"]
+        again = claim(study, 9, RandomSampler)
+        assert again is not None
+        assert SPACE.suggest(again) == SPACE.defaults()
+
+
+def test_a_trial_that_was_given_to_another_process_ends_here(tmp_path):
+    """A machine that was suspended comes too late with a report, a value and a failure."""
+    answers = []
+    pool = SimpleNamespace(answer=lambda trial, go_on: answers.append(go_on))
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        trial = claim(study, 9, RandomSampler)
+        assert trial is not None
+        give_back(study, trial.number)
+        for event in (Reported(0, 1.0), Ended(), Ended(Outcome((1.0,), {"count": 0.0}, {"a": 1})), Ended(error="no")):
+            handle_event(study, pool, trial, event)
+        assert answers == [False]
+        assert study.trials()[0].state.name == "FAIL"
+        assert study.trials()[0].user_attrs == {}
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -172,8 +193,8 @@ def test_ctrl_c_ends_cleanly_and_the_same_goes_on(tmp_path):
     assert os.waitpid(child, 0)[1] != 0
     with opened(str(path), Cheap()) as study:
         states = [trial.state.name for trial in study.trials()]
-        assert study.presence is not None
-        assert study.presence.alone
+        assert study.lock is not None
+        assert study.lock.alone
     assert "RUNNING" not in states
     trials = run(path, Cheap(), trials=6)
     assert finished(trials) == 6

@@ -29,23 +29,23 @@ def test_a_new_study_begins_with_the_default_setting(tmp_path):
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [".s.db.lock", "s.db"]
 
 
-def test_presence_is_known(tmp_path):
+def test_other_processes_are_known(tmp_path):
     path = tmp_path / "s.db"
     with opened(str(path), Cheap()) as first:
-        assert first.presence is not None
-        assert first.presence.alone
+        assert first.lock is not None
+        assert first.lock.alone
         seen = []
 
         def look() -> None:
             with opened(str(path), Cheap()) as second:
-                assert second.presence is not None
-                seen.append(second.presence.alone)
+                assert second.lock is not None
+                seen.append(second.lock.alone)
 
         other = threading.Thread(target=look)
         other.start()
         time.sleep(0.2)
-        assert seen == []  # it waits for the first to tidy up
-        first.presence.share()
+        assert seen == []  # it waits until the first has taken trials back
+        first.lock.share()
         other.join(20)
     assert seen == [False]
 

@@ -17,14 +17,13 @@ from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.report.page import check_reporting
 from tsreward.tuning.anoseqs import AnoSeqsTuning
-from tsreward.tuning.database import check_file, check_optuna, study_path
 from tsreward.tuning.likeness import LikenessTuning
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.page import write_results
 from tsreward.tuning.results import Results, results
-from tsreward.tuning.samplers import make_pruner
-from tsreward.tuning.search import SearchOptions, search
+from tsreward.tuning.search import SearchOptions, make_pruner, search
 from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.storage import check_file, check_optuna, study_path
 from tsreward.tuning.study import opened
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.search import BEAT, DEATHS, ERROR
+from tsreward.tuning.budget import DEATHS, ERROR
 from tsreward.tuning.space import Setting
 from tsreward.tuning.study import OpenStudy
 
@@ -150,7 +150,7 @@ def _complete(trial: FrozenTrial) -> bool:
 
 def _tried(trial: FrozenTrial, setting: Setting) -> Tried:
     excess = sum(max(0.0, over) for over in trial.constraints.values())
-    known = {name: value for name, value in trial.user_attrs.items() if name not in (BEAT, DEATHS)}
+    known = {name: value for name, value in trial.user_attrs.items() if name != DEATHS}
     return Tried(trial.number, setting, tuple(trial.values), excess == 0, excess, known)
 
 

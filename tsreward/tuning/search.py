@@ -1,202 +1,27 @@
-"""One search: its budget, what is watched, and the loop over trials."""
+"""One search: its options, Optuna's samplers and pruners by name, and the loop over trials."""
 
 from __future__ import annotations
 
 import math
-import signal
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError, MissingExtraError, OptionError, missing_extra, unknown_name
+from tsreward.tuning.budget import ERROR, Heartbeats, claim, drop_waiting, fail, finished, give_back
 from tsreward.tuning.objective import Outcome
-from tsreward.tuning.pool import Death, Ended, Pool, Reported, Start
-from tsreward.tuning.samplers import make_pruner, make_sampler
 from tsreward.tuning.study import OpenStudy
+from tsreward.tuning.workers import Death, Ended, Pool, Reported, Start, deferred
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
-
-if TYPE_CHECKING:
-    import optuna
+    from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
 
-
-RETRIES = 2
-"""How often a setting is tried again after a process died of it; then it counts as failed."""
-ERROR = "error"
-"""Attribute of a trial whose setting failed: why."""
-DEATHS, BEAT = "deaths", "beat"
-"""Attributes of a trial: how many processes died of its setting; when its process last said that it lives."""
-
-
-def finished(trials: Sequence[FrozenTrial]) -> int:
-    """Return how many trials have used up their share of the budget."""
-    return sum(trial.state.is_finished() and _counts(trial) for trial in trials)
-
-
-def claim(study: OpenStudy, budget: int, sampler: Callable[[int], BaseSampler]) -> optuna.Trial | None:
-    """Return a trial that may run now, one that was interrupted or a new one, or None where there is none.
-
-    What is drawn for it comes from `sampler`, a function of the number of trials that count: that is the same after an
-    interruption as without one.
-    """
-    trials = study.trials()
-    share = sum(map(_counts, trials))
-    if share - sum(trial.state.name == "WAITING" for trial in trials) >= budget:
-        return None
-    study.study.sampler = sampler(share)
-    trial = study.study.ask()
-    if sum(_counts(other) for other in study.trials() if other.number < trial.number) < budget:
-        return trial
-    interrupt(study, trial.number)
-    return None
-
-
-def fail(study: OpenStudy, number: int, reason: str) -> None:
-    """End a trial whose setting does not work: it counts."""
-    import optuna
-
-    try:
-        study.storage.set_trial_user_attr(study.id_of(number), ERROR, reason)
-    except optuna.exceptions.UpdateFinishedTrialError:  # it was given to another process
-        return
-    interrupt(study, number)
-
-
-def interrupt(study: OpenStudy, number: int) -> bool:
-    """End a trial; tell whether it had not ended already."""
-    import optuna
-
-    try:
-        return study.storage.set_trial_state_values(study.id_of(number), optuna.trial.TrialState.FAIL)
-    except optuna.exceptions.UpdateFinishedTrialError:
-        return False
-
-
-def give_back(study: OpenStudy, number: int, died: str | None = None) -> None:
-    """End a trial that does not count, and queue its setting again; where processes have `died` of it, not for ever."""
-    trial = study.trials()[number]
-    deaths = trial.user_attrs.get(DEATHS, 0) + (died is not None)
-    if died is not None and deaths > RETRIES:
-        fail(study, number, f"{deaths} processes died of it, the last by {died}.")
-        return
-    setting = study.objective.space.complete(trial.params)
-    if interrupt(study, number) and setting is not None:
-        # If this process is killed right here, the budget has room for another setting in its place.
-        study.study.enqueue_trial(study.objective.space.searched(setting), user_attrs={DEATHS: deaths})
-
-
-def tidy(study: OpenStudy) -> None:
-    """End what still waits when the budget is used up."""
-    for trial in study.trials():
-        if trial.state.name == "WAITING":
-            interrupt(study, trial.number)
-
-
-def _counts(trial: FrozenTrial) -> bool:
-    return trial.state.name != "FAIL" or ERROR in trial.user_attrs
-
-
-@contextmanager
-def deferred() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait until the block has ended; the second of them ends it at once.
-
-    Signals cannot be deferred outside of the main thread, and need not be: handlers run in that one.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[tuple[int, Any]] = []
-    before: dict[int, Any] = {}
-
-    def wait(number: int, frame: Any) -> None:
-        came.append((number, frame))
-        if len(came) > 1:
-            _deliver(before, came.pop())
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        before[number] = signal.getsignal(number)
-        signal.signal(number, wait)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:  # None was not set from Python
-                signal.signal(number, handler)
-        if came:
-            _deliver(before, came[0])
-
-
-def _deliver(before: dict[int, Any], signalled: tuple[int, Any]) -> None:
-    number, frame = signalled
-    handler = before[number]
-    if callable(handler):
-        handler(number, frame)
-    elif handler is signal.SIG_DFL:
-        signal.signal(number, handler)
-        signal.raise_signal(number)
-
-
-class Watch:
-    """Gives signs of life for the own trials, and takes back those of processes that are gone.
-
-    Whatever runs in a file that nobody else had open has been killed. Elsewhere a trial is taken for dead when its sign
-    of life has not changed for `grace` seconds of this process's own clock: those of other machines may be wrong.
-    """
-
-    def __init__(self, study: OpenStudy, heartbeat: float, grace: float) -> None:
-        self._study, self._heartbeat, self._grace = study, heartbeat, grace
-        self._seen: dict[int, tuple[object, float]] = {}
-        self._last = time.monotonic()
-        if study.presence is not None:
-            if study.presence.alone:
-                for trial in _running(study):
-                    give_back(study, trial.number)
-            study.presence.share()
-
-    def turn(self, own: Sequence[int]) -> None:
-        """Do both, where it is time."""
-        if time.monotonic() - self._last < self._heartbeat:
-            return
-        self._last = time.monotonic()
-        for number in own:
-            _beat(self._study, number)
-        for trial in _running(self._study):
-            pulse = trial.user_attrs.get(BEAT)
-            if trial.number in own:
-                continue
-            if trial.number not in self._seen or self._seen[trial.number][0] != pulse:
-                self._seen[trial.number] = (pulse, self._last)
-            elif self._last - self._seen[trial.number][1] > self._grace:
-                give_back(self._study, trial.number)
-
-
-def _running(study: OpenStudy) -> list[FrozenTrial]:
-    return [trial for trial in study.trials() if trial.state.name == "RUNNING"]
-
-
-def _beat(study: OpenStudy, number: int) -> None:
-    import optuna
-
-    try:
-        study.storage.set_trial_user_attr(study.id_of(number), BEAT, time.time())
-    except optuna.exceptions.UpdateFinishedTrialError:  # it was taken for dead
-        return
-
-
-FRUITLESS = 5
+MAX_FIRST_FAILURES = 5
 """A search ends where so many trials have failed and none has worked."""
 
 
@@ -216,9 +41,9 @@ class SearchOptions:
     search_seed: int = 0
     """What is drawn follows from it and from the trials before; with one worker, interruptions change nothing."""
     heartbeat: float = 10.0
-    """Seconds between two signs of life of a trial."""
+    """Seconds between two heartbeats of a trial."""
     grace: float = 120.0
-    """A trial without a sign of life for so many seconds is given to another process."""
+    """A trial without a heartbeat for so many seconds is given to another process."""
 
     def __post_init__(self) -> None:
         for name in ("trials", "workers"):
@@ -230,6 +55,93 @@ class SearchOptions:
             raise OptionError(
                 f"SearchOptions.grace must be at least two heartbeats, got {self.grace} and {self.heartbeat} seconds."
             )
+
+
+POPULATION = 16
+"""Of NSGA-II: studies of rewards have tens of trials, and the first generation is drawn at random."""
+
+
+def _tpe(seed: int) -> BaseSampler:
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed)
+
+
+def _nsga2(seed: int) -> BaseSampler:
+    from optuna.samplers import NSGAIISampler
+
+    return NSGAIISampler(population_size=POPULATION, seed=seed)
+
+
+def _gp(seed: int) -> BaseSampler:
+    try:
+        import scipy  # noqa: F401 - Optuna imports it late
+    except ImportError as error:
+        raise missing_extra("scipy", "logs") from error
+    from optuna.samplers import GPSampler
+
+    return GPSampler(seed=seed, warn_independent_sampling=False)
+
+
+def _random(seed: int) -> BaseSampler:
+    from optuna.samplers import RandomSampler
+
+    return RandomSampler(seed=seed)
+
+
+SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {"tpe": _tpe, "nsga2": _nsga2, "gp": _gp, "random": _random}
+"""Name -> function of a seed."""
+
+PRUNERS = ("median", "hyperband", "none")
+
+
+def make_sampler(name: str, seed: int) -> BaseSampler:
+    """Return a sampler.
+
+    Raises:
+        OptionError: an unknown name.
+        MissingExtraError: it needs a package that is not installed.
+
+    >>> type(make_sampler("tpe", 0)).__name__
+    'TPESampler'
+    """
+    if name not in SAMPLERS:
+        raise unknown_name("sampler", name, SAMPLERS)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # some samplers are called experimental
+            return SAMPLERS[name](seed)
+    except MissingExtraError:
+        raise
+    except ImportError as error:
+        raise missing_extra("optuna", "tune") from error
+
+
+def make_pruner(name: str, figures: int, steps: int) -> BasePruner:
+    """Return a pruner for curves of so many steps.
+
+    `auto` is the median where one figure is tuned and its curve has at least two steps, and none elsewhere.
+
+    Raises:
+        OptionError: an unknown name, or pruning with several figures, which Optuna does not do.
+
+    >>> type(make_pruner("auto", figures=2, steps=8)).__name__
+    'NopPruner'
+    """
+    if name not in (*PRUNERS, "auto"):
+        raise unknown_name("pruner", name, [*PRUNERS, "auto"])
+    if name not in ("none", "auto") and figures > 1:
+        raise OptionError(
+            f"Optuna ends trials early only where one figure is tuned, here are {figures}: take --pruner none, or tune "
+            f"the return under a --cost-limit."
+        )
+    from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
+
+    if name == "none" or (name == "auto" and (figures > 1 or steps < 2)):
+        return NopPruner()
+    if name == "hyperband":
+        return HyperbandPruner(min_resource=1, max_resource=max(1, steps))
+    return MedianPruner(n_startup_trials=5, n_warmup_steps=max(0, steps // 4 - 1))
 
 
 def search(
@@ -257,8 +169,8 @@ def search(
     objective = study.objective
     study.study.pruner = make_pruner(options.pruner, len(objective.figures), objective.steps)
     make_sampler(options.sampler, 0)
-    closed = () if study.presence is None else (study.presence.file,)
-    watch, pool = Watch(study, options.heartbeat, options.grace), Pool(objective, start, closed)
+    closed = () if study.lock is None else (study.lock.file,)
+    heartbeats, pool = Heartbeats(study, options.heartbeat, options.grace), Pool(objective, start, closed)
     try:
         done = _tell(study, options, progress)
         while done < options.trials:
@@ -266,25 +178,25 @@ def search(
             ended = not len(pool)  # then others are at work
             for trial, event in pool.events(min(1.0, options.heartbeat) if ended else options.heartbeat):
                 with deferred():
-                    _handle(study, pool, trial, event)
+                    handle_event(study, pool, trial, event)
                 ended |= not isinstance(event, Reported)
             if ended:
                 done = _tell(study, options, progress)
-            watch.turn(pool.numbers())
+            heartbeats.turn(pool.numbers())
     finally:
         left = pool.numbers()
         pool.kill()
         for number in left:  # Ctrl-C, or an error
             give_back(study, number)
-    tidy(study)
+    drop_waiting(study)
 
 
 def _fill(study: OpenStudy, options: SearchOptions, pool: Pool) -> None:
     """Start trials until as many run as may."""
 
-    def sampler(share: int) -> BaseSampler:
-        # One seed for every share of the budget: after an interruption, the same is drawn as without one.
-        sequence = np.random.SeedSequence([options.search_seed, share])
+    def sampler(counted: int) -> BaseSampler:
+        # One seed for every place in the budget: after an interruption, the same is drawn as without one.
+        sequence = np.random.SeedSequence([options.search_seed, counted])
         return make_sampler(options.sampler, int(sequence.generate_state(1)[0]))
 
     while len(pool) < options.workers:
@@ -296,13 +208,10 @@ def _fill(study: OpenStudy, options: SearchOptions, pool: Pool) -> None:
             pool.start(trial, study.objective.space.suggest(trial))
 
 
-def _handle(study: OpenStudy, pool: Pool, trial: optuna.Trial, event: Reported | Ended | Death) -> None:
+def handle_event(study: OpenStudy, pool: Pool, trial: optuna.Trial, event: Reported | Ended | Death) -> None:
+    """Write down what a trial has sent; nothing where the trial has meanwhile been given to another process."""
     if isinstance(event, Reported):
-        go_on = True
-        if len(study.objective.figures) == 1 and math.isfinite(event.value):
-            trial.report(event.value, event.step)
-            go_on = event.step + 1 >= study.objective.steps or not trial.should_prune()
-        pool.answer(trial, go_on)
+        pool.answer(trial, _goes_on(study, trial, event))
     elif isinstance(event, Death):
         give_back(study, trial.number, died=event.cause)
     elif event.error is not None:
@@ -313,6 +222,18 @@ def _handle(study: OpenStudy, pool: Pool, trial: optuna.Trial, event: Reported |
         study.study.tell(trial, state=optuna.trial.TrialState.PRUNED, skip_if_finished=True)
     else:
         _write_down(study, trial, event.outcome)
+
+
+def _goes_on(study: OpenStudy, trial: optuna.Trial, reported: Reported) -> bool:
+    import optuna
+
+    if len(study.objective.figures) > 1 or not math.isfinite(reported.value):
+        return True
+    try:
+        trial.report(reported.value, reported.step)
+    except optuna.exceptions.UpdateFinishedTrialError:
+        return False
+    return reported.step + 1 >= study.objective.steps or not trial.should_prune()
 
 
 def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome) -> None:
@@ -327,7 +248,7 @@ def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome) -> None
         for name, detail in outcome.details.items():
             trial.set_user_attr(name, detail)
         study.study.tell(trial, list(outcome.values), skip_if_finished=True)
-    except optuna.exceptions.UpdateFinishedTrialError:  # it had been taken for dead, and another process has it
+    except optuna.exceptions.UpdateFinishedTrialError:
         return
 
 
@@ -336,7 +257,7 @@ def _tell(study: OpenStudy, options: SearchOptions, progress: Callable[[int, int
     trials = study.trials()
     errors = [trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs]
     done = finished(trials)
-    if len(errors) >= FRUITLESS and len(errors) == done:
+    if len(errors) >= MAX_FIRST_FAILURES and len(errors) == done:
         raise DataError(f"The first {len(errors)} trials have failed, the last: {errors[-1]}")
     if progress is not None:
         progress(min(done, options.trials), options.trials)

@@ -8,33 +8,32 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
-from tsreward.tuning.database import check_file, check_optuna, open_database, sqlite_url, study_path
 from tsreward.tuning.objective import Objective
+from tsreward.tuning.storage import StudyStorage, check_file, check_optuna, sqlite_url, study_path
 
 if TYPE_CHECKING:
     import optuna
-    from optuna.storages import RDBStorage
 
 
-class Presence:
-    """A share in the lock of a study file; `alone` tells whether nobody else had one when it was taken."""
+class StudyLock:
+    """A share in the lock of a study file; `alone` tells whether no other process had one when it was taken."""
 
     def __init__(self, file: IO[str], alone: bool) -> None:
         self.file, self.alone = file, alone
 
     def share(self) -> None:
-        """Let others in; before, whoever comes waits."""
+        """Let other processes open the study; until then they wait."""
         fcntl.flock(self.file, fcntl.LOCK_SH)
 
 
 @contextmanager
-def present(path: Path) -> Iterator[Presence]:
+def locked(path: Path) -> Iterator[StudyLock]:
     """Hold a share in the lock of a study file, in a hidden file beside it.
 
     Raises:
@@ -48,15 +47,15 @@ def present(path: Path) -> Iterator[Presence]:
             f"Cannot write {lock}: {error.strerror}. A study needs a folder that can be written to: name another one."
         ) from error
     with file:
-        yield Presence(file, _taken(file))
+        yield StudyLock(file, _lock(file))
 
 
-def _taken(file: IO[str]) -> bool:
-    """Take the whole lock, or a share of it where others have one; tell which."""
+def _lock(file: IO[str]) -> bool:
+    """Lock a file exclusively, or with others where they have it; return which."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        fcntl.flock(file, fcntl.LOCK_SH)  # waits for one who is making the study or tidying up
+        fcntl.flock(file, fcntl.LOCK_SH)  # waits for a process that is making the study or taking trials back
         return False
     return True
 
@@ -70,22 +69,14 @@ class OpenStudy:
     """A study, and what it is about."""
 
     study: optuna.Study
-    storage: RDBStorage
+    storage: StudyStorage
     objective: Objective
-    presence: Presence | None
-    """The share in the lock of its file; None where a server keeps it."""
-    _ids: dict[int, int] = field(default_factory=dict)
+    lock: StudyLock | None
+    """The lock of its file; None where a server keeps it."""
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
         """Return all trials, for reading only."""
         return self.study.get_trials(deepcopy=False)
-
-    def id_of(self, number: int) -> int:
-        """Return the number by which the storage knows a trial."""
-        if number not in self._ids:
-            study = self.storage.get_study_id_from_name(self.study.study_name)
-            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(study, number)
-        return self._ids[number]
 
 
 @contextmanager
@@ -107,53 +98,53 @@ def opened(where: str, objective: Objective, name: str | None = None) -> Iterato
     check_optuna()
     path, name = study_path(where), name or objective.name
     if path is None:
-        storage = open_database(where)
+        storage = StudyStorage(where)
         try:
             yield _opened(storage, where, objective, name, None)
         finally:
-            _close(storage)
+            storage.close()
         return
     check_file(path)
-    with present(path) as presence:
+    with locked(path) as lock:
         if not check_file(path):
-            if not presence.alone:
+            if not lock.alone:
                 raise DataError(f"{path} was removed while another process works on it: end that one first.")
             write_atomic(path, _new_file(objective, name))
-        storage = open_database(sqlite_url(path))
+        storage = StudyStorage(sqlite_url(path))
         try:
-            yield _opened(storage, where, objective, name, presence)
+            yield _opened(storage, where, objective, name, lock)
         finally:
-            _close(storage)
+            storage.close()
 
 
-def _opened(storage: RDBStorage, where: str, objective: Objective, name: str, presence: Presence | None) -> OpenStudy:
+def _opened(storage: StudyStorage, where: str, objective: Objective, name: str, lock: StudyLock | None) -> OpenStudy:
     import optuna
 
     try:
         study = _create(storage, objective, name)
     except optuna.exceptions.DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=storage)
+        study = optuna.load_study(study_name=name, storage=storage.rdb)
         _check(study, where, objective)
-    return OpenStudy(study, storage, objective, presence)
+    return OpenStudy(study, storage, objective, lock)
 
 
 def _new_file(objective: Objective, name: str) -> bytes:
     """Return the bytes of a database with the new study in it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.db"
-        storage = open_database(sqlite_url(path))
+        storage = StudyStorage(sqlite_url(path))
         try:
             _create(storage, objective, name)
         finally:
-            _close(storage)
+            storage.close()
         return path.read_bytes()
 
 
-def _create(storage: RDBStorage, objective: Objective, name: str) -> optuna.Study:
+def _create(storage: StudyStorage, objective: Objective, name: str) -> optuna.Study:
     import optuna
 
     study = optuna.create_study(
-        storage=storage, study_name=name, directions=[figure.direction for figure in objective.figures]
+        storage=storage.rdb, study_name=name, directions=[figure.direction for figure in objective.figures]
     )
     _begin(study, objective)
     return study
@@ -215,8 +206,3 @@ def _mark(study: optuna.Study) -> dict[str, Any] | None:
             break
         time.sleep(0.1)
     return made
-
-
-def _close(storage: RDBStorage) -> None:
-    storage.remove_session()
-    storage.engine.dispose()

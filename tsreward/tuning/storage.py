@@ -1,8 +1,15 @@
-"""Opening the database of a study: an SQLite file, or the URL of a server."""
+"""The storage of a study: an SQLite file, or the URL of a database server.
+
+Nothing else touches Optuna's storages. Their methods are public, but Optuna calls them internals of its studies:
+tests/tuning/test_storage.py says which versions of Optuna they were tried on.
+"""
 
 from __future__ import annotations
 
+import math
 import sqlite3
+import warnings
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +18,9 @@ from urllib.parse import quote
 from tsreward.errors import DataError, OptionError, missing_extra
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.storages import RDBStorage
+    from optuna.trial import FrozenTrial
 
 _PATIENCE = 60
 """Seconds to wait for another process that writes to the file."""
@@ -83,13 +92,77 @@ def _try_writing(connection: sqlite3.Connection) -> None:
         connection.execute("ROLLBACK")
 
 
-def open_database(url: str) -> RDBStorage:
-    """Return the storage behind the URL of an SQLite file or a server; its tables are made where there are none.
+class StudyStorage:
+    """An open storage, and what is done to its trials beside what `optuna.Study` offers.
+
+    Args:
+        url: of an SQLite file or a server; tables are made where there are none.
 
     Raises:
-        DataError: the server does not answer, or the tables are those of another version of Optuna.
-        MissingExtraError: the driver of the server is not installed.
+        DataError: the server does not answer, its driver is not installed, or the tables are those of another version
+            of Optuna.
     """
+
+    def __init__(self, url: str) -> None:
+        self.rdb = _open(url)
+        self._ids: dict[tuple[str, int], int] = {}
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.rdb.remove_session()
+        self.rdb.engine.dispose()
+
+    def fail(self, study: optuna.Study, number: int, **attributes: object) -> bool:
+        """Set attributes of a trial, and end it as failed; return whether it had not ended before.
+
+        `Study.tell` refuses trials that wait, and does not return whether it was this process that ended the trial.
+        """
+        import optuna
+
+        trial_id = self._id(study, number)
+        try:
+            for name, value in attributes.items():
+                self.rdb.set_trial_user_attr(trial_id, name, value)
+            return self.rdb.set_trial_state_values(trial_id, optuna.trial.TrialState.FAIL)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            return False
+
+    def watch(self, heartbeat: float, grace: float, requeue: Callable[[FrozenTrial], None]) -> None:
+        """Set what `fail_stale` does.
+
+        Args:
+            heartbeat: seconds between two calls of `beat` for a trial.
+            grace: seconds after its last heartbeat at which a trial is stale; Optuna counts in whole seconds, by the
+                clock of the database.
+            requeue: called with every trial that was stale.
+        """
+        self.rdb.heartbeat_interval, self.rdb.grace_period = math.ceil(heartbeat), math.ceil(grace)
+        self.rdb.heartbeat_stale_trial_callback = lambda study, trial: requeue(trial)
+
+    def beat(self, study: optuna.Study, numbers: Iterable[int]) -> None:
+        """Record heartbeats of trials."""
+        for number in numbers:
+            self.rdb.record_heartbeat(self._id(study, number))
+
+    def fail_stale(self, study: optuna.Study) -> None:
+        """End the running trials whose last heartbeat is too old; those without any heartbeat are left alone."""
+        import optuna
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is experimental
+            optuna.storages.fail_stale_trials(study)
+
+    def _id(self, study: optuna.Study, number: int) -> int:
+        """Return the number by which the storage knows a trial."""
+        key = (study.study_name, number)
+        if key not in self._ids:
+            study_id = self.rdb.get_study_id_from_name(study.study_name)
+            self._ids[key] = self.rdb.get_trial_id_from_study_id_trial_number(study_id, number)
+        return self._ids[key]
+
+
+def _open(url: str) -> RDBStorage:
+    """Return the storage behind a URL."""
     from optuna.exceptions import StorageInternalError
     from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
