@@ -24,10 +24,10 @@ def headline() -> str:
         lines.append(_row(name, "fraction of the expert's return", ("constant reward", "", "true reward"), shares))
     pixels = _shares(records, "walker-pixels", "active least-squares SAD", 120_000)
     lines.append(_row("walker-walk, reward from 64×64 frames", "the same", ("", "", ""), ["–", pixels, "–"]))
-    smd, published = _read("detection-smd"), _content("detection-published")["vus_pr"]
-    best = max(published, key=lambda method: published[method])
-    values = [_vus(smd, "random"), _vus(smd, "ensemble"), f"{published[best]:.3f}"]
-    lines.append(_row("Server Machine Dataset", "VUS-PR", ("random scores", "", f"best published, {best}"), values))
+    # The options of the ensemble were chosen on machines of SMD, so they are not reported here.
+    asd, labels = _read("detection-asd"), ("ridge VAR", "", "random scores")
+    values = [_vus(asd, "ridge_var"), _vus(asd, "ensemble"), _vus(asd, "random")]
+    lines.append(_row("Application Server Dataset, logs", "VUS-PR", labels, values))
     return "\n".join(lines)
 
 
@@ -48,7 +48,8 @@ def _shares(records: list[dict[str, Any]], task: str, arm: str, steps: int | Non
 
 
 def _vus(records: list[dict[str, Any]], detector: str) -> str:
-    runs = [record["forms"]["raw"]["vus_pr"] for record in records if record["detector"] == detector]
+    """Return the mean over series, of scores that are averaged over the last 10 rows."""
+    runs = [record["forms"]["causal"]["vus_pr"] for record in records if record["detector"] == detector]
     return cell([float(np.mean(run)) for run in runs], "{:.3f}")
 
 
