@@ -126,7 +126,7 @@ def test_a_penalty_on_data_without_rewards_needs_a_unit(files, tmp_path, complai
     assert "the data has no rewards: add --mode.unit 1.0, or take --mode likeness" in complaint(*arguments)
     assert not (tmp_path / "m").exists()
     document(*arguments, "--mode.unit", "1.0")
-    assert "--penalty-weight is for a model whose mode is penalty" in complaint(
+    assert "A penalty weight is for the mode penalty" in complaint(
         *("train", "--env", "Tiny/Cost-v0", "--penalty-weight", "1", "--out", tmp_path / "r", "--model"),
         _likeness(tmp_path, document),
     )

@@ -17,12 +17,14 @@ from tsreward.audit.probing import Scale, blind_levels, hold, probe
 from tsreward.audit.sensitivity import feature_effects, history_effect, smoothing_effect
 from tsreward.audit.separation import false_alarms, separation
 from tsreward.audit.verdict import AuditWarning, Findings, Kind, Verdict, find_warnings, verdict
-from tsreward.errors import OptionError
+from tsreward.data.graded import GradedEpisodes
+from tsreward.errors import DataError, OptionError
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.episodes import Episode
 
 EPISODES = "episodes"
 """What the episodes to compare with are called among the behaviours."""
+_HALF = (0.2, 0.8)
 _RESERVED = ("good", "bad", "half_trained", EPISODES)
 
 
@@ -107,6 +109,30 @@ def audit_reward(
         model.frame_skip,
         seed,
     )
+
+
+def behaviours_of(graded: GradedEpisodes) -> dict[str, list[Episode]]:
+    """Return graded episodes as `audit_reward` takes them: good, bad, and half_trained where there is such a stage.
+
+    The expert is good, random behaviour is bad. Stages whose mean true return is 20 to 80 % of the way from random to
+    the expert are half-trained.
+
+    Raises:
+        DataError: no episodes of the expert or of random behaviour, or the expert returns no more.
+    """
+    returns = graded.mean_returns()
+    if missing := {"expert", "random"} - returns.keys():
+        raise DataError(f"There are no episodes of {' and '.join(sorted(missing))}: use --good and --bad.")
+    low, high = returns["random"], returns["expert"]
+    if high <= low:
+        raise DataError(f"The expert returns {high:.4g}, random behaviour {low:.4g}: collect with more --steps.")
+    between = [
+        name
+        for name, value in returns.items()
+        if name not in ("random", "expert") and _HALF[0] <= (value - low) / (high - low) <= _HALF[1]
+    ]
+    sets = {"good": graded.where("expert").episodes, "bad": graded.where("random").episodes}
+    return sets | ({"half_trained": graded.where(between).episodes} if between else {})
 
 
 def _findings(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.audit.auditing import Audit, audit_reward
+from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
 from tsreward.cli.parsing import parse
 from tsreward.data.graded import load_graded
@@ -23,7 +23,6 @@ from tsreward.report.audit import render_audit
 from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.episodes import Episode
 
-_BETWEEN = (0.2, 0.8)
 _BLIND_EPISODES = 4
 
 
@@ -126,23 +125,11 @@ def _given(options: Options) -> dict[str, list[Episode]]:
 def _graded(path: Path) -> tuple[dict[str, list[Episode]], int]:
     """Return the episodes of a graded file by what the audit takes them for, and the action repeat."""
     graded = load_graded(path)
-    returns = graded.mean_returns()
-    if missing := {"expert", "random"} - returns.keys():
-        raise DataError(f"{path} has no episodes of {' and '.join(sorted(missing))}: use --good and --bad.")
-    low, high = returns["random"], returns["expert"]
-    if high <= low:
-        raise DataError(
-            f"{path}: the expert returns {high:.4g}, random behaviour {low:.4g}: collect with more --steps."
-        )
-    between = [
-        name
-        for name, value in returns.items()
-        if name not in ("random", "expert") and _BETWEEN[0] <= (value - low) / (high - low) <= _BETWEEN[1]
-    ]
-    sets = {"good": graded.where("expert").episodes, "bad": graded.where("random").episodes}
-    if between:
-        sets["half_trained"] = graded.where(between).episodes
-    else:
+    try:
+        sets = behaviours_of(graded)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if "half_trained" not in sets:
         remark(f"warning: no stage of {path} is half-trained: none returns 20 to 80 % of the way to the expert")
     return sets | {"episodes": graded.episodes}, graded.action_repeat
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -14,14 +14,13 @@ from tsreward.cli import train_likeness
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import parse, peek
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.errors import DataError, ShapeError
 from tsreward.files import new_folder
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
-from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 
@@ -67,7 +66,7 @@ def run(options: Options) -> int:
     model = load(options.model)
     digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
     if options.penalty_weight is not None:
-        model.mode = _reweighted(model, options.penalty_weight)
+        model.mode = model.mode.reweighted(options.penalty_weight)
     with Stages() as stages:
         _check_shape(options, model)
         check_reporting()
@@ -97,16 +96,6 @@ def _check_shape(options: Options, model: RewardModel) -> None:
             f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: "
             f"{remedy}."
         )
-
-
-def _reweighted(model: RewardModel, weight: float) -> Penalty:
-    if not isinstance(model.mode, Penalty):
-        raise OptionError(
-            f"--penalty-weight is for a model whose mode is penalty, but this one's is {type(model.mode).__name__}."
-        )
-    mode = Penalty(replace(model.mode.options, weight=weight))
-    mode.load_state_dict(model.mode.state_dict())
-    return mode
 
 
 def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> Run:

@@ -74,5 +74,13 @@ class RewardMode(nn.Module, ABC):
         env_reward = None if self.replaces else torch.zeros(len(scores), dtype=torch.float64)
         return self(scores, p_value, env_reward)
 
+    def reweighted(self, weight: float) -> RewardMode:
+        """Return the same fitted mode with another weight of its penalty.
+
+        Raises:
+            OptionError: the mode has no weight.
+        """
+        raise OptionError(f"A penalty weight is for the mode penalty, but this model's is {type(self).__name__}.")
+
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Follow a rollout in which `flag_rate` of the steps were anomalous; modes that stay the same do nothing."""

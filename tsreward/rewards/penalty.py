@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -65,6 +65,11 @@ class Penalty(RewardMode):
         else:
             size = self.unit
         return env_reward.double() - self.options.weight * size * (scores > self.threshold)
+
+    def reweighted(self, weight: float) -> Penalty:
+        mode = Penalty(replace(self.options, weight=weight))
+        mode.load_state_dict(self.state_dict())
+        return mode
 
 
 def reward_unit(chosen: float | None, measured: float | None, who: str) -> float:
