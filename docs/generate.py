@@ -46,8 +46,10 @@ def api() -> str:
     parts = ["# Python API", "", "The names of the first tables are imported from `tsreward` itself.", ""]
     for home in sorted(homes, key=_place):
         parts += _section(home.removeprefix("tsreward."), home, [f"tsreward.{name}" for name in homes[home]])
-    for module in ALSO:
-        parts += _section(module, module, [f"{module}.{name}" for name in import_module(module).__all__])
+    public = [getattr(tsreward, name) for names in homes.values() for name in names]
+    for module in map(import_module, ALSO):
+        names = [name for name in module.__all__ if getattr(module, name) not in public]
+        parts += _section(module.__name__, module.__name__, [f"{module.__name__}.{name}" for name in names])
     return "\n".join(parts)
 
 
