@@ -11,12 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 import tsreward
-from tsreward.pipeline.active import ActiveLearner
 from tsreward.recipes.likeness import DEFAULT_AGENT
-from tsreward.sb3 import train_agent
-from tsreward.sb3.grading import policy_of
 from tsreward.sb3.playing import play
-from tsreward.scorers.presets import scorer_preset
 
 ENV, REPEAT = "dmc/cartpole-balance", DEFAULT_AGENT.action_repeat
 
@@ -29,17 +25,12 @@ def balance(obs: np.ndarray) -> np.ndarray:
 def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float, float]:
     """Return the true return of the expert and of the agent, and the mean learned reward of unseen expert steps."""
     expert = play(ENV, balance, range(seed, seed + episodes), REPEAT)
-    mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
-    model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(window=4, dim=5), mode)
-    learner = ActiveLearner(model, [one.episode.obs for one in expert])
+    options = replace(DEFAULT_AGENT, learning_starts=min(500, steps // 4), seed=seed)
+    likeness = tsreward.AdversarialLikeness(ENV, [one.episode for one in expert], options).train(steps)
 
-    options = replace(DEFAULT_AGENT, steps=steps, learning_starts=min(500, steps // 4), seed=seed)
-    agent = train_agent(ENV, options, model, active=learner)
-
-    judged = play(ENV, policy_of(agent.algorithm), range(seed + 100, seed + 102), REPEAT)
-    unseen = tsreward.relabel(model, [play(ENV, balance, [seed + 200], REPEAT)[0].episode])[0]
-    totals = [float(np.mean([one.total for one in played])) for played in (expert, judged)]
-    return totals[0], totals[1], float(unseen.reward.mean())
+    unseen = tsreward.relabel(likeness.model, [play(ENV, balance, [seed + 200], REPEAT)[0].episode])[0]
+    wanted, returns = np.array([one.total for one in expert]), likeness.evaluate(episodes=2)
+    return float(wanted.mean()), float(returns.mean()), float(unseen.reward.mean())
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
+from tsreward.recipes import likeness
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -27,12 +28,12 @@ def test_log_detection() -> None:
     assert values["ensemble"] > 0.8 > 0.5 > values["z_norm"]
 
 
-def taught(main: Callable, act: Callable) -> list[Any]:
-    """Return what an example will have trained; each agent acts as `act` says from the end of its training on.
+def taught(names: dict[str, Any], act: Callable, patch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what the module of these `names` will have trained; each agent acts as `act` says after its training.
 
     A shrunken agent is still clumsy, and any return would do for it; so only the agent's own return can be a good one.
     """
-    trained, train = [], main.__globals__["train_agent"]
+    trained, train = [], names["train_agent"]
 
     def train_and_teach(*args: Any, **options: Any) -> Any:
         agent = train(*args, **options)
@@ -43,14 +44,14 @@ def taught(main: Callable, act: Callable) -> list[Any]:
         agent.algorithm.predict = lambda obs, **_: (act(obs if seen is None else seen.unnormalize_obs(obs)), None)
         return agent
 
-    main.__globals__["train_agent"] = train_and_teach
+    patch.setitem(names, "train_agent", train_and_teach)
     return trained
 
 
 @pytest.mark.usefixtures("dmc")
-def test_likeness_sensors() -> None:
+def test_likeness_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))
-    trained = taught(example["main"], example["balance"])
+    trained = taught(vars(likeness), example["balance"], monkeypatch)
     expert, agent, reward = example["main"](steps=300, episodes=2)
     assert expert > 950
     assert reward > 0.8
@@ -58,9 +59,9 @@ def test_likeness_sensors() -> None:
 
 
 @pytest.mark.usefixtures("frames")
-def test_likeness_pixels() -> None:
+def test_likeness_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_pixels.py"))
-    trained = taught(example["main"], example["balance"])
+    trained = taught(example["main"].__globals__, example["balance"], monkeypatch)
     expert, agent = example["main"](steps=251, episodes=2)
     assert expert > 950
     assert len(trained) == 1 and agent > 950

@@ -10,7 +10,7 @@ except ImportError as error:
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
-from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, save_agent, train_agent
+from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, save_agent, train_agent, train_further
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "roll_out",
     "save_agent",
     "train_agent",
+    "train_further",
 ]

@@ -38,6 +38,8 @@ class TrainedAgent:
     normaliser: VecNormalize
     record: EpisodeRecorder
     options: AgentOptions
+    callbacks: tuple[BaseCallback, ...] = ()
+    """What a learned reward needs while the agent trains."""
 
 
 def train_agent(
@@ -81,13 +83,28 @@ def train_agent(
         if learned is not None:
             rewarded = _with_learned_reward(rewarded, learned, options, active is not None, bonus, reward_obs)
             needed.append(LearnedRewardCallback(rewarded, active))
-        if report is not None:
-            needed.append(_Steps(report, options.steps))
+        reporting = [] if report is None else [_Steps(report, options.steps)]
         obs, rewards = options.normalise, options.algorithm == "ppo"
         normaliser = VecNormalize(rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards)
         algorithm = build_algorithm(normaliser, options)
-        algorithm.learn(options.steps, callback=[*needed, *callbacks])
-    return TrainedAgent(algorithm, normaliser, record, options)
+        algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
+    return TrainedAgent(algorithm, normaliser, record, options, tuple(needed))
+
+
+def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallback] = ()) -> None:
+    """Go on training an agent of `train_agent` for `steps` decisions, on the same reward; its record goes on too.
+
+    A replay buffer holds as many transitions as the first training had; older ones are forgotten.
+
+    Raises:
+        OptionError: no steps.
+    """
+    if steps < 1:
+        raise OptionError(f"train_further needs one step or more, got {steps}.")
+    algorithm = agent.algorithm
+    with kept_random_state():
+        algorithm.set_random_seed((agent.options.seed + algorithm.num_timesteps) % 2**32)
+        algorithm.learn(steps, callback=[*agent.callbacks, *callbacks], reset_num_timesteps=False)
 
 
 def _with_learned_reward(
