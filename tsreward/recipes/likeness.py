@@ -54,7 +54,7 @@ DEFAULT_AGENT = AgentOptions(
 )
 """Solves cartpole-swingup; normalised observations learn worse in runs as short as this. The rate falls, because
 policies differ from one update to the next where the reward moves."""
-Demos = str | Path | Episode | np.ndarray | Sequence[Episode] | Sequence[np.ndarray]
+Demos = str | Path | Episode | np.ndarray | Sequence[Episode | np.ndarray]
 """Episodes of an expert: [T, *obs] each, or a file of them."""
 PROBES = 2048
 """Windows of each kind that are made out of others."""
@@ -230,11 +230,11 @@ def _suited_agent(env: str, steps: int) -> AgentOptions:
 
 def _observations(demos: Demos) -> list[np.ndarray]:
     """Return the observations [T, *obs] of every episode."""
-    if isinstance(demos, str | Path):
-        demos = load_episodes(Path(demos))
-    if isinstance(demos, Episode | np.ndarray):
-        demos = [demos]
-    found = [demo.obs if isinstance(demo, Episode) else np.asarray(demo) for demo in demos]
+    if isinstance(demos, (str, Path)):
+        given: Sequence[Episode | np.ndarray] = load_episodes(Path(demos))
+    else:
+        given = [demos] if isinstance(demos, (Episode, np.ndarray)) else demos
+    found = [demo.obs if isinstance(demo, Episode) else np.asarray(demo) for demo in given]
     if not found or any(obs.ndim < 2 or not len(obs) or obs.dtype.kind not in "biuf" for obs in found):
         raise DataError("Demos are episodes: arrays [T, *obs] of numbers, with one row or more.")
     return found
