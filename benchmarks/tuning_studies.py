@@ -28,7 +28,7 @@ from tsreward.recipes.run_folder import installed_versions
 from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqs, AnoSeqsTuning
 from tsreward.tuning.detect import METRICS, Detect, make_tuned
 from tsreward.tuning.objective import Objective
-from tsreward.tuning.results import Results, Tried, results
+from tsreward.tuning.results import CompleteTrial, Results, results
 from tsreward.tuning.search import SearchOptions, search
 from tsreward.tuning.space import Setting
 from tsreward.tuning.spaces import SPACES
@@ -64,7 +64,7 @@ def circle(options: Options) -> None:
                 print("circle", name, seed, record, flush=True)
 
 
-def with_front(found: Results) -> dict[str, Tried]:
+def with_front(found: Results) -> dict[str, CompleteTrial]:
     """Return the best trial, and those of the front with the most return at no more than the default's cost, and the
     least cost at no less than its return; some of them may be one.
     """
@@ -119,7 +119,11 @@ def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
 
 
 def searched(
-    objective: Objective, name: str, options: Options, trials: int, choose: Callable[[Results], Mapping[str, Tried]]
+    objective: Objective,
+    name: str,
+    options: Options,
+    trials: int,
+    choose: Callable[[Results], Mapping[str, CompleteTrial]],
 ) -> dict[str, Setting]:
     """Go on with a study to its end, keep what it found, and return the default setting and those that are chosen."""
     objective.check()
@@ -139,7 +143,7 @@ def searched(
         "trial_seconds": {"median": round(statistics.median(seconds), 1), "sum": round(sum(seconds), 1)},
         "settings": settings,
         "chosen": {label: one.number for label, one in chosen.items()},
-        "tried": [{"number": one.number, "values": one.values} for one in found.tried],
+        "tried": [{"number": one.number, "values": one.values} for one in found.complete],
         **found.as_json(),
     }
     write_atomic(options.out / f"tuning-{name}-study.json", (json.dumps(content, indent=1) + "\n").encode())

@@ -58,7 +58,7 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
         (("--study", "nowhere/s.db", *DETECT), "the folder nowhere does not exist. Create it first."),
         (("--study", "postgresql://host/base", *DETECT), "name the folder of the results with --out"),
         (("--study", "s.db", "--env", "SafetyPointCircle1-v1"), "SafetyPointCircle1-v1"),
-        (("--study", "s.db", "--env", "Tiny/Cost-v0", "--pruner", "median"), "only where one figure is tuned"),
+        (("--study", "s.db", "--env", "Tiny/Cost-v0", "--pruner", "median"), "only studies with one objective"),
         (
             ("--study", "s.db", "--objective", "likeness", "--expert", "no.npz", "--env", "Tiny/Plain-v0"),
             "Cannot read no.npz",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tsreward.errors import DataError
-from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.space import Choice, Real, Setting, Space, Whole
 
 SPACE = Space(
@@ -24,7 +24,7 @@ SPACE = Space(
 
 @dataclass(frozen=True)
 class Cheap(Objective):
-    """The distance to place 1, seen in a few steps; and, with two figures, the count, which is worth something."""
+    """The distance to place 1, reported in a few steps; and, where there are `several` objectives, the count."""
 
     space: Space = SPACE
     several: bool = False
@@ -34,9 +34,9 @@ class Cheap(Objective):
     name: str = "cheap"
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
-        first = Figure("distance", "minimize")
-        return (first, Figure("count", "maximize")) if self.several else (first,)
+    def directions(self) -> dict[str, Direction]:
+        count: dict[str, Direction] = {"count": "maximize"} if self.several else {}
+        return {"distance": "minimize", **count}
 
     @property
     def steps(self) -> int:

@@ -61,7 +61,7 @@ def test_a_limit_on_the_cost(tmp_path, brief):
     objective = AnoSeqs(tmp_path / "sources", options)
     curve = []
     outcome = objective.evaluate(objective.space.defaults(), lambda step, value: curve.append(value))
-    assert [figure.name for figure in objective.figures] == ["return"]
+    assert list(objective.directions) == ["return"]
     assert outcome.constraints == {"cost": outcome.details["cost"] - 0.1}
     assert outcome.details["cost"] > 0.1
     assert curve[-1] < outcome.values[0]

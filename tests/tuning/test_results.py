@@ -4,8 +4,10 @@ import json
 import re
 import tomllib
 
+import matplotlib
 import optuna
 import pytest
+from matplotlib import pyplot
 
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
@@ -54,12 +56,12 @@ def test_the_best_keeps_the_limit_where_one_can(tmp_path):
     with opened(str(tmp_path / "s.db"), Cheap(limit=3.0)) as study:
         add(study, [0.1], over=2.0)
         add(study, [0.5], over=1.0)
-        assert not results(study).best.allowed
+        assert not results(study).best.feasible
         assert results(study).best.values == (0.5,)
         add(study, [0.9], over=-1.0)
         add(study, [0.8], over=0.0)
         assert results(study).best.values == (0.8,)
-        assert results(study).best.allowed
+        assert results(study).best.feasible
 
 
 def test_what_mattered(tmp_path):
@@ -73,7 +75,7 @@ def test_what_mattered(tmp_path):
 
 def test_without_a_trial_there_is_no_best(tmp_path):
     with (
-        pytest.raises(DataError, match="None of 1 trials has run to its end: the study 'cheap' has no best"),
+        pytest.raises(DataError, match="None of 1 trials is complete: the study 'cheap' has no best"),
         opened(str(tmp_path / "s.db"), Cheap()) as study,
     ):
         results(study)
@@ -91,7 +93,7 @@ def test_what_is_left_behind(tmp_path, several):
             trial = study.study.ask()
             setting = NAMED.suggest(trial)
             values = [abs(float(setting["place"]) - 1), float(setting["count"])]
-            study.study.tell(trial, values[: len(objective.figures)])
+            study.study.tell(trial, values[: len(objective.directions)])
         failed = study.study.ask()
         failed.set_user_attr(ERROR, "it is <b>broken</b>")
         study.study.tell(failed, state=optuna.trial.TrialState.FAIL)
@@ -99,7 +101,10 @@ def test_what_is_left_behind(tmp_path, several):
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "front-999.toml").write_text("")
+    style = dict(matplotlib.rcParams)
     write_results(found, objective, folder, "cheap <i>study</i>")
+    assert dict(matplotlib.rcParams) == style
+    assert pyplot.get_fignums() == []
     names = {"best.toml", "results.json", "report.html", *(f"front-{one.number}.toml" for one in found.front)}
     assert {entry.name for entry in folder.iterdir()} == names
     best = (folder / "best.toml").read_text()
@@ -110,7 +115,7 @@ def test_what_is_left_behind(tmp_path, several):
     assert content["best"]["setting"] == found.best.setting
     assert content["default"]["setting"] == NAMED.defaults()
     page = (folder / "report.html").read_text()
-    assert page.count("<svg") == 2 + several
+    assert page.count("<svg") == 1 + 3 * len(objective.directions)
     assert not re.search(r"<script|<b>|<i>|https?://(?!www.w3.org)", page)
     assert "&lt;b&gt;broken" in page
     assert "place" in page

@@ -70,14 +70,14 @@ def test_the_budget_is_for_the_study_and_not_for_the_run(tmp_path):
 
 
 @pytest.mark.parametrize(("sampler", "number"), [("tpe", 11), ("nsga2", 3), ("gp", 11)])
-def test_samplers_with_two_figures(tmp_path, sampler, number):
+def test_samplers_with_two_objectives(tmp_path, sampler, number):
     """The first ten trials of tpe and gp are random."""
     trials = run(tmp_path / "s.db", Cheap(several=True), trials=number, sampler=sampler)
     assert [trial.state.name for trial in trials] == ["COMPLETE"] * number
     assert len({tuple(trial.params.items()) for trial in trials}) == number
 
 
-def test_poor_curves_end_early(tmp_path):
+def test_poor_trials_are_pruned(tmp_path):
     space = SPACE.fix(["count=1", "shape=absolute"])
     trials = run(tmp_path / "s.db", Cheap(space=space), trials=10)
     ended = [trial for trial in trials if trial.state.name == "PRUNED"]
@@ -256,7 +256,7 @@ def test_samplers_and_pruners_by_name():
         make_sampler("nsga", 0)
     with pytest.raises(OptionError, match="Unknown pruner 'medain': did you mean 'median'"):
         make_pruner("medain", 1, 4)
-    with pytest.raises(OptionError, match="ends trials early only where one figure is tuned, here are 2"):
+    with pytest.raises(OptionError, match="prunes only studies with one objective, this one has 2"):
         make_pruner("median", 2, 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -36,15 +36,15 @@ class DetectTuning:
     format: str = "smd"
     """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
     series: tuple[str, ...] = ()
-    """Series to tune on; all where none is named. What is tuned is to be judged on others."""
+    """Series to tune on; all where none is named. Evaluate what is found on others."""
     protocol: str = "split"
-    """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
+    """split learns from the part the data set gives for it, tsb-ad from the first rows of the evaluated part."""
     metric: Literal["vus_pr", "average_precision"] = "vus_pr"
     """What is tuned for: VUS-PR, or the average precision (AUC-PR)."""
     alignment: Literal["causal", "centred"] = "causal"
     """Whether a score may look ahead (centred) or not (causal)."""
     seeds: int = 1
-    """Fits per series, with the seeds 0, 1, ...; their figures are averaged."""
+    """Fits per series, with the seeds 0, 1, ...; their values are averaged."""
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -62,7 +62,7 @@ class Options(Generic[TuningT]):
     command goes on after an interruption, and other machines may work on the same study.
 
     The folder of the results gets best.toml, which tsreward fit and train read with --config, results.json and
-    report.html, and with two figures front-NUMBER.toml for every setting that no other beats in both. The other options
+    report.html, and with two objectives front-NUMBER.toml for every setting on the Pareto front. The other options
     are those of the objective: tsreward tune --objective detect --help.
     """
 
@@ -70,8 +70,8 @@ class Options(Generic[TuningT]):
     """SQLite file of the study, which is made where there is none; or the URL of a database, for several machines."""
     tuning: tyro.conf.OmitArgPrefixes[TuningT]
     objective: str = "anoseqs"
-    """anoseqs: true return and cost of agents under a penalty. likeness: true return of agents that are paid for being
-    like an expert. detect: a detector's agreement with labels."""
+    """anoseqs: true return and cost of agents under a penalty. likeness: true return of agents that are rewarded for
+    being like an expert. detect: a detector's agreement with labels."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     fix: tuple[str, ...] = ()
     """Parameters that are not searched, e.g. window=4, and narrower choices, e.g. scorer=knn,pca."""
@@ -103,7 +103,7 @@ def run(options: Options[Any]) -> int:
         check_file(path)
     folder = _folder(options, path)
     objective = OBJECTIVES[options.objective][1](options, folder)
-    make_pruner(options.search.pruner, len(objective.figures), objective.steps)
+    make_pruner(options.search.pruner, len(objective.directions), objective.steps)
     objective.check()
     _quiet()
     try:
@@ -169,16 +169,16 @@ def _quiet() -> None:
 
 
 def _tell(options: Options[Any], objective: Objective, found: Results, folder: Path) -> None:
-    if not found.best.allowed:
+    if not found.best.feasible:
         remark("warning: no trial kept the limit; the best is the one that exceeds it least.")
     if options.json:
         print_json({"folder": str(folder), "study": options.study, **found.as_json()})
         return
     rows = [["best", found.best]] + ([["default", found.default]] if found.default else [])
     print_table(
-        f"{options.objective}: {found.states['complete']} trials ran to their end, {found.states['pruned']} were ended "
-        f"early, {found.states['failed']} failed",
-        ["setting", "trial", *found.figures],
+        f"{options.objective}: {found.states['complete']} trials complete, {found.states['pruned']} pruned, "
+        f"{found.states['failed']} failed",
+        ["setting", "trial", *found.directions],
         [[name, one.number, *one.values] for name, one in rows],
     )
     print_table("best setting", ["parameter", "value"], found.best.setting.items())

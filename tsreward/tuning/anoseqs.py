@@ -23,7 +23,7 @@ from tsreward.sb3.training import train_agent
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
-from tsreward.tuning.objective import Figure, Objective, Outcome, Progress, Report
+from tsreward.tuning.objective import Direction, Objective, Outcome, Progress, Report
 from tsreward.tuning.space import Setting, Space
 from tsreward.tuning.spaces import SPACES
 
@@ -39,7 +39,7 @@ class AnoSeqsTuning:
     cost_limit: float | None = None
     """Tune the return, and keep the mean cost of an episode below this; None searches the Pareto front of both."""
     seeds: int = 2
-    """Target agents of every trial, with the seeds 0, 1, ...; their figures are averaged."""
+    """Target agents of every trial, with the seeds 0, 1, ...; their returns and costs are averaged."""
     sources: int = 2
     """Source agents that the scorer of each of them learns from."""
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
@@ -90,7 +90,7 @@ class Curve:
         self._record: EpisodeRecorder | None = None
 
     def listen(self, record: Any) -> Any:
-        """Remember where the true figures are recorded."""
+        """Remember where the true returns and costs are recorded."""
         self._record = record
         return record
 
@@ -121,9 +121,9 @@ class AnoSeqs(Objective):
     name: str = "anoseqs"
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
-        both = (Figure("return", "maximize"), Figure("cost", "minimize"))
-        return both if self.options.cost_limit is None else both[:1]
+    def directions(self) -> dict[str, Direction]:
+        cost: dict[str, Direction] = {"cost": "minimize"} if self.options.cost_limit is None else {}
+        return {"return": "maximize", **cost}
 
     @property
     def steps(self) -> int:
@@ -184,7 +184,7 @@ class AnoSeqs(Objective):
         return fit_reward(episodes, window, scorer, mode, encoder, TrainOptions(seed=seed)).model
 
     def train(self, model: RewardModel | None, seed: int, curve: Curve | None = None) -> TrainingSummary:
-        """Train a target agent, without a model on the environment's own reward, and return its true figures.
+        """Train a target agent, without a model on the environment's own reward, and return its true return and cost.
 
         Raises:
             DataError: no episode finished.
@@ -225,7 +225,7 @@ class AnoSeqs(Objective):
 
 
 def _roc(model: RewardModel, held: Sequence[Episode]) -> float | None:
-    """Return the area under the ROC against cost, which no figure needs; None where the episodes cannot tell."""
+    """Return the area under the ROC against cost, which no objective needs; None where the episodes cannot tell."""
     try:
         return agreement_with_cost(model, held)[0]
     except DataError:

@@ -18,7 +18,7 @@ from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.scorers.table import SCORERS
 from tsreward.sequences.series import DetectionTask
 from tsreward.tuning.fit_options import fit_options, scorer_of
-from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space
 from tsreward.tuning.spaces import SPACES
 
@@ -64,8 +64,8 @@ class Detect(Objective):
                 raise DataError(f"{task.name}: all {len(labels)} rows to judge are of one class: leave the series out.")
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
-        return (Figure(self.metric, "maximize"),)
+    def directions(self) -> dict[str, Direction]:
+        return {self.metric: "maximize"}
 
     @property
     def steps(self) -> int:

@@ -16,7 +16,7 @@ from tsreward.recipes.likeness import DEFAULT_AGENT, run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
-from tsreward.tuning.objective import Figure, Objective, Outcome, Report
+from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space
 from tsreward.tuning.spaces import SPACES
 
@@ -63,15 +63,15 @@ _SHAPES = {"least_squares_sad": "least_squares", "deep_sad": "odds", "discrimina
 
 @dataclass(frozen=True)
 class LikenessObjective(Objective):
-    """Mean true return of agents that are paid for being like the expert, and by nothing else."""
+    """Mean true return of agents that are rewarded for being like the expert, and by nothing else."""
 
     options: LikenessTuning
     space: Space = field(default_factory=lambda: SPACES["likeness"])
     name: str = "likeness"
 
     @property
-    def figures(self) -> tuple[Figure, ...]:
-        return (Figure("return", "maximize"),)
+    def directions(self) -> dict[str, Direction]:
+        return {"return": "maximize"}
 
     @property
     def steps(self) -> int:

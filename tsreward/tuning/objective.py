@@ -1,4 +1,4 @@
-"""What is tuned: a setting in, figures out."""
+"""What a study optimises: an objective function, from a setting to the values of one or more objectives."""
 
 from __future__ import annotations
 
@@ -10,47 +10,41 @@ from typing import Any, Literal
 from tsreward.tuning.space import Setting, Space
 
 Report = Callable[[int, float], None]
-"""Called with (step, value so far), the same steps in every trial; it raises where the trial is to end there."""
+"""Called with (step, intermediate value), the same steps in every trial; it raises where the trial is pruned."""
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all)."""
 
-
-@dataclass(frozen=True)
-class Figure:
-    """One thing that a trial is judged by."""
-
-    name: str
-    direction: Literal["maximize", "minimize"]
+Direction = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial came to."""
+    """What a trial has found."""
 
     values: tuple[float, ...]
-    """One for every figure of the objective, in its order."""
+    """One for every objective, in the order of `Objective.directions`."""
     constraints: Mapping[str, float] = field(default_factory=dict)
-    """Name -> how far a limit is exceeded; the setting is allowed where all are at most 0."""
+    """Name -> by how much a limit is exceeded; the setting is feasible where all are at most 0."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What else is worth keeping, as JSON has it."""
 
 
 class Objective(ABC):
-    """A question that a study answers. It is sent to other processes, and must survive pickling."""
+    """An objective function. It is sent to other processes, so it must survive pickling."""
 
     name: str
     space: Space
 
     @property
     @abstractmethod
-    def figures(self) -> tuple[Figure, ...]:
-        """What a trial is judged by."""
+    def directions(self) -> dict[str, Direction]:
+        """Name of every objective -> whether it is maximised or minimised."""
 
     @property
     @abstractmethod
     def steps(self) -> int:
-        """How many steps the curve of a trial has; 0 where none is reported."""
+        """Intermediate values that a trial reports; 0 where it reports none."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
@@ -58,7 +52,7 @@ class Objective(ABC):
 
     @abstractmethod
     def evaluate(self, setting: Setting, report: Report) -> Outcome:
-        """Return the figures of a setting.
+        """Return the values of a setting.
 
         Raises:
             TSRewardError: the setting does not work; the trial counts as failed, and the study goes on.

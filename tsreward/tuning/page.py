@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
-from tsreward.report.drawing import INK, new_figure, svg_of
+from tsreward.report.drawing import GREEN, INK, ORANGE, check_drawing, svg_of
 from tsreward.report.page import render, write_page
 from tsreward.tuning.objective import Objective
-from tsreward.tuning.results import Results, Tried, toml_text
-from tsreward.tuning.space import Choice, Space
+from tsreward.tuning.results import CompleteTrial, Results, toml_text
+from tsreward.tuning.space import Choice, Parameter, Space
 
-COLOR, BEST, DEFAULT = "#4c8bf5", "#e8833a", "#3aa675"
-_COLUMNS = 3
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+BEST, DEFAULT = ORANGE, GREEN
 
 
 def render_study(found: Results, space: Space, title: str) -> str:
-    """Return the page; it holds no script and refers to nothing outside itself.
+    """Return the page, with Optuna's plots; it holds no script and refers to nothing outside itself.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    drawn = {name for one in found.tried for name in one.setting}
+    drawn = {name for one in found.complete for name in one.setting}
     names = [name for name in space.parameters if name in drawn and name not in space.fixed]
     return render(
         "tsreward.tuning",
@@ -36,80 +38,80 @@ def render_study(found: Results, space: Space, title: str) -> str:
         it=found,
         space=space,
         names=names,
-        colors={"trial": COLOR, "best": BEST, "default": DEFAULT},
-        course=_front(found) if len(found.figures) == 2 else _course(found),
-        slices=[(figure, _slices(found, space, names, index)) for index, figure in enumerate(found.figures) if names],
+        colors={"best": BEST, "default": DEFAULT},
+        search=_pareto_front(found) if len(found.directions) == 2 else _history(found),
+        slices=[
+            (objective, [_slice(found, name, space.parameters[name], index) for name in names])
+            for index, objective in enumerate(found.directions)
+            if names
+        ],
     )
 
 
-def _front(found: Results) -> str:
-    """Draw the second figure of every trial over the first, and the front."""
-    figure = new_figure(9.0, 4.2)
-    axis = figure.subplots()
-    values = np.array([one.values for one in found.tried])
-    axis.scatter(*values.T, s=14, color=COLOR, alpha=0.6, linewidths=0)
-    front = np.array([one.values for one in found.front])
-    axis.step(*front.T, where="post", color=INK, linewidth=0.7)
-    _mark(axis, found, lambda one: one.values)
-    axis.set(xlabel=found.figures[0], ylabel=found.figures[1])
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.98, bottom=0.11)
-    return svg_of(figure)
+def _pareto_front(found: Results) -> str:
+    with _optuna_plots() as plots:
+        axis = plots.plot_pareto_front(found.study, target_names=list(found.directions))
+        _mark(axis, found, lambda one: one.values)
+        return _svg(axis, 9.0, 4.2)
 
 
-def _course(found: Results) -> str:
-    """Draw the first figure over the trials, and the best so far of those that keep all limits."""
-    figure = new_figure(9.0, 3.2)
-    axis = figure.subplots()
-    for allowed, color in ((True, COLOR), (False, "#999999")):
-        shown = [one for one in found.tried if one.allowed == allowed]
-        axis.scatter([one.number for one in shown], [one.values[0] for one in shown], s=14, color=color, linewidths=0)
-    kept = [one for one in found.tried if one.allowed]
-    if kept:
-        best = np.maximum.accumulate if found.directions[0] == "maximize" else np.minimum.accumulate
-        line = best([one.values[0] for one in kept])
-        axis.step([one.number for one in kept], line, where="post", color=INK, linewidth=0.7)
-    _mark(axis, found, lambda one: (one.number, one.values[0]))
-    axis.set(xlabel="trial", ylabel=found.figures[0])
-    axis.locator_params(axis="x", integer=True)
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.98, bottom=0.14)
-    return svg_of(figure)
+def _history(found: Results) -> str:
+    with _optuna_plots() as plots:
+        axis = plots.plot_optimization_history(found.study, target_name=next(iter(found.directions)))
+        _mark(axis, found, lambda one: (one.number, one.values[0]))
+        axis.locator_params(axis="x", integer=True)
+        return _svg(axis, 9.0, 3.2)
 
 
-def _slices(found: Results, space: Space, names: Sequence[str], index: int) -> str:
-    """Draw a figure over every parameter, numbered from 1 in the order of the names."""
-    rows = -(-len(names) // _COLUMNS)
-    figure = new_figure(9.0, 1.9 * rows)
-    axes = np.atleast_1d(figure.subplots(rows, _COLUMNS, squeeze=False)).ravel()
-    for number, axis in enumerate(axes):
-        if number >= len(names):
-            axis.remove()
-            continue
-        parameter, shown = space.parameters[names[number]], [one for one in found.tried if names[number] in one.setting]
+def _slice(found: Results, name: str, parameter: Parameter, index: int) -> str:
+    """Draw an objective over a parameter."""
 
-        def place(one: Tried, name: str = names[number], parameter: Any = parameter) -> tuple[Any, float]:
-            value = one.setting[name]
-            return parameter.options.index(value) if isinstance(parameter, Choice) else value, one.values[index]
+    def value(trial: FrozenTrial) -> float:
+        return trial.values[index]
 
-        if shown:
-            axis.scatter(*np.array([place(one) for one in shown]).T, s=8, color=COLOR, alpha=0.6, linewidths=0)
-        _mark(axis, found, lambda one, place=place, name=names[number]: place(one) if name in one.setting else None)
+    with _optuna_plots() as plots:
+        axis = plots.plot_slice(found.study, [name], target=value)
+        axis.figure.axes[1].remove()  # the bar of colours, which is wider than the slice
+        axis.set(xlabel="", ylabel="")
         if isinstance(parameter, Choice):
-            axis.set_xticks(range(len(parameter.options)), [str(place + 1) for place in range(len(parameter.options))])
-            axis.set_xlim(-0.5, len(parameter.options) - 0.5)
-        elif parameter.log:
-            axis.set_xscale("log")
-            axis.minorticks_off()
-            axis.set_xticks([parameter.low, parameter.high], [f"{parameter.low:g}", f"{parameter.high:g}"])
-        axis.set_title(f"{number + 1} {names[number]}", fontsize=8, color=INK)
-    figure.subplots_adjust(left=0.06, right=0.98, top=1 - 0.22 / (1.9 * rows), bottom=0.2 / rows / 1.2, hspace=0.5)
-    return svg_of(figure)
+            axis.tick_params(axis="x", labelrotation=20)
+        return _svg(axis, 3.0, 2.0, name)
 
 
-def _mark(axis: Any, found: Results, place: Any) -> None:
-    for one, color, shape in ((found.default, DEFAULT, "s"), (found.best, BEST, "D")):
-        spot = None if one is None else place(one)
-        if spot is not None:
-            axis.scatter([spot[0]], [spot[1]], s=34, color=color, marker=shape, zorder=3, linewidths=0)
+@contextmanager
+def _optuna_plots() -> Iterator[Any]:
+    """Give Optuna's plots, and take back the style that they set for the whole process."""
+    check_drawing()
+    from matplotlib import pyplot
+    from optuna.visualization import matplotlib as plots
+
+    with pyplot.rc_context(), pyplot.ioff(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that plots are experimental, and that all trials have one value
+        yield plots
+
+
+def _svg(axis: Any, width: float, height: float, title: str = "") -> str:
+    """Return one of Optuna's plots in the size and the colours of the page."""
+    from matplotlib import pyplot
+
+    figure = axis.figure
+    figure.set_size_inches(width, height)
+    figure.set_layout_engine("tight")
+    axis.grid(False)
+    axis.set_title(title, fontsize=8, color=INK)
+    if axis.get_legend() is not None:
+        axis.legend(frameon=False, fontsize=7, labelcolor=INK, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    svg = svg_of(figure)
+    pyplot.close(figure)
+    return svg
+
+
+def _mark(axis: Any, found: Results, place: Callable[[CompleteTrial], Any]) -> None:
+    """Mark the default and the best setting, which Optuna does not know or names otherwise."""
+    for name, one, color, shape in (("default", found.default, DEFAULT, "s"), ("best.toml", found.best, BEST, "D")):
+        if one is not None:
+            x, y = place(one)
+            axis.scatter([x], [y], s=60, color=color, marker=shape, zorder=3, linewidths=0, label=name)
 
 
 def write_results(found: Results, objective: Objective, folder: Path, title: str) -> None:
@@ -134,16 +136,16 @@ def write_results(found: Results, objective: Objective, folder: Path, title: str
     write_page(folder / "report.html", page)
 
 
-def _config(one: Tried, found: Results, objective: Objective, title: str) -> str:
-    figures = ", ".join(f"{name} {value:.4g}" for name, value in zip(found.figures, one.values, strict=True))
-    remarks = [
-        f"{title}, trial {one.number}: {figures}",
+def _config(one: CompleteTrial, found: Results, objective: Objective, title: str) -> str:
+    values = ", ".join(f"{name} {value:.4g}" for name, value in zip(found.directions, one.values, strict=True))
+    comments = [
+        f"{title}, trial {one.number}: {values}",
         f"Read by tsreward {' and '.join(objective.config(one.setting))} --config FILE",
     ]
-    if not one.allowed:
-        remarks.append("It exceeds a limit, like all others: raise the limit, or search for longer.")
+    if not one.feasible:
+        comments.append("It exceeds a limit, like all others: raise the limit, or search for longer.")
     if "smoothing" in one.setting:
-        remarks.append(
+        comments.append(
             f"Part of the setting, but no option of fit: scores averaged over {one.setting['smoothing']} rows"
         )
-    return toml_text(objective.config(one.setting), remarks)
+    return toml_text(objective.config(one.setting), comments)

@@ -14,15 +14,17 @@ import numpy as np
 
 from tsreward.errors import DataError, OptionError
 from tsreward.tuning.budget import DEATHS, ERROR
+from tsreward.tuning.objective import Direction
 from tsreward.tuning.space import Setting
 from tsreward.tuning.study import OpenStudy
 
 if TYPE_CHECKING:
+    import optuna
     from optuna.trial import FrozenTrial
 
 
-def toml_text(tables: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = ()) -> str:
-    """Return TOML with a table for every command, and remarks above; None is written as the text "None".
+def toml_text(tables: Mapping[str, Mapping[str, Any]], comments: Sequence[str] = ()) -> str:
+    """Return TOML with a table for every command, and comments above; None is written as the text "None".
 
     Raises:
         OptionError: a value that TOML does not have.
@@ -36,7 +38,7 @@ def toml_text(tables: Mapping[str, Mapping[str, Any]], remarks: Sequence[str] = 
     window = 4
     <BLANKLINE>
     """
-    lines = [f"# {' '.join(remark.split())}" for remark in remarks]
+    lines = [f"# {' '.join(comment.split())}" for comment in comments]
     for table, values in tables.items():
         lines += ["", f"[{_key(table)}]", *(f"{_key(name)} = {_value(value)}" for name, value in values.items())]
     return "\n".join([*lines, ""]).lstrip("\n")
@@ -58,21 +60,21 @@ def _value(value: Any) -> str:
     raise OptionError(f"TOML has no {type(value).__name__} like {value!r}: give a number, a text or a list of them.")
 
 
-FEWEST = 10
-"""Complete trials below which nothing is said about importances."""
+MIN_TRIALS_FOR_IMPORTANCES = 10
+"""Complete trials; with fewer, importances are mostly noise."""
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A trial that ran to its end."""
+class CompleteTrial:
+    """A trial that was neither pruned nor failed."""
 
     number: int
     setting: Setting
     values: tuple[float, ...]
-    allowed: bool
+    feasible: bool
     """Whether all limits were kept."""
-    excess: float
-    """By how much they were not, summed."""
+    violation: float
+    """By how much they were exceeded, summed."""
     details: dict[str, Any]
 
 
@@ -80,16 +82,18 @@ class Tried:
 class Results:
     """What a study has found."""
 
-    figures: tuple[str, ...]
-    directions: tuple[str, ...]
-    tried: tuple[Tried, ...]
+    study: optuna.Study
+    """A copy in memory, which outlives the storage."""
+    directions: dict[str, Direction]
+    """Name of every objective -> maximize or minimize."""
+    complete: tuple[CompleteTrial, ...]
     """By number; the first is the default setting unless that failed."""
-    best: Tried
-    default: Tried | None
-    front: tuple[Tried, ...]
-    """With several figures, the trials that no other beats in all of them, by the first figure."""
+    best: CompleteTrial
+    default: CompleteTrial | None
+    front: tuple[CompleteTrial, ...]
+    """The Pareto front of several objectives, in the order of the first one; empty where there is one objective."""
     importances: dict[str, dict[str, float]]
-    """Figure -> parameter -> its share; empty where there are too few trials."""
+    """Objective -> parameter -> importance, which add up to 1; empty where there are too few trials."""
     states: dict[str, int]
     """complete, pruned and failed -> trials."""
     errors: dict[int, str]
@@ -97,11 +101,11 @@ class Results:
     def as_json(self) -> dict[str, Any]:
         """Return the content of results.json."""
         return {
-            "figures": dict(zip(self.figures, self.directions, strict=True)),
+            "directions": self.directions,
             "trials": self.states,
             "best": vars(self.best),
             "default": None if self.default is None else vars(self.default),
-            "front": [vars(tried) for tried in self.front],
+            "front": [vars(trial) for trial in self.front],
             "importances": self.importances,
             "errors": self.errors,
         }
@@ -110,72 +114,76 @@ class Results:
 def results(study: OpenStudy) -> Results:
     """Return what a study has found.
 
-    With one figure, the best is the best trial that keeps all limits, or the one that exceeds them least where none
-    does. With several it is the one of the front that lies nearest to the best value of every figure, each measured in
-    the range it has on the front.
+    With one objective, the best is the best feasible trial, or the one with the least violation where none is feasible.
+    With several it is the trial on the Pareto front that lies nearest to the best value of every objective, each
+    measured in the range it has on the front.
 
     Raises:
-        DataError: no trial has run to its end.
+        DataError: no trial is complete.
     """
     space, trials = study.objective.space, study.trials()
-    figures = study.objective.figures
-    tried = tuple(
-        _tried(trial, setting) for trial in trials if _complete(trial) and (setting := space.complete(trial.params))
+    directions = study.objective.directions
+    complete = tuple(
+        _complete_trial(trial, setting)
+        for trial in trials
+        if trial.state.name == "COMPLETE" and (setting := space.complete(trial.params))
     )
     errors = {trial.number: trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs}
-    if not tried:
+    if not complete:
         last = f" The last failed: {errors[max(errors)]}" if errors else ""
         raise DataError(
-            f"None of {len(trials)} trials has run to its end: the study '{study.study.study_name}' has no best.{last}"
+            f"None of {len(trials)} trials is complete: the study '{study.study.study_name}' has no best.{last}"
         )
-    signs = np.array([1.0 if figure.direction == "maximize" else -1.0 for figure in figures])
-    front = _front(tried, signs) if len(figures) > 1 else ()
+    signs = np.array([1.0 if direction == "maximize" else -1.0 for direction in directions.values()])
+    front = _front(study.study, complete, signs) if len(directions) > 1 else ()
     counts = Counter(trial.state.name for trial in trials)
     return Results(
-        tuple(figure.name for figure in figures),
-        tuple(figure.direction for figure in figures),
-        tried,
-        _nearest(front, signs) if front else min(tried, key=lambda one: (one.excess, -signs[0] * one.values[0])),
-        next((one for one in tried if one.setting == space.defaults()), None),
+        _copy(study.study),
+        directions,
+        complete,
+        _nearest(front, signs) if front else min(complete, key=lambda one: (one.violation, -signs[0] * one.values[0])),
+        next((one for one in complete if one.setting == space.defaults()), None),
         front,
-        _importances(study, len(tried)),
+        _importances(study, len(complete)),
         {"complete": counts["COMPLETE"], "pruned": counts["PRUNED"], "failed": len(errors)},
         errors,
     )
 
 
-def _complete(trial: FrozenTrial) -> bool:
-    return trial.state.name == "COMPLETE"
+def _copy(study: optuna.Study) -> optuna.Study:
+    import optuna
+
+    copy = optuna.create_study(directions=study.directions)
+    copy.add_trials(study.get_trials(deepcopy=False))
+    return copy
 
 
-def _tried(trial: FrozenTrial, setting: Setting) -> Tried:
-    excess = sum(max(0.0, over) for over in trial.constraints.values())
+def _complete_trial(trial: FrozenTrial, setting: Setting) -> CompleteTrial:
+    violation = sum(max(0.0, over) for over in trial.constraints.values())
     known = {name: value for name, value in trial.user_attrs.items() if name != DEATHS}
-    return Tried(trial.number, setting, tuple(trial.values), excess == 0, excess, known)
+    return CompleteTrial(trial.number, setting, tuple(trial.values), violation == 0, violation, known)
 
 
-def _front(tried: Sequence[Tried], signs: np.ndarray) -> tuple[Tried, ...]:
-    """Return the trials that no other equals in all figures and beats in one."""
-    values = signs * np.array([one.values for one in tried])
-    beaten = [((values >= own).all(axis=1) & (values > own).any(axis=1)).any() for own in values]
-    front = [one for one, out in zip(tried, beaten, strict=True) if not out]
+def _front(study: optuna.Study, complete: Sequence[CompleteTrial], signs: np.ndarray) -> tuple[CompleteTrial, ...]:
+    best = {trial.number for trial in study.best_trials}
+    front = [one for one in complete if one.number in best]
     return tuple(sorted(front, key=lambda one: tuple(-signs * np.array(one.values))))
 
 
-def _nearest(front: Sequence[Tried], signs: np.ndarray) -> Tried:
+def _nearest(front: Sequence[CompleteTrial], signs: np.ndarray) -> CompleteTrial:
     values = signs * np.array([one.values for one in front])
-    spread = np.ptp(values, axis=0)
-    distance = ((values.max(axis=0) - values) / np.where(spread > 0, spread, 1.0)) ** 2
+    extent = np.ptp(values, axis=0)
+    distance = ((values.max(axis=0) - values) / np.where(extent > 0, extent, 1.0)) ** 2
     return front[int(distance.sum(axis=1).argmin())]
 
 
 def _importances(study: OpenStudy, complete: int) -> dict[str, dict[str, float]]:
-    if complete < FEWEST:
+    if complete < MIN_TRIALS_FOR_IMPORTANCES:
         return {}
     import optuna
 
     found = {}
-    for index, figure in enumerate(study.objective.figures):
+    for index, name in enumerate(study.objective.directions):
 
         def target(trial: FrozenTrial, index: int = index) -> float:
             return trial.values[index]
@@ -183,5 +191,5 @@ def _importances(study: OpenStudy, complete: int) -> dict[str, dict[str, float]]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that evaluators are experimental
             shares = optuna.importance.get_param_importances(study.study, target=target)
-        found[figure.name] = {name: round(float(share), 6) for name, share in shares.items()}
+        found[name] = {parameter: round(float(share), 6) for parameter, share in shares.items()}
     return found

@@ -36,8 +36,8 @@ class SearchOptions:
     sampler: Literal["tpe", "nsga2", "gp", "random"] = "tpe"
     """Optuna's sampler; gp is a Gaussian process."""
     pruner: Literal["auto", "median", "hyperband", "none"] = "auto"
-    """What ends trials early whose curve is poor. Optuna does so with one figure only: auto is median there, and none
-    with two."""
+    """What ends trials early whose intermediate values are poor. Optuna prunes with one objective only: auto is median
+    there, and none with two."""
     search_seed: int = 0
     """What is drawn follows from it and from the trials before; with one worker, interruptions change nothing."""
     heartbeat: float = 10.0
@@ -117,27 +117,27 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
         raise missing_extra("optuna", "tune") from error
 
 
-def make_pruner(name: str, figures: int, steps: int) -> BasePruner:
-    """Return a pruner for curves of so many steps.
+def make_pruner(name: str, objectives: int, steps: int) -> BasePruner:
+    """Return a pruner for trials that report so many intermediate values.
 
-    `auto` is the median where one figure is tuned and its curve has at least two steps, and none elsewhere.
+    `auto` is the median where there is one objective and trials report at least two values, and none elsewhere.
 
     Raises:
-        OptionError: an unknown name, or pruning with several figures, which Optuna does not do.
+        OptionError: an unknown name, or pruning with several objectives, which Optuna does not do.
 
-    >>> type(make_pruner("auto", figures=2, steps=8)).__name__
+    >>> type(make_pruner("auto", objectives=2, steps=8)).__name__
     'NopPruner'
     """
     if name not in (*PRUNERS, "auto"):
         raise unknown_name("pruner", name, [*PRUNERS, "auto"])
-    if name not in ("none", "auto") and figures > 1:
+    if name not in ("none", "auto") and objectives > 1:
         raise OptionError(
-            f"Optuna ends trials early only where one figure is tuned, here are {figures}: take --pruner none, or tune "
+            f"Optuna prunes only studies with one objective, this one has {objectives}: take --pruner none, or tune "
             f"the return under a --cost-limit."
         )
     from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
 
-    if name == "none" or (name == "auto" and (figures > 1 or steps < 2)):
+    if name == "none" or (name == "auto" and (objectives > 1 or steps < 2)):
         return NopPruner()
     if name == "hyperband":
         return HyperbandPruner(min_resource=1, max_resource=max(1, steps))
@@ -162,12 +162,12 @@ def search(
         start: how processes are started; `fork` is fast, but only for objectives that use no threads before.
 
     Raises:
-        OptionError: pruning with several figures.
+        OptionError: pruning with several objectives.
         DataError: the first trials all failed.
         MissingExtraError: the sampler needs a package that is not installed.
     """
     objective = study.objective
-    study.study.pruner = make_pruner(options.pruner, len(objective.figures), objective.steps)
+    study.study.pruner = make_pruner(options.pruner, len(objective.directions), objective.steps)
     make_sampler(options.sampler, 0)
     closed = () if study.lock is None else (study.lock.file,)
     heartbeats, pool = Heartbeats(study, options.heartbeat, options.grace), Pool(objective, start, closed)
@@ -201,7 +201,7 @@ def _fill(study: OpenStudy, options: SearchOptions, pool: Pool) -> None:
 
     while len(pool) < options.workers:
         with deferred(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what samplers remark on themselves
+            warnings.simplefilter("ignore")  # that some samplers are experimental
             trial = claim(study, options.trials, sampler)
             if trial is None:
                 return
@@ -227,7 +227,7 @@ def handle_event(study: OpenStudy, pool: Pool, trial: optuna.Trial, event: Repor
 def _goes_on(study: OpenStudy, trial: optuna.Trial, reported: Reported) -> bool:
     import optuna
 
-    if len(study.objective.figures) > 1 or not math.isfinite(reported.value):
+    if len(study.objective.directions) > 1 or not math.isfinite(reported.value):
         return True
     try:
         trial.report(reported.value, reported.step)
@@ -240,7 +240,7 @@ def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome) -> None
     import optuna
 
     if not all(map(math.isfinite, (*outcome.values, *outcome.constraints.values()))):
-        fail(study, trial.number, f"The figures are {', '.join(map(str, outcome.values))}.")
+        fail(study, trial.number, f"The values are {', '.join(map(str, outcome.values))}.")
         return
     try:
         for name, excess in outcome.constraints.items():

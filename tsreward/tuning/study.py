@@ -66,7 +66,7 @@ _MARK = "tsreward"
 
 @dataclass(frozen=True)
 class OpenStudy:
-    """A study, and what it is about."""
+    """A study, and the objective function it is about."""
 
     study: optuna.Study
     storage: StudyStorage
@@ -143,9 +143,7 @@ def _new_file(objective: Objective, name: str) -> bytes:
 def _create(storage: StudyStorage, objective: Objective, name: str) -> optuna.Study:
     import optuna
 
-    study = optuna.create_study(
-        storage=storage.rdb, study_name=name, directions=[figure.direction for figure in objective.figures]
-    )
+    study = optuna.create_study(storage=storage.rdb, study_name=name, directions=list(objective.directions.values()))
     _begin(study, objective)
     return study
 
@@ -153,7 +151,7 @@ def _create(storage: StudyStorage, objective: Objective, name: str) -> optuna.St
 def _begin(study: optuna.Study, objective: Objective) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that names of metrics are experimental
-        study.set_metric_names([figure.name for figure in objective.figures])
+        study.set_metric_names(list(objective.directions))
     study.enqueue_trial(objective.space.searched(objective.space.defaults()))
     study.set_user_attr(_MARK, _identity(objective))
 

@@ -31,7 +31,7 @@ class Closable(Protocol):
 
 
 class Reported(NamedTuple):
-    """A value of the curve; the answer is whether to go on."""
+    """An intermediate value; the answer is whether to go on."""
 
     step: int
     value: float
