@@ -37,11 +37,11 @@ def methods(seed: int, train: TrainOptions) -> dict[str, Method]:
         "LSTM-VAE alone": lambda split, _: _fitted(vae(split), split, train),
         "logistic regression": logistic,
         "Deep SAD": lambda split, labels: deep_sad(split, labels, train),
-        "PCA": lambda split, _: _fitted(PCA(*split.size), split, train),
-        "PCA, smoothed": lambda split, _: smoothed(_fitted(PCA(*split.size), split, train), split),
-        "PCA of the window": lambda split, _: _fitted(PCA(*split.size, PCAOptions(steps="window")), split, train),
-        "ridge VAR": lambda split, _: _fitted(RidgeVAR(*split.size), split, train),
-        "ridge VAR, smoothed": lambda split, _: smoothed(_fitted(RidgeVAR(*split.size), split, train), split),
+        "PCA": lambda split, _: _fitted(PCA(split.pool.window), split, train),
+        "PCA, smoothed": lambda split, _: smoothed(_fitted(PCA(split.pool.window), split, train), split),
+        "PCA of the window": lambda split, _: _fitted(PCA(split.pool.window, PCAOptions(steps="window")), split, train),
+        "ridge VAR": lambda split, _: _fitted(RidgeVAR(split.pool.window), split, train),
+        "ridge VAR, smoothed": lambda split, _: smoothed(_fitted(RidgeVAR(split.pool.window), split, train), split),
         "random": lambda split, _: _random(split, seed),
     }
 
@@ -50,13 +50,13 @@ def vae(split: Split) -> LSTMVAE:
     """Return the autoencoder that pays the DQN, as a scorer of its own, which is trained on the error it scores by."""
     agent = split.agent
     return LSTMVAE(
-        *split.size,
+        split.pool.window,
         LSTMVAEOptions(latent=agent.vae_latent, beta=agent.vae_beta, error=agent.error, decoder="mlp", norm="l2"),
     )
 
 
 def _dqn(split: Split, labels: torch.Tensor, intrinsic: Any, train: TrainOptions) -> Answer:
-    agent = DQN(*split.size, replace(split.agent, intrinsic=intrinsic))
+    agent = DQN(split.pool.window, replace(split.agent, intrinsic=intrinsic))
     agent.learn_from_labels(split.pool, labels, split.normal, split.active, train)
     return answers(agent, split)
 
@@ -94,7 +94,7 @@ def deep_sad(split: Split, labels: torch.Tensor, train: TrainOptions) -> Answer:
     """Deep SAD: labelled anomalies are pushed away, all other windows, of the pool too, are drawn to the centre."""
     rest = split.pool.where(labels != 1)
     normal = rest if split.normal is None else joined([split.normal, rest])
-    scorer = DeepSVDD(*split.size)
+    scorer = DeepSVDD(split.pool.window)
     scorer.fit(normal, split.pool.where(labels == 1) if (labels == 1).any() else None, train)
     return answers(scorer, split)
 

@@ -30,11 +30,6 @@ class Split:
     active: ActiveOptions
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Window and columns."""
-        return self.pool.window, self.pool.store.shape[1]
-
-    @property
     def unlabelled(self) -> WindowSet:
         return self.pool if self.normal is None else self.normal
 

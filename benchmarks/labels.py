@@ -48,7 +48,7 @@ class Options:
 def run(split: Split, seed: int, epochs: int) -> Iterator[dict[str, Any]]:
     """Yield the record of every method."""
     train = TrainOptions(epochs=epochs, windows_per_epoch=4000, seed=seed)
-    agent = DQN(*split.size, split.agent)
+    agent = DQN(split.pool.window, split.agent)
     began = time.perf_counter()
     known = agent.learn_actively(
         split.pool,

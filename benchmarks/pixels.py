@@ -94,7 +94,7 @@ def encoders(frames: list[np.ndarray]) -> dict[str, Encoder]:
 
 def fitted(encoder: Encoder, frames: list[np.ndarray]) -> tsreward.RewardModel:
     """Return a likeness model of these frames."""
-    model = tsreward.RewardModel(scorer_preset("deep_svdd").build(WINDOW, encoder.dim), tsreward.Likeness(), encoder)
+    model = tsreward.RewardModel(scorer_preset("deep_svdd").build(WINDOW), tsreward.Likeness(), encoder)
     model.fit(frames, options=tsreward.TrainOptions(epochs=2))
     return model
 

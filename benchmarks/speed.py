@@ -94,14 +94,14 @@ class UsualTransformer(nn.Module):
 
 def embedded(network: str, hidden: int) -> Callable[[], Scorer]:
     options = DeepSVDDOptions(network=network, hidden=hidden)  # pyright: ignore[reportArgumentType]
-    return lambda: DeepSVDD(WINDOW, DIM, options)
+    return lambda: DeepSVDD(WINDOW, options)
 
 
 CASES: dict[str, tuple[Callable[[], Scorer], Callable[[], nn.Module], dict[str, int]]] = {
     "Deep SVDD, GRU": (embedded("gru", 64), UsualGRU, {"fit": 8_000, "score": 24_000}),
     "Deep SVDD, TCN": (embedded("tcn", 72), UsualTCN, {"fit": 1_900, "score": 8_000}),
     "transformer AE": (
-        lambda: TransformerAE(WINDOW, DIM, TransformerAEOptions(layers=2)),
+        lambda: TransformerAE(WINDOW, TransformerAEOptions(layers=2)),
         UsualTransformer,
         {"fit": 370, "score": 1_800},
     ),

@@ -124,8 +124,7 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
 def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
     """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
     scorer = scorer_preset(scorer_name)
-    dim = split.expert[0].obs.shape[1]
-    model = RewardModel(scorer.build(WINDOW, dim), Likeness())
+    model = RewardModel(scorer.build(WINDOW), Likeness())
     began = time.perf_counter()
     model.fit(
         [np.asarray(episode.obs) for episode in split.expert],

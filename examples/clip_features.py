@@ -51,7 +51,7 @@ def main(steps: int, clip: str | None = None, seed: int = 0) -> tuple[float, flo
     with tempfile.TemporaryDirectory() as folder:
         source = clip or write_small_clip(Path(folder))
         encoder = tsreward.CLIPEncoder.pretrained((SIZE, SIZE, 3), source)
-        model = tsreward.RewardModel(tsreward.KNN(window=3, dim=encoder.dim), tsreward.Likeness(), encoder)
+        model = tsreward.RewardModel(tsreward.KNN(window=3), tsreward.Likeness(), encoder)
         model.fit([episode.obs for episode in filmed(balance, range(seed, seed + 6), steps)])
         tests = range(seed + 100, seed + 102)
         rewards = [tsreward.relabel(model, filmed(policy, tests, steps)) for policy in (balance, random)]

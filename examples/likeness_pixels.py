@@ -37,7 +37,7 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float]:
     encoder.fit([*frames, *others])  # components of expert frames alone do not show what experts never do
 
     mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
-    model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(4, encoder.dim), mode, encoder)
+    model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(4), mode, encoder)
     learner = ActiveLearner(model, frames)
     options = AgentOptions(
         "sac",

@@ -38,7 +38,7 @@ def main(seed: int = 0) -> tuple[float, float]:
     """Return the mean reward of walks at normal speed and at three times that."""
     rng = np.random.default_rng(seed)
     walks = [rng.normal(0.0, 0.1, size=(100, 2)).cumsum(axis=0) for _ in range(41)]
-    model = tsreward.RewardModel(SpeedScorer(window=4, dim=2, options=ScorerOptions()), tsreward.Likeness())
+    model = tsreward.RewardModel(SpeedScorer(window=4), tsreward.Likeness())
     model.fit(walks[:40])
     normal, hasty = tsreward.relabel(model, [tsreward.Episode(walks[40]), tsreward.Episode(3 * walks[40])])
     return float(normal.reward.mean()), float(hasty.reward.mean())

@@ -20,7 +20,7 @@ def main(steps: int, seed: int = 0) -> tuple[TrainingSummary, TrainingSummary]:
     episodes = source.record.all_episodes()
 
     safe, unsafe = tsreward.safe_windows(episodes, window=4)
-    model = tsreward.RewardModel(tsreward.DeepSVDD(window=4, dim=11), tsreward.Penalty())
+    model = tsreward.RewardModel(tsreward.DeepSVDD(window=4), tsreward.Penalty())
     model.fit(safe, unsafe, rewards=np.concatenate([episode.rewards for episode in episodes]))
 
     summaries = []

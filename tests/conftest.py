@@ -42,4 +42,4 @@ def model() -> RewardModel:
 @pytest.fixture(scope="session")
 def unfitted() -> RewardModel:
     """Return a model that has seen nothing."""
-    return RewardModel(DeepSVDD(4, 3), Penalty())
+    return RewardModel(DeepSVDD(4), Penalty())

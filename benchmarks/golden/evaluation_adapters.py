@@ -161,11 +161,11 @@ FOUND = {
 def circle_models() -> dict[str, RewardModel]:
     """Return unfitted models of a world of two dimensions."""
     return {
-        "likeness": RewardModel(KNN(4, 2, KNNOptions(steps="window", bank_size=500)), Likeness()),
+        "likeness": RewardModel(KNN(4, KNNOptions(steps="window", bank_size=500)), Likeness()),
         "likeness-smoothed": RewardModel(
-            KNN(4, 2, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
+            KNN(4, KNNOptions(bank_size=500)), MODES["likeness-negative"](0.6), frame_skip=2
         ),
-        "penalty": RewardModel(Mahalanobis(4, 2), Penalty()),
+        "penalty": RewardModel(Mahalanobis(4), Penalty()),
     }
 
 

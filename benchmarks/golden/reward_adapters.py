@@ -99,7 +99,7 @@ def fit_model(
     frame_skip: int = 1,
 ) -> RewardModel:
     """Return a model fitted on normal episodes [T, D]; negative ones are probes, and negatives for what takes them."""
-    built = SCORER_PRESETS[scorer].build(window, normal[0].shape[1])
+    built = SCORER_PRESETS[scorer].build(window)
     model = RewardModel(built, MODES[mode](smoothing), frame_skip=frame_skip)
     model.fit(
         list(normal),
@@ -299,7 +299,7 @@ def encode(encoder: Encoder, obs: np.ndarray) -> Tensor:
 
 def pixel_model(encoder: Encoder, episodes: Sequence[np.ndarray]) -> RewardModel:
     """Return a likeness of pictures, fitted."""
-    model = RewardModel(KNN(2, encoder.dim, KNNOptions(bank_size=100)), Likeness(), encoder)
+    model = RewardModel(KNN(2, KNNOptions(bank_size=100)), Likeness(), encoder)
     model.fit(list(episodes))
     return model
 
@@ -321,8 +321,8 @@ def active_learner(kind: str, expert: Sequence[np.ndarray], negatives: Sequence[
     """Return a learner whose scorer goes on learning while an agent trains."""
     dim = expert[0].shape[1]
     scorer, mode = {
-        "deep_sad": (DeepSVDD(4, dim, DeepSVDDOptions(hidden=16, embedding=4)), MODES["likeness-odds"](0.0)),
-        "discriminator": (Discriminator(4, dim, DiscriminatorOptions(hidden=16)), MODES["likeness-least_squares"](0.0)),
+        "deep_sad": (DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4)), MODES["likeness-odds"](0.0)),
+        "discriminator": (Discriminator(4, DiscriminatorOptions(hidden=16)), MODES["likeness-least_squares"](0.0)),
     }[kind]
     options = ActiveLearnerOptions(every=64, updates=2, batch_size=32, recent=600, calibrate_every=4, seed=2)
     return ActiveLearner(RewardModel(scorer, mode), list(expert), options, negatives)

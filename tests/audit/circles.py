@@ -46,14 +46,14 @@ def still(seed: int, episodes: int = 4, steps: int = 80) -> list[Episode]:
 @cache
 def moving_model(steps: Any = "window", smoothing: float = 0.0, window: int = 4, frame_skip: int = 1) -> RewardModel:
     """Return a likeness that sees whole windows, or with "last" nothing but where the agent is."""
-    scorer = KNN(window, 2, KNNOptions(steps=steps, bank_size=500))
+    scorer = KNN(window, KNNOptions(steps=steps, bank_size=500))
     return fitted(RewardModel(scorer, Likeness(LikenessOptions(scale=0.3, smoothing=smoothing)), frame_skip=frame_skip))
 
 
 @cache
 def safe_model(mode: RewardMode | None = None) -> RewardModel:
     """Return a penalty on what lies far from the circle."""
-    return fitted(RewardModel(Mahalanobis(4, 2), mode or Penalty(PenaltyOptions())))
+    return fitted(RewardModel(Mahalanobis(4), mode or Penalty(PenaltyOptions())))
 
 
 @cache

@@ -116,7 +116,7 @@ def test_inverted_ordering():
         ({"blind": {"good": circles(1)}}, OptionError, "cannot be called 'good'"),
         ({"bad": [Episode(np.zeros((5, 3), np.float32))]}, ShapeError, r"reads observations \[2\]"),
         ({"episodes": [Episode(circles(0)[0].obs)]}, DataError, "have no rewards"),
-        ({"model": RewardModel(Mahalanobis(4, 2), Likeness())}, NotFittedError, "not fitted"),
+        ({"model": RewardModel(Mahalanobis(4), Likeness())}, NotFittedError, "not fitted"),
     ],
 )
 def test_bad_input(change, error, message):

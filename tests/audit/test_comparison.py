@@ -22,7 +22,7 @@ from tsreward.sequences.episodes import Episode
 
 @pytest.fixture(scope="module")
 def models() -> tuple[RewardModel, RewardModel]:
-    other = RewardModel(Mahalanobis(2, 3), Penalty(PenaltyOptions(false_alarm_rate=0.3)))
+    other = RewardModel(Mahalanobis(2), Penalty(PenaltyOptions(false_alarm_rate=0.3)))
     other.fit(list(np.random.default_rng(7).normal(size=(6, 20, 3))), rewards=np.ones(1))
     return small_model(), other
 

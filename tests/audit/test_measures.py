@@ -91,7 +91,7 @@ def test_cost_is_not_separated_where_there_is_none():
 
 @pytest.mark.parametrize("clip", [None, 0.5])
 def test_shares_at_the_limits(clip):
-    model = fitted(RewardModel(Mahalanobis(4, 2), Likeness(LikenessOptions(scale=0.1, clip_low=clip))))
+    model = fitted(RewardModel(Mahalanobis(4), Likeness(LikenessOptions(scale=0.1, clip_low=clip))))
     good, bad = pair(model)
     found = distribution([good, bad])
     assert (found.low, found.high) == (float(min(bad.rated.learned)), 1.0)
@@ -103,7 +103,7 @@ def test_shares_at_the_limits(clip):
 
 
 def test_a_feature_that_is_not_looked_at_moves_nothing():
-    model = fitted(RewardModel(Mahalanobis(4, 2, MahalanobisOptions(covariance="diagonal")), Likeness()))
+    model = fitted(RewardModel(Mahalanobis(4, MahalanobisOptions(covariance="diagonal")), Likeness()))
     with torch.no_grad():
         model.scorer.factor[1] = 0.0
     good, bad = pair(model)

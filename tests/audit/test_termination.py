@@ -15,7 +15,7 @@ from tsreward.sequences.episodes import Episode
 
 
 def likeness(shape):
-    return fitted(RewardModel(Mahalanobis(4, 2), Likeness(LikenessOptions(shape=shape))))
+    return fitted(RewardModel(Mahalanobis(4), Likeness(LikenessOptions(shape=shape))))
 
 
 def looked_at(model, good, **others):

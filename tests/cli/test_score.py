@@ -22,7 +22,7 @@ from tsreward.scorers.mahalanobis import Mahalanobis
 def files(tmp_path, seed):
     """Return a folder with a model, and a log as CSV, as .csv.gz and as NPY."""
     rng = np.random.default_rng(seed)
-    model = RewardModel(Mahalanobis(3, 2), Likeness(LikenessOptions(smoothing=0.5)))
+    model = RewardModel(Mahalanobis(3), Likeness(LikenessOptions(smoothing=0.5)))
     model.fit([rng.normal(size=(60, 2)).astype(np.float32)])
     save(model, tmp_path / "m")
     values = rng.normal(size=(40, 2)).round(3)

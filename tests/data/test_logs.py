@@ -34,7 +34,7 @@ def test_files_of_all_kinds_are_read_in_order(tmp_path, seed):
 
 def test_every_row_of_a_table_is_scored_by_the_window_that_ends_there(tmp_path, seed):
     rng = np.random.default_rng(seed)
-    model = RewardModel(Mahalanobis(3, 2), Likeness())
+    model = RewardModel(Mahalanobis(3), Likeness())
     model.fit(list(rng.normal(size=(5, 30, 2)).astype(np.float32)))
     log = rng.normal(size=(9, 2)).astype(np.float32)
     np.save(tmp_path / "log.npy", log)

@@ -42,7 +42,7 @@ def fitted(encoder: FrameEncoder, episodes: list[Episode]) -> RewardModel:
     frames = [episode.obs for episode in episodes]
     if isinstance(encoder, PixelPCA):
         encoder.fit(frames)
-    scorer = DeepSVDD(3, encoder.dim, DeepSVDDOptions(hidden=8, embedding=4))
+    scorer = DeepSVDD(3, DeepSVDDOptions(hidden=8, embedding=4))
     model = RewardModel(scorer, Likeness(LikenessOptions(smoothing=0.3)), encoder, frame_skip=2)
     model.fit(frames, options=TrainOptions(windows_per_epoch=None, epochs=1))
     return model

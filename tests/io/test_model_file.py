@@ -71,7 +71,7 @@ def fit(model: RewardModel) -> RewardModel:
 
 def small(scorer: str = "deep_svdd", mode: RewardMode | None = None, encoder: Encoder | None = None) -> RewardModel:
     cls = SCORERS[scorer]
-    return RewardModel(cls(WINDOW, DIM, cls.Options()), Penalty() if mode is None else mode, encoder)
+    return RewardModel(cls(WINDOW, cls.Options()), Penalty() if mode is None else mode, encoder or Identity((DIM,)))
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_the_examples_cover_the_tables() -> None:
 
 def test_sizes_of_the_pipeline_come_back(path: Path) -> None:
     model = RewardModel(
-        DeepSVDD(WINDOW, DIM, DeepSVDDOptions(network="gru", clip=None)), Likeness(), frame_skip=2, chunk=3
+        DeepSVDD(WINDOW, DeepSVDDOptions(network="gru", clip=None)), Likeness(), Identity((DIM,)), 2, chunk=3
     )
     model.calibration = Calibration(16)
     save(fit(model), path)
@@ -231,7 +231,7 @@ def test_a_scorer_of_ones_own_is_not_saved(path: Path) -> None:
     class Mine(DeepSVDD):
         pass
 
-    model = fit(RewardModel(Mine(WINDOW, DIM), Penalty()))
+    model = fit(RewardModel(Mine(WINDOW), Penalty(), Identity((DIM,))))
     with pytest.raises(OptionError, match=r"Mine cannot be saved: only transformer_ae, .* can be read from a file"):
         save(model, path)
 

@@ -51,11 +51,11 @@ def agent(seed: int = 0, still: float = 0.9) -> Any:
 @pytest.mark.parametrize(
     ("scorer", "shape"),
     [
-        (DeepSVDD(4, 5), "odds"),
-        (DeepSVDD(4, 5, DeepSVDDOptions(gradient_penalty=0.1, distance="mahalanobis", embedding=8)), "exponential"),
-        (Discriminator(4, 5), "least_squares"),
-        (TransformerAE(4, 5), "exponential"),
-        (LSTMVAE(4, 5), "exponential"),
+        (DeepSVDD(4), "odds"),
+        (DeepSVDD(4, DeepSVDDOptions(gradient_penalty=0.1, distance="mahalanobis", embedding=8)), "exponential"),
+        (Discriminator(4), "least_squares"),
+        (TransformerAE(4), "exponential"),
+        (LSTMVAE(4), "exponential"),
     ],
     ids=lambda part: type(part).__name__ if isinstance(part, Scorer) else part,
 )
@@ -73,7 +73,7 @@ def test_what_the_agent_does_comes_to_earn_less(scorer: Scorer, shape: str) -> N
 
 
 def run(seed: int = 0, **options: Any) -> dict[str, Tensor]:
-    learner = ActiveLearner(odds(DeepSVDD(4, 5)), EXPERT, ActiveLearnerOptions(seed=seed, batch_size=32, **options))
+    learner = ActiveLearner(odds(DeepSVDD(4)), EXPERT, ActiveLearnerOptions(seed=seed, batch_size=32, **options))
     for _ in range(4):
         learner.refresh(agent())
     return learner.model.state_dict()
@@ -88,7 +88,7 @@ def test_the_seed_decides_and_nothing_global_moves() -> None:
 
 
 def test_calibration_follows_when_it_is_due() -> None:
-    model = odds(DeepSVDD(4, 5))
+    model = odds(DeepSVDD(4))
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(batch_size=32, calibrate_every=3, held_out=0.4))
     counts, thresholds = int(model.calibration.count), [float(model.mode.threshold)]
     for _ in range(6):
@@ -100,7 +100,7 @@ def test_calibration_follows_when_it_is_due() -> None:
 
 
 def test_a_fitted_scorer_goes_on_from_where_it_is() -> None:
-    model = odds(TransformerAE(4, 5), "exponential")
+    model = odds(TransformerAE(4), "exponential")
     model.fit(EXPERT, options=TrainOptions(epochs=1, windows_per_epoch=512))
     before = model.score_windows(UNSEEN[:50])
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(learning_rate=1e-6, updates=1))
@@ -118,7 +118,7 @@ def test_given_bad_windows_are_a_share_of_every_batch() -> None:
 
     far = [episode + 4 for episode in waves(3, episodes=2)]
     options = ActiveLearnerOptions(batch_size=40, fixed_share=0.25, updates=2, learning_rate=2e-3)
-    model = odds(DeepSVDD(4, 5))
+    model = odds(DeepSVDD(4))
     learner = ActiveLearner(model, EXPERT, options, negatives=far)
     strange = UNSEEN[:200] + 4
     before = model.rate(strange).reward.mean()
@@ -130,7 +130,7 @@ def test_given_bad_windows_are_a_share_of_every_batch() -> None:
 
 def shown(noise: float) -> list[Tensor]:
     """Return the good and the bad windows that a scorer is shown in one gradient step."""
-    scorer = DeepSVDD(4, 5)
+    scorer = DeepSVDD(4)
     learner = ActiveLearner(odds(scorer), EXPERT, ActiveLearnerOptions(updates=1, noise=noise))
     seen, objective = [], scorer.objective
     scorer.objective = lambda normal, bad, draw: seen.extend([normal, bad]) or objective(normal, bad, draw)
@@ -147,7 +147,7 @@ def test_both_sides_are_shaken() -> None:
 def test_auto_takes_its_scale_from_the_given_bad_windows() -> None:
     normal = WindowSet.from_episodes(EXPERT, 4)
     probes = probe_windows(normal, 200)["held"]
-    model = odds(DeepSVDD(4, 5), "auto")
+    model = odds(DeepSVDD(4), "auto")
     learner = ActiveLearner(model, normal, ActiveLearnerOptions(learning_rate=2e-3), negatives=probes)
     for _ in range(32):
         learner.refresh(agent())
@@ -156,7 +156,7 @@ def test_auto_takes_its_scale_from_the_given_bad_windows() -> None:
 
 
 def test_windows_of_a_running_episode_can_be_learned_from() -> None:
-    learner = ActiveLearner(odds(DeepSVDD(4, 5)), EXPERT)
+    learner = ActiveLearner(odds(DeepSVDD(4)), EXPERT)
     with torch.inference_mode():
         windows = UNSEEN[:256].clone()
     learner.refresh(lambda number: windows[:number])
@@ -164,7 +164,7 @@ def test_windows_of_a_running_episode_can_be_learned_from() -> None:
 
 
 def test_what_was_learned_is_saved_like_any_model(tmp_path: Path) -> None:
-    learner = ActiveLearner(odds(DeepSVDD(4, 5)), EXPERT)
+    learner = ActiveLearner(odds(DeepSVDD(4)), EXPERT)
     learner.refresh(agent())
     save(learner.model, tmp_path / "model.safetensors")
     again = load(tmp_path / "model.safetensors")
@@ -172,21 +172,21 @@ def test_what_was_learned_is_saved_like_any_model(tmp_path: Path) -> None:
 
 
 def test_the_unit_of_a_penalty_stays() -> None:
-    model = RewardModel(DeepSVDD(4, 5), Penalty())
+    model = RewardModel(DeepSVDD(4), Penalty())
     model.fit(EXPERT, rewards=torch.full((3,), 2.5), options=TrainOptions(epochs=1, windows_per_epoch=256))
     ActiveLearner(model, EXPERT)
     assert float(model.mode.state_dict()["unit"]) == 2.5
     with pytest.raises(OptionError, match=r"pass unit=\.\.\. in its options"):
-        ActiveLearner(RewardModel(DeepSVDD(4, 5), Penalty()), EXPERT)
-    ActiveLearner(RewardModel(DeepSVDD(4, 5), Penalty(PenaltyOptions(unit=2.0))), EXPERT)
+        ActiveLearner(RewardModel(DeepSVDD(4), Penalty()), EXPERT)
+    ActiveLearner(RewardModel(DeepSVDD(4), Penalty(PenaltyOptions(unit=2.0))), EXPERT)
 
 
 @pytest.mark.parametrize(
     ("scorer", "mode", "message"),
     [
-        (Mahalanobis(4, 5), Likeness(), "with a loss on bad windows to go on with, got Mahalanobis: use DeepSVDD"),
-        (DeepSVDD(4, 5), Lagrangian(), "would set Lagrangian back .* use Penalty"),
-        (DeepSVDD(4, 5), Likeness(LikenessOptions(shape="auto")), "give ActiveLearner negatives, .* 'odds'"),
+        (Mahalanobis(4), Likeness(), "with a loss on bad windows to go on with, got Mahalanobis: use DeepSVDD"),
+        (DeepSVDD(4), Lagrangian(), "would set Lagrangian back .* use Penalty"),
+        (DeepSVDD(4), Likeness(LikenessOptions(shape="auto")), "give ActiveLearner negatives, .* 'odds'"),
     ],
 )
 def test_models_that_cannot_follow_are_refused(scorer: Scorer, mode: RewardMode, message: str) -> None:
@@ -196,8 +196,8 @@ def test_models_that_cannot_follow_are_refused(scorer: Scorer, mode: RewardMode,
 
 def test_data_that_cannot_be_used_is_refused() -> None:
     with pytest.raises(ShapeError, match="build the WindowSet with the model's"):
-        ActiveLearner(odds(DeepSVDD(4, 5)), WindowSet.from_episodes(EXPERT, 3))
-    learner = ActiveLearner(odds(DeepSVDD(4, 5)), EXPERT)
+        ActiveLearner(odds(DeepSVDD(4)), WindowSet.from_episodes(EXPERT, 3))
+    learner = ActiveLearner(odds(DeepSVDD(4)), EXPERT)
     with pytest.raises(ShapeError, match=r"windows of the agent \[n, 4, 5\], got \[256, 4, 4\]"):
         learner.refresh(lambda number: torch.zeros(number, 4, 4))
     with pytest.raises(DataError, match="The scorer's loss became nan in refresh 1: lower the learning rate"):

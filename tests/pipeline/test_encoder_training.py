@@ -34,7 +34,7 @@ def noisy(episodes: int, seed: int, mark: int) -> list[Tensor]:
 
 def model(**options) -> RewardModel:
     encoder = ConvEncoder(SHAPE, ConvOptions(dim=4, channels=(4,)))
-    return RewardModel(DeepSVDD(2, 4, DeepSVDDOptions(**options)), Likeness(), encoder)
+    return RewardModel(DeepSVDD(2, DeepSVDDOptions(**options)), Likeness(), encoder)
 
 
 def separation(fitted: RewardModel) -> float:
@@ -80,10 +80,10 @@ def test_what_was_trained_is_saved(tmp_path: Path) -> None:
 def test_what_cannot_be_trained_is_refused() -> None:
     good, bad = noisy(2, 0, 40), noisy(2, 1, 160)
     with pytest.raises(OptionError, match="trains a ConvEncoder, and the model has Identity"):
-        train_encoder(RewardModel(DeepSVDD(2, 4), Likeness(), Identity((4,))), good, bad)
+        train_encoder(RewardModel(DeepSVDD(2), Likeness(), Identity((4,))), good, bad)
     encoder = ConvEncoder(SHAPE, ConvOptions(dim=4, channels=(4,)))
     with pytest.raises(OptionError, match="a loss to differentiate, got KNN: use DeepSVDD"):
-        train_encoder(RewardModel(KNN(2, 4), Likeness(), encoder), good, bad)
+        train_encoder(RewardModel(KNN(2), Likeness(), encoder), good, bad)
     with pytest.raises(ShapeError, match=r"expects observations \[B, 12, 12, 1\]"):
         train_encoder(model(), [torch.zeros(9, 8, 8, 1, dtype=torch.uint8)], bad)
     with pytest.raises(DataError):

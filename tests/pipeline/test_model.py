@@ -7,7 +7,7 @@ import torch
 
 from tests.worlds import hazard, waves
 from tsreward.encoders.base import Identity
-from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
@@ -20,7 +20,7 @@ from tsreward.training import TrainOptions
 
 @pytest.fixture(scope="module")
 def fitted() -> RewardModel:
-    model = RewardModel(Mahalanobis(4, 5), Likeness())
+    model = RewardModel(Mahalanobis(4), Likeness())
     model.fit(waves(0))
     return model
 
@@ -35,7 +35,7 @@ def test_calibration_scores_come_from_episodes_the_scorer_never_saw(monkeypatch:
     seen: list[WindowSet] = []
     fit = Mahalanobis.fit
     monkeypatch.setattr(Mahalanobis, "fit", lambda self, normal, *rest: (seen.append(normal), fit(self, normal, *rest)))
-    model = RewardModel(Mahalanobis(4, 5), Likeness())
+    model = RewardModel(Mahalanobis(4), Likeness())
     model.fit(waves(0, episodes=12), calibration_share=0.25)
     assert seen[0].episodes == 9 and int(model.calibration.count) == 3 * 120
 
@@ -49,13 +49,13 @@ def test_every_observation_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> N
         return obs.flatten(1).float()
 
     monkeypatch.setattr(Identity, "encode", encode)
-    RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, episodes=12, steps=120))
+    RewardModel(Mahalanobis(4), Likeness()).fit(waves(0, episodes=12, steps=120))
     assert rows == 12 * 120
 
 
 def test_the_same_seed_gives_the_same_model_and_another_another(seed: int) -> None:
     def state(chosen: int) -> dict[str, torch.Tensor]:
-        model = RewardModel(DeepSVDD(4, 5), Likeness())
+        model = RewardModel(DeepSVDD(4), Likeness())
         model.fit(waves(0), options=TrainOptions(windows_per_epoch=None, epochs=2, seed=chosen))
         return model.state_dict()
 
@@ -65,7 +65,7 @@ def test_the_same_seed_gives_the_same_model_and_another_another(seed: int) -> No
 
 
 def test_the_unit_of_a_penalty_is_the_mean_absolute_reward() -> None:
-    model = RewardModel(Mahalanobis(4, 5), Penalty())
+    model = RewardModel(Mahalanobis(4), Penalty())
     model.fit(waves(0), rewards=np.array([[1.0, -3.0], [2.0, 2.0]]))
     assert float(model.mode.unit) == 2.0
 
@@ -78,7 +78,7 @@ def test_reward_is_score_p_value_and_mode_in_one(fitted: RewardModel) -> None:
 
 def test_smoothed_modes_are_calibrated_on_smoothed_scores() -> None:
     rough, smooth = (
-        RewardModel(Mahalanobis(4, 5), Penalty(PenaltyOptions(form="raw", smoothing=share))) for share in (0.0, 0.9)
+        RewardModel(Mahalanobis(4), Penalty(PenaltyOptions(form="raw", smoothing=share))) for share in (0.0, 0.9)
     )
     for model in (rough, smooth):
         model.fit(waves(0))
@@ -88,22 +88,35 @@ def test_smoothed_modes_are_calibrated_on_smoothed_scores() -> None:
 
 
 def test_parts_that_do_not_fit_together_are_refused() -> None:
-    with pytest.raises(ShapeError, match="gives 7 features but the scorer expects 5"):
-        RewardModel(Mahalanobis(4, 5), Likeness(), Identity((7,)))
+    scorer = Mahalanobis(4).fit(WindowSet.from_episodes(waves(0), 4))
+    with pytest.raises(ShapeError, match="gives 7 features but the scorer was made for 5"):
+        RewardModel(scorer, Likeness(), Identity((7,)))
     with pytest.raises(OptionError, match="skip >= 1"):
-        RewardModel(Mahalanobis(4, 5), Likeness(), frame_skip=0)
+        RewardModel(Mahalanobis(4), Likeness(), frame_skip=0)
     with pytest.raises(ShapeError, match="windows of 4 steps with frame_skip 1, got 3 and 1"):
-        RewardModel(Mahalanobis(4, 5), Likeness()).fit(WindowSet.from_episodes(waves(0), 3))
+        RewardModel(Mahalanobis(4), Likeness()).fit(WindowSet.from_episodes(waves(0), 3))
     with pytest.raises(ShapeError, match=r"\[B, 5\], got \[B, 4\]"):
-        RewardModel(Mahalanobis(4, 5), Likeness()).fit(waves(0, dim=4))
+        RewardModel(Mahalanobis(4), Likeness(), Identity((5,))).fit(waves(0, dim=4))
     with pytest.raises(DataError, match="longest of 12 episodes has 2"):
-        RewardModel(Mahalanobis(4, 5), Likeness()).fit([episode[:2] for episode in waves(0)])
+        RewardModel(Mahalanobis(4), Likeness()).fit([episode[:2] for episode in waves(0)])
+
+
+def test_the_shape_of_observations_comes_from_the_data_and_may_change() -> None:
+    model = RewardModel(Mahalanobis(4), Likeness())
+    with pytest.raises(NotFittedError, match=r"RewardModel is not fitted: call model.fit\(...\)"):
+        _ = model.obs_shape
+    with pytest.raises(NotFittedError, match="Identity is not fitted"):
+        model.encode(torch.zeros(1, 5))
+    assert model.fit(waves(0)) is model
+    assert (model.obs_shape, model.scorer.dim) == ((5,), 5)
+    model.fit([episode[:, :4].reshape(-1, 2, 2) for episode in waves(0)])
+    assert (model.obs_shape, model.scorer.dim) == ((2, 2), 4)
 
 
 def test_the_scale_follows_the_scores_of_probes() -> None:
     normal = WindowSet.from_episodes(waves(0), 4)
     probes = WindowSet.from_episodes([episode + 5 for episode in waves(1, episodes=3)], 4)
-    model = RewardModel(Mahalanobis(4, 5), Likeness(LikenessOptions(shape="auto")))
+    model = RewardModel(Mahalanobis(4), Likeness(LikenessOptions(shape="auto")))
     model.fit(normal, probes=probes)
     earned = model.rate(probes.gather(torch.arange(0, len(probes), 7))).reward
     assert float((earned < 0.05).float().mean()) > 0.85
@@ -115,7 +128,7 @@ def test_the_scale_follows_the_scores_of_probes() -> None:
 
 def test_bad_windows_serve_as_probes_where_there_are_no_others() -> None:
     normal, bad = hazard(0, 4)
-    model = RewardModel(DeepSVDD(4, 4), Likeness(LikenessOptions(shape="auto")))
+    model = RewardModel(DeepSVDD(4), Likeness(LikenessOptions(shape="auto")))
     model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024))
     scale = model.mode.state_dict()["scale"].clone()
     model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024), probes=bad)

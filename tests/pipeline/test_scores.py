@@ -18,7 +18,7 @@ from tsreward.sequences.episodes import Episode
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
-    fitted = RewardModel(Mahalanobis(3, 2), Penalty(PenaltyOptions(unit=1.0)))
+    fitted = RewardModel(Mahalanobis(3), Penalty(PenaltyOptions(unit=1.0)))
     fitted.fit(list(np.random.default_rng(0).normal(size=(6, 30, 2)).astype(np.float32)))
     return fitted
 

@@ -223,10 +223,9 @@ def test_large_finite_observations_are_not_taken_for_infinite_ones(model: Reward
 
 
 def test_a_model_that_is_not_fitted_is_refused() -> None:
-    online = RewardStream(RewardModel(DeepSVDD(2, 3), Penalty()), 1)
-    online.start(torch.zeros(1, 3))
-    with pytest.raises(NotFittedError, match="DeepSVDD is not fitted"):
-        online.step(torch.zeros(1, 3), torch.zeros(1))
+    online = RewardStream(RewardModel(DeepSVDD(2), Penalty()), 1)
+    with pytest.raises(NotFittedError, match="Identity is not fitted"):
+        online.start(torch.zeros(1, 3))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -143,5 +143,5 @@ def test_options_that_cannot_work_are_refused_at_once(options, message):
 @pytest.mark.parametrize("name", SCORER_PRESETS)
 def test_every_name_builds_its_scorer(name):
     scorer = scorer_preset(name)
-    assert scorer.build(3, 2).window == 3
-    assert scorer.build(3, 2).uses_negative or not scorer.negative
+    assert scorer.build(3).window == 3
+    assert scorer.build(3).uses_negative or not scorer.negative

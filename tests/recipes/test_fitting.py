@@ -24,7 +24,7 @@ def test_models_of_pictures_take_bytes_and_say_what_scaled_ones_are() -> None:
     episodes = [Episode(moving(20, 12, 16)) for _ in range(4)]
     encoder = encoder_for(episodes)
     assert isinstance(encoder, PixelPCA)
-    model = RewardModel(KNN(2, encoder.dim), Likeness(), encoder)
+    model = RewardModel(KNN(2), Likeness(), encoder)
     model.fit([episode.obs for episode in episodes])
     with pytest.raises(DataError, match=r"got float32 between 0 and 1.*\(255 \* frames\)"):
         relabel(model, [Episode(np.float32(episodes[0].obs) / 255)])

@@ -20,7 +20,7 @@ def episodes(seed: int = 0, number: int = 6, dim: int = DIM) -> list[torch.Tenso
 
 def fitted(seed: int = 0, size: int = 64) -> RewardModel:
     """Return a fitted model whose file has about 4 kB, and 4 bytes for every further place of its calibration."""
-    model = RewardModel(DeepSVDD(WINDOW, DIM, DeepSVDDOptions(hidden=8, embedding=4)), Likeness())
+    model = RewardModel(DeepSVDD(WINDOW, DeepSVDDOptions(hidden=8, embedding=4)), Likeness())
     model.calibration = Calibration(size)
     model.fit(episodes(seed), options=TrainOptions(windows_per_epoch=None, epochs=1, seed=seed))
     return model

@@ -74,7 +74,7 @@ def test_nothing_is_run_written_or_allocated(paths: dict[str, Path], tmp_path: P
 
 def test_good_files_run_and_import_nothing_either(tmp_path: Path) -> None:
     for name, cls in SCORERS.items():
-        model = RewardModel(cls(4, 3, cls.Options()), Penalty())
+        model = RewardModel(cls(4, cls.Options()), Penalty())
         bad = episodes(seed=1, number=8) if cls.needs_negative else None
         model.fit(episodes(number=8), bad, torch.ones(3), TrainOptions(windows_per_epoch=None, epochs=1))
         save(model, tmp_path / f"{name}.safetensors")

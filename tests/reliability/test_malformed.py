@@ -26,7 +26,7 @@ CASES = {**CSV, **TIMES}
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    fitted = RewardModel(Mahalanobis(3, 2), Likeness())
+    fitted = RewardModel(Mahalanobis(3), Likeness())
     fitted.fit([np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)])
     save(fitted, path)
     return path

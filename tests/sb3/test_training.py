@@ -38,8 +38,8 @@ def models() -> dict[str, RewardModel]:
     draws = np.random.default_rng(0)
     normal = [(draws.uniform(-1, 0.3, (40, 1)) * np.ones(3)).astype(np.float32) for _ in range(6)]
     fitted = {
-        "penalty": RewardModel(Mahalanobis(2, 3), Penalty(PenaltyOptions(unit=1.0))),
-        "lagrangian": RewardModel(Mahalanobis(2, 3), Lagrangian(LagrangianOptions(unit=1.0))),
+        "penalty": RewardModel(Mahalanobis(2), Penalty(PenaltyOptions(unit=1.0))),
+        "lagrangian": RewardModel(Mahalanobis(2), Lagrangian(LagrangianOptions(unit=1.0))),
     }
     for model in fitted.values():
         model.fit(normal)
@@ -96,7 +96,7 @@ def learner(**options: Any) -> ActiveLearner:
     """Return a learner whose expert stays on the right half of the line."""
     draws = np.random.default_rng(0)
     expert = [(draws.uniform(0.3, 1, (30, 1)) * np.ones(3)).astype(np.float32) for _ in range(6)]
-    model = RewardModel(DeepSVDD(2, 3, DeepSVDDOptions(hidden=16)), Likeness(LikenessOptions(shape="odds")))
+    model = RewardModel(DeepSVDD(2, DeepSVDDOptions(hidden=16)), Likeness(LikenessOptions(shape="odds")))
     return ActiveLearner(model, expert, ActiveLearnerOptions(batch_size=32, **options))
 
 
@@ -153,7 +153,7 @@ gymnasium.register("Tiny/Framed-v0", Framed, max_episode_steps=12, disable_env_c
 @pytest.mark.parametrize("learns", [True, False])
 def test_the_model_may_look_at_frames_while_the_agent_sees_sensors(algorithm, learns):
     frames = np.random.default_rng(0).integers(120, 200, (6, 30, 1, 1, 1)) * np.ones((2, 2, 1))
-    model = RewardModel(DeepSVDD(2, 4, DeepSVDDOptions(hidden=16)), Likeness(), Identity((2, 2, 1)))
+    model = RewardModel(DeepSVDD(2, DeepSVDDOptions(hidden=16)), Likeness(), Identity((2, 2, 1)))
     model.fit(list(frames.astype(np.float32)), options=TrainOptions(epochs=1, windows_per_epoch=256))
     active = (
         ActiveLearner(model, list(frames.astype(np.float32)), ActiveLearnerOptions(batch_size=16)) if learns else None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tsreward.errors import OptionError
+from tsreward.errors import OptionError, ShapeError
 from tsreward.scorers.base import Scorer, ScorerOptions
 from tsreward.scorers.deep_svdd import DeepSVDDOptions
 from tsreward.scorers.knn import KNN, KNNOptions
@@ -56,16 +56,39 @@ def test_a_wrong_option_names_itself(options: type[ScorerOptions], name: str, va
 def test_a_scorer_is_rebuilt_from_its_name_and_json(name: str) -> None:
     scorer_class = SCORERS[name]
     values = json.loads(json.dumps(asdict(scorer_class.Options())))
-    scorer = scorer_class(4, 3, scorer_class.Options(**values))
+    scorer = scorer_class(4, scorer_class.Options(**values))
     assert scorer.options == scorer_class.Options()
     assert len(values) == len(fields(scorer_class.Options))
 
 
 @pytest.mark.parametrize("scorer_class", SCORERS.values())
-@pytest.mark.parametrize(("window", "dim"), [(0, 3), (4, 0), (-1, 3)])
-def test_sizes_below_one_are_refused(scorer_class: type[Scorer], window: int, dim: int) -> None:
-    with pytest.raises(OptionError, match=rf"needs window >= {scorer_class.min_window} and dim >= 1, got {window} and"):
-        scorer_class(window, dim, scorer_class.Options())
+def test_sizes_below_one_are_refused(scorer_class: type[Scorer]) -> None:
+    for window in (0, -1):
+        with pytest.raises(OptionError, match=rf"needs window >= {scorer_class.min_window}, got {window}"):
+            scorer_class(window, scorer_class.Options())
+    with pytest.raises(OptionError, match="needs at least 1 feature, got dim=0"):
+        scorer_class(4).materialise(0)
+
+
+def test_who_still_gives_a_width_is_told_where_it_comes_from() -> None:
+    with pytest.raises(OptionError, match=r"KNN takes KNN\(window, KNNOptions\(...\)\), got 5 .* comes from the data"):
+        KNN(4, 5)  # type: ignore[arg-type] - on purpose
+
+
+def test_the_width_comes_from_the_data_and_may_change(normal: WindowSet) -> None:
+    scorer = Mahalanobis(4)
+    assert scorer.dim is None
+    assert scorer.fit(normal) is scorer
+    assert scorer.dim == 5
+    narrow = normal.map(lambda store: store[:, :2])
+    assert scorer.fit(narrow).dim == 2
+    assert torch.equal(scorer.score_all(narrow), Mahalanobis(4).fit(narrow).score_all(narrow))
+
+
+def test_windows_of_pictures_are_refused(normal: WindowSet) -> None:
+    pictures = normal.map(lambda store: store[:, None, :, None])
+    with pytest.raises(ShapeError, match=r"KNN expects normal windows \[B, 4, D\], got \[B, 4, 1, 5, 1\]"):
+        KNN(4).fit(pictures)
 
 
 def test_whole_numbers_are_floats_too() -> None:
@@ -74,7 +97,7 @@ def test_whole_numbers_are_floats_too() -> None:
 
 def test_a_constant_column_does_not_explode(normal: WindowSet) -> None:
     flat = normal.map(lambda store: torch.cat([store, torch.full((len(store), 1), 7.0)], 1))
-    scorer = Mahalanobis(4, 6, MahalanobisOptions(covariance="diagonal", clip=None))
+    scorer = Mahalanobis(4, MahalanobisOptions(covariance="diagonal", clip=None))
     scorer.fit(flat)
     window = flat.gather(torch.tensor([0]))
     window[..., -1] += 0.01
@@ -82,7 +105,7 @@ def test_a_constant_column_does_not_explode(normal: WindowSet) -> None:
 
 
 def test_clipping_limits_what_one_column_can_do(normal: WindowSet) -> None:
-    clipped, free = Mahalanobis(4, 5), Mahalanobis(4, 5, MahalanobisOptions(clip=None))
+    clipped, free = Mahalanobis(4), Mahalanobis(4, MahalanobisOptions(clip=None))
     far = torch.full((1, 4, 5), 1e4)
     for scorer in (clipped, free):
         scorer.fit(normal)
@@ -90,10 +113,13 @@ def test_clipping_limits_what_one_column_can_do(normal: WindowSet) -> None:
 
 
 def test_closed_form_scorers_learn_from_every_window(normal: WindowSet) -> None:
-    scorer = KNN(4, 5, KNNOptions(bank_size=len(normal), neighbours=1))
+    scorer = KNN(4, KNNOptions(bank_size=len(normal), neighbours=1))
     scorer.fit(normal, options=TrainOptions(held_out=0.5))
     assert float(scorer(normal.gather(torch.arange(len(normal)))).max()) < 1e-5
 
 
 def test_repr_names_the_options() -> None:
-    assert "window=4, dim=5, options=KNNOptions(" in repr(KNN(4, 5))
+    scorer = KNN(4)
+    assert repr(scorer).startswith("KNN(window=4, options=KNNOptions(")
+    scorer.materialise(5)
+    assert repr(scorer).startswith("KNN(window=4, dim=5, options=KNNOptions(")

@@ -17,7 +17,7 @@ QUICK = TrainOptions(windows_per_epoch=None, epochs=3)
 
 @pytest.fixture(scope="module")
 def fitted(normal: WindowSet) -> DeepSVDD:
-    scorer = DeepSVDD(4, 5)
+    scorer = DeepSVDD(4)
     scorer.fit(normal, options=QUICK)
     return scorer
 
@@ -28,7 +28,8 @@ def test_the_centre_stays_away_from_zero(fitted: DeepSVDD) -> None:
 
 @pytest.mark.parametrize("network", ["mlp", "gru", "tcn"])
 def test_no_layer_has_a_bias(network: str) -> None:
-    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network))
+    scorer = DeepSVDD(4, DeepSVDDOptions(network=network))
+    scorer.materialise(5)
     assert not [name for name, _ in scorer.named_parameters() if "bias" in name]
     assert torch.equal(scorer.embed(torch.zeros(1, 4, 5)), torch.zeros(1, 32))
 
@@ -36,7 +37,7 @@ def test_no_layer_has_a_bias(network: str) -> None:
 def test_training_moves_every_weight_and_shrinks_the_sphere(
     fitted: DeepSVDD, normal: WindowSet, unseen: Tensor
 ) -> None:
-    still = DeepSVDD(4, 5)
+    still = DeepSVDD(4)
     still.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=1, learning_rate=0.0))
     for layer, before in zip(fitted.embed, still.embed, strict=True):
         if isinstance(layer, nn.Linear):
@@ -50,7 +51,7 @@ def test_the_score_is_the_squared_distance_to_the_centre(fitted: DeepSVDD, unsee
 
 
 def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: Tensor) -> None:
-    scorer = DeepSVDD(4, 5, DeepSVDDOptions(distance="mahalanobis", embedding=6, shrinkage=0.0, clip=None))
+    scorer = DeepSVDD(4, DeepSVDDOptions(distance="mahalanobis", embedding=6, shrinkage=0.0, clip=None))
     scorer.fit(normal, options=QUICK)
     with torch.no_grad():
         learned = normal.split(QUICK.held_out, QUICK.seed)[0]
@@ -61,14 +62,15 @@ def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: 
 
 
 def test_the_recurrent_network_learns_too(normal: WindowSet, unseen: Tensor, seed: int) -> None:
-    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network="gru", hidden=32))
+    scorer = DeepSVDD(4, DeepSVDDOptions(network="gru", hidden=32))
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 8])
 def test_the_convolution_with_strides_equals_the_one_with_dilations(window: int) -> None:
-    scorer = DeepSVDD(window, 3, DeepSVDDOptions(network="tcn", hidden=6, embedding=2))
+    scorer = DeepSVDD(window, DeepSVDDOptions(network="tcn", hidden=6, embedding=2))
+    scorer.materialise(3)
     windows = torch.randn(4, window, 3, generator=torch.Generator().manual_seed(0))
     missing = scorer.embed.missing
     steps = torch.cat([windows[:, :1].expand(-1, missing, -1), windows], 1).transpose(1, 2)  # [B, D, K]
@@ -83,7 +85,7 @@ def test_the_convolution_with_strides_equals_the_one_with_dilations(window: int)
 def test_recurrent_and_convolutional_embeddings_learn(
     network: str, normal: WindowSet, unseen: Tensor, seed: int
 ) -> None:
-    scorer = DeepSVDD(4, 5, DeepSVDDOptions(network=network, hidden=64, distance="mahalanobis"))
+    scorer = DeepSVDD(4, DeepSVDDOptions(network=network, hidden=64, distance="mahalanobis"))
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
     assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.8
     chunked = in_chunks(scorer, unseen[:30], scorer.chunk)
@@ -93,7 +95,7 @@ def test_recurrent_and_convolutional_embeddings_learn(
 def test_the_gradient_penalty_flattens_the_score_around_normal_windows(normal: WindowSet, unseen: Tensor) -> None:
     slopes = []
     for weight in (0.0, 1.0):
-        scorer = DeepSVDD(4, 5, DeepSVDDOptions(gradient_penalty=weight))
+        scorer = DeepSVDD(4, DeepSVDDOptions(gradient_penalty=weight))
         scorer.fit(normal, normal.map(lambda store: store + 1), TrainOptions(epochs=3, windows_per_epoch=2000))
         rows = scorer.standardise(unseen).requires_grad_()
         (slope,) = torch.autograd.grad(scorer.measure(rows).sum(), rows)

@@ -13,14 +13,14 @@ from tsreward.training import TrainOptions
 
 def test_one_step_has_no_past() -> None:
     with pytest.raises(OptionError, match="Forecaster needs window >= 2"):
-        Forecaster(1, 3)
+        Forecaster(1)
 
 
 @pytest.mark.parametrize("network", ["gru", "mlp"])
 @pytest.mark.parametrize("loss", ["nll", "mse"])
 def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed: int, network: str, loss: str) -> None:
     options = ForecasterOptions(network=network, loss=loss)
-    scorer = Forecaster(4, 5, options)
+    scorer = Forecaster(4, options)
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=15))
     wrong_end = unseen.clone()
     wrong_end[:, -1] = broken(unseen, seed)[:, -1]
@@ -28,7 +28,8 @@ def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed:
 
 
 def test_without_an_answer_it_expects_the_last_known_step(unseen: Tensor) -> None:
-    scorer = Forecaster(4, 5, ForecasterOptions(loss="mse", clip=None))
+    scorer = Forecaster(4, ForecasterOptions(loss="mse", clip=None))
+    scorer.materialise(5)
     torch.nn.init.zeros_(scorer.out.weight)
     torch.nn.init.zeros_(scorer.out.bias)
     scorer.fitted.fill_(True)
@@ -37,7 +38,8 @@ def test_without_an_answer_it_expects_the_last_known_step(unseen: Tensor) -> Non
 
 @pytest.mark.parametrize("raw", [-1e6, 1e6])
 def test_the_predicted_spread_is_bounded(unseen: Tensor, raw: float) -> None:
-    scorer = Forecaster(4, 5)
+    scorer = Forecaster(4)
+    scorer.materialise(5)
     torch.nn.init.zeros_(scorer.out.weight)
     torch.nn.init.constant_(scorer.out.bias, 0.0)
     with torch.no_grad():

@@ -23,13 +23,13 @@ LEARNERS = [DeepSVDD, Discriminator, LSTMVAE, TransformerAE]
 def test_begun_is_fitted_by_no_more_than_the_seed_and_the_moments(
     scorer_class: type[GradientScorer], normal: WindowSet
 ) -> None:
-    first, again, other = (scorer_class(4, 5, scorer_class.Options()) for _ in range(3))
+    first, again, other = (scorer_class(4, scorer_class.Options()) for _ in range(3))
     windows, state = all_windows(normal)[:50], torch.random.get_rng_state()
     for scorer, seed in ((first, 1), (again, 1), (other, 2)):
         scorer.begin(normal, seed)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.equal(first(windows), again(windows)) and not torch.equal(first(windows), other(windows))
-    trained = scorer_class(4, 5, scorer_class.Options())
+    trained = scorer_class(4, scorer_class.Options())
     trained.fit(normal, normal, TrainOptions(learning_rate=0.0, epochs=1, windows_per_epoch=256, seed=1))
     torch.testing.assert_close(first.mean, trained.mean, rtol=0.1, atol=0.1)  # of all windows, not of a part
     assert len(first(windows).unique()) > 10 and not first.training
@@ -37,7 +37,7 @@ def test_begun_is_fitted_by_no_more_than_the_seed_and_the_moments(
 
 @pytest.mark.parametrize("scorer_class", LEARNERS)
 def test_steps_down_the_objective_tell_normal_from_bad(scorer_class: type[GradientScorer], normal: WindowSet) -> None:
-    scorer, noise = scorer_class(4, 5, scorer_class.Options()), generator(0)
+    scorer, noise = scorer_class(4, scorer_class.Options()), generator(0)
     scorer.begin(normal)
     good, bad = (scorer.standardise(all_windows(normal) + shift)[:64] for shift in (0, 1))
     optimiser = torch.optim.Adam(scorer.parameters(), lr=5e-3)
@@ -55,7 +55,7 @@ def test_steps_down_the_objective_tell_normal_from_bad(scorer_class: type[Gradie
 
 
 def test_what_is_prepared_stays_where_the_scorer_is_fitted(normal: WindowSet) -> None:
-    scorer = DeepSVDD(4, 5)
+    scorer = DeepSVDD(4)
     scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
     centre = scorer.centre.clone()
     scorer.prepare(normal.map(scorer.standardise))
@@ -64,6 +64,6 @@ def test_what_is_prepared_stays_where_the_scorer_is_fitted(normal: WindowSet) ->
 
 def test_beginning_on_the_wrong_windows_is_refused(normal: WindowSet) -> None:
     with pytest.raises(DataError, match="got no normal windows"):
-        DeepSVDD(4, 5).begin(normal.where(torch.zeros(len(normal), dtype=torch.bool)))
-    with pytest.raises(ShapeError, match=r"expects normal windows \[B, 4, 6\]"):
-        DeepSVDD(4, 6).begin(normal)
+        DeepSVDD(4).begin(normal.where(torch.zeros(len(normal), dtype=torch.bool)))
+    with pytest.raises(ShapeError, match=r"expects normal windows \[B, 3, D\], got \[B, 4, 5\]"):
+        DeepSVDD(3).begin(normal)

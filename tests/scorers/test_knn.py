@@ -22,7 +22,7 @@ def rows(scorer: KNN, windows: Tensor, steps: str) -> np.ndarray:
 @pytest.mark.parametrize("distance", ["mean", "kth"])
 def test_it_equals_scikit_learn(normal: WindowSet, unseen: Tensor, steps: str, distance: str) -> None:
     options = KNNOptions(steps=steps, distance=distance, neighbours=4, clip=None)
-    scorer = KNN(4, 5, options)
+    scorer = KNN(4, options)
     scorer.fit(normal)
     reference = NearestNeighbors(n_neighbors=4).fit(rows(scorer, all_windows(normal), steps))
     expected = reference.kneighbors(rows(scorer, unseen, steps))[0]
@@ -31,14 +31,14 @@ def test_it_equals_scikit_learn(normal: WindowSet, unseen: Tensor, steps: str, d
 
 
 def test_it_equals_the_obvious_loop(normal: WindowSet, unseen: Tensor) -> None:
-    scorer = KNN(4, 5, KNNOptions(neighbours=3, clip=None))
+    scorer = KNN(4, KNNOptions(neighbours=3, clip=None))
     scorer.fit(normal)
     expected = nearest_distances(rows(scorer, unseen[:20], "last"), rows(scorer, all_windows(normal), "last"), 3)
     np.testing.assert_allclose(scorer(unseen[:20]).numpy(), expected.mean(1), rtol=1e-4)
 
 
 def test_the_bank_has_one_size_and_holds_a_sample(normal: WindowSet) -> None:
-    small, large = KNN(4, 5, KNNOptions(bank_size=100)), KNN(4, 5, KNNOptions(bank_size=5000))
+    small, large = KNN(4, KNNOptions(bank_size=100)), KNN(4, KNNOptions(bank_size=5000))
     small.fit(normal)
     large.fit(normal)
     assert small.bank.shape == (100, 5)
@@ -47,18 +47,18 @@ def test_the_bank_has_one_size_and_holds_a_sample(normal: WindowSet) -> None:
 
 
 def test_unused_rows_are_never_neighbours(normal: WindowSet) -> None:
-    scorer = KNN(4, 5, KNNOptions(neighbours=5))
+    scorer = KNN(4, KNNOptions(neighbours=5))
     scorer.fit(normal.where(torch.arange(len(normal)) < 5))
     at_the_mean = scorer.mean.expand(1, 4, 5)
     assert float(scorer(at_the_mean)) > 0.1  # an unused row of zeros would be at distance 0
 
 
 def test_known_windows_have_distance_zero(normal: WindowSet) -> None:
-    scorer = KNN(4, 5, KNNOptions(neighbours=1))
+    scorer = KNN(4, KNNOptions(neighbours=1))
     scorer.fit(normal)
     assert float(scorer(all_windows(normal)).max()) == 0.0
 
 
 def test_too_few_windows_are_refused(normal: WindowSet) -> None:
     with pytest.raises(DataError, match=r"KNN needs at least 5 normal windows \(neighbours=5\), got 3"):
-        KNN(4, 5).fit(normal.where(torch.arange(len(normal)) < 3))
+        KNN(4).fit(normal.where(torch.arange(len(normal)) < 3))

@@ -14,7 +14,7 @@ from tsreward.sequences.windows import WindowSet
 @pytest.mark.parametrize("steps", ["last", "window"])
 def test_it_equals_numpy(normal: WindowSet, unseen: Tensor, steps: str) -> None:
     options = MahalanobisOptions(steps=steps, shrinkage=0.0, clip=None)
-    scorer = Mahalanobis(4, 5, options)
+    scorer = Mahalanobis(4, options)
     scorer.fit(normal)
     known, new = (
         (windows[:, -1] if steps == "last" else windows.flatten(1)).double().numpy()
@@ -27,7 +27,7 @@ def test_it_equals_numpy(normal: WindowSet, unseen: Tensor, steps: str) -> None:
 @pytest.mark.parametrize("steps", ["last", "window"])
 def test_diagonal_is_the_norm_of_z_scores(normal: WindowSet, unseen: Tensor, steps: str) -> None:
     options = MahalanobisOptions(covariance="diagonal", steps=steps, clip=None)
-    scorer = Mahalanobis(4, 5, options)
+    scorer = Mahalanobis(4, options)
     scorer.fit(normal)
     known = all_windows(normal)[:, -1]
     scaled = (unseen - known.mean(0)) / known.std(0, correction=0)
@@ -37,7 +37,7 @@ def test_diagonal_is_the_norm_of_z_scores(normal: WindowSet, unseen: Tensor, ste
 
 def test_full_shrinkage_ignores_correlations(normal: WindowSet, unseen: Tensor) -> None:
     full, diagonal = (
-        Mahalanobis(4, 5, options)
+        Mahalanobis(4, options)
         for options in (MahalanobisOptions(shrinkage=1.0), MahalanobisOptions(covariance="diagonal"))
     )
     full.fit(normal)

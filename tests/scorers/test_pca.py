@@ -24,7 +24,7 @@ def test_the_residual_equals_scikit_learn(
     normal: WindowSet, unseen: Tensor, components: int | float, steps: str
 ) -> None:
     options = PCAOptions(components=components, steps=steps, clip=None)
-    scorer = PCA(4, 5, options)
+    scorer = PCA(4, options)
     scorer.fit(normal)
     reference = SklearnPCA(components, svd_solver="full").fit(rows(scorer, all_windows(normal)))
     new = rows(scorer, unseen)
@@ -36,7 +36,7 @@ def test_the_residual_equals_scikit_learn(
 def test_the_weighted_score_equals_pyods_definition(
     normal: WindowSet, unseen: Tensor, components: int | float | None
 ) -> None:
-    scorer = PCA(4, 5, PCAOptions(components=components, score="weighted", clip=None))
+    scorer = PCA(4, PCAOptions(components=components, score="weighted", clip=None))
     scorer.fit(normal)
     reference = SklearnPCA(components, svd_solver="full").fit(rows(scorer, all_windows(normal)))
     expected = weighted_component_distance(
@@ -47,22 +47,22 @@ def test_the_weighted_score_equals_pyods_definition(
 
 def test_columns_without_variance_do_not_count(normal: WindowSet, unseen: Tensor) -> None:
     flat = normal.map(lambda store: torch.cat([store, torch.zeros(len(store), 1)], 1))
-    scorer = PCA(4, 6, PCAOptions(components=None, score="weighted"))
-    plain = PCA(4, 5, PCAOptions(components=None, score="weighted"))
+    scorer = PCA(4, PCAOptions(components=None, score="weighted"))
+    plain = PCA(4, PCAOptions(components=None, score="weighted"))
     scorer.fit(flat)
     plain.fit(normal)
     torch.testing.assert_close(scorer(torch.cat([unseen, torch.zeros_like(unseen[..., :1])], 2)), plain(unseen))
 
 
 def test_a_residual_always_leaves_something_over(normal: WindowSet, unseen: Tensor) -> None:
-    scorer = PCA(4, 5, PCAOptions(components=0.999999))
+    scorer = PCA(4, PCAOptions(components=0.999999))
     scorer.fit(normal)
     assert float(scorer(unseen).min()) > 0
     with pytest.raises(OptionError, match=r"PCA.components can be at most 4 of 5, got 5"):
-        PCA(4, 5, PCAOptions(components=5))
+        PCA(4, PCAOptions(components=5)).fit(normal)
 
 
 def test_one_column_is_its_own_residual(normal: WindowSet, unseen: Tensor) -> None:
-    scorer = PCA(4, 1)
+    scorer = PCA(4)
     scorer.fit(normal.map(lambda store: store[:, :1]))
     assert len(scorer(unseen[..., :1]).unique()) > 10

@@ -19,8 +19,8 @@ from tsreward.training import TrainOptions
 QUICK = TrainOptions(windows_per_epoch=None, epochs=6)
 
 
-def vae(window: int = 4, dim: int = 5, **options: Any) -> LSTMVAE:
-    return LSTMVAE(window, dim, LSTMVAEOptions(hidden=32, **options))
+def vae(**options: Any) -> LSTMVAE:
+    return LSTMVAE(4, LSTMVAEOptions(hidden=32, **options))
 
 
 @pytest.mark.parametrize(("error", "norm"), [("window", "l1"), ("window", "l2"), ("last", "l1"), ("last", "l2")])
@@ -28,7 +28,7 @@ def vae(window: int = 4, dim: int = 5, **options: Any) -> LSTMVAE:
 def test_the_score_is_the_error_of_the_reconstruction(
     scorer_class: type, normal: WindowSet, unseen: Tensor, error: str, norm: str
 ) -> None:
-    scorer = scorer_class(4, 5, scorer_class.Options(error=error, norm=norm, clip=None))
+    scorer = scorer_class(4, scorer_class.Options(error=error, norm=norm, clip=None))
     scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
     windows = (unseen - scorer.mean) / scorer.std
     difference = (windows - scorer.reconstruct(windows)[0]).detach()
@@ -38,7 +38,7 @@ def test_the_score_is_the_error_of_the_reconstruction(
 
 
 def test_steps_of_a_window_are_told_apart(normal: WindowSet, unseen: Tensor) -> None:
-    scorer = TransformerAE(4, 5)
+    scorer = TransformerAE(4)
     scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
     assert not torch.allclose(scorer(unseen.flip(1)), scorer(unseen), atol=1e-3)
 
@@ -52,6 +52,7 @@ def test_both_decoders_learn(normal: WindowSet, unseen: Tensor, seed: int, decod
 
 def test_training_draws_from_the_posterior_and_scoring_does_not(unseen: Tensor, seed: int) -> None:
     scorer = vae()
+    scorer.materialise(5)
     draw = torch.Generator().manual_seed(seed)
     first, second = (scorer.reconstruct(unseen, draw)[0] for _ in range(2))
     assert not torch.equal(first, second)
@@ -74,7 +75,7 @@ def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
     (normal, negative), (good, bad) = hazard(seed, 4), hazard(seed + 1, 4)
     scores = []
     for known in (None, negative):
-        scorer = vae(dim=4, negative_loss=negative_loss)
+        scorer = vae(negative_loss=negative_loss)
         scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=seed))
         scores.append((scorer(all_windows(good)), scorer(all_windows(bad))))
     assert roc_auc(*scores[1]) > roc_auc(*scores[0]) + 0.15
@@ -82,7 +83,7 @@ def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
 
 def test_the_weight_of_bad_windows_counts(seed: int) -> None:
     normal, negative = hazard(seed, 4)
-    ignoring, heeding, alone = vae(dim=4, negative_weight=0.0), vae(dim=4, negative_weight=3.0), vae(dim=4)
+    ignoring, heeding, alone = vae(negative_weight=0.0), vae(negative_weight=3.0), vae()
     ignoring.fit(normal, negative, QUICK)
     heeding.fit(normal, negative, QUICK)
     bad = all_windows(negative)
@@ -94,7 +95,7 @@ def test_the_margin_bounds_how_far_bad_windows_are_pushed(seed: int) -> None:
     normal, negative = hazard(seed, 4)
     means = []
     for margin in (0.5, 4.0):
-        scorer = TransformerAE(4, 4, TransformerAEOptions(margin=margin, layers=1, width=32, heads=2))
+        scorer = TransformerAE(4, TransformerAEOptions(margin=margin, layers=1, width=32, heads=2))
         scorer.fit(normal, negative, QUICK)
         means.append(float(scorer(all_windows(negative)).mean()))
     assert means[1] > 1.3 * means[0]
@@ -106,7 +107,7 @@ def test_mahalanobis_distance_of_the_error_equals_the_obvious_one(
     scorer_class: type, normal: WindowSet, unseen: Tensor, error: str
 ) -> None:
     options = scorer_class.Options(error=error, norm="l2", distance="mahalanobis", shrinkage=0.0, clip=None)
-    scorer = scorer_class(4, 5, options)
+    scorer = scorer_class(4, options)
     scorer.fit(normal, options=QUICK)
 
     def errors(windows: Tensor) -> np.ndarray:

@@ -70,15 +70,13 @@ class Counting(Mahalanobis):
 
 
 class LeftTraining(Mahalanobis):
+    def fit(self, *arguments: Any, **options: Any) -> Any:
+        return super().fit(*arguments, **options).train()
+
+
+class Silent(Mahalanobis):
     def fit(self, *arguments: Any, **options: Any) -> None:
         super().fit(*arguments, **options)
-        self.train()
-
-
-class Answering(Mahalanobis):
-    def fit(self, *arguments: Any, **options: Any) -> Any:
-        super().fit(*arguments, **options)
-        return self
 
 
 class Forgiving(Mahalanobis):
@@ -87,8 +85,8 @@ class Forgiving(Mahalanobis):
 
 
 class Eager(Mahalanobis):
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def build(self) -> None:
+        super().build()
         self.fitted.fill_(True)
 
 
@@ -120,6 +118,18 @@ class Remembering(Mahalanobis):
         self.factor.mul_(self.fits)
 
 
+class BuiltOnce(Mahalanobis):
+    def build(self) -> None:
+        if not hasattr(self, "centre"):
+            super().build()
+
+
+class AnyLength(Mahalanobis):
+    def fit(self, normal: Any, *arguments: Any, **options: Any) -> Any:
+        self.window = normal.window
+        return super().fit(normal, *arguments, **options)
+
+
 class SeedsTorch(Mahalanobis):
     def learn(self, *arguments: Any) -> None:
         torch.manual_seed(5)
@@ -145,9 +155,10 @@ class SetsDeterminism(Mahalanobis):
 
 
 class WritesData(Mahalanobis):
-    def fit(self, normal: Any, *arguments: Any, **options: Any) -> None:
+    def fit(self, normal: Any, *arguments: Any, **options: Any) -> Any:
         super().fit(normal, *arguments, **options)
         normal.store += 1e-3
+        return self
 
 
 class Unseeded(Mahalanobis):
@@ -167,38 +178,44 @@ class AcceptsShapes(Mahalanobis):
 class Swallowing(Mahalanobis):
     """Is fitted whatever happens while it learns."""
 
-    def fit(self, *arguments: Any, **options: Any) -> None:
+    def fit(self, *arguments: Any, **options: Any) -> Any:
         try:
-            super().fit(*arguments, **options)
+            return super().fit(*arguments, **options)
         finally:
             self.fitted.fill_(True)
 
 
-def unclipped(window: int, dim: int) -> Mahalanobis:
-    return Mahalanobis(window, dim, MahalanobisOptions(clip=None))
+def unclipped(window: int) -> Mahalanobis:
+    return Mahalanobis(window, MahalanobisOptions(clip=None))
 
 
 class Untrained(DeepSVDD):
-    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> None:
-        super().fit(normal, negative, replace(options, learning_rate=0.0), report)
+    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
+        return super().fit(normal, negative, replace(options, learning_rate=0.0), report)
 
 
 class OneSeed(DeepSVDD):
-    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> None:
-        super().fit(normal, negative, replace(options, seed=0), report)
+    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
+        return super().fit(normal, negative, replace(options, seed=0), report)
 
 
 class DeafToBad(DeepSVDD):
-    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> None:
-        super().fit(normal, None, options, report)
+    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
+        return super().fit(normal, None, options, report)
+
+
+class CutsBad(DeepSVDD):
+    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
+        wide = negative.map(lambda store: store.repeat(1, 2)[:, : normal.store.shape[1]])
+        return super().fit(normal, wide, options, report)
 
 
 class StartsAgain(DeepSVDD):
     """Trains one epoch more where a training is to be resumed."""
 
-    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> None:
+    def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
         more = options.state is not None and options.epochs == 4
-        super().fit(normal, negative, replace(options, state=None, epochs=options.epochs + more), report)
+        return super().fit(normal, negative, replace(options, state=None, epochs=options.epochs + more), report)
 
 
 BROKEN_SCORERS = {
@@ -211,7 +228,7 @@ BROKEN_SCORERS = {
     "the windows are not changed": Writing,
     "scoring changes no state": Counting,
     "fit ends in evaluation mode": LeftTraining,
-    "fit answers nothing": Answering,
+    "fit returns the object": Silent,
     "NaN is refused": Forgiving,
     "-inf is refused": Forgiving,
     "scoring before fit is refused": Eager,
@@ -219,6 +236,9 @@ BROKEN_SCORERS = {
     "the state goes through a file": Unregistered,
     "fit keeps the shapes of the state": Growing,
     "a second fit forgets the first": Remembering,
+    "a fit on another width starts anew": BuiltOnce,
+    "fit refuses another length": AnyLength,
+    "fit refuses negative windows of another width": CutsBad,
     "the global random numbers of torch are left alone": SeedsTorch,
     "the global random numbers of numpy are left alone": DrawsNumpy,
     "the global random numbers of random are left alone": DrawsPython,

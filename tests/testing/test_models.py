@@ -18,7 +18,7 @@ from tsreward.testing import check_model
 
 
 def fitted(scorer: type[Mahalanobis] = Mahalanobis) -> RewardModel:
-    model = RewardModel(scorer(4, 3), Likeness())
+    model = RewardModel(scorer(4), Likeness())
     model.fit(list(np.random.default_rng(0).normal(size=(4, 40, 3))))
     return model
 
@@ -40,7 +40,7 @@ def upside_down() -> RewardModel:
         def forward(self, scores: torch.Tensor, *others: object) -> torch.Tensor:
             return scores.double()
 
-    model = RewardModel(Mahalanobis(4, 3), Upside())
+    model = RewardModel(Mahalanobis(4), Upside())
     model.fit(list(np.random.default_rng(0).normal(size=(4, 40, 3))))
     return model
 
@@ -52,7 +52,7 @@ def training() -> RewardModel:
 
 
 BROKEN: dict[str, Callable[[], RewardModel]] = {
-    "it is fitted": lambda: RewardModel(Mahalanobis(4, 3), Likeness()),
+    "it is fitted": lambda: RewardModel(Mahalanobis(4), Likeness()),
     "it is in evaluation mode": training,
     "the calibration scores are sound": unsorted,
     "scores are varied": lambda: fitted(Constant),
@@ -93,6 +93,6 @@ def test_episodes_of_another_shape_fail() -> None:
 
 
 def test_a_model_that_is_not_fitted_fails_without_an_exception() -> None:
-    report = check_model(RewardModel(Mahalanobis(4, 3), Likeness()))
+    report = check_model(RewardModel(Mahalanobis(4), Likeness()))
     assert "it is fitted" in {check.name for check in report.failures}
     assert len(report.failures) > 10

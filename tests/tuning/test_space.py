@@ -99,7 +99,7 @@ def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
             for choice in (0, -1):
                 ends = Ends(end, choice)
                 setting = SPACES[name].fix(fixes).suggest(ends)
-                assert scorer_of(setting).build(int(str(setting["window"])), 3) is not None
+                assert scorer_of(setting).build(int(str(setting["window"]))) is not None
                 if "mode" in parameters:
                     assert type(mode_of(setting)) is MODES[str(mode)]
                 assert not {key for key in fit_options(setting) if key.startswith(f"{scorer}.")}

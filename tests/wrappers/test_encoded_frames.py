@@ -79,7 +79,7 @@ def play_vector(model: RewardModel, shown: list[bytes], mode: AutoresetMode) -> 
 )
 def test_every_frame_is_encoded_once(play: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ConvEncoder, "chunk", 1)  # without padding, which repeats rows, here and in the model
-    model = RewardModel(KNN(4, 8), Likeness(), ConvEncoder(SHAPE, ConvOptions(dim=8, channels=(4, 4))), chunk=1)
+    model = RewardModel(KNN(4), Likeness(), ConvEncoder(SHAPE, ConvOptions(dim=8, channels=(4, 4))), chunk=1)
     model.fit(list(np.random.default_rng(9).integers(0, 256, (4, 20, *SHAPE), np.uint8)))
     encoded: list[bytes] = []
     shown: list[bytes] = []

@@ -112,8 +112,7 @@ def compare(
     >>> from tsreward.rewards.likeness import Likeness
     >>> from tsreward.scorers.mahalanobis import Mahalanobis
     >>> walk = np.random.default_rng(0).normal(size=(80, 2))
-    >>> model = RewardModel(Mahalanobis(3, 2), Likeness())
-    >>> model.fit([walk])
+    >>> model = RewardModel(Mahalanobis(3), Likeness()).fit([walk])
     >>> same = compare(model, model, [Episode(walk)])
     >>> round(same.scores.spearman, 6), same.flags.disagreement
     (1.0, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import OptionError, ShapeError
+from tsreward.errors import NotFittedError, OptionError, ShapeError
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,22 @@ class EncoderOptions:
 
 
 class Encoder(nn.Module, ABC):
-    """Maps single observations to feature vectors; `dim` is their width D."""
+    """Maps single observations [*obs] to feature vectors [D]."""
 
     Options: ClassVar[type[EncoderOptions]]
+    obs_shape: tuple[int, ...]
+    """Shape of one observation; None for an `Identity` that has not met any."""
     dim: int
+    """Features D; None where `obs_shape` is."""
 
     def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions) -> None:
         super().__init__()
         if not obs_shape or min(obs_shape) < 1:
             raise OptionError(f"{type(self).__name__} needs an observation shape like (12,), got {tuple(obs_shape)}.")
         self.obs_shape, self.options = tuple(obs_shape), options
+
+    def adopt_shape(self, obs_shape: Sequence[int]) -> None:
+        """Read observations of this shape from now on, where none was given to the constructor; else change nothing."""
 
     @abstractmethod
     def encode(self, obs: Tensor) -> Tensor:
@@ -40,6 +47,7 @@ class Encoder(nn.Module, ABC):
 
         Raises:
             ShapeError: the observations have another shape.
+            NotFittedError: an `Identity` has not met any observation yet.
         """
         if tuple(obs.shape[1:]) != self.obs_shape:
             remedy = picture_remedy(self.obs_shape, obs.shape[1:]) or "this model was fitted on another observation"
@@ -51,7 +59,7 @@ class Encoder(nn.Module, ABC):
 
 
 class Identity(Encoder):
-    """Flatten the observation to float32.
+    """Flatten the observation to float32. Without `obs_shape`, `RewardModel.fit` takes the shape from its data.
 
     >>> Identity((2, 2))(torch.ones(1, 2, 2)).shape
     torch.Size([1, 4])
@@ -59,9 +67,23 @@ class Identity(Encoder):
 
     Options = EncoderOptions
 
-    def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions = EncoderOptions()) -> None:
-        super().__init__(obs_shape, options)
-        self.dim = math.prod(self.obs_shape)
+    def __init__(self, obs_shape: tuple[int, ...] | None = None, options: EncoderOptions = EncoderOptions()) -> None:
+        super().__init__((1,) if obs_shape is None else obs_shape, options)
+        self._adopts = obs_shape is None
+        self.obs_shape = None if self._adopts else self.obs_shape  # type: ignore[assignment] - told by the data
+        self.dim = None if self._adopts else math.prod(self.obs_shape)  # type: ignore[assignment]
+
+    def adopt_shape(self, obs_shape: Sequence[int]) -> None:
+        if self._adopts:
+            self.obs_shape, self.dim = tuple(obs_shape), math.prod(obs_shape)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        if self.obs_shape is None:
+            raise NotFittedError(
+                "Identity is not fitted and knows no shape of observations: call fit of its RewardModel, load a model, "
+                "or give Identity(obs_shape)."
+            )
+        return super().forward(obs)
 
     def encode(self, obs: Tensor) -> Tensor:
         return obs.flatten(1).to(torch.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -39,8 +40,7 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
     alone cannot tell what experts never show.
 
     >>> frames = torch.randint(0, 256, (40, 8, 8, 1), dtype=torch.uint8)
-    >>> encoder = PixelPCA((8, 8, 1), PixelPCAOptions(dim=4, side=8))
-    >>> encoder.fit([frames])
+    >>> encoder = PixelPCA((8, 8, 1), PixelPCAOptions(dim=4, side=8)).fit([frames])
     >>> encoder(frames).shape
     torch.Size([40, 4])
     """
@@ -68,8 +68,8 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
     def device(self) -> torch.device:
         return self.centre.device
 
-    def fit(self, episodes: Sequence[np.ndarray | Tensor]) -> None:
-        """Take the components from uint8 frames [T, *obs] of one or more episodes.
+    def fit(self, episodes: Sequence[np.ndarray | Tensor]) -> Self:
+        """Take the components from uint8 frames [T, *obs] of one or more episodes, and return the encoder.
 
         Raises:
             ShapeError: frames of another shape.
@@ -93,6 +93,7 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
         self.centre.copy_(mean)
         self.directions.copy_(directions[:, : self.options.dim])
         self.fitted.fill_(True)
+        return self
 
     def features(self, frames: Tensor) -> Tensor:
         if not self.fitted:

@@ -81,7 +81,7 @@ class ActiveLearner:
     >>> from tsreward.scorers.deep_svdd import DeepSVDD
     >>> draw = torch.Generator().manual_seed(0)
     >>> expert = [torch.randn(50, 2, generator=draw) for _ in range(4)]
-    >>> learner = ActiveLearner(RewardModel(DeepSVDD(4, 2), Likeness(LikenessOptions(shape="odds"))), expert)
+    >>> learner = ActiveLearner(RewardModel(DeepSVDD(4), Likeness(LikenessOptions(shape="odds"))), expert)
     >>> for _ in range(10):
     ...     learner.refresh(lambda number: 3 + torch.randn(number, 4, 2, generator=draw))
     >>> model = learner.model
@@ -104,6 +104,9 @@ class ActiveLearner:
         self.loss = math.nan
         """Loss of the last gradient step."""
         self._scorer = scorer
+        expert = model.windows(expert)
+        if not scorer.fitted:
+            model.encoder.adopt_shape(expert.store.shape[1:])
         learned, held = model.features(expert).split(options.held_out, options.seed)
         if not scorer.fitted:
             scorer.begin(learned, options.seed)

@@ -39,11 +39,11 @@ def train_encoder(
     >>> from tsreward.encoders.conv import ConvOptions
     >>> from tsreward.rewards.likeness import Likeness
     >>> from tsreward.scorers.deep_svdd import DeepSVDD
-    >>> model = RewardModel(DeepSVDD(2, 8), Likeness(), ConvEncoder((8, 8, 1), ConvOptions(dim=8, channels=(4,))))
+    >>> model = RewardModel(DeepSVDD(2), Likeness(), ConvEncoder((8, 8, 1), ConvOptions(dim=8, channels=(4,))))
     >>> dark = [torch.randint(0, 90, (20, 8, 8, 1), dtype=torch.uint8) for _ in range(4)]
     >>> light = [255 - frames for frames in dark]
     >>> train_encoder(model, dark, light, TrainOptions(epochs=1, windows_per_epoch=64))
-    >>> model.fit(dark, light)
+    >>> model = model.fit(dark, light)
     """
     encoder, scorer = model.encoder, copy.deepcopy(model.scorer)
     if not isinstance(encoder, ConvEncoder):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tsreward.encoders.base import Encoder, Identity
-from tsreward.errors import OptionError, ShapeError
+from tsreward.errors import NotFittedError, OptionError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import WideBatches, as_tensor
 from tsreward.rewards.base import RewardMode
@@ -39,9 +39,9 @@ class StepReward(NamedTuple):
 class RewardModel(nn.Module):
     """A pipeline from observations to rewards.
 
-    `encoder` defaults to the identity over flat observations of the scorer's width. Encoding and scoring always run in
-    batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-equal on CPU; None takes the
-    scorer's smallest safe number.
+    `encoder` defaults to the identity, which takes the shape of an observation from the data at `fit`. Encoding and
+    scoring always run in batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-equal on CPU;
+    None takes the scorer's smallest safe number.
     """
 
     def __init__(
@@ -58,11 +58,13 @@ class RewardModel(nn.Module):
             raise OptionError(
                 f"RewardModel needs frame_skip >= 1 and chunk >= 1, got frame_skip={frame_skip}, chunk={chunk}."
             )
-        self.encoder = Identity((scorer.dim,)) if encoder is None else encoder
-        if self.encoder.dim != scorer.dim:
+        self.encoder = Identity() if encoder is None else encoder
+        if scorer.dim is not None and self.encoder.dim is None:
+            self.encoder.adopt_shape((scorer.dim,))
+        if scorer.dim not in (None, self.encoder.dim):
             raise ShapeError(
-                f"The encoder gives {self.encoder.dim} features but the scorer expects {scorer.dim}: construct the "
-                f"scorer with dim={self.encoder.dim}."
+                f"The encoder gives {self.encoder.dim} features but the scorer was made for {scorer.dim}: give the "
+                f"encoder that it was fitted with, or a new scorer."
             )
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
@@ -75,7 +77,13 @@ class RewardModel(nn.Module):
 
     @property
     def obs_shape(self) -> tuple[int, ...]:
-        """Shape of one observation."""
+        """Shape of one observation.
+
+        Raises:
+            NotFittedError: the model has not met any.
+        """
+        if self.encoder.obs_shape is None:
+            raise NotFittedError("RewardModel is not fitted: call model.fit(...) or load a fitted one first.")
         return self.encoder.obs_shape
 
     def fit(
@@ -87,8 +95,8 @@ class RewardModel(nn.Module):
         calibration_share: float = 0.25,
         report: Report | None = None,
         probes: Windows | None = None,
-    ) -> None:
-        """Fit scorer, calibration and reward mode.
+    ) -> Self:
+        """Fit scorer, calibration and reward mode, and return the model.
 
         `normal` and `negative` are windows over raw observations, or episodes [T, *obs] that are all normal or all bad.
         A share of the normal episodes is never shown to the scorer: calibration and thresholds come from it. `rewards`
@@ -99,6 +107,8 @@ class RewardModel(nn.Module):
             DataError: too little or damaged data.
             ShapeError: observations of another shape than the encoder's.
         """
+        normal = self.windows(normal)
+        self.encoder.adopt_shape(normal.store.shape[1:])
         learned, held = self.features(normal).split(calibration_share, options.seed + 1)
         bad = None if negative is None else self.features(negative)
         probe = bad if probes is None else self.features(probes)
@@ -109,13 +119,14 @@ class RewardModel(nn.Module):
         self.calibration.fit(self.smooth(self.score_windows(held), held.first))
         unit = None if rewards is None else float(torch.as_tensor(rewards, dtype=torch.float64).abs().mean())
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
+        return self
 
-    def features(self, windows: Windows) -> WindowSet:
-        """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
+    def windows(self, windows: Windows) -> WindowSet:
+        """Return windows over raw observations, of such windows or of episodes [T, *obs].
 
         Raises:
             DataError: damaged episodes, or none.
-            ShapeError: observations of another shape than the encoder's, or windows of another length.
+            ShapeError: windows of another length K or frame_skip than the model's.
         """
         if not isinstance(windows, WindowSet):
             windows = WindowSet.from_episodes(windows, self.window, self.frame_skip)
@@ -124,7 +135,17 @@ class RewardModel(nn.Module):
                 f"RewardModel reads windows of {self.window} steps with frame_skip {self.frame_skip}, got "
                 f"{windows.window} and {windows.frame_skip}: build the WindowSet with the model's."
             )
-        return windows.map(lambda store: torch.cat([self.encoder(part) for part in store.split(4096)]))
+        return windows
+
+    def features(self, windows: Windows) -> WindowSet:
+        """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
+
+        Raises:
+            DataError: damaged episodes, or none.
+            ShapeError: observations of another shape than the encoder's, or windows of another length.
+            NotFittedError: the encoder has not met any observation yet.
+        """
+        return self.windows(windows).map(lambda store: torch.cat([self.encoder(part) for part in store.split(4096)]))
 
     @torch.inference_mode()
     def encode(self, obs: Tensor) -> Tensor:

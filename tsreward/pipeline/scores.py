@@ -121,7 +121,7 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any]) -> Iterator[Scores]
     >>> from tsreward.rewards.likeness import Likeness
     >>> from tsreward.scorers.mahalanobis import Mahalanobis
     >>> log = np.random.default_rng(0).normal(size=(60, 2))
-    >>> model = RewardModel(Mahalanobis(3, 2), Likeness())
+    >>> model = RewardModel(Mahalanobis(3), Likeness())
     >>> _ = model.fit([log])
     >>> parts = [scores.score for scores in stream_scores(model, np.split(log, 4))]
     >>> bool((np.concatenate(parts) == next(stream_scores(model, [log])).score).all())

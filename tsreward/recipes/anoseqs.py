@@ -64,7 +64,7 @@ class AnoSeqsOptions:
     """Every random number follows from it."""
 
     def __post_init__(self) -> None:
-        scorer_preset(self.scorer).build(self.window, 1)
+        scorer_preset(self.scorer).build(self.window)
         if self.penalty not in ("tail", "raw", "constant", "lagrangian"):
             raise OptionError(f"penalty is 'tail', 'raw', 'constant' or 'lagrangian', got '{self.penalty}'.")
         reward_mode(self)

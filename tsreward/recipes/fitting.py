@@ -48,7 +48,7 @@ def fit_reward(
         DataError: no window is safe or long enough, damaged data, or only some of the episodes have costs.
         ShapeError: the episodes have another observation than the encoder.
     """
-    model = RewardModel(scorer.build(window, encoder.dim), mode, encoder)
+    model = RewardModel(scorer.build(window), mode, encoder)
     if any(episode.costs is not None for episode in episodes):
         normal, unsafe = safe_windows(episodes, window)
     else:

@@ -185,7 +185,7 @@ class AdversarialLikeness:
         encoder = Identity(seen) if encoder is None else encoder
         mode = Likeness(LikenessOptions(shape=shape))
         self.env = env
-        self.model = RewardModel(scorer_preset(scorer).build(window, encoder.dim), mode, encoder)
+        self.model = RewardModel(scorer_preset(scorer).build(window), mode, encoder)
         failures = None if negatives is None else _observations(negatives)
         self.learner = ActiveLearner(self.model, expert, active, failures)
         self._options, self._bonus = agent, bonus
@@ -310,7 +310,7 @@ def reward_model(
         DataError: there are no bad windows of a kind that is asked for, or too few episodes.
     """
     scorer = scorer_preset(options.scorer)
-    model = RewardModel(scorer.build(options.window, encoder.dim), options.likeness(), encoder)
+    model = RewardModel(scorer.build(options.window), options.likeness(), encoder)
     expert = [episode.obs for episode in data.expert]
     negatives = negative_windows(options, data, active.seed)
     if options.learning == "active":

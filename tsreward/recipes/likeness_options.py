@@ -77,7 +77,7 @@ class ExpertLikenessOptions:
     """Episodes that judge the trained agent, by the environment's reward."""
 
     def __post_init__(self) -> None:
-        scorer_preset(self.scorer).build(self.window, 1)
+        scorer_preset(self.scorer).build(self.window)
         self.likeness()
         self.pixel_pca()
         for name, known in (

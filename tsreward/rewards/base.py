@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -59,8 +59,8 @@ class RewardMode(nn.Module, ABC):
         return None
 
     @abstractmethod
-    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
-        """Fix thresholds and scales from held-out normal scores.
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
+        """Fix thresholds and scales from held-out normal scores, and return the mode.
 
         `unit` is a typical single-step |reward|, `probes` are scores [P] of behaviour that must not be rewarded.
         """

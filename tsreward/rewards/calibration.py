@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,8 @@ class Calibration(nn.Module):
         self.register_buffer("scores", torch.full((size,), math.inf))
         self.register_buffer("count", torch.tensor(0))
 
-    def fit(self, scores: Tensor) -> None:
-        """Remember the scores [N] of held-out normal windows.
+    def fit(self, scores: Tensor) -> Self:
+        """Remember the scores [N] of held-out normal windows, and return the calibration.
 
         Raises:
             ShapeError: `scores` is not one-dimensional.
@@ -46,12 +47,12 @@ class Calibration(nn.Module):
         self.scores.fill_(math.inf)
         self.scores[: len(ordered)] = ordered
         self.count.fill_(len(ordered))
+        return self
 
     def p_value(self, scores: Tensor) -> Tensor:
         """Return the conformal p-value (1 + #{normal ≥ s}) / (n + 1) of every score (Vovk et al. 2005), in (0, 1].
 
-        >>> calibration = Calibration()
-        >>> calibration.fit(torch.tensor([1.0, 2.0, 3.0]))
+        >>> calibration = Calibration().fit(torch.tensor([1.0, 2.0, 3.0]))
         >>> calibration.p_value(torch.tensor([0.0, 2.5, 9.0]))
         tensor([1.0000, 0.5000, 0.2500])
         """
@@ -65,8 +66,7 @@ class Calibration(nn.Module):
         Raises:
             OptionError: the rate is not between 0 and 1.
 
-        >>> calibration = Calibration()
-        >>> calibration.fit(torch.arange(99.0))
+        >>> calibration = Calibration().fit(torch.arange(99.0))
         >>> calibration.threshold(0.05)
         94.0
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -68,12 +69,13 @@ class Lagrangian(RewardMode):
     def measured_unit(self) -> float | None:
         return float(self.unit)
 
-    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
         self.multiplier.fill_(0.0)
         self.longest.fill_(0.0)
         self._warned = False
+        return self
 
     def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 import torch
 from torch import Tensor
@@ -82,7 +82,7 @@ class Likeness(RewardMode):
     def uses_probes(self) -> bool:
         return self.options.shape == "auto" and self.options.scale is None
 
-    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         options = self.options
         self.threshold.fill_(calibration.threshold(options.false_alarm_rate))
         self.origin.fill_(calibration.quantile(0.5))
@@ -97,6 +97,7 @@ class Likeness(RewardMode):
             self.low.fill_(calibration.quantile(options.clip_low))
         if options.clip_high is not None:
             self.high.fill_(calibration.quantile(options.clip_high))
+        return self
 
     def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         shape = self.options.shape

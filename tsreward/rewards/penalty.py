@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -50,10 +50,11 @@ class Penalty(RewardMode):
     def measured_unit(self) -> float | None:
         return float(self.unit)
 
-    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> None:
+    def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         if self.options.form != "raw":
             self.unit.fill_(reward_unit(self.options.unit, unit, "Penalty"))
+        return self
 
     def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
         if env_reward is None:

@@ -6,7 +6,7 @@ import math
 import types
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -76,15 +76,20 @@ OptionsT = TypeVar("OptionsT", bound=ScorerOptions)
 
 
 class Scorer(nn.Module, ABC, Generic[OptionsT]):
-    """A normality model over windows. Subclasses write `build`, `learn` and `measure`.
+    """A normality model over windows [B, K, D]. Subclasses write `build`, `learn` and `measure`.
 
-    The constructor fixes every state shape; `fit` starts from freshly seeded weights; `forward` changes nothing.
+    `window` is the number of steps K. The number of features D comes from the data at `fit`, or from the file at load:
+    until then `dim` is None, and there are no weights. Every `fit` starts from freshly seeded weights, and may be given
+    another D than the one before. `forward` changes nothing.
+
+    Raises:
+        OptionError: `window` is below `min_window`, or `options` are not of the class `Options`.
     """
 
     Options: ClassVar[type[ScorerOptions]]
-    """The options dataclass: `cls(window, dim, cls.Options(**values))` builds the scorer again."""
+    """The options dataclass: `cls(window, cls.Options(**values))` makes the scorer again."""
     uses_negative: ClassVar[bool]
-    """Whether `fit` can learn from known bad windows."""
+    """Whether `fit` can learn from negative windows, which are known to be anomalous."""
     needs_negative: ClassVar[bool] = False
     """Whether `fit` cannot do without them."""
     uses_held_out: ClassVar[bool]
@@ -92,22 +97,28 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     min_window: ClassVar[int] = 1
     """The shortest window it can work on."""
 
+    options: OptionsT
+    dim: int
+    """Features D of a step; None before the data, or `materialise`, have told."""
     mean: Tensor
     std: Tensor
     fitted: Tensor
 
-    def __init__(self, window: int, dim: int, options: OptionsT) -> None:
+    def __init__(self, window: int, options: OptionsT | None = None) -> None:
         super().__init__()
-        if window < self.min_window or dim < 1:
+        self.dim = None  # type: ignore[assignment] - told by the data
+        name, wanted = type(self).__name__, self.Options.__name__
+        if window < self.min_window:
+            raise OptionError(f"{name} needs window >= {self.min_window}, got {window}.")
+        if not isinstance(options, self.Options | None):
             raise OptionError(
-                f"{type(self).__name__} needs window >= {self.min_window} and dim >= 1, got {window} and {dim}."
+                f"{name} takes {name}(window, {wanted}(...)), got {options!r} for the options: the number of features "
+                f"comes from the data."
             )
-        self.window, self.dim, self.options = window, dim, options
-        self.register_buffer("mean", torch.zeros(dim))
-        self.register_buffer("std", torch.ones(dim))
+        self.window, self.options = window, options or self.Options()  # type: ignore[assignment] - of this class
+        self.register_buffer("mean", None)
+        self.register_buffer("std", None)
         self.register_buffer("fitted", torch.tensor(False))
-        with seeded(0):
-            self.build()
         self.eval()
 
     @property
@@ -117,7 +128,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
     @abstractmethod
     def build(self) -> None:
-        """Create the modules and buffers, with fresh weights from torch's generator."""
+        """Create the modules and buffers for `dim` features, with fresh weights from torch's generator."""
 
     @abstractmethod
     def learn(
@@ -142,22 +153,29 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         negative: WindowSet | None = None,
         options: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
         report: Report | None = None,
-    ) -> None:
-        """Learn what is normal; `negative` are known bad windows for the scorers that can use them.
+    ) -> Self:
+        """Learn what is normal, from nothing, and return the scorer.
+
+        Args:
+            normal: windows [B, K, D] of normal behaviour. D may be another one than before.
+            negative: windows [B', K, D] that are known to be anomalous, for the scorers that can use them.
+            options: how to train; a scorer in closed form reads `seed` and `device` alone.
+            report: called after every epoch.
 
         Raises:
-            OptionError: `negative` is given to a scorer that cannot use it (`uses_negative` is false).
+            OptionError: `negative` is given to a scorer that cannot use it (`uses_negative` is false), or the options
+                do not fit D features.
             DataError: no normal windows, too few episodes to hold some out, or no `negative` where it is needed.
-            ShapeError: windows of another length or width than this scorer's.
+            ShapeError: windows of another length K than this scorer's, or normal and negative ones of different D.
         """
-        self._check_set(normal, "normal")
+        dim = self._check_set(normal, "normal")
         if negative is not None:
             if not self.uses_negative:
                 raise OptionError(
                     f"{type(self).__name__} cannot learn from negative windows: leave them out, or use a scorer that "
                     f"can: DeepSVDD, TransformerAE, LSTMVAE or DQN."
                 )
-            self._check_set(negative, "negative")
+            self._check_set(negative, "negative", dim)
         elif self.needs_negative:
             raise DataError(
                 f"{type(self).__name__} tells normal windows from others, and got no negative ones: give "
@@ -174,7 +192,20 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             report,
         )
         self.fitted.fill_(True)
-        self.to(options.device).eval()
+        return self.to(options.device).eval()
+
+    def materialise(self, dim: int) -> None:
+        """Create the weights and buffers for windows [B, K, dim], not fitted, as they come before any training.
+
+        `fit` and `tsreward.load` do this by themselves. It is for a `load_state_dict` by hand, and to look inside.
+
+        Raises:
+            OptionError: `dim` is below 1, or the options do not fit it.
+        """
+        if dim < 1:
+            raise OptionError(f"{type(self).__name__} needs at least 1 feature, got dim={dim}.")
+        self._create(dim, seed=0)
+        self.eval()
 
     @torch.no_grad()
     def forward(self, windows: Tensor) -> Tensor:
@@ -185,12 +216,11 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             ShapeError: windows of another shape.
             DataError: NaN or inf in a window or in its score.
         """
+        self._require_fitted()
         if windows.ndim != 3 or windows.shape[1:] != (self.window, self.dim):
             raise ShapeError(
                 f"{type(self).__name__} expects windows [B, {self.window}, {self.dim}], got {list(windows.shape)}."
             )
-        if not self.fitted:
-            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
         scores = self.measure(self._standardise(windows.to(torch.float32)))
         # One sum sees every NaN and inf; a sum that overflows by itself leaves `bad` empty.
         if not math.isfinite((windows.sum() + scores.sum()).item()):
@@ -208,9 +238,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             ShapeError: windows of another shape.
             DataError: a score is NaN or inf.
         """
-        self._check_shape(windows, "the")
-        if not self.fitted:
-            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
+        self._require_fitted()
+        self._check_shape(windows, "the", self.dim)
         if len(windows) == 0:
             return torch.zeros(0, device=windows.store.device)
         standardised = windows.map(lambda store: self._standardise(store.to(torch.float32)))
@@ -222,7 +251,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
     def extra_repr(self) -> str:
         """Describe the scorer for `repr`, which also tells one training run from another."""
-        return f"window={self.window}, dim={self.dim}, options={self.options}"
+        width = "" if self.dim is None else f"dim={self.dim}, "
+        return f"window={self.window}, {width}options={self.options}"
 
     def _standardise(self, rows: Tensor) -> Tensor:
         return standardise(rows, self.mean, self.std, self.options.clip)
@@ -230,30 +260,41 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     def _renew(self, normal: WindowSet, seed: int) -> None:
         """Be unfitted, with fresh weights, on the CPU; keep the moments of the last steps of the windows."""
         rows = normal.store[normal.last].double()
-        self.fitted.fill_(False)
-        with seeded(seed):
-            self.build()
+        self._create(rows.shape[1], seed)
         self.to("cpu")
         self.mean.copy_(rows.mean(0))
         self.std.copy_(rows.std(0, correction=0).clamp_min(self.options.std_floor))
 
-    def _check_set(self, windows: WindowSet, kind: str) -> None:
+    def _create(self, dim: int, seed: int) -> None:
+        self.fitted.fill_(False)
+        self.dim, self.mean, self.std = dim, torch.zeros(dim), torch.ones(dim)
+        with seeded(seed):
+            self.build()
+
+    def _require_fitted(self) -> None:
+        if not self.fitted:
+            raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
+
+    def _check_set(self, windows: WindowSet, kind: str, dim: int | None = None) -> int:
+        """Check windows to learn from, of `dim` features where that is known, and return their number of features D."""
         if len(windows) == 0:
             raise DataError(
                 f"{type(self).__name__}.fit got no {kind} windows: nothing to learn from. Collect more {kind} data."
             )
-        self._check_shape(windows, kind)
+        self._check_shape(windows, kind, dim)
+        return windows.store.shape[1]
 
-    def _check_shape(self, windows: WindowSet, kind: str) -> None:
-        if windows.window != self.window or windows.store.shape[1:] != (self.dim,):
+    def _check_shape(self, windows: WindowSet, kind: str, dim: int | None) -> None:
+        found = windows.store.shape[1:]
+        if windows.window != self.window or len(found) != 1 or dim not in (None, found[0]):
             raise ShapeError(
-                f"{type(self).__name__} expects {kind} windows [B, {self.window}, {self.dim}], got "
-                f"[B, {windows.window}, {', '.join(map(str, windows.store.shape[1:]))}]."
+                f"{type(self).__name__} expects {kind} windows [B, {self.window}, {'D' if dim is None else dim}], got "
+                f"[B, {windows.window}, {', '.join(map(str, found))}]."
             )
 
 
 def _split_or_share(negative: WindowSet, options: TrainOptions) -> tuple[WindowSet, WindowSet]:
-    """Split bad windows by episode; a handful from one episode serves both purposes."""
+    """Split negative windows by episode; a handful from one episode serves both purposes."""
     if negative.episodes > 1:
         return negative.split(options.held_out, options.seed)
     return negative, negative

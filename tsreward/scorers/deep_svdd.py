@@ -62,9 +62,6 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     embedded_mean: Tensor
     factor: Tensor
 
-    def __init__(self, window: int, dim: int, options: DeepSVDDOptions = DeepSVDDOptions()) -> None:
-        super().__init__(window, dim, options)
-
     @property
     def chunk(self) -> int:
         # Only products with a handful of columns need more rows.

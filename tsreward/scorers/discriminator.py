@@ -30,7 +30,7 @@ class Discriminator(GradientScorer[DiscriminatorOptions]):
     `tsreward.ActiveLearner`, where the bad windows are those of the agent, with the shape least_squares.
 
     >>> from tsreward.sequences.windows import WindowSet
-    >>> Discriminator(window=2, dim=1).fit(WindowSet.from_episodes([torch.zeros(9, 1)], window=2))
+    >>> Discriminator(window=2).fit(WindowSet.from_episodes([torch.zeros(9, 1)], window=2))
     Traceback (most recent call last):
     tsreward.errors.DataError: Discriminator tells normal windows from others, and got no negative ones: give \
 fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes, or use DeepSVDD.
@@ -38,9 +38,6 @@ fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes,
 
     Options = DiscriminatorOptions
     needs_negative = True
-
-    def __init__(self, window: int, dim: int, options: DiscriminatorOptions = DiscriminatorOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         hidden = self.options.hidden

@@ -32,18 +32,15 @@ class Forecaster(Scorer[ForecasterOptions]):
 
     The predicted standard deviation of a standardised column stays within e^±3, so that no column can dominate.
 
-    >>> Forecaster(window=1, dim=3)
+    >>> Forecaster(window=1)
     Traceback (most recent call last):
-    tsreward.errors.OptionError: Forecaster needs window >= 2 and dim >= 1, got 1 and 3.
+    tsreward.errors.OptionError: Forecaster needs window >= 2, got 1.
     """
 
     Options = ForecasterOptions
     uses_negative = False
     uses_held_out = True
     min_window = 2
-
-    def __init__(self, window: int, dim: int, options: ForecasterOptions = ForecasterOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         hidden = self.options.hidden

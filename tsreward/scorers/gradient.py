@@ -40,7 +40,7 @@ class GradientScorer(Scorer[OptionsT]):
 
         Raises:
             DataError: no normal windows.
-            ShapeError: windows of another length or width than this scorer's.
+            ShapeError: windows of another length K than this scorer's.
         """
         self._check_set(normal, "normal")
         normal = normal.to("cpu")

@@ -38,8 +38,8 @@ class KNN(Scorer[KNNOptions]):
     """Euclidean distance to the k nearest of at most `bank_size` normal windows (Ramaswamy et al. 2000).
 
     >>> from tsreward.sequences.windows import WindowSet
-    >>> scorer = KNN(window=1, dim=1, options=KNNOptions(neighbours=1))
-    >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
+    >>> scorer = KNN(window=1, options=KNNOptions(neighbours=1))
+    >>> scorer = scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
     >>> scorer(torch.tensor([[[1.0]], [[4.0]]]))
     tensor([0., 3.])
     """
@@ -50,9 +50,6 @@ class KNN(Scorer[KNNOptions]):
 
     bank: Tensor
     squared_norms: Tensor
-
-    def __init__(self, window: int, dim: int, options: KNNOptions = KNNOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         columns = self.dim * (self.window if self.options.steps == "window" else 1)

@@ -29,14 +29,13 @@ class LSTMVAE(Reconstruction[LSTMVAEOptions]):
     Loss: error + β · KL[q(z | window) ‖ N(0, 1)] / (K · D), with z drawn once per window. The score decodes the mean
     of z, so it is deterministic.
 
-    >>> LSTMVAE(window=4, dim=3).reconstruct(torch.zeros(2, 4, 3))[0].shape
+    >>> scorer = LSTMVAE(window=4)
+    >>> scorer.materialise(dim=3)
+    >>> scorer.reconstruct(torch.zeros(2, 4, 3))[0].shape
     torch.Size([2, 4, 3])
     """
 
     Options = LSTMVAEOptions
-
-    def __init__(self, window: int, dim: int, options: LSTMVAEOptions = LSTMVAEOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         super().build()

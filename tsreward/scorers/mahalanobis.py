@@ -36,8 +36,8 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
     """Mahalanobis distance ‖(x − μ) W‖ with W Wᵀ the inverse covariance of the normal data.
 
     >>> from tsreward.sequences.windows import WindowSet
-    >>> scorer = Mahalanobis(window=1, dim=1, options=MahalanobisOptions(covariance="diagonal"))
-    >>> scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
+    >>> scorer = Mahalanobis(window=1, options=MahalanobisOptions(covariance="diagonal"))
+    >>> scorer = scorer.fit(WindowSet.from_episodes([torch.tensor([[-1.0], [1.0]])], window=1))
     >>> scorer(torch.tensor([[[0.0]], [[-3.0]]]))
     tensor([0., 3.])
     """
@@ -48,9 +48,6 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
 
     centre: Tensor
     factor: Tensor
-
-    def __init__(self, window: int, dim: int, options: MahalanobisOptions = MahalanobisOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         columns = self.dim * (self.window if self.options.steps == "window" else 1)

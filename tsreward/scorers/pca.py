@@ -45,8 +45,7 @@ class PCA(Scorer[PCAOptions]):
 
     >>> from tsreward.sequences.windows import WindowSet
     >>> line = torch.linspace(-1, 1, 50)[:, None].expand(50, 2)
-    >>> scorer = PCA(window=1, dim=2, options=PCAOptions(components=1))
-    >>> scorer.fit(WindowSet.from_episodes([line], window=1))
+    >>> scorer = PCA(window=1, options=PCAOptions(components=1)).fit(WindowSet.from_episodes([line], window=1))
     >>> [round(score, 3) for score in scorer(torch.tensor([[[0.5, 0.5]], [[0.5, -0.5]]])).tolist()]
     [0.0, 0.721]
     """
@@ -58,9 +57,6 @@ class PCA(Scorer[PCAOptions]):
     centre: Tensor
     directions: Tensor
     weights: Tensor
-
-    def __init__(self, window: int, dim: int, options: PCAOptions = PCAOptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         columns = self.dim * (self.window if self.options.steps == "window" else 1)

@@ -19,9 +19,9 @@ class ScorerPreset:
     options: ScorerOptions
     negative: bool = False
 
-    def build(self, window: int, dim: int) -> Scorer:
-        """Return the unfitted scorer for windows [B, window, dim]."""
-        return SCORERS[self.name](window, dim, self.options)
+    def build(self, window: int) -> Scorer:
+        """Return the unfitted scorer for windows of this many steps."""
+        return SCORERS[self.name](window, self.options)
 
 
 SCORER_PRESETS: dict[str, ScorerPreset] = {

@@ -34,8 +34,7 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
 
     >>> from tsreward.sequences.windows import WindowSet
     >>> wave = torch.sin(0.3 * torch.arange(200.0))[:, None]
-    >>> scorer = RidgeVAR(window=3, dim=1, options=RidgeVAROptions(ridge=1e-3))
-    >>> scorer.fit(WindowSet.from_episodes([wave], window=3))
+    >>> scorer = RidgeVAR(window=3, options=RidgeVAROptions(ridge=1e-3)).fit(WindowSet.from_episodes([wave], window=3))
     >>> smooth, broken = scorer(torch.stack([wave[50:53], wave[[50, 51, 60]]]))
     >>> bool(smooth < 1e-4 < 0.1 < broken)
     True
@@ -49,9 +48,6 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
     weight: Tensor
     bias: Tensor
     scale: Tensor
-
-    def __init__(self, window: int, dim: int, options: RidgeVAROptions = RidgeVAROptions()) -> None:
-        super().__init__(window, dim, options)
 
     def build(self) -> None:
         self.register_buffer("weight", torch.zeros((self.window - 1) * self.dim, self.dim))

@@ -24,4 +24,4 @@ SCORERS: dict[str, type[Scorer]] = {
     "pca": PCA,
     "ridge_var": RidgeVAR,
 }
-"""`SCORERS[name](window, dim, SCORERS[name].Options(**values))` builds a scorer from a file's names and values."""
+"""`SCORERS[name](window, SCORERS[name].Options(**values))` builds a scorer from a file's names and values."""

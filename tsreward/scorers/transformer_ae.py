@@ -38,16 +38,13 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     >>> from tsreward.training import TrainOptions
     >>> from tsreward.sequences.windows import WindowSet
     >>> episodes = [torch.randn(20, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
-    >>> scorer = TransformerAE(window=4, dim=3)
-    >>> scorer.fit(WindowSet.from_episodes(episodes, window=4), options=TrainOptions(epochs=1))
+    >>> scorer = TransformerAE(window=4)
+    >>> scorer = scorer.fit(WindowSet.from_episodes(episodes, window=4), options=TrainOptions(epochs=1))
     >>> scorer(torch.zeros(2, 4, 3)).shape
     torch.Size([2])
     """
 
     Options = TransformerAEOptions
-
-    def __init__(self, window: int, dim: int, options: TransformerAEOptions = TransformerAEOptions()) -> None:
-        super().__init__(window, dim, options)
 
     @property
     def chunk(self) -> int:

@@ -241,7 +241,9 @@ _PURE = "Keep encode, measure and the reward mode pure: tsreward.testing.check_s
 MODEL_PROMISES: tuple[Promise, ...] = (
     Promise("it is fitted", _fitted, "Call model.fit(...), or load a fitted model."),
     Promise("it is in evaluation mode", _evaluating, "Call model.eval()."),
-    Promise("encoder and scorer fit together", _widths, "Make the scorer with dim=encoder.dim."),
+    Promise(
+        "encoder and scorer fit together", _widths, "Fit the model again: the scorer takes the width of the encoder."
+    ),
     Promise("the data have its shape", _shape, "Give data of the kind that the model was fitted on."),
     Promise("the calibration scores are sound", _calibration, _FIT),
     Promise("the calibration scores are varied", _spread, _FIT),
@@ -284,8 +286,7 @@ def check_model(
     >>> import numpy as np
     >>> from tsreward.rewards.likeness import Likeness
     >>> from tsreward.scorers.mahalanobis import Mahalanobis
-    >>> model = RewardModel(Mahalanobis(3, 2), Likeness())
-    >>> model.fit([np.random.default_rng(0).normal(size=(99, 2))])
+    >>> model = RewardModel(Mahalanobis(3), Likeness()).fit([np.random.default_rng(0).normal(size=(99, 2))])
     >>> check_model(model).raise_if_failed()
     """
     return try_all(f"model of {type(model.scorer).__name__}", ModelCase(model, episodes), MODEL_PROMISES, only)

@@ -95,7 +95,7 @@ def _huge(case: ScorerCase) -> str | None:
 
 
 def _file(case: ScorerCase) -> str | None:
-    fresh = case.make()
+    fresh = case.materialised()
     fresh.load_state_dict(load(save(case.fitted.state_dict())), strict=True)
     if torch.equal(fresh(case.unseen), case.fitted(case.unseen)):
         return None
@@ -103,7 +103,7 @@ def _file(case: ScorerCase) -> str | None:
 
 
 def _shapes(case: ScorerCase) -> str | None:
-    made, fitted = case.make().state_dict(), case.fitted.state_dict()
+    made, fitted = case.materialised().state_dict(), case.fitted.state_dict()
     moved = [name for name in made.keys() | fitted.keys() if _shape(made, name) != _shape(fitted, name)]
     return f"fit changed the shape of {', '.join(sorted(moved)[:5])}." if moved else None
 

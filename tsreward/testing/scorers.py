@@ -31,8 +31,9 @@ from tsreward.training import TrainOptions
 
 
 def _answer(case: ScorerCase) -> str | None:
-    found = case.fit(case.make(), case.normal)
-    return None if found is None else f"fit returned {type(found).__name__}."
+    scorer = case.make()
+    found = case.fit(scorer, case.normal)
+    return None if found is scorer else f"fit returned {type(found).__name__}, and not the scorer itself."
 
 
 def _data_unchanged(case: ScorerCase) -> str | None:
@@ -70,6 +71,16 @@ def _forgets(case: ScorerCase) -> str | None:
     for scorer in (once, twice):
         case.fit(scorer, case.normal)
     return None if torch.equal(once(case.unseen), twice(case.unseen)) else "What it learned before changes its scores."
+
+
+def _other_width(case: ScorerCase) -> str | None:
+    once, twice = case.make(), case.make()
+    case.fit(twice, _narrow(case))
+    if twice.dim != 3:
+        return f"Fitted on 3 features, its dim is {twice.dim}."
+    for scorer in (once, twice):
+        case.fit(scorer, case.normal)
+    return None if torch.equal(once(case.unseen), twice(case.unseen)) else "Other features before change its scores."
 
 
 def _random_state(case: ScorerCase, name: str) -> str | None:
@@ -112,7 +123,7 @@ def _bad_windows(case: ScorerCase) -> str | None:
     (normal, negative), (good, bad) = hazard(case.seed, WINDOW), hazard(case.seed + 1, WINDOW)
     aucs = []
     for known in [negative] if case.make().needs_negative else [None, negative]:
-        scorer = case.make(WINDOW, 4)
+        scorer = case.make()
         scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=case.seed))
         aucs.append(roc_auc(scorer(all_windows(good)), scorer(all_windows(bad))))
     if aucs[-1] > case.supervised_auc and (len(aucs) == 1 or aucs[0] < 0.7):
@@ -126,7 +137,7 @@ def _bad_windows(case: ScorerCase) -> str | None:
 _SEED = "Draw all random numbers from generators that options.seed decides, as functional.seeding makes them."
 _GLOBAL = "Draw from generators of your own: functional.seeding.generator(seed), numpy.random.default_rng(seed)."
 LEARNING: tuple[Promise, ...] = (
-    Promise("fit answers nothing", _answer, "Return nothing from fit: changing never answers."),
+    Promise("fit returns the object", _answer, "Keep fit as it is in Scorer, or let it end in `return self`."),
     Promise("fit does not change the data", _data_unchanged, "Work on copies of what WindowSet.gather gives."),
     Promise(
         "training is what separates",
@@ -137,6 +148,11 @@ LEARNING: tuple[Promise, ...] = (
     Promise("another seed gives other weights", _other_seed, _SEED),
     Promise(
         "a second fit forgets the first", _forgets, "Let build create everything anew, and keep nothing elsewhere."
+    ),
+    Promise(
+        "a fit on another width starts anew",
+        _other_width,
+        "Let build create everything anew from self.dim, and fix no width in the constructor.",
     ),
     *(
         Promise(f"the global random numbers of {name} are left alone", partial(_random_state, name=name), _GLOBAL)
@@ -159,12 +175,14 @@ class _Interrupted(BaseException):
 
 
 def _unfitted(case: ScorerCase) -> str | None:
-    windows = torch.zeros(1, WINDOW, DIM)
-    return refusal(lambda: case.make()(windows), NotFittedError, r"is not fitted: call fit\(windows\) or load a model")
+    windows, message = torch.zeros(1, WINDOW, DIM), r"is not fitted: call fit\(windows\) or load a model"
+    made = refusal(lambda: case.make()(windows), NotFittedError, message)
+    return made or refusal(lambda: case.materialised()(windows), NotFittedError, message)
 
 
 def _unfitted_set(case: ScorerCase) -> str | None:
-    return refusal(lambda: case.make().score_all(case.normal), NotFittedError, "is not fitted")
+    made = refusal(lambda: case.make().score_all(case.normal), NotFittedError, "is not fitted")
+    return made or refusal(lambda: case.materialised().score_all(case.normal), NotFittedError, "is not fitted")
 
 
 def _interrupted(case: ScorerCase) -> str | None:
@@ -192,9 +210,17 @@ def _narrow(case: ScorerCase) -> WindowSet:
     return WindowSet.from_episodes(waves(case.seed, dim=3), WINDOW)
 
 
-def _fit_shape(case: ScorerCase) -> str | None:
-    message = rf"expects normal windows \[B, {WINDOW}, {DIM}\], got \[B, {WINDOW}, 3\]"
-    return refusal(lambda: case.make().fit(_narrow(case)), ShapeError, message)
+def _fit_length(case: ScorerCase) -> str | None:
+    longer = WindowSet.from_episodes(waves(case.seed), WINDOW + 1)
+    message = rf"expects normal windows \[B, {WINDOW}, D\], got \[B, {WINDOW + 1}, {DIM}\]"
+    return refusal(lambda: case.fit(case.make(), longer), ShapeError, message)
+
+
+def _fit_width(case: ScorerCase) -> str | None:
+    if not case.make().uses_negative:
+        raise NotApplicable("it cannot use negative windows")
+    message = rf"expects negative windows \[B, {WINDOW}, {DIM}\], got \[B, {WINDOW}, 3\]"
+    return refusal(lambda: case.make().fit(case.normal, _narrow(case), SHORT), ShapeError, message)
 
 
 def _set_shape(case: ScorerCase) -> str | None:
@@ -242,7 +268,8 @@ REFUSALS: tuple[Promise, ...] = (
     Promise("a longer window is refused", partial(_shape, shape=(3, WINDOW + 1, DIM)), _BASE),
     Promise("a wider window is refused", partial(_shape, shape=(3, WINDOW, DIM + 1)), _BASE),
     Promise("a window without a batch is refused", partial(_shape, shape=(WINDOW, DIM)), _BASE),
-    Promise("fit refuses another width", _fit_shape, _BASE),
+    Promise("fit refuses another length", _fit_length, _BASE),
+    Promise("fit refuses negative windows of another width", _fit_width, _BASE),
     Promise("score_all refuses another width", _set_shape, _BASE),
     Promise("fit refuses an empty set", _nothing, _BASE),
     Promise("NaN is refused", partial(_not_finite, value=torch.nan), _BASE),
@@ -258,13 +285,13 @@ SCORER_PROMISES: tuple[Promise, ...] = (*SCORES, *REFUSALS, *LEARNING)
 
 
 def check_scorer(
-    scorer: type[Scorer] | Callable[[int, int], Scorer],
+    scorer: type[Scorer] | Callable[[int], Scorer],
     seed: int = 0,
     learned_auc: float = 0.8,
     supervised_auc: float = 0.8,
     only: Collection[str] | None = None,
 ) -> CheckReport:
-    """Check a scorer class, or a function that makes one from (window, dim), on small data with a known answer.
+    """Check a scorer class, or a function that makes one from its window, on small data with a known answer.
 
     It is fitted a dozen times, most of them for two epochs: seconds for a small network. `learned_auc` is the least ROC
     AUC on windows with broken relations for scorers that learn by gradient; `supervised_auc` the least one with known

@@ -69,16 +69,22 @@ SHORT = TrainOptions(epochs=2, windows_per_epoch=512)
 class ScorerCase:
     """What is made once and looked at by many checks."""
 
-    scorer: type[Scorer] | Callable[[int, int], Scorer]
+    scorer: type[Scorer] | Callable[[int], Scorer]
     seed: int
     learned_auc: float
     supervised_auc: float
 
-    def make(self, window: int = WINDOW, dim: int = DIM) -> Scorer:
-        """Return a new scorer that is not fitted."""
+    def make(self) -> Scorer:
+        """Return a new scorer that is not fitted, and knows no number of features yet."""
         if isinstance(self.scorer, type) and issubclass(self.scorer, Scorer):
-            return self.scorer(window, dim, self.scorer.Options())
-        return self.scorer(window, dim)  # type: ignore[arg-type,return-value] - a class of another kind fails its checks
+            return self.scorer(WINDOW, self.scorer.Options())
+        return self.scorer(WINDOW)  # type: ignore[arg-type,return-value] - a class of another kind fails its checks
+
+    def materialised(self) -> Scorer:
+        """Return a new scorer with the weights of one that was never trained."""
+        scorer = self.make()
+        scorer.materialise(DIM)
+        return scorer
 
     @cached_property
     def normal(self) -> WindowSet:
@@ -115,7 +121,7 @@ class ScorerCase:
         if scorer.needs_negative and len(normal):
             windows = all_windows(normal)
             negative = apart(torch.cat([broken(windows, 1), windows + 2, windows - 2]))
-        return scorer.fit(normal, negative, options)  # type: ignore[func-returns-value]
+        return scorer.fit(normal, negative, options)
 
 
 def same_state(first: Scorer | dict[str, Tensor], second: Scorer | dict[str, Tensor]) -> bool:

@@ -21,6 +21,7 @@ def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> No
         ShapeError: `space` is not a Box of the shape that the model was made for.
         NotFittedError: the model is not fitted.
     """
+    check_fitted(who, model)
     wanted = model.obs_shape
     if not isinstance(space, gymnasium.spaces.Box):
         raise ShapeError(
@@ -35,7 +36,6 @@ def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> No
         raise ShapeError(
             f"{who}: the environment gives observations {space.shape} but the model reads {wanted}: {remedy}."
         )
-    check_fitted(who, model)
 
 
 def check_fitted(who: str, model: RewardModel) -> None:

@@ -44,7 +44,7 @@ def test_an_untrained_network_keeps_its_first_weights() -> None:
     nets = [WindowDetector(DeepSVDD, 3, train=train, trained=trained) for trained in (True, False)]
     for detector in nets:
         detector.fit(ROWS)
-    fresh = DeepSVDD(3, 3)
+    fresh = DeepSVDD(3)
     fresh_weights, untrained, trained = (
         next(scorer.parameters()) for scorer in (fresh, nets[1].scorer, nets[0].scorer)
     )

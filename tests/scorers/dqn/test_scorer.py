@@ -18,7 +18,7 @@ from tsreward.sequences.windows import WindowSet
 
 @pytest.fixture(scope="module")
 def fitted(normal: WindowSet) -> DQN:
-    scorer = DQN(4, 5)
+    scorer = DQN(4)
     scorer.fit(normal, options=QUICK)
     return scorer
 
@@ -32,7 +32,7 @@ def active(normal: WindowSet, pool: Pool) -> tuple[DQN, Labels, list[list[int]]]
         questions.append(positions.tolist())
         return pool.labels[positions].numpy()
 
-    scorer = DQN(4, 5)
+    scorer = DQN(4)
     labels = scorer.learn_actively(pool.windows, oracle, normal, ActiveOptions(budget=20, propagate=10), QUICK)
     return scorer, labels, questions
 
@@ -55,7 +55,7 @@ def test_a_typical_normal_window_earns_nothing_for_its_error(fitted: DQN, unseen
 
 
 def test_the_autoencoder_is_not_touched_by_the_game(normal: WindowSet) -> None:
-    still, playing = (DQN(4, 5, DQNOptions(updates=updates)) for updates in (1, 20))
+    still, playing = (DQN(4, DQNOptions(updates=updates)) for updates in (1, 20))
     for scorer in (still, playing):
         scorer.fit(normal, options=QUICK)
     weights = zip(still.vae.state_dict().values(), playing.vae.state_dict().values(), strict=True)
@@ -68,7 +68,7 @@ def test_without_anomalies_only_the_action_dependent_reward_changes_an_answer(
 ) -> None:
     scores = {}
     for intrinsic in ("action", "symmetric", "none"):
-        scorer = DQN(4, 5, DQNOptions(intrinsic=intrinsic))
+        scorer = DQN(4, DQNOptions(intrinsic=intrinsic))
         scorer.fit(normal, options=QUICK)
         assert float((scorer(unseen) > 0).float().mean()) < 0.25
         scores[intrinsic] = scorer(unseen + 2)
@@ -114,7 +114,7 @@ def test_the_same_labels_may_be_given_and_the_pool_may_teach_what_is_normal(
     _, labels, _ = active
     windows, scores = all_windows(pool.windows), []
     for known in (None, normal):
-        scorer = DQN(4, 5)
+        scorer = DQN(4)
         given = scorer.learn_from_labels(pool.windows, labels.true, known, options=QUICK)
         assert torch.equal(given.true, labels.true)
         scores.append(scorer(windows))
@@ -123,7 +123,7 @@ def test_the_same_labels_may_be_given_and_the_pool_may_teach_what_is_normal(
 
 
 def test_labels_that_are_none_are_refused(pool: Pool, normal: WindowSet) -> None:
-    scorer = DQN(4, 5)
+    scorer = DQN(4)
     with pytest.raises(ShapeError, match=rf"one label for each of {len(pool.windows)} windows, got \[3\]"):
         scorer.learn_from_labels(pool.windows, torch.zeros(3), normal)
     with pytest.raises(DataError, match="as many 0s and 1s"):

@@ -63,7 +63,7 @@ class WindowDetector(Detector):
                 f"'{series.name}' has {len(series)} rows to learn from, a window {self.window}: give a longer "
                 f"series or shorten the window."
             )
-        self.scorer = self.scorer_class(self.window, series.dim, self.options)
+        self.scorer = self.scorer_class(self.window, self.options)
         self.scorer.fit(self._windows(series), options=self.train)
 
     def measure(self, series: Series) -> np.ndarray:

@@ -31,7 +31,9 @@ class DQN(Scorer[DQNOptions]):
     `FEW_LABELS` are options for them.
     After any of the three, `schedule` holds λ and the mean reward of every episode.
 
-    >>> DQN(window=4, dim=3).measure(torch.zeros(2, 4, 3)).shape
+    >>> scorer = DQN(window=4)
+    >>> scorer.materialise(dim=3)
+    >>> scorer.measure(torch.zeros(2, 4, 3)).shape
     torch.Size([2])
     """
 
@@ -42,15 +44,11 @@ class DQN(Scorer[DQNOptions]):
     error_mean: Tensor
     error_std: Tensor
 
-    def __init__(self, window: int, dim: int, options: DQNOptions = DQNOptions()) -> None:  # noqa: B008 - frozen
-        super().__init__(window, dim, options)
-        self.schedule: tuple[list[float], list[float]] = ([], [])
-
     def build(self) -> None:
         options = self.options
+        self.schedule: tuple[list[float], list[float]] = ([], [])
         self.vae = LSTMVAE(
             self.window,
-            self.dim,
             LSTMVAEOptions(
                 hidden=options.vae_hidden,
                 latent=options.vae_latent,
@@ -59,6 +57,7 @@ class DQN(Scorer[DQNOptions]):
                 norm="l2",
             ),
         )
+        self.vae.materialise(self.dim)
         self.network = QNetwork(self.dim, options.hidden)
         self.register_buffer("error_mean", torch.zeros(self.window + 1))
         self.register_buffer("error_std", torch.ones(self.window + 1))
@@ -143,13 +142,14 @@ class DQN(Scorer[DQNOptions]):
         active: ActiveOptions,
         options: TrainOptions,
     ) -> None:
-        self._check_set(pool, "pool")
-        self.fit(pool if normal is None else normal, options=options)
+        known = pool if normal is None else normal
+        self._check_set(pool, "pool", self._check_set(known, "normal"))
+        self.fit(known, options=options)
         self.fitted.fill_(False)
         parts = [part.to("cpu").map(self._standardise_on_cpu) for part in (normal, pool) if part is not None]
-        known = torch.full((sum(map(len, parts)),), NORMAL)
-        known[-len(pool) :] = UNKNOWN
-        learner = self._learner(joined(parts), known, options)
+        given = torch.full((sum(map(len, parts)),), NORMAL)
+        given[-len(pool) :] = UNKNOWN
+        learner = self._learner(joined(parts), given, options)
         play_and_ask(learner, parts[-1], labels, active)
         self.schedule = learner.controller.lambdas, learner.controller.returns
         self.fitted.fill_(True)
