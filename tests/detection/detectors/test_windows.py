@@ -45,6 +45,7 @@ def test_an_untrained_network_keeps_its_first_weights() -> None:
     for detector in nets:
         detector.fit(ROWS)
     fresh = DeepSVDD(3)
+    fresh.materialise(ROWS.shape[1])
     fresh_weights, untrained, trained = (
         next(scorer.parameters()) for scorer in (fresh, nets[1].scorer, nets[0].scorer)
     )
