@@ -319,7 +319,6 @@ def true_returns(record: Any) -> np.ndarray:
 
 def active_learner(kind: str, expert: Sequence[np.ndarray], negatives: Sequence[np.ndarray] | None = None) -> Any:
     """Return a learner whose scorer goes on learning while an agent trains."""
-    dim = expert[0].shape[1]
     scorer, mode = {
         "deep_sad": (DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4)), MODES["likeness-odds"](0.0)),
         "discriminator": (Discriminator(4, DiscriminatorOptions(hidden=16)), MODES["likeness-least_squares"](0.0)),
