@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tsreward.errors import DataError
@@ -30,6 +31,8 @@ class Cheap(Objective):
     several: bool = False
     seconds: float = 0.0
     breaks: str = ""
+    deaths: str = ""
+    """A folder: the first two processes that come here leave a file in it and are killed half-way."""
     limit: float | None = None
     name: str = "cheap"
 
@@ -57,6 +60,9 @@ class Cheap(Objective):
         for step in range(self.steps):
             time.sleep(self.seconds / self.steps)
             report(step, distance + 1 / (step + 1))
+            if self.deaths and len(list(Path(self.deaths).iterdir())) < 2:
+                Path(self.deaths, str(os.getpid())).touch()
+                os.kill(os.getpid(), 9)
         values = (distance, float(count)) if self.several else (distance,)
         limits = {} if self.limit is None else {"count": count - self.limit}
         return Outcome(values, limits, {"seconds": self.seconds})

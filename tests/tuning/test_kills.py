@@ -91,6 +91,19 @@ def _kill_once(path: Path, tuners: int, workers: int, draw: random.Random) -> in
         return max(told + pipe.read(), default=0)
 
 
+def test_killed_workers(folder: Path) -> None:
+    """The settings of the killed are tried again, and the budget is met exactly."""
+    deaths = folder / "deaths"
+    deaths.mkdir()
+    with opened(str(folder / "study.db"), Cheap(seconds=0.05, deaths=str(deaths))) as study:
+        search(study, options(workers=1), start="fork")
+        trials = study.trials()
+    assert len(list(deaths.iterdir())) == 2
+    assert Counter(trial.state.name for trial in trials) == {"COMPLETE": BUDGET, "FAIL": 2}
+    complete = [trial.params for trial in trials if trial.state.name == "COMPLETE"]
+    assert all(trial.params in complete for trial in trials if trial.state.name == "FAIL")
+
+
 def test_kills(folder: Path) -> None:
     seen = Counter[str]()
     for tuners, workers, kills in ((1, 1, 3), (1, 4, 3), (3, 1, 2)):

@@ -8,6 +8,7 @@ import time
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import optuna
 import pytest
@@ -22,7 +23,7 @@ from tsreward.tuning.objective import Outcome
 from tsreward.tuning.results import results
 from tsreward.tuning.search import SearchOptions, handle_event, make_pruner, make_sampler, search
 from tsreward.tuning.study import opened
-from tsreward.tuning.workers import Ended, Reported, deferred
+from tsreward.tuning.workers import Ended, Pool, Reported, deferred
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -161,7 +162,7 @@ def test_silent_trials_of_others_are_given_back(tmp_path):
 def test_a_trial_that_was_given_to_another_process_ends_here(tmp_path):
     """A machine that was suspended comes too late with a report, a value and a failure."""
     answers = []
-    pool = SimpleNamespace(answer=lambda trial, go_on: answers.append(go_on))
+    pool = cast(Pool, SimpleNamespace(answer=lambda trial, go_on: answers.append(go_on)))
     with opened(str(tmp_path / "s.db"), Cheap()) as study:
         trial = claim(study, 9, RandomSampler)
         assert trial is not None

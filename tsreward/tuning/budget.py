@@ -1,9 +1,10 @@
 """The budget of a study: which trials may run, which count, and what becomes of those that were interrupted.
 
-Optuna's own do not meet the budget exactly. `MaxTrialsCallback` looks when a trial has ended, so that others are then
-still running: four processes made 6 and 7 trials of 5. `RetryHeartbeatStaleTrialCallback` retries settings that were
-drawn by half, with other values than without the interruption, counts interruptions as if the setting had killed its
-process, and then gives up without a trace, so that the trial would not count and its setting be drawn for ever.
+Optuna's own callbacks do not keep what we promise. `MaxTrialsCallback` counts when a trial has ended, while others
+still run: four processes with a maximum of 5 made 6 trials, then 7. `RetryHeartbeatStaleTrialCallback` also retries a
+setting of which only some parameters were drawn, so that the rest comes out otherwise than without the interruption; it
+counts interruptions as if the setting had killed its process; and it gives a setting up without a reason, so that the
+trial would not count, and the same would be drawn in its place again and again.
 """
 
 from __future__ import annotations

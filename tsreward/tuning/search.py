@@ -147,7 +147,7 @@ def make_pruner(name: str, objectives: int, steps: int) -> BasePruner:
 def search(
     study: OpenStudy,
     options: SearchOptions,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], object] | None = None,
     start: Start = "server",
 ) -> None:
     """Go on with a study until its budget is used up.
@@ -216,10 +216,6 @@ def handle_event(study: OpenStudy, pool: Pool, trial: optuna.Trial, event: Repor
         give_back(study, trial.number, died=event.cause)
     elif event.error is not None:
         fail(study, trial.number, event.error)
-    elif event.outcome is None:
-        import optuna
-
-        study.study.tell(trial, state=optuna.trial.TrialState.PRUNED, skip_if_finished=True)
     else:
         _write_down(study, trial, event.outcome)
 
@@ -236,13 +232,16 @@ def _goes_on(study: OpenStudy, trial: optuna.Trial, reported: Reported) -> bool:
     return reported.step + 1 >= study.objective.steps or not trial.should_prune()
 
 
-def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome) -> None:
+def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome | None) -> None:
     import optuna
 
-    if not all(map(math.isfinite, (*outcome.values, *outcome.constraints.values()))):
-        fail(study, trial.number, f"The values are {', '.join(map(str, outcome.values))}.")
-        return
     try:
+        if outcome is None:
+            study.study.tell(trial, state=optuna.trial.TrialState.PRUNED, skip_if_finished=True)
+            return
+        if not all(map(math.isfinite, (*outcome.values, *outcome.constraints.values()))):
+            fail(study, trial.number, f"The values are {', '.join(map(str, outcome.values))}.")
+            return
         for name, excess in outcome.constraints.items():
             trial.set_constraint(name, excess)
         for name, detail in outcome.details.items():
@@ -252,7 +251,7 @@ def _write_down(study: OpenStudy, trial: optuna.Trial, outcome: Outcome) -> None
         return
 
 
-def _tell(study: OpenStudy, options: SearchOptions, progress: Callable[[int, int], None] | None) -> int:
+def _tell(study: OpenStudy, options: SearchOptions, progress: Callable[[int, int], object] | None) -> int:
     """Tell how many trials are finished, and return it."""
     trials = study.trials()
     errors = [trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs]
