@@ -29,7 +29,7 @@ from benchmarks.records import RESULTS, Records
 from tsreward.detection.bench.evaluate import judge
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.detection.bench.work import PeakMemory
-from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import DETECTORS
 from tsreward.detection.detectors.sklearn import pyod_detector
@@ -81,7 +81,7 @@ def main(options: Options) -> None:
     write_published(options.out / "detection-published.json")
     for name in options.sets:
         protocol, kind = SETS[name]
-        tasks = [PROTOCOLS[protocol](task) for task in FORMATS[kind](DATA / kind)]
+        tasks = [PROTOCOLS[protocol](task) for task in LOADERS[kind](DATA / kind)]
         records = Records(options.out / f"detection-{name}.json", key=("detector", "seed"))
         for seed in range(options.seeds):
             for detector in options.detectors:

@@ -18,7 +18,7 @@ from benchmarks.records import Records, commit, device
 from benchmarks.tuning import Options
 from tsreward.cli.output import Stages
 from tsreward.detection.bench.protocols import PROTOCOLS
-from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import make_detector
 from tsreward.files import write_atomic
@@ -31,7 +31,7 @@ from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import CompleteTrial, Results, results
 from tsreward.tuning.search import SearchOptions, search
 from tsreward.tuning.space import Setting
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 from tsreward.tuning.study import OpenStudy, opened
 
 TUNED_ON = ("machine-1-2", "machine-2-3")
@@ -94,8 +94,10 @@ def agent_record(objective: AnoSeqs, setting: Setting | None, seed: int) -> dict
 
 def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
     """Search for the detector of two machines, and judge it on the others."""
-    tasks = {task.name: PROTOCOLS[protocol](task) for task in FORMATS["smd"](DATA / "smd")}
-    objective = Detect(tuple(tasks.pop(name) for name in TUNED_ON), space=SPACES["detect"].fix([*fixed, *options.fix]))
+    tasks = {task.name: PROTOCOLS[protocol](task) for task in LOADERS["smd"](DATA / "smd")}
+    objective = Detect(
+        tuple(tasks.pop(name) for name in TUNED_ON), space=search_space("detect", [*fixed, *options.fix])
+    )
     found = searched(objective, study, options, options.trials or 100, lambda it: {"best": it.best})
     makers: dict[str, tuple[Setting, Callable[[int], Detector]]] = {
         name: (setting, lambda seed, setting=setting: make_tuned(setting, seed)) for name, setting in found.items()

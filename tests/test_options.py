@@ -44,6 +44,11 @@ class Own(Base):
             self.refuse("name", "empty with flag", "leave one out")
 
 
+@dataclass(frozen=True)
+class Held(Options):
+    what: Any
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -116,6 +121,12 @@ def test_round_trip_through_a_file() -> None:
     assert values["nested"] == {"clip": 10.0, "weight": 1.0}
     assert Own.from_json({name: value for name, value in values.items() if name != "nested"}) == made
     assert Own.from_json({}) == Own()
+
+
+def test_what_a_file_cannot_hold() -> None:
+    with pytest.raises(OptionError, match=r"Held.what is nan, which a file cannot hold: use a finite number or a text"):
+        Held(math.nan).to_json()
+    assert Held([1, (Path("a"), None)]).to_json() == {"what": [1, ["a", None]]}
 
 
 @pytest.mark.parametrize(

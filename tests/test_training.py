@@ -164,11 +164,11 @@ def test_more_epochs_continue_the_same_run(parts: tuple[WindowSet, WindowSet], t
 
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 def test_counts_below_one_are_refused(name: str) -> None:
-    with pytest.raises(OptionError, match=f"TrainOptions.{name} must be at least 1, got 0"):
+    with pytest.raises(OptionError, match=f"TrainOptions.{name} must be an integer >= 1, got 0"):
         TrainOptions(**{name: 0})
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
 def test_the_held_out_share_lies_between_0_and_1(share: float) -> None:
-    with pytest.raises(OptionError, match=r"TrainOptions.held_out is a share between 0 and 1"):
+    with pytest.raises(OptionError, match=r"TrainOptions.held_out must be a number in \(0, 1\)"):
         TrainOptions(held_out=share)

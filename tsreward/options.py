@@ -88,6 +88,15 @@ class _Limits:
 _ANY = _Limits()
 
 
+def flag(name: str) -> str:
+    """Return what an option is called on the command line.
+
+    >>> flag("held_out")
+    '--held-out'
+    """
+    return f"--{name.replace('_', '-')}"
+
+
 def option(
     default: T,
     *,
@@ -147,10 +156,12 @@ class Options:
                 self.refuse(name, limits.wanted or _wanted(hint, limits), limits.remedy)
             if taken is not value:
                 object.__setattr__(self, name, taken)
-        self.check()
+        for cls in reversed(type(self).__mro__):  # a check that forgot super().check() would hide those before it
+            if "check" in vars(cls):
+                vars(cls)["check"](self)
 
     def check(self) -> None:
-        """Check what several options have to do with each other; the base has nothing to check."""
+        """Refuse options that do not go together; the checks of all base classes run too, and before this one."""
 
     def refuse(self, name: str, wanted: str, remedy: str = "") -> NoReturn:
         """Raise the OptionError that names the option, what it must be, what it is, and what to do."""
@@ -169,6 +180,10 @@ class Options:
             OptionError: a value that a file cannot hold.
         """
         return {entry.name: _plain(getattr(self, entry.name), self.title(entry.name)) for entry in fields(self)}
+
+    def changed(self) -> dict[str, Any]:
+        """Return the options that are not at their defaults."""
+        return {entry.name: value for entry in fields(self) if (value := getattr(self, entry.name)) != entry.default}
 
     @classmethod
     def from_json(cls: type[OptionsT], values: dict[str, Any]) -> OptionsT:

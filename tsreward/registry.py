@@ -26,6 +26,7 @@ from typing import Any, Generic, TypeVar
 from tsreward.errors import OptionError, shown, unknown_name
 
 T = TypeVar("T")
+Own = TypeVar("Own")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _ALLOWED = "letters, digits, _ and -"
 OWN = "tsreward"
@@ -54,15 +55,15 @@ class Registry(Generic[T]):
         self._offered: dict[str, metadata.EntryPoint] = {}
         self._complete = False
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[Own], Own]:
         """Return a decorator that puts a class or a function under `name`.
 
         Raises:
             OptionError: something else has the name already.
         """
 
-        def put(thing: T) -> T:
-            self.add(name, thing)
+        def put(thing: Own) -> Own:
+            self.add(name, thing)  # type: ignore[arg-type]
             return thing
 
         return put

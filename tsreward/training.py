@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tsreward.errors import CheckpointError, DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.functional.seeding import generator
+from tsreward.options import Options, option
 from tsreward.sequences.windows import WindowSet
 
 Loss = Callable[[Tensor, Tensor | None, torch.Generator], Tensor]
@@ -26,40 +27,26 @@ Report = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
-class TrainOptions:
+class TrainOptions(Options):
     """How a scorer is fitted."""
 
     epochs: int = 30
     """Epochs at most."""
     batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-6
-    held_out: float = 0.15
+    learning_rate: float = option(1e-3, below=1e3)
+    weight_decay: float = option(1e-6, below=1e3)
+    held_out: float = option(0.15, above=0, below=1)
     """Share of the normal episodes that decides when to stop."""
     patience: int = 8
     """Epochs without a better held-out loss before training stops; the best weights are kept."""
     windows_per_epoch: int | None = 20_000
     """Windows drawn in one epoch: a smaller set is gone through several times. None takes each window once."""
-    seed: int = 0
+    seed: int = option(0, low=0, high=2**63 - 2)
     device: str = "cpu"
     state: Path | None = None
     """File that holds the state after every epoch; where it exists, training goes on from it."""
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"TrainOptions.{name} must be at least 1, got {getattr(self, name)}.")
-        if not 0 < self.held_out < 1:
-            raise OptionError(f"TrainOptions.held_out is a share between 0 and 1, got {self.held_out}.")
-        if not 0 <= self.learning_rate < 1e3 or not 0 <= self.weight_decay < 1e3:
-            raise OptionError(
-                f"TrainOptions needs learning_rate >= 0 and weight_decay >= 0, got {self.learning_rate} and "
-                f"{self.weight_decay}."
-            )
-        if self.windows_per_epoch is not None and self.windows_per_epoch < 1:
-            raise OptionError(f"TrainOptions.windows_per_epoch is None or at least 1, got {self.windows_per_epoch}.")
-        if not 0 <= self.seed < 2**63 - 1:
-            raise OptionError(f"TrainOptions.seed is an integer from 0 to 2**63 - 2, got {self.seed}.")
+    def check(self) -> None:
         _check_device(self.device)
 
 

@@ -35,10 +35,15 @@ def test_another_observation_is_refused() -> None:
         Identity((4,))(torch.zeros(2, 5))
 
 
-@pytest.mark.parametrize("groups", [((0, 5),), ((2, 2),), ((-1, 2),)])
+@pytest.mark.parametrize("groups", [((0, 5),), ((2, 2),)])
 def test_groups_outside_the_observation_are_refused(groups: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(OptionError, match="lies outside"):
         SortedLidar((4,), SortedLidarOptions(groups=groups))
+
+
+def test_groups_that_no_observation_has_are_refused() -> None:
+    with pytest.raises(OptionError, match=r"SortedLidarOptions.groups must be .* integer >= 0, got \(\(-1, 2\),\)"):
+        SortedLidarOptions(groups=((-1, 2),))
 
 
 def test_shapes_that_cannot_be_are_refused() -> None:

@@ -114,13 +114,13 @@ def test_shapes_that_are_no_frames_are_refused(shape) -> None:
     ("options", "message"),
     [
         ({"masks": ((0, 0, 21, 5),)}, r"mask \(0, 0, 21, 5\) lies outside frames of 20 x 24"),
-        ({"masks": ((3, 0, 3, 5),)}, "needs .top, left, bottom, right."),
-        ({"masks": ((-1, 0, 3, 5),)}, "needs .top, left, bottom, right."),
-        ({"masks": (0, 0, 3, 5)}, "needs .top, left, bottom, right. in pixels, got 0"),
-        ({"masks": ((0.0, 0.0, 3.5, 5.0),)}, "needs .top, left, bottom, right. in pixels, got"),
-        ({"size": (0, 4)}, "size needs .height, width."),
-        ({"size": 64}, "size needs .height, width. in pixels, got 64"),
-        ({"dim": 0}, "dim >= 1"),
+        ({"masks": ((3, 0, 3, 5),)}, "must be rectangles .top, left, bottom, right."),
+        ({"masks": ((-1, 0, 3, 5),)}, "must be rectangles .top, left, bottom, right."),
+        ({"masks": (0, 0, 3, 5)}, "masks must be rectangles .top, left, bottom, right. in pixels, got .0"),
+        ({"masks": ((0.0, 0.0, 3.5, 5.0),)}, "must be rectangles .top, left, bottom, right. in pixels, got"),
+        ({"size": (0, 4)}, "size must be .height, width."),
+        ({"size": 64}, "size must be .height, width. in pixels, .*, got 64"),
+        ({"dim": 0}, "dim must be an integer >= 1"),
     ],
 )
 def test_options_that_cannot_be_are_refused(options, message) -> None:

@@ -10,24 +10,22 @@ import torch
 
 from tests.reliability.forge import signed
 from tests.reliability.models import fitted, same_state
-from tsreward.encoders.base import Encoder, Identity
+from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
-from tsreward.encoders.table import ENCODERS
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError
 from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.base import RewardMode
+from tsreward.rewards.base import MODES, RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
-from tsreward.rewards.table import MODES
+from tsreward.scorers.base import SCORERS
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
-from tsreward.scorers.table import SCORERS
 from tsreward.training import TrainOptions
 
 WINDOW, DIM = 4, 6
@@ -172,7 +170,7 @@ def test_describe_says_what_is_inside(path: Path) -> None:
     found = describe(path)
     assert found["schema"] == 1
     assert set(found["versions"]) == {"tsreward", "torch", "numpy", "python"}
-    assert found["encoder"] == {"name": "identity", "obs_shape": [3], "options": {}}
+    assert found["encoder"] == {"name": "identity", "package": "tsreward", "obs_shape": [3], "options": {}}
     assert {name: found["scorer"][name] for name in ("name", "window", "dim")} == {
         "name": "deep_svdd",
         "window": 4,
@@ -232,7 +230,7 @@ def test_a_scorer_of_ones_own_is_not_saved(path: Path) -> None:
         pass
 
     model = fit(RewardModel(Mine(WINDOW), Penalty(), Identity((DIM,))))
-    with pytest.raises(OptionError, match=r"Mine cannot be saved: only transformer_ae, .* can be read from a file"):
+    with pytest.raises(OptionError, match=r"Mine is no registered scorer, so no file .*'tsreward.scorers'. Known: d"):
         save(model, path)
 
 
@@ -247,12 +245,6 @@ def test_a_model_that_could_not_be_loaded_leaves_the_previous_file(path: Path) -
         save(fitted().half(), path)
     assert path.read_bytes() == before
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_options_that_json_cannot_hold_are_not_saved(path: Path) -> None:
-    model = fit(small(mode=Lagrangian(LagrangianOptions(cap=float("inf")))))
-    with pytest.raises(OptionError, match=r"LagrangianOptions.cap is inf, which a model file cannot hold"):
-        save(model, path)
 
 
 @pytest.mark.parametrize("note", [{"path": Path("x")}, {"loss": float("nan")}, {1: "a", "b": 2}])

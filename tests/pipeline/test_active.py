@@ -207,12 +207,12 @@ def test_data_that_cannot_be_used_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("every", 0, "every must be at least 1, got 0"),
-        ("fixed_share", 1.0, r"fixed_share is a share in \[0, 1\), got 1.0"),
-        ("held_out", 0.0, "held_out is a share between 0 and 1, got 0.0"),
-        ("learning_rate", 0.0, "learning_rate lies between 0 and 1, got 0.0"),
-        ("noise", -0.1, "noise is 0 or more, and below 10, got -0.1"),
-        ("seed", -1, "seed is an integer from 0"),
+        ("every", 0, "every must be an integer >= 1, got 0"),
+        ("fixed_share", 1.0, r"fixed_share must be a number in \[0, 1\), got 1.0"),
+        ("held_out", 0.0, r"held_out must be a number in \(0, 1\), got 0.0"),
+        ("learning_rate", 0.0, r"learning_rate must be a number in \(0, 1\), got 0.0"),
+        ("noise", -0.1, r"noise must be a number in \[0, 10\), got -0.1"),
+        ("seed", -1, r"seed must be an integer in \[0, "),
     ],
 )
 def test_options_that_cannot_work_are_refused(name: str, value: Any, message: str) -> None:

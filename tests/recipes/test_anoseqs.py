@@ -24,7 +24,7 @@ from tsreward.recipes.fitting import fit_reward
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.playing import act_at_random
-from tsreward.scorers.presets import SCORER_PRESETS, scorer_preset
+from tsreward.scorers.presets import scorer_names, scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -140,7 +140,7 @@ def test_options_that_cannot_work_are_refused_at_once(options, message):
         AnoSeqsOptions(**options)
 
 
-@pytest.mark.parametrize("name", SCORER_PRESETS)
+@pytest.mark.parametrize("name", scorer_names())
 def test_every_name_builds_its_scorer(name):
     scorer = scorer_preset(name)
     assert scorer.build(3).window == 3

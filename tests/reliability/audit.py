@@ -17,11 +17,11 @@ from typing import Any
 
 import torch
 
-from tsreward.encoders.table import ENCODERS
+from tsreward.encoders.base import ENCODERS
 from tsreward.errors import CheckpointError
 from tsreward.io import load
-from tsreward.rewards.table import MODES
-from tsreward.scorers.table import SCORERS
+from tsreward.rewards.base import MODES
+from tsreward.scorers.base import SCORERS
 
 ROOT = Path(__file__).parents[2]
 REFUSED_EVENTS = ("os.", "subprocess.", "socket.", "shutil.", "pickle.", "ctypes.", "marshal.", "tempfile.")

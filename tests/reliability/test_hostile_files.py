@@ -14,7 +14,7 @@ from tsreward.errors import CheckpointError
 from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.penalty import Penalty
-from tsreward.scorers.table import SCORERS
+from tsreward.scorers.base import SCORERS
 from tsreward.training import TrainOptions
 
 CASES = {**HOSTILE, **MORE_HOSTILE}

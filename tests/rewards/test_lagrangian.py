@@ -70,5 +70,5 @@ def test_a_target_that_even_a_safe_agent_misses_is_refused(options: dict[str, fl
 
 
 def test_rate_and_cap_must_be_positive() -> None:
-    with pytest.raises(OptionError, match="positive"):
+    with pytest.raises(OptionError, match="must be a finite number > 0"):
         Lagrangian(LagrangianOptions(cap=0.0))

@@ -70,7 +70,9 @@ def test_every_shape_decreases(shape: str) -> None:
 
 
 def test_options_that_cannot_work_are_refused() -> None:
-    with pytest.raises(OptionError, match=r"Likeness.shape is one of 'exponential', .*, 'least_squares', got 'cubic'"):
+    with pytest.raises(
+        OptionError, match=r"LikenessOptions.shape must be 'exponential', .* or 'least_squares', got 'c"
+    ):
         Likeness(LikenessOptions(shape="cubic"))  # type: ignore[arg-type]
-    with pytest.raises(OptionError, match="positive"):
+    with pytest.raises(OptionError, match="scale must be a finite number > 0 or None"):
         Likeness(LikenessOptions(scale=0.0))

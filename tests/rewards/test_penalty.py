@@ -67,9 +67,9 @@ def test_without_an_environment_reward_there_is_nothing_to_lower() -> None:
     ("values", "message"),
     [
         ({"form": "linear"}, "'tail', 'raw' or 'constant'"),
-        ({"weight": -1.0}, "must not be negative"),
-        ({"weight": float("nan")}, "must not be negative"),
-        ({"false_alarm_rate": 0.0}, "between 0 and 1"),
+        ({"weight": -1.0}, "must be a finite number >= 0"),
+        ({"weight": float("nan")}, "must be a finite number >= 0"),
+        ({"false_alarm_rate": 0.0}, "must be a number in .0, 1."),
         ({"smoothing": 1.0}, "smoothing"),
     ],
 )

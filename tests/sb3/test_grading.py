@@ -143,10 +143,10 @@ def test_stages_end_where_the_training_is_short():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"episodes": 0}, "episodes must be at least 1, got 0"),
-        ({"stages": (0.5, 0.25)}, r"rising shares between 0 and 1, got \[0.5, 0.25\]"),
-        ({"stages": (0.5, 1.0)}, "rising shares"),
-        ({"stages": (0.5, 0.5)}, "rising shares"),
+        ({"episodes": 0}, "episodes must be an integer >= 1, got 0"),
+        ({"stages": (0.5, 0.25)}, r"stages must be rising numbers in \(0, 1\), got \(0.5, 0.25\)"),
+        ({"stages": (0.5, 1.0)}, "rising numbers"),
+        ({"stages": (0.5, 0.5)}, "rising numbers"),
     ],
 )
 def test_wrong_options_are_refused(options, message):

@@ -8,22 +8,21 @@ import pytest
 import torch
 
 from tsreward.errors import OptionError, ShapeError
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.scorers.deep_svdd import DeepSVDDOptions
 from tsreward.scorers.knn import KNN, KNNOptions
 from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
 from tsreward.scorers.pca import PCAOptions
 from tsreward.scorers.ridge_var import RidgeVAROptions
-from tsreward.scorers.table import SCORERS
 from tsreward.scorers.transformer_ae import TransformerAEOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
 BAD_OPTIONS = [
-    (ScorerOptions, "std_floor", 0.0, "above 0"),
-    (ScorerOptions, "std_floor", True, "a finite number >= 0"),
-    (ScorerOptions, "std_floor", "0.1", "a finite number >= 0"),
-    (ScorerOptions, "std_floor", None, "a finite number >= 0"),
+    (ScorerOptions, "std_floor", 0.0, "a finite number > 0"),
+    (ScorerOptions, "std_floor", True, "a finite number > 0"),
+    (ScorerOptions, "std_floor", "0.1", "a finite number > 0"),
+    (ScorerOptions, "std_floor", None, "a finite number > 0"),
     (ScorerOptions, "clip", float("nan"), "a finite number >= 0 or None"),
     (ScorerOptions, "clip", float("inf"), "a finite number >= 0 or None"),
     (TransformerAEOptions, "layers", 0, "an integer >= 1"),
@@ -33,13 +32,13 @@ BAD_OPTIONS = [
     (TransformerAEOptions, "norm", "l3", "'l1' or 'l2'"),
     (TransformerAEOptions, "norm", ["l1"], "'l1' or 'l2'"),
     (TransformerAEOptions, "negative_weight", -1.0, "a finite number >= 0"),
-    (DeepSVDDOptions, "shrinkage", 1.5, "a share between 0 and 1"),
-    (MahalanobisOptions, "shrinkage", 1.5, "a share between 0 and 1"),
+    (DeepSVDDOptions, "shrinkage", 1.5, "a number in [0, 1]"),
+    (MahalanobisOptions, "shrinkage", 1.5, "a number in [0, 1]"),
     (KNNOptions, "bank_size", 4, "at least neighbours=5"),
     (PCAOptions, "components", 1.0, "an integer >= 1, a share between 0 and 1, or None"),
     (PCAOptions, "components", 0, "an integer >= 1, a share between 0 and 1, or None"),
     (PCAOptions, "components", None, "a number or a share for the residual"),
-    (RidgeVAROptions, "ridge", 0.0, "above 0"),
+    (RidgeVAROptions, "ridge", 0.0, "a finite number > 0"),
     (RidgeVAROptions, "scale_residuals", 1, "true or false"),
 ]
 

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.contract import ScorerContract
-from tsreward.scorers.base import Scorer
-from tsreward.scorers.table import SCORERS
+from tsreward.scorers.base import SCORERS, Scorer
 
 
 class TestContract(ScorerContract):

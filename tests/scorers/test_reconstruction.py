@@ -136,5 +136,5 @@ def test_a_broken_relation_among_small_errors_shows_in_their_mahalanobis_distanc
 
 
 def test_a_share_above_one_is_refused() -> None:
-    with pytest.raises(OptionError, match="shrinkage must be a share between 0 and 1, got 2"):
+    with pytest.raises(OptionError, match=r"shrinkage must be a number in \[0, 1\], got 2"):
         LSTMVAEOptions(shrinkage=2.0)

@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from tests.testing.mutants import BROKEN_ENCODERS
-from tsreward.encoders.base import Encoder, Identity
+from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
-from tsreward.encoders.table import ENCODERS
 from tsreward.testing import check_encoder
 
 

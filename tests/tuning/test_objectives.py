@@ -21,7 +21,7 @@ from tsreward.tuning.anoseqs import POINTS, AnoSeqs, AnoSeqsTuning, Curve
 from tsreward.tuning.detect import Detect, make_tuned
 from tsreward.tuning.fit_options import mode_of, scorer_of
 from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 
 
 @pytest.fixture
@@ -81,14 +81,14 @@ def test_environments_and_options_are_looked_at_first(tmp_path):
         AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Plain-v0")).check()
     with pytest.raises(OptionError, match="SafetyPointCircle1"):
         AnoSeqs(tmp_path, AnoSeqsTuning(env="SafetyPointCircle1-v1")).check()
-    with pytest.raises(OptionError, match="seeds must be at least 1"):
+    with pytest.raises(OptionError, match="seeds must be an integer >= 1"):
         AnoSeqsTuning(seeds=0)
-    with pytest.raises(OptionError, match="cost_limit is None or positive"):
+    with pytest.raises(OptionError, match="cost_limit must be a finite number > 0 or None"):
         AnoSeqsTuning(cost_limit=-1.0)
 
 
 def test_the_default_penalty_is_that_of_the_recipe():
-    setting, recipe = SPACES["anoseqs"].defaults(), AnoSeqsOptions()
+    setting, recipe = search_space("anoseqs").defaults(), AnoSeqsOptions()
     assert mode_of(setting).options == reward_mode(recipe).options
     assert scorer_of(setting) == scorer_preset(recipe.scorer)
     assert setting["window"] == recipe.window
@@ -112,7 +112,7 @@ def test_a_curve_waits_for_an_episode():
 
 def test_a_detector_is_tuned_by_its_agreement_with_labels():
     tasks = tuple(smd_like(seed=0, count=2))
-    space = SPACES["detect"].fix(["scorer=knn,mahalanobis"])
+    space = search_space("detect", ["scorer=knn,mahalanobis"])
     objective = Detect(tasks, seeds=2, space=space)
     curve = []
     outcome = objective.evaluate(space.defaults(), lambda step, value: curve.append(value))
@@ -126,7 +126,7 @@ def test_a_detector_is_tuned_by_its_agreement_with_labels():
 
 def test_the_default_detector_is_that_of_the_table():
     task = smd_like(seed=0, count=1)[0]
-    setting = SPACES["detect"].fix(["smoothing=1"]).defaults()
+    setting = search_space("detect", ["smoothing=1"]).defaults()
     tuned, known = make_tuned(setting), DETECTORS["knn"](0)
     for detector in (tuned, known):
         detector.fit(task.train)

@@ -2,12 +2,11 @@ import pytest
 
 from tests.tuning.cheap import SPACE
 from tsreward.errors import OptionError
-from tsreward.rewards.table import MODES
-from tsreward.scorers.presets import SCORER_PRESETS
-from tsreward.scorers.table import SCORERS
+from tsreward.rewards.base import MODES
+from tsreward.scorers.presets import scorer_names
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
 from tsreward.tuning.space import Choice, Real, Space, Whole
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import SPACES, search_space
 
 
 class Ends:
@@ -72,7 +71,7 @@ def test_fingerprints():
 
 @pytest.mark.parametrize("name", SPACES)
 def test_the_tables_hold_together(name):
-    parameters = SPACES[name].parameters
+    parameters = search_space(name).parameters
     for parameter in parameters.values():
         if isinstance(parameter, Choice):
             assert parameter.default in parameter.options
@@ -82,23 +81,23 @@ def test_the_tables_hold_together(name):
             owner = parameters[parameter.when[0]]
             assert isinstance(owner, Choice)
             assert set(parameter.when[1:]) <= set(map(str, owner.options))
-    SPACES[name].suggest(Ends("high", -1))
+    search_space(name).suggest(Ends("high", -1))
 
 
 @pytest.mark.parametrize("end", ["low", "high", "default"])
 @pytest.mark.parametrize("name", ["anoseqs", "detect"])
 def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
-    parameters = SPACES[name].parameters
+    parameters = search_space(name).parameters
     scorers, modes = parameters["scorer"], parameters.get("mode", Choice(("none",), "none"))
     assert isinstance(scorers, Choice)
     assert isinstance(modes, Choice)
-    assert set(scorers.options) <= {*SCORERS, *SCORER_PRESETS}
+    assert set(scorers.options) <= set(scorer_names())
     for scorer in scorers.options:
         for mode in modes.options:
             fixes = [f"scorer={scorer}"] + ([f"mode={mode}"] if "mode" in parameters else [])
             for choice in (0, -1):
                 ends = Ends(end, choice)
-                setting = SPACES[name].fix(fixes).suggest(ends)
+                setting = search_space(name, fixes).suggest(ends)
                 assert scorer_of(setting).build(int(str(setting["window"]))) is not None
                 if "mode" in parameters:
                     assert type(mode_of(setting)) is MODES[str(mode)]

@@ -11,13 +11,14 @@ import tyro
 
 from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.graded import load_graded
 from tsreward.data.logs import LogColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
+from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.audit import render_audit
 from tsreward.report.page import check_reporting, write_page
@@ -27,7 +28,7 @@ _BLIND_EPISODES = 4
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Look at a reward before anything is trained on it: does it separate, does it agree with the truth, what pays that
     should not. Writes one HTML page, and the same as JSON beside it.
 
@@ -55,23 +56,21 @@ class Options:
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
-    seed: int = 0
+    seed: int = option(0, low=0)
     strict: bool = False
     """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted."""
     json: bool = False
     """Print what the JSON file holds."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if (self.graded is None) == (not self.good or not self.bad) or (self.graded and (self.good or self.bad)):
             raise OptionError("audit takes either --good and --bad, or --graded, which has both.")
         if self.graded is not None and self.half_trained:
             raise OptionError("--half-trained belongs to --good and --bad: --graded has half-trained behaviour itself.")
-        if self.action_repeat is not None and (self.env is None or self.action_repeat < 1):
-            raise OptionError(f"--action-repeat is at least 1 and belongs to --env, got {self.action_repeat}.")
+        if self.action_repeat is not None and self.env is None:
+            raise OptionError("--action-repeat belongs to --env: name the environment, or leave it out.")
         if self.out.suffix.lower() != ".html":
             raise OptionError(f"--out takes a file that ends with .html, got {self.out}.")
-        if self.seed < 0:
-            raise OptionError(f"--seed is at least 0, got {self.seed}.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,22 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
-from tsreward.cli.datasets import by_dataset, read_tasks
+from tsreward.cli.datasets import by_dataset, layouts, read_tasks
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run as run_benchmark
 from tsreward.detection.bench.summary import Row, costs, summary, write_tables
 from tsreward.detection.detectors.base import Detector
-from tsreward.detection.detectors.presets import make_detector
+from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
-from tsreward.errors import DataError, OptionError, unknown_name
+from tsreward.errors import DataError, unknown_name
 from tsreward.files import write_atomic
+from tsreward.options import option
 from tsreward.recipes.run_folder import installed_versions
 from tsreward.report.bench import PageOptions, render_bench
 from tsreward.report.page import check_reporting, write_page
@@ -40,7 +41,7 @@ _SHOWN = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Run detectors on labelled logs and judge their scores; every result is kept, so that the same command goes on
     after an interruption, and makes again only what changed.
 
@@ -54,10 +55,10 @@ class Options:
     """Folder of the results; it is created."""
     data: Path | None = None
     """Folder or file of the data set."""
-    format: str = "smd"
-    """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
-    detectors: tuple[str, ...] = ("random", "z_norm", "pca", "ridge_var", "ensemble")
-    """Names of detectors; "pyod:HBOS" is one of PyOD's."""
+    format: Annotated[str, tyro.conf.arg(help=f"Layout of the data: {layouts()}.")] = "smd"
+    detectors: Annotated[
+        tuple[str, ...], tyro.conf.arg(help=f"Names of detectors: {', '.join(detector_names())}; pyod:HBOS is PyOD's.")
+    ] = ("random", "z_norm", "pca", "ridge_var", "ensemble")
     protocol: str = "split"
     """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
     alignment: Literal["causal", "centred"] = "causal"
@@ -66,9 +67,11 @@ class Options:
     """Names of the series; all where none is named."""
     seeds: int = 3
     """Each detector runs with the seeds 0, 1, ... up to this many."""
-    threshold: str = "conformal"
-    """Rule that puts a threshold on the scores of held-out normal rows: quantile, conformal or pot."""
-    false_alarm_rate: float = 0.01
+    threshold: Annotated[
+        str,
+        tyro.conf.arg(help=f"Rule that sets the threshold on held-out normal scores: {', '.join(THRESHOLDS)}."),
+    ] = "conformal"
+    false_alarm_rate: float = option(0.01, above=0, below=1)
     """Share of normal rows that the threshold may flag."""
     jobs: int = 1
     """Results made at a time, each in its own process."""
@@ -78,15 +81,10 @@ class Options:
     json: bool = False
     """Print the table as one JSON document."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         for kind, name, known in (("protocol", self.protocol, PROTOCOLS), ("threshold", self.threshold, THRESHOLDS)):
             if name not in known:
                 raise unknown_name(kind, name, known)
-        for option, value in (("--seeds", self.seeds), ("--jobs", self.jobs)):
-            if value < 1:
-                raise OptionError(f"{option} is at least 1, got {value}.")
-        if not 0 < self.false_alarm_rate < 1:
-            raise OptionError(f"--false-alarm-rate lies between 0 and 1, got {self.false_alarm_rate}.")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import LogColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, OptionError, ShapeError
@@ -23,7 +23,7 @@ _LOADS = "the file loads and its digests hold"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Check that models load undamaged, are fitted and calibrated, give the same rewards step by step and in bulk, keep
     rows and environments apart, refuse what they cannot score, and do not change; with --env, that the environment,
     wrapped, gives their rewards. Exits with 1 where a check fails, and says what to do.

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import save_graded
 from tsreward.report.run import summarise_training
@@ -22,7 +22,7 @@ from tsreward.sb3.training import AgentOptions, train_agent
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Record observations, actions, rewards and, where the environment gives them, costs of every step."""
 
     env: str

@@ -11,7 +11,7 @@ import tyro
 
 from tsreward.audit.comparison import compare
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import LogColumns
 from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import OptionError
@@ -22,7 +22,7 @@ from tsreward.report.page import check_reporting, write_page
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Compare scores, rewards, returns and flags of two models, and show the windows that they see most differently: as
     a table, as a page that needs nothing else, and as JSON beside it.
     """

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsreward.detection.datasets.formats import FORMATS
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import OptionError, unknown_name
 from tsreward.sequences.series import DetectionTask
 
 SYNTHETIC = "synthetic"
+
+
+def layouts() -> str:
+    """Return what --format knows, in words."""
+    return f"{', '.join(LOADERS)}; {SYNTHETIC} needs no --data"
 
 
 def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[DetectionTask]:
@@ -23,8 +28,8 @@ def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[
     >>> [task.name for task in read_tasks(None, "synthetic", ["machine-1-2", "A1-real_1"])]
     ['machine-1-2', 'A1-real_1']
     """
-    if form not in {*FORMATS, SYNTHETIC}:
-        raise unknown_name("format", form, [*FORMATS, SYNTHETIC])
+    if form not in {*LOADERS, SYNTHETIC}:
+        raise unknown_name("format", form, [*LOADERS, SYNTHETIC])
     if form == SYNTHETIC:
         if path is not None:
             raise OptionError("--format synthetic makes its series itself: leave --data out, or name another format.")
@@ -32,7 +37,7 @@ def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[
     elif path is None:
         raise OptionError(f"--format {form} needs --data, the folder or file; --format synthetic runs without.")
     else:
-        tasks = FORMATS[form](path)
+        tasks = LOADERS[form](path)
     known = [task.name for task in tasks]
     for name in names:
         if name not in known:

@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.files import new_folder
 from tsreward.recipes.anoseqs import AnoSeqsOptions, describe_run
 from tsreward.recipes.anoseqs import run as run_recipe
@@ -22,7 +22,7 @@ WEAK_ROC = 0.7
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Run AnoSeqs once: a source agent meets the danger, a scorer learns its safe windows, and two fresh agents are
     trained without and with the learned penalty.
 

@@ -10,16 +10,17 @@ import numpy as np
 import tyro
 
 from tsreward.cli.output import check_shape, print_json, print_table, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import LogColumns, read_columns, read_observations
 from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
 from tsreward.io import load
+from tsreward.options import option
 from tsreward.pipeline.scores import score_episodes
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Compare scores with the truth: of a model on data with costs or labels, or scores that are in a file already.
 
     Nothing here depends on a threshold but the shares of flagged steps, which need a model.
@@ -35,12 +36,12 @@ class Options:
     labels: Path | None = None
     """Table or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
-    min_roc: float | None = None
+    min_roc: float | None = option(None, high=1)
     """Exit with 1 where the area under the ROC is below this."""
     json: bool = False
     """Print the result as one JSON document."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if (self.scores is None) == (self.model is None and self.data is None) or (self.model is None) != (
             self.data is None
         ):
@@ -49,8 +50,6 @@ class Options:
             raise OptionError("--labels belongs to --scores: name the label column of --data with --label.")
         if self.scores is not None and self.columns != LogColumns(self.columns.label):
             raise OptionError("--scores takes no other column than --label: --ignore and --time belong to --data.")
-        if self.min_roc is not None and not 0 <= self.min_roc <= 1:
-            raise OptionError(f"--min-roc lies between 0 and 1, got {self.min_roc}.")
 
 
 def main(arguments: Sequence[str]) -> int:

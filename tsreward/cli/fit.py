@@ -10,21 +10,21 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from tsreward.cli.output import Stages, check_output, print_json, print_table, remark
-from tsreward.cli.parsing import parse, peek
+from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
 from tsreward.detection.metrics.ranking import LabelAgreement, label_agreement
 from tsreward.encoders.base import Encoder
-from tsreward.errors import DataError, OptionError, ShapeError, unknown_name
+from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import save
+from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
 from tsreward.recipes.fitting import encoder_for, fit_reward, hold_out
-from tsreward.rewards.base import RewardOptions
-from tsreward.rewards.table import MODES
+from tsreward.rewards.base import MODES, RewardOptions
 from tsreward.scorers.base import ScorerOptions
-from tsreward.scorers.presets import scorer_preset
+from tsreward.scorers.presets import scorer_names, scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -33,9 +33,9 @@ ModeT = TypeVar("ModeT", bound=RewardOptions)
 
 
 @dataclass(frozen=True)
-class Options(Generic[ScorerT, ModeT]):
-    """Learn a reward. Where the episodes have costs, the windows without cost are normal, and deep_sad and
-    semi_supervised_ae also learn from those with cost; where they have none, all windows are normal.
+class Options(Arguments, Generic[ScorerT, ModeT]):
+    """Learn a reward. Where the episodes have costs, the windows without cost are normal, and presets such
+    as deep_sad also learn from those with cost; where they have none, all windows are normal.
 
     The options --scorer.* and --mode.* are those of the names given: tsreward fit --scorer knn --help.
     """
@@ -47,11 +47,8 @@ class Options(Generic[ScorerT, ModeT]):
     scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]
     mode_options: Annotated[ModeT, tyro.conf.arg(name="mode")]
     train: TrainOptions = field(default_factory=TrainOptions)
-    scorer: str = "deep_sad"
-    """deep_sad, semi_supervised_ae, or a scorer that learns from normal windows alone: transformer_ae, lstm_vae,
-    deep_svdd, dqn, forecaster, knn, mahalanobis, pca, ridge_var."""
-    mode: str = "penalty"
-    """penalty, lagrangian or likeness."""
+    scorer: Annotated[str, tyro.conf.arg(help=f"What scores windows: {', '.join(scorer_names())}.")] = "deep_sad"
+    mode: Annotated[str, tyro.conf.arg(help=f"How a score becomes a reward: {', '.join(MODES)}.")] = "penalty"
     window: int = 4
     """Steps K in a window."""
     env: str | None = None
@@ -59,22 +56,16 @@ class Options(Generic[ScorerT, ModeT]):
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     config: Path | None = None
     """TOML file whose table [fit] gives options, as best.toml of tsreward tune; those on the command line win."""
-    held_out: float = 0.2
+    held_out: float = option(0.2, below=1)
     """Share of the episodes with costs that is kept from the fit, for the ROC that is printed; 0 is none."""
     json: bool = False
     """Print what was fitted as one JSON document."""
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.held_out < 1:
-            raise OptionError(f"held_out is a share in [0, 1), got {self.held_out}.")
 
 
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
     scorer = scorer_preset(peek(arguments, "scorer", Options.scorer))
     mode = peek(arguments, "mode", Options.mode)
-    if mode not in MODES:
-        raise unknown_name("mode", mode, MODES)
     return run(parse(Options[type(scorer.options), MODES[mode].Options], "fit", arguments))
 
 

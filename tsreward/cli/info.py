@@ -11,12 +11,12 @@ from typing import Any
 import tyro
 
 from tsreward.cli.output import print_json, print_table
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.io import describe
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Show the parts of a model, their options and the versions that wrote it, after checking all digests."""
 
     model: tyro.conf.Positional[Path]

@@ -8,12 +8,14 @@ import io
 import sys
 import tomllib
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
 
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.options import Options, flag
 
 
 def with_config(path: Path, command: str, commands: Collection[str], arguments: Sequence[str]) -> list[str]:
@@ -85,6 +87,15 @@ def _words(path: Path, name: str, value: Any) -> list[str]:
 
 OptionsT = TypeVar("OptionsT")
 _FLAGS = (tyro.conf.FlagCreatePairsOff,)
+
+
+@dataclass(frozen=True)
+class Arguments(Options):
+    """Base of the options of a command: messages call them as they are typed."""
+
+    @classmethod
+    def title(cls, name: str) -> str:
+        return flag(name)
 
 
 def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> OptionsT:

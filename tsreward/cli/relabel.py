@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from tsreward.cli.output import check_output, print_json, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.minari import is_minari, minari_folder, minari_source
 from tsreward.data.relabelling import StepColumns, relabel_file, relabelled_kind
 from tsreward.data.sources import digest
@@ -19,7 +19,7 @@ from tsreward.io import describe, load
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Put the learned rewards into recorded episodes, for offline reinforcement learning.
 
     What is written reads like what was given; the environment's rewards are kept beside the learned ones: as the array

@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.output import Stages, check_output, check_shape, print_json, remark
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import Log, LogColumns, is_table
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import read_episodes
@@ -92,7 +92,7 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Score data: columns episode, step, score (higher is stranger), p_value (of the score among normal ones),
     is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time,
     that column stands first, as it is in the data.

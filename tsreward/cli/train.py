@@ -12,7 +12,7 @@ import tyro
 
 from tsreward.cli import train_likeness
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
-from tsreward.cli.parsing import parse, peek
+from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, ShapeError
 from tsreward.files import new_folder
@@ -26,7 +26,7 @@ from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
 
     With --mode likeness, the reward is learned from an expert's observations on the way: tsreward train --mode likeness

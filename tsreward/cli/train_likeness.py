@@ -10,7 +10,7 @@ from typing import Literal
 import tyro
 
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
-from tsreward.cli.parsing import parse
+from tsreward.cli.parsing import Arguments, parse
 from tsreward.files import new_folder
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run
@@ -22,7 +22,7 @@ from tsreward.sb3.algorithms import AgentOptions
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Arguments):
     """Learn a reward from an expert's observations and train an agent on it; its true return is recorded beside it.
 
     The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,

@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
-from tsreward.cli.datasets import read_tasks
+from tsreward.cli.datasets import layouts, read_tasks
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
-from tsreward.cli.parsing import parse, peek
+from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.report.page import check_reporting
@@ -22,19 +22,18 @@ from tsreward.tuning.objective import Objective
 from tsreward.tuning.page import write_results
 from tsreward.tuning.results import Results, results
 from tsreward.tuning.search import SearchOptions, make_pruner, search
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 from tsreward.tuning.storage import check_file, check_optuna, study_path
 from tsreward.tuning.study import opened
 
 
 @dataclass(frozen=True)
-class DetectTuning:
+class DetectTuning(Arguments):
     """What a detector is tuned on."""
 
     data: Path | None = None
     """Folder or file of the data set."""
-    format: str = "smd"
-    """Layout of the data: smd, yahoo, wadi, nab, telemanom, asd, tsb-ad, csv, parquet; synthetic needs no --data."""
+    format: Annotated[str, tyro.conf.arg(help=f"Layout of the data: {layouts()}.")] = "smd"
     series: tuple[str, ...] = ()
     """Series to tune on; all where none is named. Evaluate what is found on others."""
     protocol: str = "split"
@@ -46,18 +45,16 @@ class DetectTuning:
     seeds: int = 1
     """Fits per series, with the seeds 0, 1, ...; their values are averaged."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise unknown_name("protocol", self.protocol, PROTOCOLS)
-        if self.seeds < 1:
-            raise OptionError(f"--seeds is at least 1, got {self.seeds}.")
 
 
 TuningT = TypeVar("TuningT")
 
 
 @dataclass(frozen=True)
-class Options(Generic[TuningT]):
+class Options(Arguments, Generic[TuningT]):
     """Search for the setting of a reward (anoseqs, likeness) or of a detector of logs (detect) with Optuna. The same
     command goes on after an interruption, and other machines may work on the same study.
 
@@ -74,7 +71,8 @@ class Options(Generic[TuningT]):
     being like an expert. detect: a detector's agreement with labels."""
     search: tyro.conf.OmitArgPrefixes[SearchOptions] = field(default_factory=SearchOptions)
     fix: tuple[str, ...] = ()
-    """Parameters that are not searched, e.g. window=4, and narrower choices, e.g. scorer=knn,pca."""
+    """Parameters that are not searched, e.g. window=4, and narrower choices, e.g. scorer=knn,pca; scorers of other
+    packages are searched where they are named."""
     name: str | None = None
     """Name of the study in its database; None is the objective's."""
     out: Path | None = None
@@ -122,13 +120,13 @@ def run(options: Options[Any]) -> int:
 def _anoseqs(options: Options[AnoSeqsTuning], folder: Path) -> Objective:
     from tsreward.tuning.anoseqs import AnoSeqs
 
-    return AnoSeqs(folder / "sources", options.tuning, SPACES["anoseqs"].fix(options.fix))
+    return AnoSeqs(folder / "sources", options.tuning, search_space("anoseqs", options.fix))
 
 
 def _likeness(options: Options[LikenessTuning], folder: Path) -> Objective:
     from tsreward.tuning.likeness import LikenessObjective
 
-    return LikenessObjective(options.tuning, SPACES["likeness"].fix(options.fix))
+    return LikenessObjective(options.tuning, search_space("likeness", options.fix))
 
 
 def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
@@ -136,7 +134,7 @@ def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
 
     given = options.tuning
     tasks = map(PROTOCOLS[given.protocol], read_tasks(given.data, given.format, given.series))
-    space = SPACES["detect"].fix(options.fix)
+    space = search_space("detect", options.fix)
     return Detect(tuple(tasks), given.metric, given.alignment, given.seeds, space)
 
 

@@ -16,11 +16,12 @@ from tsreward.data.tables import Rows, open_table
 from tsreward.data.time import TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError, OptionError
+from tsreward.options import Options, flag, option
 from tsreward.sequences.episodes import Episode
 
 
 @dataclass(frozen=True)
-class LogColumns:
+class LogColumns(Options):
     """What the columns of a log are; those that are not named here are sensors."""
 
     label: str | None = None
@@ -29,18 +30,19 @@ class LogColumns:
     """Left out, whatever they hold."""
     time: str | None = None
     """Time stamps, each after the one before: numbers of one unit, or ISO 8601 text in one zone."""
-    step: float | None = None
+    step: float | None = option(None, above=0)
     """Seconds from stamp to stamp, in the unit of the column where it holds numbers; None takes any steps."""
     label_intervals: Path | None = None
     """Table with columns start and end, written as the time column is: what is anomalous, in place of --label."""
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def title(cls, name: str) -> str:
+        return flag(name)
+
+    def check(self) -> None:
         for name in ("step", "label_intervals"):
             if getattr(self, name) is not None and self.time is None:
-                option = name.replace("_", "-")
-                raise OptionError(f"--{option} is about time stamps: name their column with --time.")
-        if self.step is not None and not 0 < self.step < np.inf:
-            raise OptionError(f"--step must be above 0, got {self.step}.")
+                raise OptionError(f"{flag(name)} is about time stamps: name their column with --time.")
         if self.label_intervals is not None and self.label is not None:
             raise OptionError("Labels come from one place: take either --label or --label-intervals.")
 

@@ -27,6 +27,7 @@ from tsreward.data.minari import (
 from tsreward.data.tables import ParquetTable, csv_writer, open_table
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import new_folder, open_atomic, write_atomic
+from tsreward.options import Options
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.pipeline.scores import ScoreStream
@@ -54,7 +55,7 @@ class Relabelled:
 
 
 @dataclass(frozen=True)
-class StepColumns:
+class StepColumns(Options):
     """What the columns of a CSV or Parquet file of steps are; those that are not named here are the observation."""
 
     episode: str = "episode"

@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import NotFittedError, OptionError, ShapeError
+from tsreward.options import Options
+from tsreward.registry import Registry
 
 
 @dataclass(frozen=True)
-class EncoderOptions:
+class EncoderOptions(Options):
     """Options of an encoder; the base has none."""
 
 
@@ -58,6 +60,11 @@ class Encoder(nn.Module, ABC):
         return self.encode(obs)
 
 
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "tsreward.encoders", Encoder)
+"""`ENCODERS[name](obs_shape, ENCODERS[name].Options(**values))` builds an encoder from a file's names and values."""
+
+
+@ENCODERS.register("identity")
 class Identity(Encoder):
     """Flatten the observation to float32. Without `obs_shape`, `RewardModel.fit` takes the shape from its data.
 

@@ -7,16 +7,18 @@ import math
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from tsreward.encoders.base import ENCODERS
 from tsreward.encoders.digests import weights_digest
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
-from tsreward.errors import DataError, OptionError, missing_extra, unknown_name
+from tsreward.errors import DataError, missing_extra
 from tsreward.functional.pixels import clip_pixels
+from tsreward.options import option
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModelWithProjection
@@ -43,9 +45,9 @@ def read_preprocessing(source: str, own: str | None, nested: str | None, tower: 
     path = path or source
     processor = _object(path, processor)
     found = {"dim": tower["projection_dim"], **_sizes(path, processor, tower["image_size"])}
-    for option, name in (("mean", "image_mean"), ("std", "image_std")):
+    for part, name in (("mean", "image_mean"), ("std", "image_std")):
         if name in processor:
-            found[option] = _three_numbers(path, name, processor[name])
+            found[part] = _three_numbers(path, name, processor[name])
     return found
 
 
@@ -242,27 +244,17 @@ class CLIPOptions(FrameOptions):
     """SHA-256 of the tower and its weights: other weights are refused."""
     dim: int = 512
     """Features D of a frame."""
-    shortest: int = 224
+    shortest: int = option(224, high=2048)
     """Pixels that the shorter side of a frame is resized to."""
-    crop: int = 224
+    crop: int = option(224, high=2048)
     """Height and width of the centre that is looked at."""
-    mean: tuple[float, float, float] = (0.48145466, 0.4578275, 0.40821073)
+    mean: tuple[float, float, float] = option((0.48145466, 0.4578275, 0.40821073), low=-math.inf)
     """What is taken from red, green and blue in [0, 1]."""
-    std: tuple[float, float, float] = (0.26862954, 0.26130258, 0.27577711)
+    std: tuple[float, float, float] = option((0.26862954, 0.26130258, 0.27577711), above=0)
     """What red, green and blue are then divided by."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.precision not in get_args(Precision):
-            raise unknown_name("precision", str(self.precision), get_args(Precision))
-        if self.dim < 1 or not (1 <= self.shortest <= 2048 and 1 <= self.crop <= 2048):
-            raise OptionError(
-                f"CLIPOptions needs dim >= 1 and 1 to 2048 pixels, got {self.dim}, {self.shortest} and {self.crop}."
-            )
-        if not all(map(math.isfinite, self.mean)) or not all(0 < value < math.inf for value in self.std):
-            raise OptionError(f"CLIPOptions needs finite means and positive std, got {self.mean} and {self.std}.")
 
-
+@ENCODERS.register("clip")
 class CLIPEncoder(FrameEncoder[CLIPOptions]):
     """The image embedding of a CLIP vision tower, of unit length; stacked frames stand one after the other.
 

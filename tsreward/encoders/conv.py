@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
+from tsreward.encoders.base import ENCODERS
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.errors import OptionError
 from tsreward.functional.seeding import seeded
+from tsreward.options import option
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,15 @@ class ConvOptions(FrameOptions):
     """Features D of a frame."""
     channels: tuple[int, ...] = (16, 32, 32)
     """Width of every layer; each halves the height and the width."""
-    seed: int = 0
+    seed: int = option(0, low=0, high=2**63 - 2)
     """Where the weights come from."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.dim < 1 or not 1 <= len(self.channels) <= 8 or min(self.channels) < 1:
-            raise OptionError(f"ConvOptions needs dim >= 1 and 1 to 8 widths, got {self.dim} and {self.channels}.")
+    def check(self) -> None:
+        if not 1 <= len(self.channels) <= 8:
+            self.refuse("channels", "1 to 8 widths")
 
 
+@ENCODERS.register("conv")
 class ConvEncoder(FrameEncoder[ConvOptions]):
     """Convolutions (4 x 4, stride 2, ReLU) and a projection to D, with random orthogonal weights.
 

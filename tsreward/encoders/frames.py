@@ -6,7 +6,6 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -15,30 +14,30 @@ from tsreward.encoders.picture_shapes import is_picture
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.pixels import blank_rectangles, resize_area
 from tsreward.functional.tensors import in_chunks
+from tsreward.options import option
 
 _PIECE = 256  # frames that are compared at once: a copy of them is all that is held beside the features
 Rectangle = tuple[int, int, int, int]
 """(top, left, bottom, right) in pixels; the last two lie just outside."""
+RECTANGLES = "rectangles (top, left, bottom, right) in pixels"
 
 
 @dataclass(frozen=True)
 class FrameOptions(EncoderOptions):
     """What happens to a frame before it is looked at, in a file of frames (`read_frames`) and in an encoder alike."""
 
-    masks: tuple[Rectangle, ...] = ()
+    masks: tuple[Rectangle, ...] = option((), low=0, wanted=RECTANGLES)
     """Rectangles of the original frame that are blanked: score boards, clocks, anything that tells the reward."""
-    size: tuple[int, int] | None = None
+    size: tuple[int, int] | None = option(
+        None, high=2**13, wanted=f"(height, width) in pixels, from 1 to {2**13}, or None"
+    )
     """(height, width) that frames are brought to by area mean after blanking; None leaves them."""
 
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        for mask in self.masks:
-            if not _are_whole(mask, 4) or not (0 <= mask[0] < mask[2] and 0 <= mask[1] < mask[3]):
-                raise OptionError(f"{name}.masks needs (top, left, bottom, right) in pixels, got {mask}.")
-        if self.size is not None and not (_are_whole(self.size, 2) and all(1 <= side <= 2**13 for side in self.size)):
-            raise OptionError(f"{name}.size needs (height, width) in pixels, got {self.size}.")
+    def check(self) -> None:
+        if not all(top < bottom and left < right for top, left, bottom, right in self.masks):
+            self.refuse("masks", RECTANGLES)
 
-    def check(self, height: int, width: int) -> None:
+    def check_masks(self, height: int, width: int) -> None:
         """Check that every rectangle lies inside frames of this size.
 
         Raises:
@@ -78,7 +77,7 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
             )
         self.stack = 1 if len(self.obs_shape) == 3 else self.obs_shape[0]
         height, width, self.channels = self.obs_shape[-3:]
-        options.check(height, width)
+        options.check_masks(height, width)
         self.height, self.width = (height, width) if options.size is None else options.size
 
     @property
@@ -125,15 +124,6 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
         frames = obs.to(self.device).reshape(-1, *self.obs_shape[-3:])
         prepared = self.options.prepare(frames)
         return self.features(prepared.reshape(len(obs), self.stack, *prepared.shape[1:]))
-
-
-def _are_whole(numbers: object, count: int) -> bool:
-    """Tell whether these are so many whole numbers in a tuple or list."""
-    return (
-        isinstance(numbers, tuple | list)
-        and len(numbers) == count
-        and all(isinstance(number, int | np.integer) for number in numbers)
-    )
 
 
 def _is_scaled(obs: Tensor) -> bool:

@@ -10,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tsreward.encoders.base import ENCODERS
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.moments import mean_and_covariance, principal_components
 from tsreward.functional.pixels import area_mean, grey
 from tsreward.functional.tensors import as_tensor
+from tsreward.options import option
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,11 @@ class PixelPCAOptions(FrameOptions):
 
     dim: int = 32
     """Components D that are kept."""
-    side: int = 32
+    side: int = option(32, high=128)
     """Height and width that grey frames are shrunk to."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.dim < 1 or not 1 <= self.side <= 128:
-            raise OptionError(f"PixelPCAOptions needs dim >= 1 and side 1 to 128, got {self.dim} and {self.side}.")
 
-
+@ENCODERS.register("pixel_pca")
 class PixelPCA(FrameEncoder[PixelPCAOptions]):
     """Grey frames, shrunk by area mean and projected onto their principal components.
 

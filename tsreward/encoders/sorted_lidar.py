@@ -7,18 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tsreward.encoders.base import Encoder, EncoderOptions
+from tsreward.encoders.base import ENCODERS, Encoder, EncoderOptions
 from tsreward.errors import OptionError
+from tsreward.options import option
 
 
 @dataclass(frozen=True)
 class SortedLidarOptions(EncoderOptions):
     """Options of `SortedLidar`."""
 
-    groups: tuple[tuple[int, int], ...] = ()
+    groups: tuple[tuple[int, int], ...] = option((), low=0)
     """(first, past-the-last) column of every lidar ring in the observation."""
 
 
+@ENCODERS.register("sorted_lidar")
 class SortedLidar(Encoder):
     """Sort every lidar ring, nearest first; the other columns stay.
 

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
-from tsreward.envs.make import ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
 from tsreward.envs.pixels import FrameInInfo, Pixels
 from tsreward.errors import OptionError, missing_extra, unknown_name
 
@@ -24,6 +24,7 @@ def atari_ids() -> list[str]:
     return [f"atari/{name}" for name in sorted(_games())]
 
 
+@ENV_FAMILIES.register("atari")
 def make_atari(
     id: str,
     *,

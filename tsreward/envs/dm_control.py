@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from tsreward.envs.make import ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
 from tsreward.envs.pixels import FrameInInfo, Pixels
 from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, find_camera, no_frames
 from tsreward.errors import OptionError, ShapeError, missing_extra, unknown_name
@@ -77,6 +77,7 @@ def dmc_ids() -> list[str]:
     return sorted(f"dmc/{domain}-{task}" for domain, task in _suite().ALL_TASKS)
 
 
+@ENV_FAMILIES.register("dmc")
 def make_dmc(
     id: str,
     *,

@@ -11,6 +11,7 @@ from gymnasium.utils import RecordConstructorArgs
 
 from tsreward.envs.ids import checked_options, split_id
 from tsreward.errors import OptionError, unknown_name
+from tsreward.registry import Registry
 
 
 class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
@@ -41,52 +42,57 @@ class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
         return obs, total, terminated, truncated, {**info, "cost": cost} if "cost" in info else info
 
 
-FAMILIES = ("dmc/", "atari/")
-"""How ids begin in which options may stand."""
+ENV_FAMILIES: Registry[Callable[..., gymnasium.Env]] = Registry("environment family", "tsreward.envs")
+"""`ENV_FAMILIES[name](id, action_repeat=..., **options)` makes the environments whose ids begin with "name/".
+
+What options there are, and of which kind, is read off the signature of the function."""
 
 
 def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     """Return the environment `id`, made with `options`, that takes every action `action_repeat` steps long.
 
-    An id that begins with "Safety" belongs to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), with
-    "dmc/" to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with "atari/" to Atari
-    (`tsreward.envs.atari.make_atari`), every other id to `gymnasium.make`. An id that none knows, or an option that
-    dm_control or Atari do not know, raises OptionError with the nearest one, and so does a value that is none. In an id
-    of these two, options may also stand after a colon, as in "dmc/walker-walk:frames=64,grey".
+    An id that begins with "dmc/" belongs to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with
+    "atari/" to Atari (`tsreward.envs.atari.make_atari`), with "NAME/" to whatever family is registered under that name
+    (`ENV_FAMILIES`), with "Safety" to Safety-Gymnasium (`tsreward.envs.safety_gymnasium.make_safety`), every other id
+    to `gymnasium.make`. An id that none knows, or an option that a family does not know, raises OptionError with the
+    nearest one, and so does a value that is none. In an id of a family, options may also stand after a colon, as in
+    "dmc/walker-walk:frames=64,grey".
 
     >>> make("CartPole-v1").observation_space.shape
     (4,)
     """
-    if id.startswith(FAMILIES):
+    if (family := family_of(id)) is not None:
         id, own = split_id(id)
         if action_repeat != 1 and "action_repeat" in own:
             raise OptionError(f"make('{id}') got action_repeat in the id and beside it: leave out one.")
-        maker = _maker(id)
+        maker = ENV_FAMILIES[family]
         return maker(id, **checked_options(id, maker, {"action_repeat": action_repeat, **own, **options}))
     env = _make(id, **options)
     return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
 
 
+def family_of(id: str) -> str | None:
+    """Return the family that an id belongs to, or None where it is one of Gymnasium's or Safety-Gymnasium's.
+
+    >>> family_of("dmc/walker-walk:camera=side"), family_of("CartPole-v1"), family_of("ALE/Pong-v5")
+    ('dmc', None, None)
+    """
+    name, slash, _ = id.partition("/")
+    return name if slash and name in ENV_FAMILIES else None
+
+
 def full_options(id: str) -> dict[str, Any]:
-    """Return every option of an id of dm_control or Atari, those that it does not name at their defaults.
+    """Return every option of an id of a family, those that it does not name at their defaults.
 
     >>> options = full_options("dmc/walker-walk:camera=side")
     >>> options["camera"], options["rendering"], options["action_repeat"]
     ('side', 'fast', 1)
     """
-    name, own = split_id(id)
-    options = list(signature(_maker(name)).parameters.values())[1:]
+    own, family = split_id(id)[1], family_of(id)
+    if family is None:
+        raise unknown_name("environment family", id.partition("/")[0], ENV_FAMILIES)
+    options = list(signature(ENV_FAMILIES[family]).parameters.values())[1:]
     return {option.name: option.default for option in options} | own
-
-
-def _maker(id: str) -> Callable[..., gymnasium.Env]:
-    if id.startswith("dmc/"):
-        from tsreward.envs.dm_control import make_dmc
-
-        return make_dmc
-    from tsreward.envs.atari import make_atari
-
-    return make_atari
 
 
 def _make(id: str, **options: Any) -> gymnasium.Env:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import torch
 
-from tsreward.errors import CheckpointError
+from tsreward.errors import CheckpointError, shown
 
 MAX_DEPTH = 16
 _MAX_DIGITS = 20
@@ -56,16 +56,6 @@ def canonical(value: Any) -> str:
     '{"a":"\\\\u00e9","b":[1,2.0]}'
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def shown(value: Any) -> str:
-    """Return a text from a file so that it can stand in a message: short, and without control characters.
-
-    >>> print(shown("\\x1b[31m" + "x" * 100))
-    '\\x1b[31mxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
-    """
-    text = ascii(value if not isinstance(value, str) else value[:100])
-    return text if len(text) <= 56 else f"{text[:53]}..."
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

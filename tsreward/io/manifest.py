@@ -1,8 +1,8 @@
 """The JSON entry of a model file: what the model is made of, who wrote it, and the digests of everything.
 
 {"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
- "encoder": {"name", "obs_shape", "options"}, "scorer": {"name", "window", "dim", "options"},
- "mode": {"name", "options"}, "calibration": {"size"}, "frame_skip", "chunk", "note": {...},
+ "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package", "options", "window", "dim"},
+ "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk", "note": {...},
  "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
 """
 
@@ -20,22 +20,28 @@ import torch
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from tsreward.encoders.table import ENCODERS
-from tsreward.errors import CheckpointError, OptionError
-from tsreward.io.header import DTYPES, METADATA_KEY, Entry, canonical, parse, shown
-from tsreward.io.values import to_json
+from tsreward.encoders.base import ENCODERS
+from tsreward.errors import CheckpointError, OptionError, shown
+from tsreward.io.header import DTYPES, METADATA_KEY, Entry, canonical, parse
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.table import MODES
-from tsreward.scorers.table import SCORERS
+from tsreward.registry import Registry
+from tsreward.rewards.base import MODES
+from tsreward.scorers.base import SCORERS
 
 SCHEMA = 1
 # What each part of the entry is; a window or a width that no tensor bounds is bounded here.
 _LAYOUT: dict[str, Any] = {
     "schema": int,
     "versions": {"tsreward": str, "torch": str, "numpy": str, "python": str},
-    "encoder": {"name": str, "obs_shape": list, "options": dict},
-    "scorer": {"name": str, "window": range(1, 2**16 + 1), "dim": range(1, 2**24 + 1), "options": dict},
-    "mode": {"name": str, "options": dict},
+    "encoder": {"name": str, "package": str, "obs_shape": list, "options": dict},
+    "scorer": {
+        "name": str,
+        "package": str,
+        "window": range(1, 2**16 + 1),
+        "dim": range(1, 2**24 + 1),
+        "options": dict,
+    },
+    "mode": {"name": str, "package": str, "options": dict},
     "calibration": {"size": range(2, 2**24 + 1)},
     "frame_skip": range(1, 2**16 + 1),
     "chunk": range(1, 2**16 + 1),
@@ -49,24 +55,15 @@ def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str,
     """Return the entry of `model`, without digests.
 
     Raises:
-        OptionError: a part of the model is in no table, or an option or the note cannot be written as JSON.
+        OptionError: a part of the model is not registered, or an option or the note cannot be written as JSON.
     """
     scorer, encoder, mode = model.scorer, model.encoder, model.mode
     manifest = {
         "schema": SCHEMA,
         "versions": _versions(),
-        "encoder": {
-            "name": _name_of(encoder, ENCODERS),
-            "obs_shape": list(encoder.obs_shape),
-            "options": to_json(encoder.options),
-        },
-        "scorer": {
-            "name": _name_of(scorer, SCORERS),
-            "window": scorer.window,
-            "dim": scorer.dim,
-            "options": to_json(scorer.options),
-        },
-        "mode": {"name": _name_of(mode, MODES), "options": to_json(mode.options)},
+        "encoder": {**_named(encoder, ENCODERS), "obs_shape": list(encoder.obs_shape)},
+        "scorer": {**_named(scorer, SCORERS), "window": scorer.window, "dim": scorer.dim},
+        "mode": _named(mode, MODES),
         "calibration": {"size": model.calibration.size},
         "frame_skip": model.frame_skip,
         "chunk": model.chunk,
@@ -151,11 +148,10 @@ def _check_layout(value: Any, layout: Any, where: str) -> None:
         raise CheckpointError(f"Its metadata has {where} {shown(value)}, not a {layout.__name__}.")
 
 
-def _name_of(part: object, table: Mapping[str, type]) -> str:
-    for name, cls in table.items():
-        if type(part) is cls:
-            return name
-    raise OptionError(f"{type(part).__name__} cannot be saved: only {', '.join(table)} can be read from a file again.")
+def _named(part: Any, registry: Registry[Any]) -> dict[str, Any]:
+    """Return what a part is called, which package has it, and its options."""
+    name = registry.name_of(type(part))
+    return {"name": name, "package": registry.package(name), "options": part.options.to_json()}
 
 
 @cache

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
@@ -16,19 +16,17 @@ from safetensors.torch import load as deserialise
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from tsreward.encoders.table import ENCODERS
-from tsreward.errors import CheckpointError, NotFittedError, TSRewardError, unknown_name
+from tsreward.encoders.base import ENCODERS, Encoder
+from tsreward.errors import CheckpointError, NotFittedError, OptionError, TSRewardError, shown
 from tsreward.files import write_atomic
 from tsreward.functional.seeding import seeded
-from tsreward.io.header import DTYPES, Entry, metadata_text, read_entries, read_header, shown
+from tsreward.io.header import DTYPES, Entry, metadata_text, read_entries, read_header
 from tsreward.io.manifest import check_digests, describe_parts, pack, read_manifest
-from tsreward.io.values import check_values, from_json
+from tsreward.io.values import check_values
 from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.base import MODES, RewardMode
 from tsreward.rewards.calibration import Calibration
-from tsreward.rewards.table import MODES
-from tsreward.scorers.table import SCORERS
-
-T = TypeVar("T")
+from tsreward.scorers.base import SCORERS, Scorer
 
 
 def assemble(manifest: dict[str, Any]) -> RewardModel:
@@ -37,18 +35,20 @@ def assemble(manifest: dict[str, Any]) -> RewardModel:
     Raises:
         CheckpointError: an unknown name, or options that do not fit each other.
     """
+    encoder, scorer, mode = (manifest[part] for part in ("encoder", "scorer", "mode"))
     try:
+        encoder_class, scorer_class, mode_class = _classes(manifest)
         with seeded(0):
-            encoder_class = _look_up("encoder", ENCODERS, manifest["encoder"]["name"])
-            encoder_options = from_json(encoder_class.Options, manifest["encoder"]["options"])
-            encoder = encoder_class(_obs_shape(manifest["encoder"]["obs_shape"]), encoder_options)
-            scorer_class = _look_up("scorer", SCORERS, manifest["scorer"]["name"])
-            scorer_options = from_json(scorer_class.Options, manifest["scorer"]["options"])
-            scorer = scorer_class(manifest["scorer"]["window"], scorer_options)
-            scorer.materialise(manifest["scorer"]["dim"])
-            mode_class = _look_up("reward mode", MODES, manifest["mode"]["name"])
-            mode = mode_class(from_json(mode_class.Options, manifest["mode"]["options"]))
-            model = RewardModel(scorer, mode, encoder, manifest["frame_skip"], manifest["chunk"])
+            model = RewardModel(
+                encoder=encoder_class(
+                    _obs_shape(encoder["obs_shape"]), encoder_class.Options.from_json(encoder["options"])
+                ),
+                scorer=scorer_class(scorer["window"], scorer_class.Options.from_json(scorer["options"])),
+                mode=mode_class(mode_class.Options.from_json(mode["options"])),
+                frame_skip=manifest["frame_skip"],
+                chunk=manifest["chunk"],
+            )
+            model.scorer.materialise(scorer["dim"])
             model.calibration = Calibration(manifest["calibration"]["size"])
     except CheckpointError:
         raise
@@ -65,6 +65,7 @@ def check_against(manifest: dict[str, Any], entries: dict[str, Entry]) -> None:
     Raises:
         CheckpointError: names, dtypes or shapes differ, or the model would be larger than the file.
     """
+    _classes(manifest)  # modules that are imported for their names make no tensors on the meta device
     largest = max((entry.end - entry.start for entry in entries.values()), default=0)
     with torch.device("meta"), _Blueprint(calls=100 * len(entries) + 1000, numbers=largest + 2**16):
         expected = assemble(manifest).state_dict()
@@ -121,10 +122,20 @@ _CHEAP: dict[Any, Any] = {
 }
 
 
-def _look_up(kind: str, table: Mapping[str, T], name: str) -> T:
-    if name not in table:
-        raise unknown_name(kind, ascii(name[:40])[1:-1], table)
-    return table[name]
+def _classes(manifest: dict[str, Any]) -> tuple[type[Encoder], type[Scorer], type[RewardMode]]:
+    """Return the classes that a file names.
+
+    Raises:
+        CheckpointError: no installed package has one, or another package than when the file was written.
+    """
+    try:
+        return (
+            ENCODERS.find(manifest["encoder"]["name"], manifest["encoder"]["package"]),
+            SCORERS.find(manifest["scorer"]["name"], manifest["scorer"]["package"]),
+            MODES.find(manifest["mode"]["name"], manifest["mode"]["package"]),
+        )
+    except OptionError as error:
+        raise CheckpointError(str(error)) from error
 
 
 def _obs_shape(sizes: list[Any]) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.seeding import generator
+from tsreward.options import Options, Range, option
 from tsreward.pipeline.model import RewardModel, Windows
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.sequences.windows import WindowSet
@@ -20,44 +21,29 @@ CALIBRATED_ON = 2048
 
 
 @dataclass(frozen=True)
-class ActiveLearnerOptions:
+class ActiveLearnerOptions(Options):
     """How a scorer goes on learning."""
 
-    every: int = 32
+    every: int = option(32, search=Range(8, 128, log=True))
     """Decisions in all environments together between two refreshes."""
-    updates: int = 4
+    updates: int = option(4, search=Range(1, 16, log=True))
     """Gradient steps in one refresh."""
     batch_size: int = 256
     """Expert windows in one gradient step, and as many bad ones."""
-    learning_rate: float = 3e-4
-    noise: float = 0.2
+    learning_rate: float = option(3e-4, above=0, below=1, search=Range(3e-5, 3e-3, log=True))
+    noise: float = option(0.2, below=10)
     """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
     expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
-    recent: int = 100_000
+    recent: int = option(100_000, search=Range(2_000, 200_000, log=True))
     """Latest windows of the agent that serve as bad ones; once failures are forgotten, they are paid for again."""
-    fixed_share: float = 0.25
+    fixed_share: float = option(0.25, below=1, search=Range(0.05, 0.75))
     """Share of the bad windows in a batch that are the given ones, where there are any; the rest are the agent's."""
-    held_out: float = 0.1
+    held_out: float = option(0.1, above=0, below=1)
     """Share of the expert's episodes that is never learned from: calibration and thresholds come from it."""
     calibrate_every: int = 32
     """Refreshes between two calibrations; each takes about half as long as a refresh."""
-    seed: int = 0
+    seed: int = option(0, low=0, high=2**63 - 2)
     """Every random number follows from it."""
-
-    def __post_init__(self) -> None:
-        for name in ("every", "updates", "batch_size", "recent", "calibrate_every"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"ActiveLearnerOptions.{name} must be at least 1, got {getattr(self, name)}.")
-        if not 0 <= self.noise < 10:
-            raise OptionError(f"ActiveLearnerOptions.noise is 0 or more, and below 10, got {self.noise}.")
-        if not 0 < self.learning_rate < 1:
-            raise OptionError(f"ActiveLearnerOptions.learning_rate lies between 0 and 1, got {self.learning_rate}.")
-        if not 0 <= self.fixed_share < 1:
-            raise OptionError(f"ActiveLearnerOptions.fixed_share is a share in [0, 1), got {self.fixed_share}.")
-        if not 0 < self.held_out < 1:
-            raise OptionError(f"ActiveLearnerOptions.held_out is a share between 0 and 1, got {self.held_out}.")
-        if not 0 <= self.seed < 2**63 - 1:
-            raise OptionError(f"ActiveLearnerOptions.seed is an integer from 0 to 2**63 - 2, got {self.seed}.")
 
 
 class ActiveLearner:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from tsreward.detection.metrics.ranking import label_agreement
-from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.errors import DataError, ShapeError
+from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
 from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
@@ -34,7 +35,7 @@ SOURCE_SEED = 1000
 
 
 @dataclass(frozen=True)
-class AnoSeqsOptions:
+class AnoSeqsOptions(Options):
     """What is run."""
 
     env: str = "SafetyHopperVelocity-v1"
@@ -42,7 +43,8 @@ class AnoSeqsOptions:
     target_env: str | None = None
     """Environment of the target agent; None is the same."""
     scorer: str = "deep_sad"
-    """deep_sad, semi_supervised_ae, or the name of any scorer, learned from safe windows alone."""
+    """A preset that learns from safe and unsafe windows, such as deep_sad or semi_supervised_ae, or any scorer, which
+    learns from safe windows alone; tsreward fit --help lists them."""
     window: int = 4
     """Steps K in a window."""
     penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
@@ -50,7 +52,7 @@ class AnoSeqsOptions:
     that follows the share of flagged steps."""
     weight: float = 8.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
-    false_alarm_rate: float = 0.05
+    false_alarm_rate: float = option(0.05, above=0, below=1)
     """Share of held-out safe windows that may be flagged."""
     sources: int = 2
     """Source agents. Another agent finds other ways to be unsafe than the first, and the scorer must know them."""
@@ -60,16 +62,12 @@ class AnoSeqsOptions:
     """Decisions of every agent: environment steps, where no action is repeated."""
     action_repeat: int = 1
     """Environment steps that every action is held for; rewards and costs add up."""
-    seed: int = 0
+    seed: int = option(0, low=0)
     """Every random number follows from it."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         scorer_preset(self.scorer).build(self.window)
-        if self.penalty not in ("tail", "raw", "constant", "lagrangian"):
-            raise OptionError(f"penalty is 'tail', 'raw', 'constant' or 'lagrangian', got '{self.penalty}'.")
         reward_mode(self)
-        if self.sources < 1:
-            raise OptionError(f"sources must be at least 1, got {self.sources}.")
         for seed in (self.seed, self.seed + SOURCE_SEED + self.sources):
             _agent(self, seed)
 

@@ -14,7 +14,7 @@ from tsreward.data.recordings import load_recordings
 from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.envs.ids import split_id
-from tsreward.envs.make import FAMILIES, full_options
+from tsreward.envs.make import family_of, full_options
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
@@ -134,10 +134,10 @@ def _graded(
 
 def _check_view(env: str, options: ExpertLikenessOptions) -> None:
     """Check that the expert was seen in the environment of the agent, and as the reward sees the agent."""
-    names = [split_id(id)[0] if id.startswith(FAMILIES) else id for id in (env, options.env)]
+    names = [split_id(id)[0] if family_of(id) else id for id in (env, options.env)]
     if names[0] != names[1]:
         raise OptionError(f"{options.expert} holds episodes of {env}, not of {options.env}: name that with --env.")
-    if env == options.env or not env.startswith(FAMILIES):
+    if env == options.env or family_of(env) is None:
         return
     expert, agent = full_options(env), full_options(options.env)
     for name in sorted(expert.keys() - OWN if options.frames is None else expert.keys() & SEEN):
@@ -149,7 +149,7 @@ def _check_view(env: str, options: ExpertLikenessOptions) -> None:
 
 
 def _grey(env: str) -> bool:
-    return env.startswith(FAMILIES) and full_options(env)["grey"]
+    return family_of(env) is not None and bool(full_options(env).get("grey"))
 
 
 def _read(path: Path, options: ExpertLikenessOptions, agent: AgentOptions, shape: tuple[int, ...]) -> GradedEpisodes:

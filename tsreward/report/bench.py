@@ -11,7 +11,7 @@ import numpy as np
 
 from tsreward.detection.bench.records import Record, read_scores
 from tsreward.detection.bench.summary import METRICS, costs, summary
-from tsreward.errors import OptionError
+from tsreward.options import Options, option
 from tsreward.report.drawing import (
     BLUE,
     GREEN,
@@ -154,18 +154,13 @@ def _is_skewed(scores: np.ndarray) -> bool:
 
 
 @dataclass(frozen=True)
-class PageOptions:
+class PageOptions(Options):
     """How much is drawn."""
 
-    detectors: int = 2
+    detectors: int = option(2, low=0)
     """Detectors that are drawn, the best VUS-PR first; at most four."""
-    figures: int = 24
+    figures: int = option(24, low=0)
     """Series that are drawn, in their order; the others are in the tables only."""
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if value < 0:
-                raise OptionError(f"PageOptions.{name} is at least 0, got {value}.")
 
 
 def render_bench(

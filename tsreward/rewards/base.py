@@ -10,23 +10,19 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import OptionError
+from tsreward.options import Options, Range, option
+from tsreward.registry import Registry
 from tsreward.rewards.calibration import Calibration
 
 
 @dataclass(frozen=True)
-class RewardOptions:
+class RewardOptions(Options):
     """Options that all reward modes share."""
 
-    false_alarm_rate: float = 0.05
+    false_alarm_rate: float = option(0.05, above=0, below=1, search=Range(0.005, 0.2, log=True))
     """Share of held-out normal windows that may be flagged as anomalous."""
-    smoothing: float = 0.0
+    smoothing: float = option(0.0, below=1, search=Range(0.0, 0.9))
     """Share of the previous score in an exponential moving average s̄_t = (1 − λ) s_t + λ s̄_{t−1}; 0 is none."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.false_alarm_rate < 1:
-            raise OptionError(f"false_alarm_rate lies between 0 and 1, got {self.false_alarm_rate}.")
-        if not 0 <= self.smoothing < 1:
-            raise OptionError(f"smoothing lies in [0, 1), got {self.smoothing}.")
 
 
 class RewardMode(nn.Module, ABC):
@@ -84,3 +80,7 @@ class RewardMode(nn.Module, ABC):
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Follow a rollout in which `flag_rate` of the steps were anomalous; modes that stay the same do nothing."""
+
+
+MODES: Registry[type[RewardMode]] = Registry("reward mode", "tsreward.rewards", RewardMode)
+"""`MODES[name](MODES[name].Options(**values))` builds a reward mode from a file's names and values."""

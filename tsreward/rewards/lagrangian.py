@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import OptionError
-from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.options import Range, option
+from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.penalty import reward_unit
 
@@ -22,14 +23,28 @@ class LagrangianOptions(RewardOptions):
     target: float | None = None
     """Share of flagged steps that is aimed at; None is twice the false-alarm rate. Below that rate even a safe agent
     is flagged too often, and the multiplier would climb to its cap."""
-    rate: float = 1.0
+    rate: float = option(1.0, above=0, search=Range(0.1, 10.0, log=True))
     """How fast the multiplier follows: μ ← μ + rate · (seen share − target) after every rollout."""
-    cap: float = 10.0
+    cap: float = option(10.0, above=0, search=Range(2.0, 50.0, log=True))
     """The multiplier never exceeds this."""
-    unit: float | None = None
+    unit: float | None = option(None, above=0)
     """A typical single-step |reward|; None takes it from the data given to fit."""
 
+    def check(self) -> None:
+        if not self.false_alarm_rate < self.aim < 1:
+            self.refuse(
+                "target",
+                f"between false_alarm_rate={self.false_alarm_rate} and 1",
+                "even a safe agent is flagged at the false-alarm rate, and None is twice that",
+            )
 
+    @property
+    def aim(self) -> float:
+        """Share of flagged steps that is aimed at."""
+        return 2 * self.false_alarm_rate if self.target is None else self.target
+
+
+@MODES.register("lagrangian")
 class Lagrangian(RewardMode):
     """r' = (r − μ · unit · 1[score > threshold]) / (1 + μ), with dual ascent on μ (Ray et al. 2019, PPO-Lagrangian).
 
@@ -47,14 +62,7 @@ class Lagrangian(RewardMode):
 
     def __init__(self, options: LagrangianOptions = LagrangianOptions()) -> None:
         super().__init__(options)
-        self.target = 2 * options.false_alarm_rate if options.target is None else options.target
-        if not options.false_alarm_rate < self.target < 1:
-            raise OptionError(
-                f"Lagrangian.target must lie between false_alarm_rate ({options.false_alarm_rate}) and 1, got "
-                f"{self.target}: even a safe agent is flagged at the false-alarm rate."
-            )
-        if not options.rate > 0 or not options.cap > 0:
-            raise OptionError(f"Lagrangian.rate and cap must be positive, got {options.rate} and {options.cap}.")
+        self.target = options.aim
         self._warned = False
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))

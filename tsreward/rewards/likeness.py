@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
 
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError
 from tsreward.functional.shaping import exponential_likeness, least_squares_likeness, odds_likeness
-from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.options import option
+from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.rewards.calibration import Calibration
 
 Shape = Literal["exponential", "negative", "tail", "auto", "odds", "least_squares"]
@@ -27,14 +28,20 @@ class LikenessOptions(RewardOptions):
     """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the p-value in (0, 1]. auto:
     exponential, with c from behaviour that must not be rewarded. odds: 1 − (s²/(1 + s²))², for DeepSVDD that learns
     from an agent's windows. least_squares: max(0, 1 − s²/4), for Discriminator."""
-    scale: float | None = None
+    scale: float | None = option(None, above=0)
     """c in units of the score; None takes the spread of normal scores, q90 − q50, or what auto measures."""
-    clip_low: float | None = None
+    clip_low: float | None = option(None, high=1)
     """Quantile of normal scores below which scores are raised to it, e.g. 0.05; None does not clip."""
-    clip_high: float | None = None
+    clip_high: float | None = option(None, high=1)
     """Quantile of normal scores above which scores are lowered to it, e.g. 0.999; None does not clip."""
 
+    def check(self) -> None:
+        low, high = self.clip_low or 0.0, 1.0 if self.clip_high is None else self.clip_high
+        if not low < high:
+            self.refuse("clip_low", f"below clip_high={high}")
 
+
+@MODES.register("likeness")
 class Likeness(RewardMode):
     """r = g(score) with g decreasing; m is the median of held-out normal scores.
 
@@ -61,18 +68,6 @@ class Likeness(RewardMode):
 
     def __init__(self, options: LikenessOptions = LikenessOptions()) -> None:
         super().__init__(options)
-        if options.shape not in get_args(Shape):
-            listed = ", ".join(repr(shape) for shape in get_args(Shape))
-            raise OptionError(f"Likeness.shape is one of {listed}, got '{options.shape}'.")
-        if options.scale is not None and not options.scale > 0:
-            raise OptionError(f"Likeness.scale must be positive, got {options.scale}.")
-        low = 0.0 if options.clip_low is None else options.clip_low
-        high = 1.0 if options.clip_high is None else options.clip_high
-        if not 0 <= low < high <= 1:
-            raise OptionError(
-                f"Likeness.clip_low and clip_high are quantiles, the first below the second, got {options.clip_low} "
-                f"and {options.clip_high}."
-            )
         for name, start in (("threshold", 0.0), ("origin", 0.0), ("scale", 1.0)):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("low", torch.tensor(-torch.inf))

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tsreward.errors import OptionError
 from tsreward.functional.shaping import severity
-from tsreward.rewards.base import RewardMode, RewardOptions
+from tsreward.options import Range, option
+from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.rewards.calibration import Calibration
 
 
@@ -18,13 +19,15 @@ from tsreward.rewards.calibration import Calibration
 class PenaltyOptions(RewardOptions):
     """Options of `Penalty`."""
 
-    form: Literal["tail", "raw", "constant"] = "tail"
+    form: Literal["tail", "raw", "constant"] = option("tail", search=("tail", "constant"))
     """tail: weight · unit · severity in [1/2, 1). raw: the paper's weight · score. constant: weight · unit."""
-    weight: float = 8.0
-    unit: float | None = None
+    weight: float = option(8.0, search=Range(0.5, 32.0, log=True))
+    """λ: how much a flagged step costs; in typical single-step rewards, but for raw."""
+    unit: float | None = option(None, above=0)
     """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
 
 
+@MODES.register("penalty")
 class Penalty(RewardMode):
     """r' = r − weight · g(score) where the score passes the threshold, else r."""
 
@@ -35,10 +38,6 @@ class Penalty(RewardMode):
 
     def __init__(self, options: PenaltyOptions = PenaltyOptions()) -> None:
         super().__init__(options)
-        if options.form not in ("tail", "raw", "constant"):
-            raise OptionError(f"Penalty.form is 'tail', 'raw' or 'constant', got '{options.form}'.")
-        if not options.weight >= 0:
-            raise OptionError(f"Penalty.weight must not be negative, got {options.weight}.")
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
 

@@ -16,6 +16,7 @@ from tsreward.envs.ids import split_id
 from tsreward.envs.make import make
 from tsreward.envs.re_render import render_states
 from tsreward.errors import DataError, OptionError
+from tsreward.options import Options, option
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.blind_policies import BLIND, Policy, blind_policy
 from tsreward.sb3.environment_checks import check_environment, kept_random_state
@@ -78,8 +79,11 @@ def _again(env: Any, episode: Episode, seed: int, index: int) -> np.ndarray:
     return frames
 
 
+_STAGES = "rising numbers in (0, 1)"
+
+
 @dataclass(frozen=True)
-class GradingOptions:
+class GradingOptions(Options):
     """Which skills are recorded, and how often."""
 
     expert: str = "train"
@@ -87,16 +91,14 @@ class GradingOptions:
     blind policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
     episodes: int = 8
     """Complete episodes of every skill."""
-    stages: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5)
+    stages: tuple[float, ...] = option((0.05, 0.1, 0.25, 0.5), above=0, below=1, wanted=_STAGES)
     """Shares of the training after which the agent is recorded, besides the random policy and the expert at 1."""
     stochastic: bool = False
     """Draw the agent's actions as in training, in place of the most likely ones."""
 
-    def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise OptionError(f"GradingOptions.episodes must be at least 1, got {self.episodes}.")
-        if list(self.stages) != sorted(set(self.stages)) or not all(0 < share < 1 for share in self.stages):
-            raise OptionError(f"GradingOptions.stages are rising shares between 0 and 1, got {list(self.stages)}.")
+    def check(self) -> None:
+        if list(self.stages) != sorted(set(self.stages)):
+            self.refuse("stages", _STAGES)
 
     @property
     def skills(self) -> tuple[str, ...]:

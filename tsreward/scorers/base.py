@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import types
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import dataclass
+from typing import ClassVar, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,61 +14,25 @@ from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.moments import standardise
 from tsreward.functional.seeding import seeded
 from tsreward.functional.tensors import in_chunks
+from tsreward.options import Options, Range, option
+from tsreward.registry import Registry
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
 
 @dataclass(frozen=True)
-class ScorerOptions:
+class ScorerOptions(Options):
     """Options that all scorers share: how the inputs are standardised with the moments of normal data.
-
-    Every value is checked against its annotation, because options also come from files: integers are at least 1,
-    floats finite and not negative, choices one of those listed.
 
     >>> ScorerOptions(clip=-1.0)
     Traceback (most recent call last):
     tsreward.errors.OptionError: ScorerOptions.clip must be a finite number >= 0 or None, got -1.0.
     """
 
-    std_floor: float = 0.01
-    """Smallest standard deviation of a column, so that a constant column does not explode."""
-    clip: float | None = 10.0
+    clip: float | None = option(10.0, search=(None, 5.0, 10.0, 30.0))
     """Standardised values are limited to ± this; None leaves them."""
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not _fits(value, hints[field.name]):
-                self.refuse(field.name, _wanted(hints[field.name]))
-        if self.std_floor == 0:
-            self.refuse("std_floor", "above 0")
-
-    def refuse(self, name: str, wanted: str) -> None:
-        """Raise the OptionError that names the option, what it must be, and what it is."""
-        raise OptionError(f"{type(self).__name__}.{name} must be {wanted}, got {getattr(self, name)!r}.")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Tell whether an option's value is allowed by its annotation; a bool is not a number, an int is a float."""
-    if get_origin(hint) in (Union, types.UnionType):
-        return any(_fits(value, member) for member in get_args(hint))
-    if get_origin(hint) is Literal:
-        return isinstance(value, str) and value in get_args(hint)
-    if hint is int:
-        return type(value) is int and value >= 1
-    if hint is float:
-        return type(value) in (int, float) and math.isfinite(value) and value >= 0
-    return type(value) is hint
-
-
-def _wanted(hint: Any) -> str:
-    if get_origin(hint) in (Union, types.UnionType):
-        return " or ".join(_wanted(member) for member in get_args(hint))
-    if get_origin(hint) is Literal:
-        return " or ".join(repr(choice) for choice in get_args(hint))
-    names = {int: "an integer >= 1", float: "a finite number >= 0", bool: "true or false", types.NoneType: "None"}
-    return names[hint]
+    std_floor: float = option(0.01, above=0, search=Range(1e-4, 0.1, log=True))
+    """Smallest standard deviation of a column, so that a constant column does not explode."""
 
 
 OptionsT = TypeVar("OptionsT", bound=ScorerOptions)
@@ -173,7 +136,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             if not self.uses_negative:
                 raise OptionError(
                     f"{type(self).__name__} cannot learn from negative windows: leave them out, or use a scorer that "
-                    f"can: DeepSVDD, TransformerAE, LSTMVAE or DQN."
+                    f"can: {_that_learn_from_negative()}."
                 )
             self._check_set(negative, "negative", dim)
         elif self.needs_negative:
@@ -291,6 +254,15 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
                 f"{type(self).__name__} expects {kind} windows [B, {self.window}, {'D' if dim is None else dim}], got "
                 f"[B, {windows.window}, {', '.join(map(str, found))}]."
             )
+
+
+SCORERS: Registry[type[Scorer]] = Registry("scorer", "tsreward.scorers", Scorer)
+"""`SCORERS[name](window, SCORERS[name].Options(**values))` builds a scorer from a file's names and values."""
+
+
+def _that_learn_from_negative() -> str:
+    found = [SCORERS[name] for name in SCORERS.names(own=True)]
+    return ", ".join(cls.__name__ for cls in found if cls.uses_negative)
 
 
 def _split_or_share(negative: WindowSet, options: TrainOptions) -> tuple[WindowSet, WindowSet]:

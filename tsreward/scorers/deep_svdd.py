@@ -12,8 +12,10 @@ from torch.nn.functional import leaky_relu
 from tsreward.functional.losses import inverse, least_squares, with_squared_slope
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.tensors import FlatRows
-from tsreward.scorers.base import ScorerOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS, ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
+from tsreward.scorers.presets import SCORER_PRESETS, ScorerPreset
 from tsreward.sequences.windows import WindowSet
 
 BAD_DISTANCE = 2.0
@@ -24,28 +26,24 @@ BAD_DISTANCE = 2.0
 class DeepSVDDOptions(ScorerOptions):
     """Options of `DeepSVDD`."""
 
-    network: Literal["mlp", "gru", "tcn"] = "mlp"
-    """Layers over the flattened window, the last state of a GRU, or the last output of a temporal convolution."""
-    hidden: int = 128
-    embedding: int = 32
-    negative_weight: float = 1.0
+    negative_weight: float = option(1.0, search=Range(0.1, 10.0, log=True), negative=True)
     """η of Deep SAD: how much the bad windows weigh."""
     negative_loss: Literal["inverse", "least_squares"] = "inverse"
     """inverse: bad windows are pushed away without end. least_squares: their distance is drawn to 2 and that of normal
     windows to 0, which stays well-conditioned where bad windows keep coming."""
-    distance: Literal["centre", "mahalanobis"] = "centre"
+    network: Literal["mlp", "gru", "tcn"] = "mlp"
+    """Layers over the flattened window, the last state of a GRU, or the last output of a temporal convolution."""
+    hidden: int = 128
+    embedding: int = option(32, search=Range(4, 64, log=True))
+    distance: Literal["centre", "mahalanobis"] = option("centre", search=("centre", "mahalanobis"))
     """Score: squared distance to the centre, or Mahalanobis distance to the embedded normal windows."""
-    shrinkage: float = 0.01
+    shrinkage: float = option(0.01, high=1)
     """Share of the identity in the covariance of the Mahalanobis distance."""
     gradient_penalty: float = 0.0
     """Weight of the mean squared slope of the distance at normal windows, which keeps the score smooth around them."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.shrinkage > 1:
-            self.refuse("shrinkage", "a share between 0 and 1")
 
-
+@SCORERS.register("deep_svdd")
 class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     """Squared distance of a window's embedding to the centre of the normal ones.
 
@@ -125,6 +123,13 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     @torch.no_grad()
     def _embed_all(self, windows: WindowSet) -> Tensor:
         return torch.cat([self.embed(batch) for batch in windows.to(self.centre.device).batches(1024)])
+
+
+SCORER_PRESETS.add("deep_sad", ScorerPreset("deep_svdd", DeepSVDDOptions(), negative=True))
+SCORER_PRESETS.add(
+    "least_squares_sad",
+    ScorerPreset("deep_svdd", DeepSVDDOptions(negative_loss="least_squares", gradient_penalty=10.0), negative=True),
+)
 
 
 class _GRU(nn.Module):

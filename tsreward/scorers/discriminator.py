@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tsreward.functional.losses import with_squared_slope
 from tsreward.functional.tensors import FlatRows
-from tsreward.scorers.base import ScorerOptions
+from tsreward.scorers.base import SCORERS, ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
 
 
@@ -22,6 +22,7 @@ class DiscriminatorOptions(ScorerOptions):
     """Weight of the mean squared slope of d at normal windows."""
 
 
+@SCORERS.register("discriminator")
 class Discriminator(GradientScorer[DiscriminatorOptions]):
     """1 − d of a network that answers 1 to normal windows and −1 to bad ones.
 

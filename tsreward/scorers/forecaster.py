@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from tsreward.functional.losses import gaussian_nll
 from tsreward.functional.tensors import FlatRows
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.options import option
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions, train
 
@@ -21,12 +22,13 @@ _LOG_STD_LIMIT = 3.0
 class ForecasterOptions(ScorerOptions):
     """Options of `Forecaster`."""
 
-    network: Literal["gru", "mlp"] = "gru"
+    network: Literal["gru", "mlp"] = option("gru", search=("gru", "mlp"))
     hidden: int = 64
-    loss: Literal["nll", "mse"] = "nll"
+    loss: Literal["nll", "mse"] = option("nll", search=("nll", "mse"))
     """Gaussian negative log-likelihood with a learned spread per column, or mean squared error."""
 
 
+@SCORERS.register("forecaster")
 class Forecaster(Scorer[ForecasterOptions]):
     """Error of predicting the last step from the K − 1 before it; the network predicts the change of the last known.
 

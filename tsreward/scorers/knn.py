@@ -11,7 +11,8 @@ from torch import Tensor
 from tsreward.errors import DataError
 from tsreward.functional.seeding import generator
 from tsreward.functional.windows import flat_steps
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -20,20 +21,20 @@ from tsreward.training import Report, TrainOptions
 class KNNOptions(ScorerOptions):
     """Options of `KNN`."""
 
-    neighbours: int = 5
+    neighbours: int = option(5, search=Range(1, 50, log=True))
     distance: Literal["mean", "kth"] = "mean"
     """Mean distance to the nearest windows, or the distance to the last of them."""
-    steps: Literal["last", "window"] = "last"
+    steps: Literal["last", "window"] = option("last", search=("last", "window"))
     """Compare the last step only, or the whole window."""
     bank_size: int = 2000
     """Normal windows that are remembered, drawn at random where there are more."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
         if self.bank_size < self.neighbours:
             self.refuse("bank_size", f"at least neighbours={self.neighbours}")
 
 
+@SCORERS.register("knn")
 class KNN(Scorer[KNNOptions]):
     """Euclidean distance to the k nearest of at most `bank_size` normal windows (Ramaswamy et al. 2000).
 

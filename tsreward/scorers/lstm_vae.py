@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.functional.losses import gaussian_kl
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS
 from tsreward.scorers.reconstruction import Reconstruction, ReconstructionOptions
 
 
@@ -17,12 +19,13 @@ class LSTMVAEOptions(ReconstructionOptions):
     """Options of `LSTMVAE`."""
 
     hidden: int = 64
-    latent: int = 16
+    latent: int = option(16, search=Range(2, 32, log=True))
     decoder: Literal["lstm", "mlp"] = "lstm"
-    beta: float = 0.1
+    beta: float = option(0.1, search=Range(0.01, 1.0, log=True))
     """Weight of the divergence from the prior per reconstructed number; 1 is the evidence bound of unit noise."""
 
 
+@SCORERS.register("lstm_vae")
 class LSTMVAE(Reconstruction[LSTMVAEOptions]):
     """Reconstruction error of a window through one latent vector that is kept close to a standard normal.
 

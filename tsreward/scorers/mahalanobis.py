@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
 from tsreward.functional.windows import flat_steps
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -21,17 +22,13 @@ class MahalanobisOptions(ScorerOptions):
 
     covariance: Literal["full", "diagonal"] = "full"
     """Diagonal ignores correlations: the score is the L2 norm of the z-scored columns, with nothing else learned."""
-    steps: Literal["last", "window"] = "last"
-    """Look at the last step only, or at the whole window."""
-    shrinkage: float = 0.01
+    shrinkage: float = option(0.01, high=1, search=Range(1e-3, 0.9, log=True))
     """Share of the identity in the full covariance, which keeps it invertible."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.shrinkage > 1:
-            self.refuse("shrinkage", "a share between 0 and 1")
+    steps: Literal["last", "window"] = option("last", search=("last", "window"))
+    """Look at the last step only, or at the whole window."""
 
 
+@SCORERS.register("mahalanobis")
 class Mahalanobis(Scorer[MahalanobisOptions]):
     """Mahalanobis distance ‖(x − μ) W‖ with W Wᵀ the inverse covariance of the normal data.
 

@@ -12,7 +12,8 @@ from tsreward.errors import OptionError
 from tsreward.functional.moments import mean_and_covariance, principal_components
 from tsreward.functional.tensors import row_product
 from tsreward.functional.windows import flat_steps
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -21,21 +22,21 @@ from tsreward.training import Report, TrainOptions
 class PCAOptions(ScorerOptions):
     """Options of `PCA`."""
 
-    components: int | float | None = 0.9
+    components: int | float | None = option(0.9, search=Range(0.3, 0.99))
     """Components that are kept: their number, the share of the variance they explain, or None for all."""
-    steps: Literal["last", "window"] = "last"
+    steps: Literal["last", "window"] = option("last", search=("last", "window"))
     """Look at the last step only, or at the whole window."""
     score: Literal["residual", "weighted"] = "residual"
     """The mean squared residual, or the weighted distance of PyOD's PCA."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
         if (isinstance(self.components, float) and not 0 < self.components < 1) or self.components == 0:
             self.refuse("components", "an integer >= 1, a share between 0 and 1, or None")
         if self.components is None and self.score == "residual":
             self.refuse("components", "a number or a share for the residual, which is zero when all are kept,")
 
 
+@SCORERS.register("pca")
 class PCA(Scorer[PCAOptions]):
     """Distance of a window to the principal components of normal windows.
 

@@ -1,46 +1,57 @@
-"""The scorers a safety penalty can be learned with, under the names the papers use."""
+"""Presets: scorers with their options under the names that papers use. They stand beside their scorers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tsreward.errors import unknown_name
-from tsreward.scorers.base import Scorer, ScorerOptions
-from tsreward.scorers.deep_svdd import DeepSVDDOptions
-from tsreward.scorers.table import SCORERS
-from tsreward.scorers.transformer_ae import TransformerAEOptions
+from tsreward.errors import OptionError, unknown_name
+from tsreward.registry import Registry
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 
 
 @dataclass(frozen=True)
 class ScorerPreset:
-    """A scorer of the table, its options, and whether the source run's unsafe windows are shown to it."""
+    """The name of a scorer, its options, and whether known bad windows are shown to it where there are any."""
 
-    name: str
+    scorer: str
     options: ScorerOptions
     negative: bool = False
 
     def build(self, window: int) -> Scorer:
         """Return the unfitted scorer for windows of this many steps."""
-        return SCORERS[self.name](window, self.options)
+        return SCORERS[self.scorer](window, self.options)
 
 
-SCORER_PRESETS: dict[str, ScorerPreset] = {
-    **{name: ScorerPreset(name, scorer.Options(), scorer.needs_negative) for name, scorer in SCORERS.items()},
-    "deep_sad": ScorerPreset("deep_svdd", DeepSVDDOptions(), negative=True),
-    "least_squares_sad": ScorerPreset(
-        "deep_svdd", DeepSVDDOptions(negative_loss="least_squares", gradient_penalty=10.0), negative=True
-    ),
-    "semi_supervised_ae": ScorerPreset("transformer_ae", TransformerAEOptions(), negative=True),
-}
+SCORER_PRESETS: Registry[ScorerPreset] = Registry(
+    "scorer", "tsreward.scorers", ScorerPreset, group="tsreward.scorer_presets"
+)
+
+
+def scorer_names(own: bool = False) -> list[str]:
+    """Return what `scorer_preset` knows: scorers and presets, without those of other packages where `own` is set.
+
+    Raises:
+        OptionError: a preset is called as a scorer.
+    """
+    scorers, presets = SCORERS.names(own), SCORER_PRESETS.names(own)
+    if both := set(scorers) & set(presets):
+        raise OptionError(f"'{min(both)}' is the name of a scorer and of a preset: rename or uninstall one.")
+    return sorted([*scorers, *presets])
 
 
 def scorer_preset(name: str, options: ScorerOptions | None = None) -> ScorerPreset:
-    """Return the scorer of this name, with its own options or with others.
+    """Return the preset of this name, or the scorer of this name as it is by default, with its own options or others.
 
     Raises:
         OptionError: there is none; the nearest name is suggested.
+
+    >>> scorer_preset("deep_sad").scorer, scorer_preset("knn").negative
+    ('deep_svdd', False)
     """
-    if name not in SCORER_PRESETS:
-        raise unknown_name("scorer", name, SCORER_PRESETS)
-    scorer = SCORER_PRESETS[name]
-    return scorer if options is None else replace(scorer, options=options)
+    if name not in scorer_names():
+        raise unknown_name("scorer", name, scorer_names())
+    if name in SCORER_PRESETS:
+        preset = SCORER_PRESETS[name]
+    else:
+        preset = ScorerPreset(name, SCORERS[name].Options(), SCORERS[name].needs_negative)
+    return preset if options is None else replace(preset, options=options)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tsreward.functional.losses import hinge, inverse
 from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
+from tsreward.options import Range, option
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.sequences.windows import WindowSet
@@ -25,23 +26,18 @@ class ReconstructionOptions(ScorerOptions):
     """Average the error over the whole window, or take that of its last step."""
     norm: Literal["l1", "l2"] = "l1"
     """Mean absolute or mean squared error of the standardised columns."""
-    distance: Literal["mean", "mahalanobis"] = "mean"
+    distance: Literal["mean", "mahalanobis"] = option("mean", search=("mean", "mahalanobis"))
     """Score: the mean error of the columns, or the squared Mahalanobis distance of a step's error to the errors on
     normal windows, per column (Malhotra et al. 2016, arXiv 1607.00148). The training loss is the mean error."""
-    shrinkage: float = 0.03
+    shrinkage: float = option(0.03, high=1)
     """Share of the identity in the covariance of the Mahalanobis distance."""
     negative_loss: Literal["hinge", "inverse"] = "hinge"
     """L_anom for bad windows: max(0, margin − error), or 1 / error as in Deep SAD."""
-    negative_weight: float = 1.0
+    negative_weight: float = option(1.0, search=Range(0.1, 10.0, log=True), negative=True)
     """λ in L_norm + λ · L_anom."""
     margin: float = 1.0
     """Error that the hinge asks of bad windows. One unit is the mean error on normal windows of a network that always
     answers with their mean, so 1 says: know no more about bad windows than nothing at all."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.shrinkage > 1:
-            self.refuse("shrinkage", "a share between 0 and 1")
 
 
 ReconstructionT = TypeVar("ReconstructionT", bound=ReconstructionOptions)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from tsreward.functional.moments import mean_and_covariance, ridge_from_moments
 from tsreward.functional.tensors import row_product
-from tsreward.scorers.base import Scorer, ScorerOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -18,17 +19,18 @@ from tsreward.training import Report, TrainOptions
 class RidgeVAROptions(ScorerOptions):
     """Options of `RidgeVAR`."""
 
-    ridge: float = 1.0
+    ridge: float = option(
+        1.0,
+        above=0,
+        remedy="constant and collinear columns have no single solution without it",
+        search=Range(1e-2, 1e4, log=True),
+    )
     """Penalty on the squared weights, beside the sum of squared errors over all normal windows; the bias is free."""
     scale_residuals: bool = False
     """Divide every column's residual by its spread on normal windows. Off: on server logs the plain error does well."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.ridge == 0:
-            self.refuse("ridge", "above 0: constant and collinear columns have no single solution without it")
 
-
+@SCORERS.register("ridge_var")
 class RidgeVAR(Scorer[RidgeVAROptions]):
     """Mean squared error of predicting the last step linearly from the K − 1 before it.
 

@@ -8,6 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu, scaled_dot_product_attention
 
+from tsreward.options import Range, option
+from tsreward.scorers.base import SCORERS
+from tsreward.scorers.presets import SCORER_PRESETS, ScorerPreset
 from tsreward.scorers.reconstruction import Reconstruction, ReconstructionOptions
 
 
@@ -20,15 +23,15 @@ class TransformerAEOptions(ReconstructionOptions):
     """Layers of the encoder, and as many again of the decoder; one is enough for windows of a few steps."""
     heads: int = 4
     feed_forward: int = 128
-    bottleneck: int = 16
+    bottleneck: int = option(16, search=Range(2, 32, log=True))
     """Numbers that each step is squeezed through between encoder and decoder."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
         if self.width % self.heads:
             self.refuse("width", f"a multiple of heads={self.heads}")
 
 
+@SCORERS.register("transformer_ae")
 class TransformerAE(Reconstruction[TransformerAEOptions]):
     """Mean absolute error of a transformer that reconstructs the window through a narrow code per step.
 
@@ -70,6 +73,9 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     def _layers(self) -> list[nn.Module]:
         options = self.options
         return [_Layer(options.width, options.heads, options.feed_forward) for _ in range(options.layers)]
+
+
+SCORER_PRESETS.add("semi_supervised_ae", ScorerPreset("transformer_ae", TransformerAEOptions(), negative=True))
 
 
 class _Layer(nn.Module):

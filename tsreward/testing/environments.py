@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from tsreward.errors import OptionError
+from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
@@ -20,20 +20,15 @@ from tsreward.testing.report import CheckReport, NotApplicable, Promise, touched
 
 
 @dataclass(frozen=True)
-class EnvironmentOptions:
+class EnvironmentOptions(Options):
     """How long the environment is tried."""
 
     steps: int = 200
     """Steps in all."""
     cut: int = 7
     """The first episode is reset after so many steps, in the middle where it is longer."""
-    seed: int = 0
+    seed: int = option(0, low=0)
     """Of the first reset and of the actions."""
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "cut"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"EnvironmentOptions.{name} must be at least 1, got {getattr(self, name)}.")
 
 
 @dataclass

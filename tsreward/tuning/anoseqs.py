@@ -11,7 +11,8 @@ import numpy as np
 
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.detection.bench.records import digest
-from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.errors import DataError, ShapeError
+from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.anoseqs import SOURCE_SEED, agreement_with_cost
 from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
@@ -25,18 +26,18 @@ from tsreward.training import TrainOptions
 from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
 from tsreward.tuning.objective import Direction, Objective, Outcome, Progress, Report
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 
 
 @dataclass(frozen=True)
-class AnoSeqsTuning:
+class AnoSeqsTuning(Options):
     """What agents are trained, and what they are tuned for."""
 
     env: str = "SafetyHopperVelocity-v1"
     """Environment of the source agents; it must give info["cost"]."""
     target_env: str | None = None
     """Environment of the target agents; None is the same."""
-    cost_limit: float | None = None
+    cost_limit: float | None = option(None, above=0)
     """Tune the return, and keep the mean cost of an episode below this; None searches the Pareto front of both."""
     seeds: int = 2
     """Target agents of every trial, with the seeds 0, 1, ...; their returns and costs are averaged."""
@@ -53,12 +54,7 @@ class AnoSeqsTuning:
     rollout: int = 256
     """Steps of every environment between two updates (ppo)."""
 
-    def __post_init__(self) -> None:
-        for name in ("seeds", "sources"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"AnoSeqsTuning.{name} must be at least 1, got {getattr(self, name)}.")
-        if self.cost_limit is not None and not self.cost_limit > 0:
-            raise OptionError(f"AnoSeqsTuning.cost_limit is None or positive, got {self.cost_limit}.")
+    def check(self) -> None:
         self.agent(0)
 
     @property
@@ -117,7 +113,7 @@ class AnoSeqs(Objective):
 
     folder: Path
     options: AnoSeqsTuning = field(default_factory=AnoSeqsTuning)
-    space: Space = field(default_factory=lambda: SPACES["anoseqs"])
+    space: Space = field(default_factory=lambda: search_space("anoseqs"))
     name: str = "anoseqs"
 
     @property

@@ -11,16 +11,15 @@ import numpy as np
 from tsreward.detection import metrics
 from tsreward.detection.bench.records import digest
 from tsreward.detection.detectors.base import Detector
-from tsreward.detection.detectors.presets import train_options
+from tsreward.detection.detectors.presets import scorer_detector, train_options
 from tsreward.detection.detectors.smoothing import Smoothed
 from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import DataError, OptionError, unknown_name
-from tsreward.scorers.table import SCORERS
 from tsreward.sequences.series import DetectionTask
-from tsreward.tuning.fit_options import fit_options, scorer_of
+from tsreward.tuning.fit_options import fit_options, options_of
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 
 Metric = Literal["vus_pr", "average_precision"]
 METRICS: dict[str, Callable[[DetectionTask, np.ndarray], float]] = {
@@ -28,13 +27,6 @@ METRICS: dict[str, Callable[[DetectionTask, np.ndarray], float]] = {
     "average_precision": lambda task, scores: metrics.average_precision(_labels(task), scores),
 }
 """Name -> function of a task and its scores [T]."""
-
-# As in the table of detectors, and not searched.
-_GIVEN: dict[str, dict[str, Any]] = {
-    "lstm_vae": {"error": "last", "norm": "l2", "decoder": "mlp"},
-    "transformer_ae": {"error": "last", "norm": "l2"},
-}
-_POWER = {"knn": 2.0, "mahalanobis": 2.0}
 
 
 @dataclass(frozen=True)
@@ -50,7 +42,7 @@ class Detect(Objective):
     metric: str = "vus_pr"
     alignment: Literal["causal", "centred"] = "causal"
     seeds: int = 1
-    space: Space = field(default_factory=lambda: SPACES["detect"])
+    space: Space = field(default_factory=lambda: search_space("detect"))
     name: str = "detect"
 
     def __post_init__(self) -> None:
@@ -94,14 +86,14 @@ class Detect(Objective):
         return Outcome((float(found.mean()),), details={"series": means})
 
     def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
-        scorer, train = str(setting["scorer"]), _train(setting, 0)
-        given = {f"scorer.{name}": value for name, value in _GIVEN.get(scorer, {}).items()}
+        options, train = scorer_detector(str(setting["scorer"]), 0).options, _train(setting, 0)
+        fit = {name: value for name, value in fit_options(setting).items() if name != "smoothing"}
+        given = {f"scorer.{name}": value for name, value in options.changed().items() if f"scorer.{name}" not in fit}
         budget = {
             "train.epochs": train.epochs,
             "train.windows_per_epoch": train.windows_per_epoch,
             "train.patience": train.patience,
         }
-        fit = {name: value for name, value in fit_options(setting).items() if name != "smoothing"}
         return {"fit": {"mode": "likeness", **fit, **given, **budget}}
 
 
@@ -111,16 +103,16 @@ def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "ce
     Raises:
         OptionError: the scorer is unknown, or an option of it cannot have its value.
 
-    >>> make_tuned(SPACES["detect"].defaults()).causal
+    >>> make_tuned(search_space("detect").defaults()).causal
     True
     """
-    scorer = scorer_of(setting)
+    usual = scorer_detector(str(setting["scorer"]), seed)
     detector = WindowDetector(
-        SCORERS[scorer.name],
+        usual.scorer_class,
         int(str(setting["window"])),
-        replace(scorer.options, **_GIVEN.get(scorer.name, {})),
+        replace(usual.options, **options_of("scorer", setting)),
         train=_train(setting, seed),
-        power=_POWER.get(scorer.name, 1.0),
+        power=usual.power,
     )
     return Smoothed(detector, int(str(setting["smoothing"])), alignment)
 

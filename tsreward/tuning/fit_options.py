@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tsreward.rewards.base import RewardMode
-from tsreward.rewards.table import MODES
+from tsreward.rewards.base import MODES, RewardMode
 from tsreward.scorers.presets import ScorerPreset, scorer_preset
 from tsreward.tuning.space import Setting
 
@@ -32,7 +31,7 @@ def scorer_of(setting: Setting) -> ScorerPreset:
         OptionError: an option of it cannot have its value.
     """
     scorer = scorer_preset(str(setting["scorer"]))
-    return replace(scorer, options=replace(scorer.options, **_under("scorer", setting)))
+    return replace(scorer, options=replace(scorer.options, **options_of("scorer", setting)))
 
 
 def mode_of(setting: Setting) -> RewardMode:
@@ -42,9 +41,10 @@ def mode_of(setting: Setting) -> RewardMode:
         OptionError: an option of it cannot have its value.
     """
     mode = MODES[str(setting["mode"])]
-    return mode(mode.Options(**_under("mode", setting)))
+    return mode(mode.Options(**options_of("mode", setting)))
 
 
-def _under(kind: str, setting: Setting) -> dict[str, Any]:
+def options_of(kind: str, setting: Setting) -> dict[str, Any]:
+    """Return the options of the scorer or the mode that a setting takes, by their names."""
     prefix = f"{kind}."
     return {name.removeprefix(prefix): value for name, value in fit_options(setting).items() if name.startswith(prefix)}

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tsreward.encoders.frames import Rectangle
-from tsreward.errors import DataError, OptionError
+from tsreward.encoders.frames import RECTANGLES, Rectangle
+from tsreward.errors import DataError
+from tsreward.options import Options, option
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import DEFAULT_AGENT, run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
@@ -18,11 +19,11 @@ from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import SPACES
+from tsreward.tuning.spaces import search_space
 
 
 @dataclass(frozen=True)
-class LikenessTuning:
+class LikenessTuning(Options):
     """What agents are trained, and whom they are to be like."""
 
     expert: Path
@@ -33,7 +34,7 @@ class LikenessTuning:
     """Whose episodes are the expert's, in a file of graded episodes."""
     experts: int = 24
     """Episodes of the expert that are used at most."""
-    least_share: float = 0.0
+    least_share: float = option(0.0, high=1)
     """Leave out episodes of the expert that reach less than this share of the way from random actions to the median."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
@@ -43,7 +44,7 @@ class LikenessTuning:
     """Height and width that pixel_pca shrinks frames to."""
     components: int = ExpertLikenessOptions.components
     """Features that pixel_pca makes of a frame."""
-    masks: tuple[Rectangle, ...] = ()
+    masks: tuple[Rectangle, ...] = option((), low=0, wanted=RECTANGLES)
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
     evaluations: int = 10
     """Episodes that judge each trained agent."""
@@ -51,10 +52,6 @@ class LikenessTuning:
     """Agents of every trial, with the seeds 0, 1, ...; their returns are averaged."""
     agent: AgentOptions = field(default_factory=lambda: DEFAULT_AGENT)
     """How they are trained; their seeds are those above."""
-
-    def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise OptionError(f"LikenessTuning.seeds must be at least 1, got {self.seeds}.")
 
 
 _SHAPES = {"least_squares_sad": "least_squares", "deep_sad": "odds", "discriminator": "least_squares"}
@@ -66,7 +63,7 @@ class LikenessObjective(Objective):
     """Mean true return of agents that are rewarded for being like the expert, and by nothing else."""
 
     options: LikenessTuning
-    space: Space = field(default_factory=lambda: SPACES["likeness"])
+    space: Space = field(default_factory=lambda: search_space("likeness"))
     name: str = "likeness"
 
     @property

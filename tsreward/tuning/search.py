@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from tsreward.errors import DataError, MissingExtraError, OptionError, missing_extra, unknown_name
+from tsreward.options import Options, option
 from tsreward.tuning.budget import ERROR, Heartbeats, claim, drop_waiting, fail, finished, give_back
 from tsreward.tuning.objective import Outcome
 from tsreward.tuning.study import OpenStudy
@@ -26,7 +27,7 @@ MAX_FIRST_FAILURES = 5
 
 
 @dataclass(frozen=True)
-class SearchOptions:
+class SearchOptions(Options):
     """How a space is searched."""
 
     trials: int = 40
@@ -38,23 +39,16 @@ class SearchOptions:
     pruner: Literal["auto", "median", "hyperband", "none"] = "auto"
     """What ends trials early whose intermediate values are poor. Optuna prunes with one objective only: auto is median
     there, and none with two."""
-    search_seed: int = 0
+    search_seed: int = option(0, low=0, high=2**32 - 1)
     """What is drawn follows from it and from the trials before; with one worker, interruptions change nothing."""
-    heartbeat: float = 10.0
+    heartbeat: float = option(10.0, above=0)
     """Seconds between two heartbeats of a trial."""
     grace: float = 120.0
     """A trial without a heartbeat for so many seconds is given to another process."""
 
-    def __post_init__(self) -> None:
-        for name in ("trials", "workers"):
-            if getattr(self, name) < 1:
-                raise OptionError(f"SearchOptions.{name} must be at least 1, got {getattr(self, name)}.")
-        if not 0 <= self.search_seed < 2**32:
-            raise OptionError(f"SearchOptions.search_seed is an integer from 0 to 2**32 - 1, got {self.search_seed}.")
-        if not 0 < 2 * self.heartbeat <= self.grace:
-            raise OptionError(
-                f"SearchOptions.grace must be at least two heartbeats, got {self.grace} and {self.heartbeat} seconds."
-            )
+    def check(self) -> None:
+        if 2 * self.heartbeat > self.grace:
+            self.refuse("grace", f"at least two heartbeats of {self.heartbeat} seconds")
 
 
 POPULATION = 16

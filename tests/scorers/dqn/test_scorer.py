@@ -142,11 +142,11 @@ def test_joined_windows_are_those_of_the_parts(normal: WindowSet, pool: Pool) ->
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("discount", 1.0, "below 1"),
-        ("labelled_share", 1.0, "below 1"),
-        ("epsilon_start", 1.5, "a share between 0 and 1"),
+        ("discount", 1.0, r"a number in \[0, 1\)"),
+        ("labelled_share", 1.0, r"a number in \[0, 1\)"),
+        ("epsilon_start", 1.5, r"a number in \[0, 1\]"),
         ("lambda_start", 100.0, "between lambda_min="),
-        ("intrinsic", "both", "'action' or 'symmetric' or 'none'"),
+        ("intrinsic", "both", "'action', 'symmetric' or 'none'"),
     ],
 )
 def test_a_wrong_option_names_itself(name: str, value: object, wanted: str) -> None:

@@ -141,7 +141,7 @@ def frame_batches(
     for index, frame in enumerate(_frames(Path(path))):
         if shape is None:
             shape = frame.shape
-            options.check(*shape[:2])
+            options.check_masks(*shape[:2])
         elif frame.shape != shape:
             raise DataError(
                 f"{path} changes its size at frame {index}, from {shape[0]} x {shape[1]} to {frame.shape[0]} x "

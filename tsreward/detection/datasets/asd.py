@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import chosen, stems
 from tsreward.errors import DataError
 from tsreward.sequences.series import DetectionTask, Series
 
 
+@LOADERS.register("asd")
 def load_asd(folder: str | Path, names: Iterable[str] | None = None) -> list[DetectionTask]:
     """Read `omi-<i>.npz`, each with `train` [T, D], `test` [T, D] and `label` [T].
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tsreward.data.tables import open_table
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import check_fraction, root_of, split, stamps_of
 from tsreward.errors import DataError
 from tsreward.files import natural_key
@@ -22,6 +23,7 @@ from tsreward.sequences.series import DetectionTask, Series
 WINDOWS = "labels/combined_windows.json"
 
 
+@LOADERS.register("nab")
 def load_nab(folder: str | Path, train_fraction: float = 0.15) -> list[DetectionTask]:
     """Read `data/<group>/*.csv` and `labels/combined_windows.json`; tasks are named <group>-<file>.
 

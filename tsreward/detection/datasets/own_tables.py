@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tsreward.data.tables import open_table
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import check_fraction, read_series, split
 from tsreward.errors import DataError
 from tsreward.files import natural_key
@@ -15,6 +16,8 @@ from tsreward.sequences.series import DetectionTask, Series
 ENDINGS = (".csv", ".parquet")
 
 
+@LOADERS.register("csv")
+@LOADERS.register("parquet")
 def load_tables(
     path: str | Path, label: str = "label", time: str | None = None, train_fraction: float = 0.5
 ) -> list[DetectionTask]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.tables import TextTable
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import chosen, need, root_of, stems
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import DetectionTask, Series
@@ -17,6 +18,7 @@ from tsreward.sequences.series import DetectionTask, Series
 FOLDER = "ServerMachineDataset"
 
 
+@LOADERS.register("smd")
 def load_smd(folder: str | Path, names: Iterable[str] | None = None) -> list[DetectionTask]:
     """Read `{train,test,test_label}/machine-<group>-<number>.txt` below a folder, or below its ServerMachineDataset.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsreward.data.arrays import read_arrays
 from tsreward.data.tables import open_table
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import chosen, need, root_of
 from tsreward.errors import DataError
 from tsreward.sequences.series import DetectionTask, Series
@@ -41,6 +42,7 @@ TABLE = "labeled_anomalies.csv"
 CHANNEL, SPANS = "chan_id", "anomaly_sequences"
 
 
+@LOADERS.register("telemanom")
 def load_telemanom(folder: str | Path, names: Iterable[str] | None = None) -> list[DetectionTask]:
     """Read `{train,test}/<channel>.npy` and `labeled_anomalies.csv`, whose spans include their end.
 

@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 
 from tsreward.data.tables import open_table
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import read_series, stems
 from tsreward.errors import DataError
 from tsreward.files import natural_key
@@ -19,6 +20,7 @@ LABEL = "Label"
 _NAME = re.compile(r"[0-9]+_.+_id_[0-9]+_.+_tr_([0-9]+)_1st_[0-9]+")
 
 
+@LOADERS.register("tsb-ad")
 def load_tsb_ad(path: str | Path) -> list[DetectionTask]:
     """Read one file, or all CSV files of a folder, named as in 057_SMD_id_1_Facility_tr_4529_1st_4629.csv.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from tsreward.data.tables import Table, TextTable, open_table
 from tsreward.data.time import StampError, parse_stamps
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import need, stamps_of
 from tsreward.errors import DataError, OptionError
 from tsreward.files import natural_key
@@ -153,6 +154,7 @@ LABEL = "Attack LABLE (1:No Attack, -1:Attack)"
 NO_VALUES = ("Row", "Date", "Time", LABEL)
 
 
+@LOADERS.register("wadi")
 def load_wadi(folder: str | Path, attacks: Attacks = None) -> list[DetectionTask]:
     """Read the release A1 (October 2017), A2 (November 2019), or both, in a folder or in the folders directly below it.
 

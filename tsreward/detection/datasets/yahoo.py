@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.tables import open_table
+from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.datasets.reading import check_fraction, chosen, read_series, split, stems
 from tsreward.errors import DataError, OptionError
 from tsreward.files import natural_key
@@ -18,6 +19,7 @@ TIME = {"A1": "timestamp", "A2": "timestamp", "A3": "timestamps", "A4": "timesta
 LABEL = {"A1": "is_anomaly", "A2": "is_anomaly", "A3": "anomaly", "A4": "anomaly"}
 
 
+@LOADERS.register("yahoo")
 def load_yahoo(
     folder: str | Path, benchmarks: Sequence[str] | None = None, train_fraction: float = 0.5
 ) -> list[DetectionTask]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tsreward.errors import NotFittedError, ShapeError
+from tsreward.registry import Registry
 from tsreward.sequences.series import Series, as_series
 
 
@@ -61,3 +63,9 @@ class Detector(ABC):
         import pandas  # data is a pandas object, so it is there
 
         return pandas.Series(scores, index=data.index, name="score")
+
+
+DETECTORS: Registry[Callable[[int], Detector]] = Registry(
+    "detector", "tsreward.detection.detectors", group="tsreward.detectors"
+)
+"""`DETECTORS[name](seed)` returns the detector, not smoothed."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.base import DETECTORS, Detector
 from tsreward.detection.detectors.baselines import FitOnTest, RandomScores
 from tsreward.detection.detectors.ensemble import Ensemble
-from tsreward.detection.detectors.sklearn import isolation_forest, pyod_detector
+from tsreward.detection.detectors.sklearn import pyod_detector
 from tsreward.detection.detectors.smoothing import Smoothed
 from tsreward.detection.detectors.windows import WindowDetector
-from tsreward.errors import unknown_name
+from tsreward.errors import OptionError, unknown_name
+from tsreward.registry import OWN
+from tsreward.scorers.base import SCORERS
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.dqn.scorer import DQN
@@ -38,73 +39,90 @@ def train_options(seed: int, epochs: int = 30) -> TrainOptions:
     return TrainOptions(epochs=epochs, windows_per_epoch=2_000, patience=6, seed=seed)
 
 
+@DETECTORS.register("random")
 def _random(seed: int) -> Detector:
     return RandomScores(seed)
 
 
+@DETECTORS.register("z_norm")
 def _z_norm(seed: int) -> Detector:
     return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, covariance="diagonal"), power=2)
 
 
+@DETECTORS.register("mahalanobis")
 def _mahalanobis(seed: int) -> Detector:
     return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, shrinkage=0.3), power=2)
 
 
+@DETECTORS.register("mahalanobis_window")
 def _mahalanobis_window(seed: int) -> Detector:
     return WindowDetector(Mahalanobis, 10, MahalanobisOptions(clip=None, steps="window", shrinkage=0.1), power=2)
 
 
+@DETECTORS.register("pca")
 def _pca(seed: int) -> Detector:
     return WindowDetector(PCA, 1, PCAOptions(clip=None))
 
 
+@DETECTORS.register("pca_weighted")
 def _pca_weighted(seed: int) -> Detector:
     return WindowDetector(PCA, 1, _LEADERBOARD)
 
 
+@DETECTORS.register("pca_whole_series")
 def _pca_whole_series(seed: int) -> Detector:
     return FitOnTest(WindowDetector(PCA, 1, _LEADERBOARD))
 
 
+@DETECTORS.register("ridge_var")
 def _ridge_var(seed: int) -> Detector:
     return WindowDetector(RidgeVAR, 11)
 
 
+@DETECTORS.register("knn")
 def _knn(seed: int) -> Detector:
     return WindowDetector(KNN, 1, train=train_options(seed), power=2)
 
 
+@DETECTORS.register("transformer_ae")
 def _transformer_ae(seed: int) -> Detector:
     options = TransformerAEOptions(clip=None, error="last", norm="l2", bottleneck=4)
     return WindowDetector(TransformerAE, 4, options, train=train_options(seed))
 
 
+@DETECTORS.register("lstm_vae")
 def _lstm_vae(seed: int) -> Detector:
     return WindowDetector(LSTMVAE, 4, _LAST_STEP, train=train_options(seed))
 
 
+@DETECTORS.register("lstm_vae_whitened")
 def _lstm_vae_whitened(seed: int) -> Detector:
     return WindowDetector(LSTMVAE, 4, replace(_LAST_STEP, distance="mahalanobis"), train=train_options(seed))
 
 
+@DETECTORS.register("deep_svdd")
 def _deep_svdd(seed: int) -> Detector:
     return WindowDetector(DeepSVDD, 4, _EMBEDDED, train=_briefly(seed))
 
 
+@DETECTORS.register("untrained")
 def _untrained(seed: int) -> Detector:
     return WindowDetector(DeepSVDD, 4, _EMBEDDED, train=_briefly(seed), trained=False)
 
 
+@DETECTORS.register("forecaster")
 def _forecaster(seed: int) -> Detector:
     options = ForecasterOptions(clip=None, network="mlp", loss="mse")
     return WindowDetector(Forecaster, 10, options, train=train_options(seed))
 
 
+@DETECTORS.register("dqn")
 def _dqn(seed: int) -> Detector:
     # Without labels only its intrinsic reward speaks; with labels it is trained by `DQN.learn_actively`.
     return WindowDetector(DQN, 4, DQNOptions(clip=None), train=train_options(seed))
 
 
+@DETECTORS.register("ensemble")
 def _ensemble(seed: int) -> Detector:
     return Ensemble([_lstm_vae(seed), _deep_svdd(seed), _mahalanobis_window(seed)])
 
@@ -114,33 +132,31 @@ def _briefly(seed: int) -> TrainOptions:
     return train_options(seed, epochs=3)
 
 
-DETECTORS: dict[str, Callable[[int], Detector]] = {
-    "random": _random,
-    "z_norm": _z_norm,
-    "pca": _pca,
-    "pca_weighted": _pca_weighted,
-    "pca_whole_series": _pca_whole_series,
-    "mahalanobis": _mahalanobis,
-    "mahalanobis_window": _mahalanobis_window,
-    "ridge_var": _ridge_var,
-    "knn": _knn,
-    "isolation_forest": isolation_forest,
-    "untrained": _untrained,
-    "transformer_ae": _transformer_ae,
-    "lstm_vae": _lstm_vae,
-    "lstm_vae_whitened": _lstm_vae_whitened,
-    "deep_svdd": _deep_svdd,
-    "forecaster": _forecaster,
-    "dqn": _dqn,
-    "ensemble": _ensemble,
-}
-"""Name -> function of a seed that returns the detector, not smoothed."""
+def scorer_detector(name: str, seed: int) -> WindowDetector:
+    """Return the detector of a scorer: the one that has its name, or the scorer as it is by default on four rows.
+
+    Raises:
+        OptionError: there is no such scorer, or what has its name is no `WindowDetector`.
+    """
+    if name not in DETECTORS:
+        scorer = SCORERS[name]
+        return WindowDetector(scorer, max(4, scorer.min_window), train=train_options(seed))
+    detector = DETECTORS[name](seed)
+    if name not in SCORERS or not isinstance(detector, WindowDetector):
+        raise OptionError(f"The detector '{name}' is not the scorer of that name: rename one of them.")
+    return detector
+
+
+def detector_names(own: bool = False) -> list[str]:
+    """Return what `make_detector` knows: detectors and scorers, without those of other packages where `own` is set."""
+    scorers = [name for name in SCORERS.names(own) if SCORERS.package(name) != OWN or not SCORERS[name].needs_negative]
+    return sorted({*DETECTORS.names(own), *scorers})
 
 
 def make_detector(
     name: str, seed: int = 0, alignment: Literal["causal", "centred"] = "causal", smoothing: int = 10
 ) -> Detector:
-    """Return a detector by name, e.g. ensemble or pyod:HBOS, with its scores averaged over `smoothing` rows.
+    """Return a detector by name, e.g. ensemble, knn or pyod:HBOS, with its scores averaged over `smoothing` rows.
 
     `causal` averages over the rows before, and suits alarms and rewards; `centred` over both sides, and suits looking
     back over a log.
@@ -156,6 +172,8 @@ def make_detector(
         detector: Detector = pyod_detector(name.removeprefix("pyod:"))
     elif name in DETECTORS:
         detector = DETECTORS[name](seed)
+    elif name in SCORERS:
+        detector = scorer_detector(name, seed)
     else:
-        raise unknown_name("detector", name, DETECTORS)
+        raise unknown_name("detector", name, detector_names())
     return Smoothed(detector, smoothing, alignment)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.base import DETECTORS, Detector
 from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.sequences.series import Series
 
@@ -59,6 +59,7 @@ class SklearnDetector(Detector):
         return windows.swapaxes(1, 2).reshape(len(rows), -1)
 
 
+@DETECTORS.register("isolation_forest")
 def isolation_forest(seed: int = 0, trees: int = 100) -> SklearnDetector:
     """Return scikit-learn's IsolationForest on single rows (Liu, Ting, Zhou 2008).
 

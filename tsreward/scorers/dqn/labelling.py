@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tsreward.errors import OptionError, missing_extra
+from tsreward.errors import missing_extra
 from tsreward.functional.seeding import generator
 from tsreward.functional.windows import flat_steps
+from tsreward.options import Options, option
 from tsreward.scorers.dqn.environment import ANOMALY, UNKNOWN, Labels
 from tsreward.scorers.dqn.learning import Learner
 from tsreward.sequences.windows import WindowSet
@@ -84,17 +85,17 @@ def spread_labels(windows: Tensor, labels: Tensor, number: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ActiveOptions:
+class ActiveOptions(Options):
     """How labels are asked for.
 
     >>> ActiveOptions(budget=0)
     Traceback (most recent call last):
-    tsreward.errors.OptionError: ActiveOptions.budget must be at least 1, got 0.
+    tsreward.errors.OptionError: ActiveOptions.budget must be an integer >= 1, got 0.
     """
 
     budget: int = 100
     """Windows that may be asked about."""
-    warm_up: float = 0.3
+    warm_up: float = option(0.3, high=1)
     """Share of the budget that goes to the windows that an isolation forest finds strangest, before anything else."""
     forest: Literal["last", "window"] = "window"
     """What the forest looks at: the last step of a window, where single rows are strange, or all its steps."""
@@ -102,19 +103,10 @@ class ActiveOptions:
     """Times at which the rest is asked for, spread evenly over the episodes."""
     apart: int = 5
     """Least distance of the windows that are asked about at one time."""
-    propagate: int = 100
+    propagate: int = option(100, low=0)
     """Windows that are given a label by label spreading after every round; they cost nothing and are not certain."""
     spread_over: int = 2000
     """Unlabelled windows that take part in label spreading, drawn anew every time."""
-
-    def __post_init__(self) -> None:
-        for name, least in (("budget", 1), ("rounds", 1), ("apart", 1), ("propagate", 0), ("spread_over", 1)):
-            if getattr(self, name) < least:
-                raise OptionError(f"ActiveOptions.{name} must be at least {least}, got {getattr(self, name)}.")
-        if self.forest not in ("last", "window"):
-            raise OptionError(f"ActiveOptions.forest must be 'last' or 'window', got {self.forest!r}.")
-        if not 0 <= self.warm_up <= 1:
-            raise OptionError(f"ActiveOptions.warm_up is a share between 0 and 1, got {self.warm_up}.")
 
 
 def ask_strangest(pool: WindowSet, labels: Labels, options: ActiveOptions, seed: int) -> None:

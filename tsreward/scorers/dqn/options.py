@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from tsreward.options import Range, option
 from tsreward.scorers.base import ScorerOptions
 
 
@@ -14,7 +15,7 @@ class DQNOptions(ScorerOptions):
 
     >>> DQNOptions(discount=1.0)
     Traceback (most recent call last):
-    tsreward.errors.OptionError: DQNOptions.discount must be below 1, got 1.0.
+    tsreward.errors.OptionError: DQNOptions.discount must be a number in [0, 1), got 1.0.
     """
 
     hidden: int = 32
@@ -40,16 +41,16 @@ class DQNOptions(ScorerOptions):
 
     intrinsic: Literal["action", "symmetric", "none"] = "action"
     """λ · error is paid for answering "anomaly" and charged for "normal", paid for both answers alike, or left out."""
-    lambda_start: float = 1.0
-    lambda_rate: float = 0.1
+    lambda_start: float = option(1.0, search=Range(0.5, 5.0))
+    lambda_rate: float = option(0.1, search=Range(0.01, 1.0, log=True))
     """Change of λ per unit of reward that an episode's mean reward per step lies below `lambda_target`."""
-    lambda_target: float = 1.0
+    lambda_target: float = option(1.0, search=Range(0.0, 5.0))
     """Mean reward per step that λ is steered to. The more is asked for, the more the autoencoder is heeded beside the
     labels, which is right while these are few: see `FEW_LABELS`."""
-    lambda_min: float = 0.2
+    lambda_min: float = option(0.2, search=Range(0.05, 0.5, log=True))
     lambda_max: float = 5.0
 
-    discount: float = 0.5
+    discount: float = option(0.5, below=1)
     """γ. An answer does not change what comes next, so a small one loses nothing and keeps the targets' noise low."""
     double: bool = True
     """Choose the next answer with the online network and value it with the target network."""
@@ -60,25 +61,18 @@ class DQNOptions(ScorerOptions):
     updates: int = 20
     """Gradient steps per episode."""
     batch: int = 128
-    labelled_share: float = 0.3
+    labelled_share: float = option(0.3, below=1)
     """Share of the starts of walks and of the batches that goes to labelled windows of a pool, or to negative ones."""
     target_every: int = 10
     """Updates between two copies of the online network into the target network."""
     replay: int = 20_000
     """Transitions that are remembered; the oldest make room."""
-    epsilon_start: float = 1.0
-    epsilon_end: float = 0.05
-    epsilon_share: float = 0.5
+    epsilon_start: float = option(1.0, high=1)
+    epsilon_end: float = option(0.05, high=1)
+    epsilon_share: float = option(0.5, high=1)
     """Share of the episodes after which ε has reached its end."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("discount", "labelled_share"):
-            if getattr(self, name) >= 1:
-                self.refuse(name, "below 1")
-        for name in ("epsilon_start", "epsilon_end", "epsilon_share"):
-            if getattr(self, name) > 1:
-                self.refuse(name, "a share between 0 and 1")
+    def check(self) -> None:
         if not self.lambda_min <= self.lambda_start <= self.lambda_max:
             self.refuse("lambda_start", f"between lambda_min={self.lambda_min} and lambda_max={self.lambda_max}")
 

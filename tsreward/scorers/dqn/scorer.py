@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import ShapeError
-from tsreward.scorers.base import Scorer
+from tsreward.scorers.base import SCORERS, Scorer
 from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment, Labels, Oracle, with_flag
 from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.dqn.labelling import ActiveOptions, play_and_ask
@@ -18,6 +18,7 @@ from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
 
+@SCORERS.register("dqn")
 class DQN(Scorer[DQNOptions]):
     """Q(anomaly) − Q(normal) of an agent that is paid for right answers and, with a weight λ that adapts, for finding
     windows that a variational autoencoder of the normal ones reconstructs badly.
