@@ -133,7 +133,7 @@ CASES = {
     "ending": ("--model windows GOOD --out OUT/a.pdf", "a file that ends with .html"),
     "env": ("--model windows GOOD --env Tiny/Cst-v0 --out OUT/a.html", "did you mean 'Tiny/Cost-v0'?"),
     "repeat": ("--model windows GOOD --action-repeat 2 --out OUT/a.html", "belongs to --env"),
-    "seed": ("--model windows GOOD --seed -1 --out OUT/a.html", "--seed is at least 0"),
+    "seed": ("--model windows GOOD --seed -1 --out OUT/a.html", "--seed must be an integer >= 0"),
     "foreign env": ("--model windows GOOD --env Tiny/Wide-v0 --out OUT/a.html", "reads observations [2]"),
 }
 

@@ -47,7 +47,7 @@ def test_the_table_is_on_stdout(files, capsys):
     ("second", "more", "message"),
     [
         ("b", ("--out", "page.txt"), "ends with .html"),
-        ("b", ("--windows", "-1"), "--windows must be at least 0"),
+        ("b", ("--windows", "-1"), "--windows must be an integer >= 0"),
         ("wide", (), "reads observations [5]"),
         ("none", (), "none.safetensors"),
     ],

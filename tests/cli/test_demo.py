@@ -80,9 +80,9 @@ def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
         (["--scorer", "deep_sat"], "Unknown scorer 'deep_sat': did you mean 'deep_sad'?"),
         (["--window", "0"], "needs window >= 1"),
         (["--scorer", "forecaster", "--window", "1"], "needs window >= 2"),
-        (["--weight", "-1"], "Penalty.weight must not be negative"),
-        (["--false-alarm-rate", "2"], "false_alarm_rate lies between 0 and 1"),
-        (["--seed", "-1"], "AgentOptions.seed is an integer from 0"),
+        (["--weight", "-1"], "AnoSeqsOptions.weight must be a finite number >= 0"),
+        (["--false-alarm-rate", "2"], "AnoSeqsOptions.false_alarm_rate must be a number in (0, 1)"),
+        (["--seed", "-1"], "AnoSeqsOptions.seed must be an integer >= 0"),
         (["--env", "Tiny/Cost-v0", "--steps", "40", "--window", "30"], "A window spans 30 steps"),
     ],
 )

@@ -74,7 +74,7 @@ def test_arguments_that_cannot_be_understood(capsys):
 
 def test_a_refused_option_is_one_line(complaint):
     line = complaint("train", "--env", "x", "--model", "y", "--steps", "0")
-    assert line == "tsreward: error: AgentOptions.steps must be at least 1, got 0."
+    assert line == "tsreward: error: AgentOptions.steps must be an integer >= 1, got 0."
 
 
 class Command:

@@ -71,8 +71,8 @@ def test_people_get_a_table(file, tmp_path, capsys):
     [
         (("--expert", "none.npz"), "There is no file or folder none.npz"),
         (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
-        (("--active.every", "0"), "ActiveLearnerOptions.every must be at least 1"),
-        (("--experts", "1"), "experts must be at least 2"),
+        (("--active.every", "0"), "ActiveLearnerOptions.every must be an integer >= 1"),
+        (("--experts", "1"), "experts must be an integer >= 2"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):

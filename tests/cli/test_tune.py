@@ -52,7 +52,7 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
         (("--study", "s.db", *DETECT[:-2], "--fix", "scorr=knn"), "Unknown parameter 'scorr': did you mean 'scorer'?"),
         (("--study", "s.db", *DETECT, "--series", "x"), "Unknown series 'x'"),
         (("--study", "s.db", *DETECT, "--protocol", "splt"), "Unknown protocol 'splt': did you mean 'split'?"),
-        (("--study", "s.db", *DETECT, "--trials", "0"), "trials must be at least 1, got 0"),
+        (("--study", "s.db", *DETECT, "--trials", "0"), "trials must be an integer >= 1, got 0"),
         (("--study", "s.db", *DETECT, "--out", "text.db"), "text.db is a file: name a folder with --out"),
         (("--study", "text.db", *DETECT), "text.db is damaged, or no SQLite database"),
         (("--study", "nowhere/s.db", *DETECT), "the folder nowhere does not exist. Create it first."),

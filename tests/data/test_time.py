@@ -109,7 +109,7 @@ def test_options_that_make_no_sense_are_refused() -> None:
         with pytest.raises(OptionError, match="is about time stamps: name their column with --time"):
             LogColumns(**columns)
     for step in (0.0, -1.0, np.inf, np.nan):
-        with pytest.raises(OptionError, match="--step must be above 0"):
+        with pytest.raises(OptionError, match="--step must be a finite number > 0"):
             LogColumns(time="t", step=step)
     with pytest.raises(OptionError, match="take either --label or --label-intervals"):
         LogColumns(label="y", time="t", label_intervals=PATH)

@@ -128,11 +128,11 @@ def test_options_become_reward_modes():
     ("options", "message"),
     [
         ({"scorer": "deep_sadd"}, r"Unknown scorer 'deep_sadd': did you mean 'deep_sad'\?"),
-        ({"penalty": "tails"}, "penalty is 'tail', 'raw', 'constant' or 'lagrangian', got 'tails'"),
+        ({"penalty": "tails"}, "penalty must be 'tail', 'raw', 'constant' or 'lagrangian', got 'tails'"),
         ({"window": 0}, "needs window >= 1"),
-        ({"weight": float("nan")}, "Penalty.weight must not be negative, got nan"),
-        ({"algorithm": "a2c"}, "AgentOptions.algorithm is"),
-        ({"steps": 0}, "AgentOptions.steps must be at least 1"),
+        ({"weight": float("nan")}, "AnoSeqsOptions.weight must be a finite number >= 0, got nan"),
+        ({"algorithm": "a2c"}, "AnoSeqsOptions.algorithm must be"),
+        ({"steps": 0}, "AnoSeqsOptions.steps must be an integer >= 1"),
     ],
 )
 def test_options_that_cannot_work_are_refused_at_once(options, message):

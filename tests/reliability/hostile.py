@@ -44,7 +44,9 @@ HOSTILE: dict[str, Hostile] = {
     "13 jinja template": Hostile(
         forge.set_option("scorer", "network", "{{ ''.__class__.__mro__ }}"), "network must be"
     ),
-    "14 expression": Hostile(forge.set_option("scorer", "hidden", "__import__('os').getpid()"), "hidden must be int"),
+    "14 expression": Hostile(
+        forge.set_option("scorer", "hidden", "__import__('os').getpid()"), "hidden must be an integer"
+    ),
     "15 path traversal": Hostile(forge.extra_tensor("../../../etc/cron.d/x"), "does not belong to the model"),
     "16 absolute path": Hostile(forge.set_part("encoder", "name", "/etc/passwd"), "Unknown encoder '/etc/passwd'"),
     "17 symbolic link to a device": Hostile(forge.symlink_to_device, NO_FILE),
@@ -110,8 +112,10 @@ MORE_HOSTILE: dict[str, Hostile] = {
     "not fitted": Hostile(forge.set_last("scorer.fitted", 0.0), "before it was fitted"),
     "empty calibration": Hostile(forge.set_last("calibration.count", 0), "count 0, not 1 to 64"),
     "unsorted calibration": Hostile(forge.signed(forge.unsort), "in rising order"),
-    "option of another type": Hostile(forge.set_option("mode", "smoothing", True), "smoothing must be float"),
-    "option out of range": Hostile(forge.set_option("mode", "smoothing", 2.0), r"smoothing lies in \[0, 1\)"),
+    "option of another type": Hostile(
+        forge.set_option("mode", "smoothing", True), r"smoothing must be a number in \[0"
+    ),
+    "option out of range": Hostile(forge.set_option("mode", "smoothing", 2.0), r"smoothing must be a number in \[0"),
     "note that is a list": Hostile(forge.set_part("", "note", []), "note '?\\[\\]'?, not a dict"),
     "other metadata": Hostile(
         forge.relaid(lambda header: header.update(__metadata__={"format": "pt"})), "did not write it"

@@ -161,7 +161,7 @@ def test_options_limit_the_figures(tmp_path):
 
 @pytest.mark.parametrize("field", ["detectors", "figures"])
 def test_negative_options(field):
-    with pytest.raises(OptionError, match=rf"PageOptions.{field} is at least 0, got -1"):
+    with pytest.raises(OptionError, match=rf"PageOptions.{field} must be an integer >= 0, got -1"):
         PageOptions(**{field: -1})
 
 

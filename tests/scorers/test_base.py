@@ -48,7 +48,7 @@ def test_a_wrong_option_names_itself(options: type[ScorerOptions], name: str, va
     with pytest.raises(OptionError) as caught:
         options(**{name: value})
     assert str(caught.value).startswith(f"{options.__name__}.{name} must be {wanted}")
-    assert str(caught.value).endswith(f"got {value!r}.")
+    assert f"got {value!r}" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", SCORERS)

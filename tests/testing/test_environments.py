@@ -155,5 +155,5 @@ def test_the_rewards_of_another_model_fail(model: RewardModel) -> None:
 
 
 def test_options_are_checked() -> None:
-    with pytest.raises(OptionError, match=r"EnvironmentOptions\.steps must be at least 1, got 0"):
+    with pytest.raises(OptionError, match=r"EnvironmentOptions\.steps must be an integer >= 1, got 0"):
         EnvironmentOptions(steps=0)

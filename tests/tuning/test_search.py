@@ -241,9 +241,9 @@ def test_processes_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"trials": 0}, "trials must be at least 1, got 0"),
-        ({"workers": 0}, "workers must be at least 1, got 0"),
-        ({"search_seed": -1}, "search_seed is an integer from 0"),
+        ({"trials": 0}, "trials must be an integer >= 1, got 0"),
+        ({"workers": 0}, "workers must be an integer >= 1, got 0"),
+        ({"search_seed": -1}, r"search_seed must be an integer in \[0, 4294967295\]"),
         ({"heartbeat": 20.0, "grace": 30.0}, "at least two heartbeats"),
     ],
 )

@@ -10,7 +10,8 @@ from pathlib import Path
 import tyro
 
 from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
-from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.graded import load_graded
 from tsreward.data.logs import LogColumns

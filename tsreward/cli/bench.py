@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from tsreward.cli.datasets import by_dataset, layouts, read_tasks
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.detection.bench.records import Record

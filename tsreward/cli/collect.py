@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import tyro
 
-from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import save_graded

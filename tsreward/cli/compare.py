@@ -17,6 +17,7 @@ from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
+from tsreward.options import option
 from tsreward.report.comparison import render_comparison
 from tsreward.report.page import check_reporting, write_page
 
@@ -36,7 +37,7 @@ class Options(Arguments):
     out: Path | None = None
     """File of the page, .html; the JSON gets the same name with .json."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
-    windows: int = 6
+    windows: int = option(6, low=0)
     """Windows that are shown, at most."""
     json: bool = False
     """Print the comparison as one JSON document."""
@@ -50,8 +51,6 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: Options) -> int:
     """Compare, write the page, print the table."""
     page, beside = options.out, None
-    if options.windows < 0:
-        raise OptionError(f"--windows must be at least 0, got {options.windows}.")
     if page is not None:
         if page.suffix.lower() not in (".html", ".htm"):
             raise OptionError(f"--out takes a file that ends with .html, got {page}.")

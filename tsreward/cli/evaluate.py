@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from tsreward.cli.output import check_shape, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import check_shape, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import LogColumns, read_columns, read_observations
 from tsreward.detection.metrics.ranking import label_agreement

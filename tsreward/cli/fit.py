@@ -9,7 +9,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from tsreward.cli.output import Stages, check_output, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, check_output, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari

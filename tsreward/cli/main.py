@@ -16,8 +16,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tsreward.cli.output import remark
 from tsreward.errors import TSRewardError, unknown_name
+
+
+def remark(text: str) -> None:
+    """Write one line to stderr, whatever characters came in with the name of a file or a column."""
+    line = " ".join(text.split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
+    print(f"tsreward: {shown}", file=sys.stderr)
+
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("run the whole method once and compare an agent with and without the penalty", "tsreward.cli.demo"),

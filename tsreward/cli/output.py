@@ -33,13 +33,6 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.episodes import Episode
 
 
-def remark(text: str) -> None:
-    """Write one line to stderr, whatever characters came in with the name of a file or a column."""
-    line = " ".join(text.split())
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in line)
-    print(f"tsreward: {shown}", file=sys.stderr)
-
-
 def prefer_one_thread() -> None:
     """Use one thread, unless OMP_NUM_THREADS asks for something else: small networks are faster so."""
     if "OMP_NUM_THREADS" not in os.environ:

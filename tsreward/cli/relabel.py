@@ -9,7 +9,8 @@ from typing import Any
 
 import tyro
 
-from tsreward.cli.output import check_output, print_json, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import check_output, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.minari import is_minari, minari_folder, minari_source
 from tsreward.data.relabelling import StepColumns, relabel_file, relabelled_kind

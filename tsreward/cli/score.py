@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import tyro
 
-from tsreward.cli.output import Stages, check_output, check_shape, print_json, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, check_output, check_shape, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.logs import Log, LogColumns, is_table
 from tsreward.data.minari import is_minari

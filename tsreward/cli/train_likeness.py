@@ -9,7 +9,8 @@ from typing import Literal
 
 import tyro
 
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark, run_path
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.files import new_folder
 from tsreward.pipeline.active import ActiveLearnerOptions

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import tyro
 
 from tsreward.cli.datasets import layouts, read_tasks
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, remark
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.detection.bench.protocols import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
