@@ -129,7 +129,7 @@ def test_options_become_reward_modes():
     [
         ({"scorer": "deep_sadd"}, r"Unknown scorer 'deep_sadd': did you mean 'deep_sad'\?"),
         ({"penalty": "tails"}, "penalty must be 'tail', 'raw', 'constant' or 'lagrangian', got 'tails'"),
-        ({"window": 0}, "needs window >= 1"),
+        ({"window": 0}, "AnoSeqsOptions.window must be an integer >= 1"),
         ({"weight": float("nan")}, "AnoSeqsOptions.weight must be a finite number >= 0, got nan"),
         ({"algorithm": "a2c"}, "AnoSeqsOptions.algorithm must be"),
         ({"steps": 0}, "AnoSeqsOptions.steps must be an integer >= 1"),
