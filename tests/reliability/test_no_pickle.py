@@ -18,17 +18,18 @@ ATTRIBUTES = {
 }
 # The adapter reads Safety-Gymnasium's own asset files. Modules are imported by names that stand in the same file.
 ALLOWED = {
-    "__init__.py": {"import_module(_HOME[name])"},
     "cli/main.py": {"import_module(COMMANDS[command][1])"},
-    "detectors/foreign.py": {"import_module(f'pyod.models.{_PYOD[name]}')"},
-    "envs/headless.py": {"import_module(f\"mujoco.{(backend if backend in LIBRARIES else 'gl_context')}\")"},
-    "envs/safety_gymnasium.py": {"yaml.load"},
-    "envs/safety_import.py": {
+    "detection/detectors/sklearn.py": {"import_module(f'pyod.models.{_PYOD[name]}')"},
+    "envs/_compat.py": {
         "importlib.import_module(PACKAGE)",
         "importlib.import_module(name)",
         "importlib.import_module(f'{PACKAGE}.bases.underlying')",
         "importlib.import_module(f'{PACKAGE}.bases.base_agent')",
     },
+    "envs/rendering.py": {"import_module(f\"mujoco.{(backend if backend in LIBRARIES else 'gl_context')}\")"},
+    "envs/safety_gymnasium.py": {"yaml.load"},
+    # Its own packages, and the modules that lie in them.
+    "registry.py": {"import_module(self._package)", "import_module(module.name)"},
 }
 
 
