@@ -78,7 +78,7 @@ def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
         (["--env", "Tiny/Discrete-v0", "--algorithm", "td3"], "td3 needs continuous actions"),
         (["--env", "Tiny/Cost-v0", "--target-env", "Tiny/Wide-v0"], "a scorer reads one shape"),
         (["--scorer", "deep_sat"], "Unknown scorer 'deep_sat': did you mean 'deep_sad'?"),
-        (["--window", "0"], "needs window >= 1"),
+        (["--window", "0"], "AnoSeqsOptions.window must be an integer >= 1"),
         (["--scorer", "forecaster", "--window", "1"], "needs window >= 2"),
         (["--weight", "-1"], "AnoSeqsOptions.weight must be a finite number >= 0"),
         (["--false-alarm-rate", "2"], "AnoSeqsOptions.false_alarm_rate must be a number in (0, 1)"),
