@@ -277,7 +277,7 @@ REFUSALS: tuple[Promise, ...] = (
     Promise("-inf is refused", partial(_not_finite, value=-torch.inf), _BASE),
     Promise("negative windows are refused where useless", _useless, "Set uses_negative, and keep fit as in Scorer."),
     Promise("fit refuses to do without bad windows it needs", _needed, _BASE),
-    Promise("options are checked", _options, "Derive Options from ScorerOptions, and call super().__post_init__()."),
+    Promise("options are checked", _options, "Derive Options from ScorerOptions."),
 )
 
 
