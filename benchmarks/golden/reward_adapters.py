@@ -122,7 +122,7 @@ def small_model(
     shape: tuple[int, ...] = (3,), mode: str = "penalty-raw", smoothing: float = 0.0, frame_skip: int = 1
 ) -> RewardModel:
     """Return a small model for observations of a shape, fitted on noise."""
-    scorer = DeepSVDD(4, int(np.prod(shape)), DeepSVDDOptions(hidden=16, embedding=4))
+    scorer = DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4))
     model = RewardModel(scorer, MODES[mode](smoothing), Identity(shape), frame_skip=frame_skip)
     normal = np.random.default_rng(7).normal(size=(6, 20, *shape)).astype(np.float32)
     model.fit(list(normal), rewards=np.ones(1), options=TrainOptions(windows_per_epoch=None, epochs=1))
