@@ -15,7 +15,8 @@ from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.atari import AtariGame
 from tsreward.envs.make import make
 from tsreward.sb3.blind_policies import blind_policy
-from tsreward.sb3.grading import GradingOptions, action_space, graded_episodes
+from tsreward.sb3.environment_checks import action_space
+from tsreward.sb3.grading import GradingOptions, graded_episodes
 from tsreward.sb3.playing import episode_seeds, play
 
 DISCOUNT = 0.99

@@ -69,7 +69,7 @@ def agents() -> None:
 def _hoppers() -> Iterator[tuple[str, list[np.ndarray]]]:
     """Yield a caption and the frames of an episode, without and with the learned penalty."""
     from tsreward.recipes.anoseqs import AnoSeqsOptions, run
-    from tsreward.sb3.grading import policy_of
+    from tsreward.sb3.playing import policy_of
 
     env = "SafetyHopperVelocity-v1"
     result = run(AnoSeqsOptions(env), stage=lambda name: lambda done, total: None)
@@ -99,8 +99,7 @@ def _pole() -> tuple[str, list[np.ndarray]]:
     """Return the same of an agent that learned to swing a pole up from the observations of an expert."""
     import tsreward
     from tsreward.recipes.likeness import DEFAULT_AGENT, ExpertLikenessOptions, run
-    from tsreward.sb3.grading import policy_of
-    from tsreward.sb3.playing import play
+    from tsreward.sb3.playing import play, policy_of
 
     env = "dmc/cartpole-swingup"
     result = run(ExpertLikenessOptions(env))

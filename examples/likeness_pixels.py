@@ -11,8 +11,7 @@ import tsreward
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.sb3 import AgentOptions, train_agent
 from tsreward.sb3.blind_policies import Policy, blind_policy
-from tsreward.sb3.grading import policy_of
-from tsreward.sb3.playing import Played, play
+from tsreward.sb3.playing import Played, play, policy_of
 from tsreward.scorers.presets import scorer_preset
 
 ENV, REPEAT, SIZE = "dmc/cartpole-balance", 4, 32

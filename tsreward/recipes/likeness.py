@@ -28,9 +28,8 @@ from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.grading import action_space, policy_of
-from tsreward.sb3.playing import episode_seeds, play
+from tsreward.sb3.environment_checks import action_space, check_environment
+from tsreward.sb3.playing import episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, TrainedAgent, train_agent, train_further
 from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.presets import scorer_preset

@@ -65,3 +65,10 @@ def check_spaces(env: str, obs: gymnasium.Space, action: gymnasium.Space, algori
         raise ShapeError(f"{env} gives observations {obs}, not a Box: put a wrapper round it that flattens them.")
     if algorithm in ("td3", "sac") and not isinstance(action, Box):
         raise OptionError(f"{algorithm} needs continuous actions, but {env} has {action}: use ppo.")
+
+
+def action_space(env: str) -> gymnasium.Space:
+    """Return the actions of the environment of this id."""
+    made = make(env)
+    made.close()
+    return made.action_space

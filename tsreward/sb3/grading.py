@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from gymnasium.spaces import Space
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from tsreward.data.graded import GradedEpisodes
@@ -19,8 +17,8 @@ from tsreward.errors import DataError, OptionError
 from tsreward.options import Options, option
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.blind_policies import BLIND, Policy, blind_policy
-from tsreward.sb3.environment_checks import check_environment, kept_random_state
-from tsreward.sb3.playing import Played, episode_seeds, play
+from tsreward.sb3.environment_checks import action_space, check_environment, kept_random_state
+from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, train_agent
 from tsreward.sequences.episodes import Episode
 
@@ -162,17 +160,6 @@ def collect_blind(env: str, seeds: Sequence[int], action_repeat: int = 1) -> Gra
     return graded_episodes(env, action_repeat, tuple(BLIND), played)
 
 
-def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
-    """Return what the algorithm does now, through the normaliser that it was trained with, if there is one."""
-    normaliser = algorithm.get_vec_normalize_env()
-
-    def act(obs: np.ndarray) -> np.ndarray:
-        seen = obs if normaliser is None else normaliser.normalize_obs(obs)
-        return algorithm.predict(seen, deterministic=deterministic)[0]  # type: ignore[arg-type]
-
-    return act
-
-
 class _Recorder(BaseCallback):
     """Records the agent when these numbers of steps are done."""
 
@@ -202,13 +189,6 @@ def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator
         return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
 
     return act
-
-
-def action_space(env: str) -> Space:
-    """Return the actions of the environment of this id."""
-    made = make(env)
-    made.close()
-    return made.action_space
 
 
 def graded_episodes(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:

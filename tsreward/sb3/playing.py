@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from tsreward.envs.make import make
@@ -96,6 +97,17 @@ def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1)
             for one in running:
                 one.env.close()
     return [played[number] for number in range(len(seeds))]
+
+
+def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
+    """Return what the algorithm does now, through the normaliser that it was trained with, if there is one."""
+    normaliser = algorithm.get_vec_normalize_env()
+
+    def act(obs: np.ndarray) -> np.ndarray:
+        seen = obs if normaliser is None else normaliser.normalize_obs(obs)
+        return algorithm.predict(seen, deterministic=deterministic)[0]  # type: ignore[arg-type]
+
+    return act
 
 
 @dataclass(eq=False)
