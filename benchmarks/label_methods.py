@@ -13,7 +13,6 @@ from benchmarks.label_splits import Split
 from tsreward.detection.detectors.smoothing import moving_average
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
-from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.pca import PCA, PCAOptions
@@ -93,7 +92,7 @@ def logistic(split: Split, labels: torch.Tensor) -> Answer:
 def deep_sad(split: Split, labels: torch.Tensor, train: TrainOptions) -> Answer:
     """Deep SAD: labelled anomalies are pushed away, all other windows, of the pool too, are drawn to the centre."""
     rest = split.pool.where(labels != 1)
-    normal = rest if split.normal is None else joined([split.normal, rest])
+    normal = rest if split.normal is None else WindowSet.concat([split.normal, rest])
     scorer = DeepSVDD(split.pool.window)
     scorer.fit(normal, split.pool.where(labels == 1) if (labels == 1).any() else None, train)
     return answers(scorer, split)

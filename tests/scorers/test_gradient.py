@@ -58,7 +58,7 @@ def test_what_is_prepared_stays_where_the_scorer_is_fitted(normal: WindowSet) ->
     scorer = DeepSVDD(4)
     scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
     centre = scorer.centre.clone()
-    scorer.prepare(normal.map(scorer.standardise))
+    scorer.before_fit(normal.map(scorer.standardise))
     assert torch.equal(scorer.centre, centre)
 
 

@@ -164,3 +164,19 @@ def test_errors_say_what_was_wanted_and_what_came(
 ) -> None:
     with pytest.raises(error, match=message):
         call()
+
+
+def test_sets_are_joined_in_order_and_keep_their_windows() -> None:
+    first, second = (WindowSet.from_episodes(part, window=3, frame_skip=2) for part in (episodes(6, 5), episodes(9)))
+    some = second.where(torch.arange(9) % 2 == 0)
+    both = WindowSet.concat([first, some])
+    assert torch.equal(all_windows(both), torch.cat([all_windows(first), all_windows(some)]))
+    assert both.episodes == 3
+
+
+def test_sets_that_differ_are_not_joined() -> None:
+    one = WindowSet.from_episodes(episodes(6), window=3)
+    with pytest.raises(ShapeError, match=r"set 0 has \(3, 1, \[2\]\), set 1 has \(2, 1, \[2\]\)"):
+        WindowSet.concat([one, WindowSet.from_episodes(episodes(6), window=2)])
+    with pytest.raises(DataError, match="got no sets"):
+        WindowSet.concat([])

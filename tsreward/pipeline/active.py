@@ -97,7 +97,7 @@ class ActiveLearner:
         if not scorer.fitted:
             scorer.begin(learned, options.seed)
         self._expert = learned.map(scorer.standardise)
-        scorer.prepare(self._expert)
+        scorer.before_fit(self._expert)
         draw = generator(options.seed, 1)
         self._held = _some(held, draw)
         self._probes = self._fixed = None
@@ -139,7 +139,7 @@ class ActiveLearner:
     def calibrate(self) -> None:
         """Bring calibration, threshold and scale of the model up to what its scorer says of held-out expert windows."""
         model = self.model
-        self._scorer.settle(self._expert)
+        self._scorer.after_fit(self._expert)
         model.calibration.fit(self._scorer.score_all(self._held))
         probes = self._scorer.score_all(self._probes) if self._probes is not None and model.mode.uses_probes else None
         model.mode.fit(model.calibration, self._unit, probes)

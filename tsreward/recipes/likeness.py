@@ -31,7 +31,6 @@ from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import action_space, check_environment
 from tsreward.sb3.playing import episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, TrainedAgent, train_agent, train_further
-from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.probes import probe_windows
@@ -282,7 +281,7 @@ def negative_windows(options: ExpertLikenessOptions, data: LikenessData, seed: i
                 f"The data has no episodes of the kind '{name}': collect them with tsreward collect --agent graded."
             )
         parts.append(WindowSet.from_episodes([episode.obs for episode in episodes], options.window))
-    return joined(parts) if parts else None
+    return WindowSet.concat(parts) if parts else None
 
 
 def exploration(options: ExpertLikenessOptions, dim: int, seed: int) -> ExplorationBonus | None:
@@ -328,14 +327,14 @@ def reward_model(
 def _blind(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
     """Return what policies do that look at nothing, and states of theirs held on to: that must earn nearly nothing."""
     windows = WindowSet.from_episodes([episode.obs for episode in data.blind], options.window)
-    return joined([windows, probe_windows(windows, min(PROBES, len(windows)), seed)["held"]])
+    return WindowSet.concat([windows, probe_windows(windows, min(PROBES, len(windows)), seed)["held"]])
 
 
 def _probes(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet:
     """Return the expert's windows, spoiled; not the frozen ones, which an episode of the expert may begin with."""
     expert = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
     made = probe_windows(expert, min(PROBES, len(expert)), seed)
-    return joined([windows for name, windows in made.items() if name != "frozen"])
+    return WindowSet.concat([windows for name, windows in made.items() if name != "frozen"])
 
 
 def describe_run(

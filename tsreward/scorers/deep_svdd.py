@@ -84,7 +84,7 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
         self.register_buffer("embedded_mean", torch.zeros(options.embedding))
         self.register_buffer("factor", torch.eye(options.embedding))
 
-    def prepare(self, normal: WindowSet) -> None:
+    def before_fit(self, normal: WindowSet) -> None:
         if self.fitted:
             return
         centre = self._embed_all(normal).mean(0)
@@ -106,7 +106,7 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
             return distances.mean() + smooth + options.negative_weight * inverse(bad)
         return least_squares(distances, 0.0) + smooth + options.negative_weight * least_squares(bad, BAD_DISTANCE)
 
-    def settle(self, normal: WindowSet) -> None:
+    def after_fit(self, normal: WindowSet) -> None:
         embedded = self._embed_all(normal)
         self.embedded_mean.copy_(embedded.mean(0))
         covariance = mean_and_covariance([embedded.cpu()])[1]

@@ -25,10 +25,10 @@ class GradientScorer(Scorer[OptionsT]):
     def objective(self, normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
         """Return the loss, one number, of standardised windows [B, K, D] and bad ones [B', K, D]."""
 
-    def prepare(self, normal: WindowSet) -> None:
+    def before_fit(self, normal: WindowSet) -> None:
         """Fix what `objective` must know beforehand of standardised normal windows; what is fitted stays."""
 
-    def settle(self, normal: WindowSet) -> None:
+    def after_fit(self, normal: WindowSet) -> None:
         """Fix what the score must know afterwards of standardised normal windows: what follows from the weights."""
 
     def standardise(self, rows: Tensor) -> Tensor:
@@ -46,8 +46,8 @@ class GradientScorer(Scorer[OptionsT]):
         normal = normal.to("cpu")
         self._renew(normal, seed)
         standardised = normal.map(self.standardise)
-        self.prepare(standardised)
-        self.settle(standardised)
+        self.before_fit(standardised)
+        self.after_fit(standardised)
         self.fitted.fill_(True)
         self.eval()
 
@@ -58,6 +58,6 @@ class GradientScorer(Scorer[OptionsT]):
         options: TrainOptions,
         report: Report | None,
     ) -> None:
-        self.prepare(normal[0])
+        self.before_fit(normal[0])
         train(self, self.objective, normal, negative, options, report)
-        self.settle(normal[0])
+        self.after_fit(normal[0])

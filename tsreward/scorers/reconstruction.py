@@ -70,7 +70,7 @@ class Reconstruction(GradientScorer[ReconstructionT]):
         squared = squared_mahalanobis(errors.flatten(0, 1), self.error_mean, self.error_factor)
         return squared.unflatten(0, errors.shape[:2]).mean(1) / self.dim
 
-    def prepare(self, normal: WindowSet) -> None:
+    def before_fit(self, normal: WindowSet) -> None:
         steps = normal.store[normal.last, None]  # their mean is zero, standardised
         self._unit = max(float(self._error(steps, torch.zeros_like(steps)).mean()), 1e-6)
 
@@ -85,7 +85,7 @@ class Reconstruction(GradientScorer[ReconstructionT]):
         bad = hinge(error, self.options.margin) if self.options.negative_loss == "hinge" else inverse(error)
         return value + self.options.negative_weight * bad
 
-    def settle(self, normal: WindowSet) -> None:
+    def after_fit(self, normal: WindowSet) -> None:
         if self.options.distance == "mahalanobis":
             mean, covariance = mean_and_covariance(self._errors(normal))
             self.error_mean.copy_(mean)

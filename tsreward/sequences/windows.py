@@ -80,6 +80,36 @@ class WindowSet:
         arrived = last > starts
         return cls(torch.cat(list(episodes)), last[arrived], starts[arrived], window, frame_skip)
 
+    @classmethod
+    def concat(cls, parts: Sequence[WindowSet]) -> WindowSet:
+        """Return all windows of several sets, in order, over one store.
+
+        Raises:
+            DataError: no sets.
+            ShapeError: they differ in window, frame_skip or the shape of an observation.
+
+        >>> parts = [WindowSet.from_episodes([torch.zeros(steps, 1)], window=2) for steps in (3, 4)]
+        >>> WindowSet.concat(parts).first.tolist()
+        [0, 0, 0, 3, 3, 3, 3]
+        """
+        if not parts:
+            raise DataError("WindowSet.concat got no sets: give at least one.")
+        kinds = [(part.window, part.frame_skip, list(part.store.shape[1:])) for part in parts]
+        for index, kind in enumerate(kinds):
+            if kind != kinds[0]:
+                raise ShapeError(
+                    f"WindowSet.concat expects sets of one window, frame_skip and observation shape; set 0 has "
+                    f"{kinds[0]}, set {index} has {kind}."
+                )
+        offsets = np.cumsum([0, *(len(part.store) for part in parts[:-1])]).tolist()
+        return cls(
+            torch.cat([part.store for part in parts]),
+            torch.cat([part.last + offset for part, offset in zip(parts, offsets, strict=True)]),
+            torch.cat([part.first + offset for part, offset in zip(parts, offsets, strict=True)]),
+            parts[0].window,
+            parts[0].frame_skip,
+        )
+
     def __len__(self) -> int:
         return len(self.last)
 

@@ -9,7 +9,6 @@ from tests.scorers.dqn.conftest import QUICK, Pool
 from tests.worlds import all_windows, roc_auc
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.scorers.dqn.environment import Labels
-from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.dqn.labelling import ActiveOptions
 from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.dqn.scorer import DQN
@@ -134,7 +133,7 @@ def test_labels_that_are_none_are_refused(pool: Pool, normal: WindowSet) -> None
 
 def test_joined_windows_are_those_of_the_parts(normal: WindowSet, pool: Pool) -> None:
     few = normal.where(torch.arange(len(normal)) % 3 == 0)
-    both = joined([few, pool.windows])
+    both = WindowSet.concat([few, pool.windows])
     assert torch.equal(all_windows(both), torch.cat([all_windows(few), all_windows(pool.windows)]))
     assert both.episodes == few.episodes + pool.windows.episodes
 

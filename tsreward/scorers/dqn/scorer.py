@@ -9,7 +9,6 @@ from torch import Tensor
 from tsreward.errors import ShapeError
 from tsreward.scorers.base import SCORERS, Scorer
 from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment, Labels, Oracle, with_flag
-from tsreward.scorers.dqn.joining import joined
 from tsreward.scorers.dqn.labelling import ActiveOptions, play_and_ask
 from tsreward.scorers.dqn.learning import Learner, QNetwork
 from tsreward.scorers.dqn.options import DQNOptions
@@ -75,7 +74,7 @@ class DQN(Scorer[DQNOptions]):
         held = torch.cat([self._log_errors(part.to(options.device)) for part in normal[1].batches(1024)])
         self.error_mean.copy_(held.mean(0))
         self.error_std.copy_(held.std(0, correction=0).clamp_min(0.1))
-        windows = joined([*normal, *(negative or ())])
+        windows = WindowSet.concat([*normal, *(negative or ())])
         bad = sum(len(part) for part in negative or ())
         labels = torch.tensor([NORMAL, ANOMALY]).repeat_interleave(torch.tensor([len(windows) - bad, bad]))
         learner = self._learner(windows, labels, options)
@@ -150,7 +149,7 @@ class DQN(Scorer[DQNOptions]):
         parts = [part.to("cpu").map(self._standardise_on_cpu) for part in (normal, pool) if part is not None]
         given = torch.full((sum(map(len, parts)),), NORMAL)
         given[-len(pool) :] = UNKNOWN
-        learner = self._learner(joined(parts), given, options)
+        learner = self._learner(WindowSet.concat(parts), given, options)
         play_and_ask(learner, parts[-1], labels, active)
         self.schedule = learner.controller.lambdas, learner.controller.returns
         self.fitted.fill_(True)
