@@ -30,8 +30,8 @@ from tsreward.tuning.detect import METRICS, Detect, make_tuned
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import CompleteTrial, Results, results
 from tsreward.tuning.search import SearchOptions, search
+from tsreward.tuning.search_spaces import search_space
 from tsreward.tuning.space import Setting
-from tsreward.tuning.spaces import search_space
 from tsreward.tuning.study import OpenStudy, opened
 
 TUNED_ON = ("machine-1-2", "machine-2-3")

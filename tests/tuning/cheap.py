@@ -10,15 +10,15 @@ from typing import Any
 
 from tsreward.errors import DataError
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
-from tsreward.tuning.space import Choice, Real, Setting, Space, Whole
+from tsreward.tuning.space import Categorical, Float, Int, Setting, Space
 
 SPACE = Space(
     1,
     {
-        "shape": Choice(("square", "absolute"), "square"),
-        "place": Real(-4.0, 4.0, 3.0),
-        "width": Real(0.1, 10.0, 1.0, log=True, when=("shape", "square")),
-        "count": Whole(1, 8, 8),
+        "shape": Categorical(("square", "absolute"), "square"),
+        "place": Float(-4.0, 4.0, 3.0),
+        "width": Float(0.1, 10.0, 1.0, log=True, when=("shape", "square")),
+        "count": Int(1, 8, 8),
     },
 )
 

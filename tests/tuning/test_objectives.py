@@ -19,9 +19,8 @@ from tsreward.training import TrainOptions
 from tsreward.tuning import anoseqs as module
 from tsreward.tuning.anoseqs import POINTS, AnoSeqs, AnoSeqsTuning, Curve
 from tsreward.tuning.detect import Detect, make_tuned
-from tsreward.tuning.fit_options import mode_of, scorer_of
 from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
-from tsreward.tuning.spaces import search_space
+from tsreward.tuning.search_spaces import mode_of, scorer_of, search_space
 
 
 @pytest.fixture

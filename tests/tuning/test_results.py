@@ -14,16 +14,16 @@ from tsreward.errors import DataError, OptionError
 from tsreward.tuning.budget import ERROR, fail
 from tsreward.tuning.page import write_results
 from tsreward.tuning.results import results, toml_text
-from tsreward.tuning.space import Choice, Space, Whole
+from tsreward.tuning.space import Categorical, Int, Space
 from tsreward.tuning.study import opened
 
 NAMED = Space(
     1,
     {
-        "shape": Choice(("<script>alert(1)</script>", "b"), "b"),
+        "shape": Categorical(("<script>alert(1)</script>", "b"), "b"),
         "place": SPACE.parameters["place"],
-        "count": Whole(1, 8, 8),
-        "nowhere": Whole(1, 2, 1, when=("shape", "an option that it does not have")),
+        "count": Int(1, 8, 8),
+        "nowhere": Int(1, 2, 1, when=("shape", "an option that it does not have")),
     },
 )
 

@@ -4,9 +4,8 @@ from tests.tuning.cheap import SPACE
 from tsreward.errors import OptionError
 from tsreward.rewards.base import MODES
 from tsreward.scorers.presets import scorer_names
-from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
-from tsreward.tuning.space import Choice, Real, Space, Whole
-from tsreward.tuning.spaces import SPACES, search_space
+from tsreward.tuning.search_spaces import SPACES, fit_options, mode_of, scorer_of, search_space
+from tsreward.tuning.space import Categorical, Float, Int, Space
 
 
 class Ends:
@@ -39,8 +38,8 @@ def test_complete_knows_what_is_missing():
 
 
 def test_a_choice_is_narrowed():
-    space = Space(1, {"scorer": Choice(("a", "b", "c"), "a")}).fix(["scorer=c,b"])
-    assert space.parameters["scorer"] == Choice(("c", "b"), "c")
+    space = Space(1, {"scorer": Categorical(("a", "b", "c"), "a")}).fix(["scorer=c,b"])
+    assert space.parameters["scorer"] == Categorical(("c", "b"), "c")
     assert space.fixed == {}
 
 
@@ -50,8 +49,8 @@ def test_a_choice_is_narrowed():
         ("widht=1", "Unknown parameter 'widht': did you mean 'width'"),
         ("width=0.01", "width is a number from 0.1 to 10.0, got '0.01'"),
         ("width=1,2", "width is a number"),
-        ("count=2.5", "count is a whole number from 1 to 8, got '2.5'"),
-        ("count", "count is a whole number"),
+        ("count=2.5", "count is an integer from 1 to 8, got '2.5'"),
+        ("count", "count is an integer"),
         ("shape=round", "shape is one of square, absolute, got 'round'"),
         ("width=nan", "width is a number"),
     ],
@@ -62,8 +61,8 @@ def test_what_cannot_be_fixed(assignment, message):
 
 
 def test_fingerprints():
-    same = Space(1, {**SPACE.parameters, "count": Whole(1, 8, default=2)})
-    wider = Space(1, {**SPACE.parameters, "count": Whole(1, 9, default=8)})
+    same = Space(1, {**SPACE.parameters, "count": Int(1, 8, default=2)})
+    wider = Space(1, {**SPACE.parameters, "count": Int(1, 9, default=8)})
     assert same.fingerprint() == SPACE.fingerprint()
     others = [wider, Space(2, SPACE.parameters), SPACE.fix(["count=8"]), SPACE.fix(["count=7"])]
     assert len({SPACE.fingerprint(), *(space.fingerprint() for space in others)}) == 5
@@ -73,14 +72,14 @@ def test_fingerprints():
 def test_the_tables_hold_together(name):
     parameters = search_space(name).parameters
     for parameter in parameters.values():
-        if isinstance(parameter, Choice):
-            assert parameter.default in parameter.options
+        if isinstance(parameter, Categorical):
+            assert parameter.default in parameter.choices
         else:
             assert parameter.low <= parameter.default <= parameter.high
         if parameter.when is not None:
             owner = parameters[parameter.when[0]]
-            assert isinstance(owner, Choice)
-            assert set(parameter.when[1:]) <= set(map(str, owner.options))
+            assert isinstance(owner, Categorical)
+            assert set(parameter.when[1:]) <= set(map(str, owner.choices))
     search_space(name).suggest(Ends("high", -1))
 
 
@@ -88,12 +87,12 @@ def test_the_tables_hold_together(name):
 @pytest.mark.parametrize("name", ["anoseqs", "detect"])
 def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
     parameters = search_space(name).parameters
-    scorers, modes = parameters["scorer"], parameters.get("mode", Choice(("none",), "none"))
-    assert isinstance(scorers, Choice)
-    assert isinstance(modes, Choice)
-    assert set(scorers.options) <= set(scorer_names())
-    for scorer in scorers.options:
-        for mode in modes.options:
+    scorers, modes = parameters["scorer"], parameters.get("mode", Categorical(("none",), "none"))
+    assert isinstance(scorers, Categorical)
+    assert isinstance(modes, Categorical)
+    assert set(scorers.choices) <= set(scorer_names())
+    for scorer in scorers.choices:
+        for mode in modes.choices:
             fixes = [f"scorer={scorer}"] + ([f"mode={mode}"] if "mode" in parameters else [])
             for choice in (0, -1):
                 ends = Ends(end, choice)
@@ -105,7 +104,7 @@ def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
 
 
 def test_numbers_are_read_strictly():
-    assert Real(1.0, 2.0, 1.0).read("1.5") == 1.5
-    assert Choice((None, 5.0), None).read("5") == 5.0
+    assert Float(1.0, 2.0, 1.0).read("1.5") == 1.5
+    assert Categorical((None, 5.0), None).read("5") == 5.0
     with pytest.raises(ValueError, match="3"):
-        Whole(1, 2, 1).read("3")
+        Int(1, 2, 1).read("3")

@@ -23,7 +23,7 @@ from tsreward.tuning.objective import Objective
 from tsreward.tuning.page import write_results
 from tsreward.tuning.results import Results, results
 from tsreward.tuning.search import SearchOptions, make_pruner, search
-from tsreward.tuning.spaces import search_space
+from tsreward.tuning.search_spaces import search_space
 from tsreward.tuning.storage import check_file, check_optuna, study_path
 from tsreward.tuning.study import opened
 

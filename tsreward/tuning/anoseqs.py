@@ -23,10 +23,9 @@ from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import train_agent
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
-from tsreward.tuning.fit_options import fit_options, mode_of, scorer_of
 from tsreward.tuning.objective import Direction, Objective, Outcome, Progress, Report
+from tsreward.tuning.search_spaces import fit_options, mode_of, scorer_of, search_space
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import search_space
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ from tsreward.detection.detectors.smoothing import Smoothed
 from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.sequences.series import DetectionTask
-from tsreward.tuning.fit_options import fit_options, options_of
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
+from tsreward.tuning.search_spaces import fit_options, options_of, search_space
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import search_space
 
 Metric = Literal["vus_pr", "average_precision"]
 METRICS: dict[str, Callable[[DetectionTask, np.ndarray], float]] = {

@@ -18,8 +18,8 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
+from tsreward.tuning.search_spaces import search_space
 from tsreward.tuning.space import Setting, Space
-from tsreward.tuning.spaces import search_space
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tsreward.report.drawing import GREEN, INK, ORANGE, check_drawing, svg_of
 from tsreward.report.page import render, write_page
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import CompleteTrial, Results, toml_text
-from tsreward.tuning.space import Choice, Parameter, Space
+from tsreward.tuning.space import Categorical, Parameter, Space
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -73,7 +73,7 @@ def _slice(found: Results, name: str, parameter: Parameter, index: int) -> str:
         axis = plots.plot_slice(found.study, [name], target=value)
         axis.figure.axes[1].remove()  # the bar of colours, which is wider than the slice
         axis.set(xlabel="", ylabel="")
-        if isinstance(parameter, Choice):
+        if isinstance(parameter, Categorical):
             axis.tick_params(axis="x", labelrotation=20)
         return _svg(axis, 3.0, 2.0, name)
 

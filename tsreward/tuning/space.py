@@ -1,4 +1,4 @@
-"""Parameters, their ranges, and spaces of them."""
+"""Parameters, their ranges, and spaces of them, which hold without Optuna installed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tsreward.errors import OptionError, unknown_name
 
 Value = float | int | str | None
 When = tuple[str, ...]
-"""(another parameter, the options of it under which this one is there)."""
+"""(another parameter, the choices of it under which this one is there)."""
 
 
 @dataclass(frozen=True)
-class Real:
+class Float:
     """A number from `low` to `high`."""
 
     low: float
@@ -37,15 +37,15 @@ class Real:
         Raises:
             ValueError: it gives none, or one outside the range.
 
-        >>> Real(0.1, 10.0, 1.0).read("2.5")
+        >>> Float(0.1, 10.0, 1.0).read("2.5")
         2.5
         """
         return _within(float(text), self.low, self.high)
 
 
 @dataclass(frozen=True)
-class Whole:
-    """A whole number from `low` to `high`."""
+class Int:
+    """An integer from `low` to `high`."""
 
     low: int
     high: int
@@ -54,7 +54,7 @@ class Whole:
     when: When | None = None
 
     def __str__(self) -> str:
-        return f"a whole number from {self.low} to {self.high}"
+        return f"an integer from {self.low} to {self.high}"
 
     def suggest(self, trial: Any, name: str) -> int:
         """Return the value that an Optuna trial draws."""
@@ -70,36 +70,36 @@ class Whole:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """One of several options."""
+class Categorical:
+    """One of several choices."""
 
-    options: tuple[Value, ...]
+    choices: tuple[Value, ...]
     default: Value
     when: When | None = None
 
     def __str__(self) -> str:
-        return f"one of {', '.join(map(str, self.options))}"
+        return f"one of {', '.join(map(str, self.choices))}"
 
     def suggest(self, trial: Any, name: str) -> Value:
-        """Return the option that an Optuna trial draws."""
-        return trial.suggest_categorical(name, self.options)
+        """Return the choice that an Optuna trial draws."""
+        return trial.suggest_categorical(name, self.choices)
 
     def read(self, text: str) -> Value:
-        """Return the option that a text names.
+        """Return the choice that a text names.
 
         Raises:
             ValueError: it names none.
 
-        >>> Choice((None, 10.0), None).read("None") is None
+        >>> Categorical((None, 10.0), None).read("None") is None
         True
         """
-        for option in self.options:
-            if str(option) == text or (isinstance(option, float) and _is(option, text)):
-                return option
+        for choice in self.choices:
+            if str(choice) == text or (isinstance(choice, float) and _is(choice, text)):
+                return choice
         raise ValueError(text)
 
 
-Parameter = Real | Whole | Choice
+Parameter = Float | Int | Categorical
 
 
 def _within(value: float, low: float, high: float) -> float:
@@ -108,9 +108,9 @@ def _within(value: float, low: float, high: float) -> float:
     return value
 
 
-def _is(option: float, text: str) -> bool:
+def _is(choice: float, text: str) -> bool:
     try:
-        return float(text) == option
+        return float(text) == choice
     except ValueError:
         return False
 
@@ -125,8 +125,8 @@ class Space:
 
     The version is raised when a parameter comes to mean something else under the same name.
 
-    >>> from tsreward.tuning.space import Whole
-    >>> space = Space(1, {"scorer": Choice(("knn", "pca"), "pca"), "knn.k": Whole(1, 9, 5, when=("scorer", "knn"))})
+    >>> from tsreward.tuning.space import Int
+    >>> space = Space(1, {"scorer": Categorical(("knn", "pca"), "pca"), "knn.k": Int(1, 9, 5, when=("scorer", "knn"))})
     >>> space.defaults(), space.fix(["scorer=knn"]).defaults()
     ({'scorer': 'pca'}, {'scorer': 'knn', 'knn.k': 5})
     """
@@ -161,10 +161,10 @@ class Space:
         Raises:
             OptionError: no such parameter, a value outside its range, or no value.
 
-        >>> from tsreward.tuning.space import Whole
-        >>> Space(1, {"window": Whole(2, 16, 4)}).fix(["window=40"])
+        >>> from tsreward.tuning.space import Int
+        >>> Space(1, {"window": Int(2, 16, 4)}).fix(["window=40"])
         Traceback (most recent call last):
-        tsreward.errors.OptionError: window is a whole number from 2 to 16, got '40'.
+        tsreward.errors.OptionError: window is an integer from 2 to 16, got '40'.
         """
         parameters, fixed = dict(self.parameters), dict(self.fixed)
         for assignment in assignments:
@@ -173,9 +173,9 @@ class Space:
                 raise unknown_name("parameter", name, parameters)
             parameter = parameters[name]
             values = _values(name, parameter, texts)
-            if isinstance(parameter, Choice) and len(values) > 1:
+            if isinstance(parameter, Categorical) and len(values) > 1:
                 default = parameter.default if parameter.default in values else values[0]
-                parameters[name] = replace(parameter, options=tuple(values), default=default)
+                parameters[name] = replace(parameter, choices=tuple(values), default=default)
                 fixed.pop(name, None)
             else:
                 fixed[name] = values[0]
@@ -199,7 +199,7 @@ class Space:
 
 
 def _values(name: str, parameter: Parameter, texts: str) -> list[Value]:
-    parts = texts.split(",") if isinstance(parameter, Choice) else [texts]
+    parts = texts.split(",") if isinstance(parameter, Categorical) else [texts]
     try:
         return [parameter.read(text) for text in parts]
     except ValueError:
