@@ -6,7 +6,7 @@
 circle: return and cost of agents on SafetyPointCircle1 under the penalty; afterwards the default setting, the best of
 the front and at most two more of it train agents of seeds, with source agents of their own, that no trial has seen.
 smd-split, smd-tsb-ad: VUS-PR of detectors on two machines; afterwards the setting found, the default one and the
-ensemble are judged on the other four. Those that end in -knn search options of the default scorer alone. The defaults
+ensemble are evaluated on the other four. Names that end in -knn search the default scorer's options only. The defaults
 were chosen on all six machines under tsb-ad.
 """
 
@@ -38,7 +38,7 @@ class Options:
     fix: tuple[str, ...] = ()
     """Parameters of the detectors that are not searched, or narrower choices: window=4 scorer=knn,pca."""
     seeds: tuple[int, ...] = (100, 101, 102, 103, 104)
-    """Seeds that judge what was found. Trials have the seeds 0 and 1, and source agents from 1000 on."""
+    """Seeds that evaluate what was found. Trials have the seeds 0 and 1, and source agents from 1000 on."""
     cache: Path = CACHE
     """Folder of the studies and of the episodes of source agents; a study only goes on with the same sizes."""
     out: Path = RESULTS

@@ -25,8 +25,8 @@ from tsreward.files import write_atomic
 from tsreward.recipes.anoseqs import agreement_with_cost
 from tsreward.recipes.fitting import hold_out
 from tsreward.recipes.run_folder import installed_versions
-from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqs, AnoSeqsTuning
-from tsreward.tuning.detect import METRICS, Detect, make_tuned
+from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqsObjective, AnoSeqsTuning
+from tsreward.tuning.detect import METRICS, DetectObjective, make_tuned
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import CompleteTrial, Results, results
 from tsreward.tuning.search import SearchOptions, search
@@ -50,9 +50,9 @@ def run(options: Options) -> None:
 
 
 def circle(options: Options) -> None:
-    """Search for the front of return and cost, and judge settings of it; without a penalty for comparison."""
+    """Search for the front of return and cost, and evaluate settings of it; without a penalty for comparison."""
     tuning = AnoSeqsTuning(env="SafetyPointCircle1-v0", steps=options.steps, rollout=128)
-    objective = AnoSeqs(options.cache / "sources", tuning)
+    objective = AnoSeqsObjective(options.cache / "sources", tuning)
     found = searched(objective, "circle", options, options.trials or 40, with_front)
     records = Records(options.out / "tuning-circle.json", ("parameters", "seed", "steps"))
     for seed in options.seeds:
@@ -78,7 +78,7 @@ def with_front(found: Results) -> dict[str, CompleteTrial]:
     return chosen
 
 
-def agent_record(objective: AnoSeqs, setting: Setting | None, seed: int) -> dict[str, Any]:
+def agent_record(objective: AnoSeqsObjective, setting: Setting | None, seed: int) -> dict[str, Any]:
     """Fit a setting on source agents of this seed, and train an agent of this seed on it; or on its own reward."""
     record, model = {}, None
     if setting is not None:
@@ -93,9 +93,9 @@ def agent_record(objective: AnoSeqs, setting: Setting | None, seed: int) -> dict
 
 
 def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
-    """Search for the detector of two machines, and judge it on the others."""
+    """Search for the detector of two machines, and evaluate it on the others."""
     tasks = {task.name: PROTOCOLS[protocol](task) for task in LOADERS["smd"](DATA / "smd")}
-    objective = Detect(
+    objective = DetectObjective(
         tuple(tasks.pop(name) for name in TUNED_ON), space=search_space("detect", [*fixed, *options.fix])
     )
     found = searched(objective, study, options, options.trials or 100, lambda it: {"best": it.best})

@@ -17,8 +17,8 @@ from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.series import DetectionTask, Series
 from tsreward.training import TrainOptions
 from tsreward.tuning import anoseqs as module
-from tsreward.tuning.anoseqs import POINTS, AnoSeqs, AnoSeqsTuning, Curve
-from tsreward.tuning.detect import Detect, make_tuned
+from tsreward.tuning.anoseqs import POINTS, AnoSeqsObjective, AnoSeqsTuning, Curve
+from tsreward.tuning.detect import DetectObjective, make_tuned
 from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
 from tsreward.tuning.search_spaces import mode_of, scorer_of, search_space
 
@@ -34,7 +34,7 @@ def nothing(*arguments):
 
 def test_a_penalty_is_tuned_by_true_return_and_cost(tmp_path, brief):
     options = AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=2, sources=1)
-    objective = pickle.loads(pickle.dumps(AnoSeqs(tmp_path / "sources", options)))
+    objective = pickle.loads(pickle.dumps(AnoSeqsObjective(tmp_path / "sources", options)))
     objective.check()
     told = []
     objective.prepare(lambda done, total: told.append((done, total)))
@@ -57,7 +57,7 @@ def test_a_penalty_is_tuned_by_true_return_and_cost(tmp_path, brief):
 
 def test_a_limit_on_the_cost(tmp_path, brief):
     options = AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=1, sources=1, cost_limit=0.1)
-    objective = AnoSeqs(tmp_path / "sources", options)
+    objective = AnoSeqsObjective(tmp_path / "sources", options)
     curve = []
     outcome = objective.evaluate(objective.space.defaults(), lambda step, value: curve.append(value))
     assert list(objective.directions) == ["return"]
@@ -71,15 +71,15 @@ def test_a_trial_does_not_need_the_agreement_with_cost(tmp_path, brief, monkeypa
         raise DataError("None of 3 held-out steps has a cost.")
 
     monkeypatch.setattr(module, "agreement_with_cost", refuse)
-    objective = AnoSeqs(tmp_path / "sources", AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=1, sources=1))
+    objective = AnoSeqsObjective(tmp_path / "sources", AnoSeqsTuning(env="Tiny/Cost-v0", steps=512, seeds=1, sources=1))
     assert objective.evaluate(objective.space.defaults(), nothing).details["rocs"] == [None]
 
 
 def test_environments_and_options_are_looked_at_first(tmp_path):
     with pytest.raises(ProtocolError, match="cost"):
-        AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Plain-v0")).check()
+        AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="Tiny/Plain-v0")).check()
     with pytest.raises(OptionError, match="SafetyPointCircle1"):
-        AnoSeqs(tmp_path, AnoSeqsTuning(env="SafetyPointCircle1-v1")).check()
+        AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="SafetyPointCircle1-v1")).check()
     with pytest.raises(OptionError, match="seeds must be an integer >= 1"):
         AnoSeqsTuning(seeds=0)
     with pytest.raises(OptionError, match="cost_limit must be a finite number > 0 or None"):
@@ -94,7 +94,7 @@ def test_the_default_penalty_is_that_of_the_recipe():
 
 
 def test_the_tables_for_fit_and_train(tmp_path):
-    objective = AnoSeqs(tmp_path, AnoSeqsTuning(env="Tiny/Cost-v0", steps=7, rollout=128))
+    objective = AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="Tiny/Cost-v0", steps=7, rollout=128))
     tables = objective.config(objective.space.fix(["mode=lagrangian", "scorer=semi_supervised_ae"]).defaults())
     assert tables["train"] == {"env": "Tiny/Cost-v0", "steps": 7, "rollout": 128}
     assert tables["fit"]["mode.cap"] == 10.0
@@ -112,14 +112,14 @@ def test_a_curve_waits_for_an_episode():
 def test_a_detector_is_tuned_by_its_agreement_with_labels():
     tasks = tuple(smd_like(seed=0, count=2))
     space = search_space("detect", ["scorer=knn,mahalanobis"])
-    objective = Detect(tasks, seeds=2, space=space)
+    objective = DetectObjective(tasks, seeds=2, space=space)
     curve = []
     outcome = objective.evaluate(space.defaults(), lambda step, value: curve.append(value))
     assert len(curve) == objective.steps == 3  # nothing is said after the first series alone
     assert curve[-1] == pytest.approx(outcome.values[0])
     assert outcome.values[0] == pytest.approx(np.mean(list(outcome.details["series"].values())))
     assert 0.3 < outcome.values[0] <= 1
-    precision = Detect(tasks, "average_precision", space=space).evaluate(space.defaults(), nothing)
+    precision = DetectObjective(tasks, "average_precision", space=space).evaluate(space.defaults(), nothing)
     assert precision.values != outcome.values
 
 
@@ -137,13 +137,13 @@ def test_what_detectors_cannot_be_tuned_on():
     task = smd_like(seed=0, count=1)[0]
     calm = DetectionTask("calm", task.train, Series(task.test.values, np.zeros(len(task.test))))
     with pytest.raises(OptionError, match="Tuning needs series and seeds, got 0 and 1"):
-        Detect(())
+        DetectObjective(())
     with pytest.raises(OptionError, match="Unknown metric 'vus': did you mean 'vus_pr'"):
-        Detect((task,), "vus")
+        DetectObjective((task,), "vus")
     with pytest.raises(DataError, match=r"calm: all .* of one class: leave the series out"):
-        Detect((task, calm))
+        DetectObjective((task, calm))
     other = DetectionTask(task.name, task.train, Series(task.test.values + 1, task.test.labels))
-    assert Detect((other,)).settings() != Detect((task,)).settings()
+    assert DetectObjective((other,)).settings() != DetectObjective((task,)).settings()
 
 
 def test_a_likeness_becomes_a_recipe(tmp_path):

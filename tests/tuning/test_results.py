@@ -92,7 +92,7 @@ def test_what_is_left_behind(tmp_path, several):
         for _ in range(6):
             trial = study.study.ask()
             setting = NAMED.suggest(trial)
-            values = [abs(float(setting["place"]) - 1), float(setting["count"])]
+            values = [abs(float(str(setting["place"])) - 1), float(str(setting["count"]))]
             study.study.tell(trial, values[: len(objective.directions)])
         failed = study.study.ask()
         failed.set_user_attr(ERROR, "it is <b>broken</b>")

@@ -119,9 +119,9 @@ def run(options: Options[Any]) -> int:
 
 
 def _anoseqs(options: Options[AnoSeqsTuning], folder: Path) -> Objective:
-    from tsreward.tuning.anoseqs import AnoSeqs
+    from tsreward.tuning.anoseqs import AnoSeqsObjective
 
-    return AnoSeqs(folder / "sources", options.tuning, search_space("anoseqs", options.fix))
+    return AnoSeqsObjective(folder / "sources", options.tuning, search_space("anoseqs", options.fix))
 
 
 def _likeness(options: Options[LikenessTuning], folder: Path) -> Objective:
@@ -131,12 +131,12 @@ def _likeness(options: Options[LikenessTuning], folder: Path) -> Objective:
 
 
 def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
-    from tsreward.tuning.detect import Detect
+    from tsreward.tuning.detect import DetectObjective
 
     given = options.tuning
     tasks = map(PROTOCOLS[given.protocol], read_tasks(given.data, given.format, given.series))
     space = search_space("detect", options.fix)
-    return Detect(tuple(tasks), given.metric, given.alignment, given.seeds, space)
+    return DetectObjective(tuple(tasks), given.metric, given.alignment, given.seeds, space)
 
 
 OBJECTIVES: dict[str, tuple[type[Any], Callable[[Any, Path], Objective]]] = {

@@ -100,11 +100,11 @@ class Curve:
 POINTS = 8
 """Values of the learning curve that every agent reports."""
 HELD_OUT = 0.2
-"""Share of the source episodes that the scorer does not learn from, as in `tsreward fit` and `demo`."""
+"""Fraction of the source episodes that the scorer does not learn from, as in `tsreward fit` and `demo`."""
 
 
 @dataclass(frozen=True)
-class AnoSeqs(Objective):
+class AnoSeqsObjective(Objective):
     """True return and cost of fresh agents under the penalty that a setting stands for (AnoSeqs, arXiv 2407.19860).
 
     The episodes of the source agents do not depend on the setting: they are made once, and kept in `folder`.
@@ -145,10 +145,10 @@ class AnoSeqs(Objective):
             learn, held = hold_out(self.source_episodes(seed), HELD_OUT, seed)
             model = self.fit(setting, learn, seed)
             rocs.append(_roc(model, held))
-            worth = [self._worth(run, learn) for run in runs]
+            before = [self._pruning_value(run, learn) for run in runs]
 
-            def tell(point: int, so_far: TrainingSummary, seed: int = seed, worth: list[float] = worth) -> None:
-                report(seed * POINTS + point, float(np.mean([*worth, self._worth(so_far, learn)])))  # noqa: B023
+            def tell(point: int, so_far: TrainingSummary, seed: int = seed, before: list[float] = before) -> None:
+                report(seed * POINTS + point, float(np.mean([*before, self._pruning_value(so_far, learn)])))  # noqa: B023
 
             runs.append(self.train(model, seed, Curve(POINTS, tell)))
         returns, costs = [run.episode_return for run in runs], [run.episode_cost for run in runs]
@@ -167,7 +167,7 @@ class AnoSeqs(Objective):
         }
 
     def source_episodes(self, seed: int) -> list[Episode]:
-        """Return what the source agents of a seed have lived through; they are trained now where they were not."""
+        """Return the episodes of the source agents of a seed, which are trained now where they were not before."""
         agents = self._sources(seed)
         self._train([agent for agent in agents if not self._file(agent).exists()], lambda done, total: None)
         return [episode for agent in agents for episode in load_episodes(self._file(agent))]
@@ -211,8 +211,8 @@ class AnoSeqs(Objective):
             self.folder.mkdir(parents=True, exist_ok=True)
             save_episodes(run.record.all_episodes(), self._file(agent))
 
-    def _worth(self, run: TrainingSummary, sources: Sequence[Episode]) -> float:
-        """Return one number for a curve: the return, less that of a source agent for every limit that is exceeded."""
+    def _pruning_value(self, run: TrainingSummary, sources: Sequence[Episode]) -> float:
+        """Return what the pruner compares: the return, less that of a source agent for every limit that is exceeded."""
         if self.options.cost_limit is None:
             return run.episode_return
         typical = abs(float(np.mean([np.sum(episode.rewards) for episode in sources if episode.rewards is not None])))

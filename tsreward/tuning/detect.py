@@ -29,12 +29,12 @@ METRICS: dict[str, Callable[[DetectionTask, np.ndarray], float]] = {
 
 
 @dataclass(frozen=True)
-class Detect(Objective):
+class DetectObjective(Objective):
     """Mean of a metric over series and seeds; series that are not given here take no part in the tuning.
 
     Raises:
         OptionError: no series, no seed, or an unknown metric.
-        DataError: a series whose rows to judge are of one class.
+        DataError: a series whose test rows are of one class.
     """
 
     tasks: tuple[DetectionTask, ...]
@@ -52,7 +52,7 @@ class Detect(Objective):
         for task in self.tasks:
             labels = _labels(task)
             if labels.all() or not labels.any():
-                raise DataError(f"{task.name}: all {len(labels)} rows to judge are of one class: leave the series out.")
+                raise DataError(f"{task.name}: all {len(labels)} test rows are of one class: leave the series out.")
 
     @property
     def directions(self) -> dict[str, Direction]:
@@ -97,7 +97,7 @@ class Detect(Objective):
 
 
 def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "centred"] = "causal") -> Detector:
-    """Return the detector that a setting of `Detect` stands for.
+    """Return the detector that a setting of `DetectObjective` stands for.
 
     Raises:
         OptionError: the scorer is unknown, or an option of it cannot have its value.

@@ -24,18 +24,19 @@ from tsreward.tuning.space import Setting, Space
 
 @dataclass(frozen=True)
 class LikenessTuning(Options):
-    """What agents are trained, and whom they are to be like."""
+    """What agents are trained, and the demonstrations that they are to be like."""
 
     expert: Path
-    """File of tsreward collect with the expert's episodes; graded ones, where failures are to be bad windows."""
+    """File of tsreward collect with the expert's episodes; graded ones, where failures are to be negatives."""
     env: str = "dmc/cartpole-swingup"
-    """Environment of the agents; its reward judges them, and they never see it."""
+    """Environment of the agents; they are evaluated by its reward, and never see it."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
     experts: int = 24
     """Episodes of the expert that are used at most."""
     least_share: float = option(0.0, high=1)
-    """Leave out episodes of the expert that reach less than this share of the way from random actions to the median."""
+    """Leave out episodes of the expert that reach less than this fraction of the way from random actions to the
+    median."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     encoder: Literal["pixel_pca", "conv"] = "pixel_pca"
@@ -47,7 +48,7 @@ class LikenessTuning(Options):
     masks: tuple[Rectangle, ...] = option((), low=0, wanted=RECTANGLES)
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
     evaluations: int = 10
-    """Episodes that judge each trained agent."""
+    """Episodes that evaluate each trained agent."""
     seeds: int = 2
     """Agents of every trial, with the seeds 0, 1, ...; their returns are averaged."""
     agent: AgentOptions = field(default_factory=lambda: DEFAULT_AGENT)

@@ -190,6 +190,6 @@ def _importances(study: OpenStudy, complete: int) -> dict[str, dict[str, float]]
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that evaluators are experimental
-            shares = optuna.importance.get_param_importances(study.study, target=target)
-        found[name] = {parameter: round(float(share), 6) for parameter, share in shares.items()}
+            importances = optuna.importance.get_param_importances(study.study, target=target)
+        found[name] = {parameter: round(float(value), 6) for parameter, value in importances.items()}
     return found
