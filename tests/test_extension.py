@@ -25,7 +25,7 @@ from tsreward.encoders.base import ENCODERS
 from tsreward.scorers.presets import scorer_preset
 assert "tiny_pack" not in __import__("sys").modules
 encoder = ENCODERS["first"]((3,))
-scorer = scorer_preset("far").build(2, encoder.dim)
+scorer = scorer_preset("far").build(2)
 rows = torch.randn(4, 50, 3, generator=torch.Generator().manual_seed(0))
 model = tsreward.RewardModel(scorer, tsreward.Penalty(tsreward.PenaltyOptions(unit=1.0)), encoder)
 model.fit(tsreward.WindowSet.from_episodes(list(rows), 2))

@@ -29,9 +29,6 @@ class Far(Scorer[FarOptions]):
     uses_held_out = False
     centre: Tensor
 
-    def __init__(self, window, dim, options=FarOptions()):
-        super().__init__(window, dim, options)
-
     def build(self):
         self.register_buffer("centre", torch.zeros(self.dim))
 
