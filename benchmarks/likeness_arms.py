@@ -58,12 +58,12 @@ class Arm:
     active: ActiveLearnerOptions = ActiveLearnerOptions()  # noqa: RUF009 - frozen
 
 
-def _frozen(scorer: str, shape: str = "auto", **more: Any) -> Arm:
-    return Arm({"scorer": scorer, "shape": shape, "learning": "frozen", **more})
+def _frozen(scorer: str, transform: str = "auto", **more: Any) -> Arm:
+    return Arm({"scorer": scorer, "transform": transform, "learning": "frozen", **more})
 
 
-ACTIVE = {"scorer": "least_squares_sad", "shape": "least_squares", "learning": "active"}
-ADVERSARIAL = {"scorer": "discriminator", "shape": "least_squares", "learning": "active"}
+ACTIVE = {"scorer": "least_squares_sad", "transform": "least_squares", "learning": "active"}
+ADVERSARIAL = {"scorer": "discriminator", "transform": "least_squares", "learning": "active"}
 """The reward of AMP; without noise on its windows this is what was published."""
 CALM = ActiveLearnerOptions(noise=0.0)
 HARD = ("failures", "half_trained", "probes")
@@ -81,15 +81,15 @@ ARMS = {
     "active least-squares SAD, RND": Arm(ACTIVE | {"bonus": "rnd"}),
     "active least-squares SAD, disagreement": Arm(ACTIVE | {"bonus": "disagreement"}),
     "active least-squares SAD, hard negatives": Arm(ACTIVE | {"negatives": HARD}),
-    "active Deep SAD, odds": Arm({"scorer": "deep_sad", "shape": "odds", "learning": "active"}),
-    "active semi-supervised AE, odds": Arm({"scorer": "semi_supervised_ae", "shape": "odds", "learning": "active"}),
+    "active Deep SAD, odds": Arm({"scorer": "deep_sad", "transform": "odds", "learning": "active"}),
+    "active semi-supervised AE, odds": Arm({"scorer": "semi_supervised_ae", "transform": "odds", "learning": "active"}),
     "Deep SAD, random negatives, auto": _frozen("deep_sad", negatives=("random",)),
     "Deep SAD, hard negatives, auto": _frozen("deep_sad", negatives=HARD),
     "Deep SAD, hard negatives, auto, RND": _frozen("deep_sad", negatives=HARD, bonus="rnd"),
     "transformer AE, auto": _frozen("transformer_ae"),
     "transformer AE, auto, RND": _frozen("transformer_ae", bonus="rnd"),
     "transformer AE, exponential": _frozen("transformer_ae", "exponential"),
-    "transformer AE, tail": _frozen("transformer_ae", "tail"),
+    "transformer AE, tail": _frozen("transformer_ae", "p_value"),
     "transformer AE, negative": _frozen("transformer_ae", "negative"),
     "LSTM-VAE, auto": _frozen("lstm_vae"),
     "Deep SVDD, auto": _frozen("deep_svdd"),

@@ -35,7 +35,7 @@ def main(steps: int, episodes: int = 8, seed: int = 0) -> tuple[float, float]:
     encoder = tsreward.PixelPCA((SIZE, SIZE, 3), tsreward.PixelPCAOptions(dim=16))
     encoder.fit([*frames, *others])  # components of expert frames alone do not show what experts never do
 
-    mode = tsreward.Likeness(tsreward.LikenessOptions(shape="least_squares"))
+    mode = tsreward.Likeness(tsreward.LikenessOptions(transform="least_squares"))
     model = tsreward.RewardModel(scorer_preset("least_squares_sad").build(4), mode, encoder)
     learner = ActiveLearner(model, frames)
     options = AgentOptions(

@@ -69,11 +69,13 @@ MODES: dict[str, Callable[[float], RewardMode]] = {
     "likeness-clipped": lambda smoothing: Likeness(
         LikenessOptions(smoothing=smoothing, scale=0.7, clip_low=0.2, clip_high=0.9)
     ),
-    "likeness-negative": lambda smoothing: Likeness(LikenessOptions(shape="negative", smoothing=smoothing)),
-    "likeness-p_value": lambda smoothing: Likeness(LikenessOptions(shape="tail", smoothing=smoothing)),
-    "likeness-auto": lambda smoothing: Likeness(LikenessOptions(shape="auto", smoothing=smoothing)),
-    "likeness-odds": lambda smoothing: Likeness(LikenessOptions(shape="odds", smoothing=smoothing)),
-    "likeness-least_squares": lambda smoothing: Likeness(LikenessOptions(shape="least_squares", smoothing=smoothing)),
+    "likeness-negative": lambda smoothing: Likeness(LikenessOptions(transform="negative", smoothing=smoothing)),
+    "likeness-p_value": lambda smoothing: Likeness(LikenessOptions(transform="p_value", smoothing=smoothing)),
+    "likeness-auto": lambda smoothing: Likeness(LikenessOptions(transform="auto", smoothing=smoothing)),
+    "likeness-odds": lambda smoothing: Likeness(LikenessOptions(transform="odds", smoothing=smoothing)),
+    "likeness-least_squares": lambda smoothing: Likeness(
+        LikenessOptions(transform="least_squares", smoothing=smoothing)
+    ),
 }
 SUITED = {
     "deep_svdd": ("likeness-odds",),

@@ -14,8 +14,8 @@ from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.sequences.episodes import Episode
 
 
-def likeness(shape):
-    return fitted(RewardModel(Mahalanobis(4), Likeness(LikenessOptions(shape=shape))))
+def likeness(transform):
+    return fitted(RewardModel(Mahalanobis(4), Likeness(LikenessOptions(transform=transform))))
 
 
 def looked_at(model, good, **others):
@@ -24,9 +24,9 @@ def looked_at(model, good, **others):
     )
 
 
-@pytest.mark.parametrize(("shape", "sign"), [("exponential", "never negative"), ("tail", "never negative")])
-def test_rewards_that_are_never_negative(shape, sign):
-    found = looked_at(likeness(shape), circles(1, terminated=True), bad=circles(2, 0.0))
+@pytest.mark.parametrize(("transform", "sign"), [("exponential", "never negative"), ("p_value", "never negative")])
+def test_rewards_that_are_never_negative(transform, sign):
+    found = looked_at(likeness(transform), circles(1, terminated=True), bad=circles(2, 0.0))
     assert (found.sign, found.better_ended, found.ends) == (sign, 0.0, True)
     assert 0 <= found.low < found.high <= 1
     assert found.returns["good"] > found.returns["bad"]

@@ -62,7 +62,7 @@ def test_fit_from_episodes_with_costs(made, tmp_path, document):
 
 def test_fit_follows_the_names_of_scorer_and_mode(made, tmp_path, document):
     out = tmp_path / "m.safetensors"
-    scorer, mode = ("--scorer", "knn", "--scorer.neighbours", "3"), ("--mode=likeness", "--mode.shape", "negative")
+    scorer, mode = ("--scorer", "knn", "--scorer.neighbours", "3"), ("--mode=likeness", "--mode.transform", "negative")
     more = ("--window", "2", "--held-out", "0")
     fitted = document("fit", "--episodes", made.episodes, made.episodes, "--out", out, *scorer, *mode, *more)
     assert (fitted["scorer"], fitted["mode"], fitted["window"], fitted["roc"]) == ("knn", "likeness", 2, None)

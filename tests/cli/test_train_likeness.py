@@ -44,7 +44,7 @@ def test_it_leaves_a_folder(file, tmp_path, document):
 
 
 def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
-    frozen = ("--learning", "frozen", "--scorer", "mahalanobis", "--shape", "exponential")
+    frozen = ("--learning", "frozen", "--scorer", "mahalanobis", "--transform", "exponential")
     document(*TRAIN, "--expert", file, *frozen, "--out", tmp_path / "run")
     model = tmp_path / "run" / "model.safetensors"
     document("train", "--env", ENV, "--model", model, "--steps", "256", "--hidden", "4", "--out", tmp_path / "again")

@@ -43,9 +43,9 @@ MODE_EXAMPLES: list[RewardMode] = [
     Penalty(PenaltyOptions(form="raw", weight=2, smoothing=0.5)),
     Lagrangian(LagrangianOptions(target=0.1, unit=3.0)),
     Likeness(),
-    Likeness(LikenessOptions(shape="negative", scale=1.5, clip_low=0.05, clip_high=0.9)),
-    Likeness(LikenessOptions(shape="odds")),
-    Likeness(LikenessOptions(shape="auto", scale=2.0)),
+    Likeness(LikenessOptions(transform="negative", scale=1.5, clip_low=0.05, clip_high=0.9)),
+    Likeness(LikenessOptions(transform="odds")),
+    Likeness(LikenessOptions(transform="auto", scale=2.0)),
 ]
 
 

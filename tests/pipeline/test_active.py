@@ -33,8 +33,8 @@ EXPERT = waves(0, episodes=6)
 UNSEEN = all_windows(WindowSet.from_episodes(waves(1, episodes=3), 4))
 
 
-def odds(scorer: Scorer, shape: Any = "odds") -> RewardModel:
-    return RewardModel(scorer, Likeness(LikenessOptions(shape=shape)))
+def odds(scorer: Scorer, transform: Any = "odds") -> RewardModel:
+    return RewardModel(scorer, Likeness(LikenessOptions(transform=transform)))
 
 
 def agent(seed: int = 0, still: float = 0.9) -> Any:
@@ -49,7 +49,7 @@ def agent(seed: int = 0, still: float = 0.9) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("scorer", "shape"),
+    ("scorer", "transform"),
     [
         (DeepSVDD(4), "odds"),
         (DeepSVDD(4, DeepSVDDOptions(gradient_penalty=0.1, distance="mahalanobis", embedding=8)), "exponential"),
@@ -59,8 +59,8 @@ def agent(seed: int = 0, still: float = 0.9) -> Any:
     ],
     ids=lambda part: type(part).__name__ if isinstance(part, Scorer) else part,
 )
-def test_what_the_agent_does_comes_to_earn_less(scorer: Scorer, shape: str) -> None:
-    model = odds(scorer, shape)
+def test_what_the_agent_does_comes_to_earn_less(scorer: Scorer, transform: str) -> None:
+    model = odds(scorer, transform)
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(learning_rate=2e-3, batch_size=64, calibrate_every=10))
     bad = agent(5)(300)
     before = roc_auc(model.score_windows(UNSEEN[:300]), model.score_windows(bad))
@@ -186,7 +186,7 @@ def test_the_unit_of_a_penalty_stays() -> None:
     [
         (Mahalanobis(4), Likeness(), "with a loss on bad windows to go on with, got Mahalanobis: use DeepSVDD"),
         (DeepSVDD(4), Lagrangian(), "would set Lagrangian back .* use Penalty"),
-        (DeepSVDD(4), Likeness(LikenessOptions(shape="auto")), "give ActiveLearner negatives, .* 'odds'"),
+        (DeepSVDD(4), Likeness(LikenessOptions(transform="auto")), "give ActiveLearner negatives, .* 'odds'"),
     ],
 )
 def test_models_that_cannot_follow_are_refused(scorer: Scorer, mode: RewardMode, message: str) -> None:

@@ -116,7 +116,7 @@ def test_the_shape_of_observations_comes_from_the_data_and_may_change() -> None:
 def test_the_scale_follows_the_scores_of_probes() -> None:
     normal = WindowSet.from_episodes(waves(0), 4)
     probes = WindowSet.from_episodes([episode + 5 for episode in waves(1, episodes=3)], 4)
-    model = RewardModel(Mahalanobis(4), Likeness(LikenessOptions(shape="auto")))
+    model = RewardModel(Mahalanobis(4), Likeness(LikenessOptions(transform="auto")))
     model.fit(normal, probes=probes)
     earned = model.rate(probes.gather(torch.arange(0, len(probes), 7))).reward
     assert float((earned < 0.05).float().mean()) > 0.85
@@ -128,7 +128,7 @@ def test_the_scale_follows_the_scores_of_probes() -> None:
 
 def test_bad_windows_serve_as_probes_where_there_are_no_others() -> None:
     normal, bad = hazard(0, 4)
-    model = RewardModel(DeepSVDD(4), Likeness(LikenessOptions(shape="auto")))
+    model = RewardModel(DeepSVDD(4), Likeness(LikenessOptions(transform="auto")))
     model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024))
     scale = model.mode.state_dict()["scale"].clone()
     model.fit(normal, bad, options=TrainOptions(epochs=2, windows_per_epoch=1024), probes=bad)

@@ -62,7 +62,7 @@ def test_an_agent_goes_where_the_expert_goes_though_nobody_pays_for_it(file, opt
 def test_it_tells_its_stages_and_repeats_itself(file):
     told: list[str] = []
     options = ExpertLikenessOptions(
-        ENV, file, scorer="mahalanobis", shape="exponential", learning="frozen", evaluations=3
+        ENV, file, scorer="mahalanobis", transform="exponential", learning="frozen", evaluations=3
     )
     agent = replace(AGENT, steps=256)
     first, second = (

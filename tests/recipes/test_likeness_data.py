@@ -53,7 +53,7 @@ def test_skills_of_a_file(graded, file):
 
 def test_policies_that_look_at_nothing_are_played_where_the_scale_is_theirs(file):
     assert gather(ExpertLikenessOptions(ENV, file), AGENT).blind == []
-    options = ExpertLikenessOptions(ENV, file, scorer="mahalanobis", shape="auto", learning="frozen")
+    options = ExpertLikenessOptions(ENV, file, scorer="mahalanobis", transform="auto", learning="frozen")
     first, second, other = (gather(options, replace(AGENT, seed=seed)).blind for seed in (0, 0, 1))
     assert len(first) == BLIND_EPISODES * len(BLIND)
     assert same(first, second)

@@ -10,7 +10,7 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
     ("options", "message"),
     [
         ({"scorer": "deep_sda"}, "Unknown scorer 'deep_sda': did you mean 'deep_sad'"),
-        ({"shape": "odd"}, "got 'odd'"),
+        ({"transform": "odd"}, "got 'odd'"),
         ({"learning": "cold"}, "learning must be 'active' or 'frozen', got 'cold'"),
         ({"bonus": "icm"}, "bonus must be 'none', 'rnd' or 'disagreement', got 'icm'"),
         ({"negatives": ("random", "bad")}, "each item 'random', 'failures', 'half_trained' or 'probes', got"),

@@ -25,15 +25,15 @@ def test_exponential_is_one_up_to_the_median_and_falls_by_e_with_every_spread() 
 
 
 def test_negative_is_the_distance_to_the_median_in_spreads() -> None:
-    assert rewards([10.0, 50.0, 130.0], shape="negative") == pytest.approx([1.0, 0.0, -2.0])
+    assert rewards([10.0, 50.0, 130.0], transform="negative") == pytest.approx([1.0, 0.0, -2.0])
 
 
 def test_tail_is_the_tail_probability() -> None:
-    assert rewards([-1.0, 1000.0], shape="tail") == pytest.approx([1.0, 1 / 102])
+    assert rewards([-1.0, 1000.0], transform="p_value") == pytest.approx([1.0, 1 / 102])
 
 
 def test_scores_are_clipped_to_quantiles_of_normal_ones() -> None:
-    got = rewards([-1e6, 1e6], shape="negative", clip_low=0.1, clip_high=0.9)
+    got = rewards([-1e6, 1e6], transform="negative", clip_low=0.1, clip_high=0.9)
     assert got == pytest.approx([1.0, -1.0])
 
 
@@ -43,36 +43,36 @@ def test_a_scale_of_ones_own() -> None:
 
 def test_auto_pays_a_twentieth_where_nine_tenths_of_the_probes_lie_above() -> None:
     probes = torch.linspace(100, 200, 101).tolist()  # the 10 % quantile is 110
-    assert rewards([50.0, 70.0, 110.0], probes, shape="auto") == pytest.approx([1.0, math.exp(-1), math.exp(-3)])
-    assert rewards([60.0], probes, shape="auto", scale=10.0) == pytest.approx([math.exp(-1)])
+    assert rewards([50.0, 70.0, 110.0], probes, transform="auto") == pytest.approx([1.0, math.exp(-1), math.exp(-3)])
+    assert rewards([60.0], probes, transform="auto", scale=10.0) == pytest.approx([math.exp(-1)])
 
 
 def test_auto_never_falls_below_a_quarter_of_the_normal_spread() -> None:
     for probes in ([0.0], [50.0], [50.0 + 1e-3]):
-        assert rewards([50.0, 60.0], probes, shape="auto") == pytest.approx([1.0, math.exp(-1)])
+        assert rewards([50.0, 60.0], probes, transform="auto") == pytest.approx([1.0, math.exp(-1)])
 
 
 @pytest.mark.parametrize("probes", [None, []])
 def test_auto_without_probes_is_refused(probes: list[float] | None) -> None:
     with pytest.raises(DataError, match=r"'auto' measures its scale .* and got none: give fit\(..., probes=...\)"):
-        rewards([1.0], probes, shape="auto")
+        rewards([1.0], probes, transform="auto")
 
 
 def test_odds_and_least_squares_take_the_score_as_it_is() -> None:
-    assert rewards([0.0, 1.0, 3.0], shape="odds") == pytest.approx([1.0, 0.75, 0.19])
-    assert rewards([0.0, 1.0, 3.0], shape="least_squares") == pytest.approx([1.0, 0.75, 0.0])
+    assert rewards([0.0, 1.0, 3.0], transform="odds") == pytest.approx([1.0, 0.75, 0.19])
+    assert rewards([0.0, 1.0, 3.0], transform="least_squares") == pytest.approx([1.0, 0.75, 0.0])
 
 
-@pytest.mark.parametrize("shape", ["exponential", "negative", "tail"])
-def test_every_shape_decreases(shape: str) -> None:
-    got = rewards(torch.linspace(-50, 500, 200).tolist(), shape=shape)
+@pytest.mark.parametrize("transform", ["exponential", "negative", "p_value"])
+def test_every_transform_decreases(transform: str) -> None:
+    got = rewards(torch.linspace(-50, 500, 200).tolist(), transform=transform)
     assert all(later <= earlier for earlier, later in itertools.pairwise(got)) and got[0] > got[-1]
 
 
 def test_options_that_cannot_work_are_refused() -> None:
     with pytest.raises(
-        OptionError, match=r"LikenessOptions.shape must be 'exponential', .* or 'least_squares', got 'c"
+        OptionError, match=r"LikenessOptions.transform must be 'exponential', .* or 'least_squares', got 'c"
     ):
-        Likeness(LikenessOptions(shape="cubic"))  # type: ignore[arg-type]
+        Likeness(LikenessOptions(transform="cubic"))  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="scale must be a finite number > 0 or None"):
         Likeness(LikenessOptions(scale=0.0))

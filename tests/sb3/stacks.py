@@ -34,7 +34,9 @@ def lazy(venv: VecEnv, model: RewardModel, driven: bool = False, **kind: Any) ->
 
 
 def learning(**options: Any) -> ActiveLearner:
-    model = RewardModel(DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4)), Likeness(LikenessOptions(shape="odds")))
+    model = RewardModel(
+        DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4)), Likeness(LikenessOptions(transform="odds"))
+    )
     return ActiveLearner(model, EXPERT, ActiveLearnerOptions(batch_size=16, **options))
 
 

@@ -96,7 +96,7 @@ def learner(**options: Any) -> ActiveLearner:
     """Return a learner whose expert stays on the right half of the line."""
     draws = np.random.default_rng(0)
     expert = [(draws.uniform(0.3, 1, (30, 1)) * np.ones(3)).astype(np.float32) for _ in range(6)]
-    model = RewardModel(DeepSVDD(2, DeepSVDDOptions(hidden=16)), Likeness(LikenessOptions(shape="odds")))
+    model = RewardModel(DeepSVDD(2, DeepSVDDOptions(hidden=16)), Likeness(LikenessOptions(transform="odds")))
     return ActiveLearner(model, expert, ActiveLearnerOptions(batch_size=32, **options))
 
 

@@ -67,7 +67,7 @@ class ActiveLearner:
     >>> from tsreward.scorers.deep_svdd import DeepSVDD
     >>> draw = torch.Generator().manual_seed(0)
     >>> expert = [torch.randn(50, 2, generator=draw) for _ in range(4)]
-    >>> learner = ActiveLearner(RewardModel(DeepSVDD(4), Likeness(LikenessOptions(shape="odds"))), expert)
+    >>> learner = ActiveLearner(RewardModel(DeepSVDD(4), Likeness(LikenessOptions(transform="odds"))), expert)
     >>> for _ in range(10):
     ...     learner.refresh(lambda number: 3 + torch.randn(number, 4, 2, generator=draw))
     >>> model = learner.model

@@ -26,7 +26,7 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import Run
 from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
-from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
+from tsreward.rewards.likeness import Likeness, LikenessOptions, Transform
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import action_space, check_environment
 from tsreward.sb3.playing import episode_seeds, play, policy_of
@@ -139,7 +139,7 @@ class AdversarialLikeness:
         agent: how the agent is trained; its `steps` are those of `train`. None is SAC, PPO for discrete actions. Give
             `action_repeat` where every action of the expert was held for several steps.
         scorer: name of a scorer with a loss on negatives.
-        shape: how a score becomes a reward: "least_squares" for "least_squares_sad" and "discriminator", "odds" for
+        transform: how a score becomes a reward: "least_squares" for "least_squares_sad" and "discriminator", "odds" for
             "deep_sad".
         window: K, steps in a window.
         encoder: turns pictures into features; None takes observations [D] as they are.
@@ -167,7 +167,7 @@ class AdversarialLikeness:
         demos: Demos,
         agent: AgentOptions | None = None,
         scorer: str = "least_squares_sad",
-        shape: Shape = "least_squares",
+        transform: Transform = "least_squares",
         window: int = 4,
         encoder: Encoder | None = None,
         negatives: Demos | None = None,
@@ -181,7 +181,7 @@ class AdversarialLikeness:
         if encoder is None and len(seen) > 1:
             raise OptionError(f"{env} gives pictures {seen}: give an encoder, e.g. a fitted tsreward.PixelPCA.")
         encoder = Identity(seen) if encoder is None else encoder
-        mode = Likeness(LikenessOptions(shape=shape))
+        mode = Likeness(LikenessOptions(transform=transform))
         self.env = env
         self.model = RewardModel(scorer_preset(scorer).build(window), mode, encoder)
         failures = None if negatives is None else _observations(negatives)
@@ -350,7 +350,7 @@ def describe_run(
         "steps": agent.steps,
         "scorer": options.scorer,
         "learning": options.learning,
-        "shape": options.shape,
+        "shape": options.transform,
         "negatives": list(options.negatives),
         "bonus": options.bonus,
         "expert": {"file": None if options.expert is None else str(options.expert), "return": result.expert_return},

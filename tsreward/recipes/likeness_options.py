@@ -10,7 +10,7 @@ from tsreward.encoders.frames import RECTANGLES, Rectangle
 from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
 from tsreward.options import Options, option
-from tsreward.rewards.likeness import Likeness, LikenessOptions, Shape
+from tsreward.rewards.likeness import Likeness, LikenessOptions, Transform
 from tsreward.scorers.presets import scorer_preset
 
 Negative = Literal["random", "failures", "half_trained", "probes"]
@@ -39,7 +39,7 @@ class ExpertLikenessOptions(Options):
     learning: Literal["active", "frozen"] = "active"
     """active: the scorer goes on learning while the agent trains, with the agent's windows as bad ones. frozen: it is
     fitted once."""
-    shape: Shape = "least_squares"
+    transform: Transform = "least_squares"
     """How a score becomes a reward; least_squares is for least_squares_sad and discriminator, odds for active deep_sad,
     auto for frozen scorers, with its scale from blind policies."""
     clip_low: float | None = option(None, high=1)
@@ -92,4 +92,4 @@ class ExpertLikenessOptions(Options):
 
     def likeness(self) -> Likeness:
         """Return the reward mode, which is not fitted yet."""
-        return Likeness(LikenessOptions(shape=self.shape, clip_low=self.clip_low, clip_high=self.clip_high))
+        return Likeness(LikenessOptions(transform=self.transform, clip_low=self.clip_low, clip_high=self.clip_high))

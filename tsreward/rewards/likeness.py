@@ -14,18 +14,18 @@ from tsreward.options import option
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.rewards.calibration import Calibration
 
-Shape = Literal["exponential", "negative", "tail", "auto", "odds", "least_squares"]
+Transform = Literal["exponential", "negative", "p_value", "auto", "odds", "least_squares"]
 
 SMALLEST_SCALE = 0.25
-"""Least c of the shape auto, in spreads q90 − q50 of the normal scores."""
+"""Least c of the transform auto, in spreads q90 − q50 of the normal scores."""
 
 
 @dataclass(frozen=True)
 class LikenessOptions(RewardOptions):
     """Options of `Likeness`."""
 
-    shape: Shape = "exponential"
-    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. tail: the p-value in (0, 1]. auto:
+    transform: Transform = "exponential"
+    """exponential: exp(−max(0, s − m)/c) in [0, 1]. negative: −(s − m)/c. p_value: the p-value in (0, 1]. auto:
     exponential, with c from behaviour that must not be rewarded. odds: 1 − (s²/(1 + s²))², for DeepSVDD that learns
     from an agent's windows. least_squares: max(0, 1 − s²/4), for Discriminator."""
     scale: float | None = option(None, above=0)
@@ -75,7 +75,7 @@ class Likeness(RewardMode):
 
     @property
     def uses_probes(self) -> bool:
-        return self.options.shape == "auto" and self.options.scale is None
+        return self.options.transform == "auto" and self.options.scale is None
 
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         options = self.options
@@ -95,15 +95,15 @@ class Likeness(RewardMode):
         return self
 
     def forward(self, scores: Tensor, p_value: Tensor, env_reward: Tensor | None) -> Tensor:
-        shape = self.options.shape
-        if shape == "tail":
+        transform = self.options.transform
+        if transform == "p_value":
             return p_value.double()
         clipped = scores.clamp(self.low, self.high)
-        if shape == "odds":
+        if transform == "odds":
             return odds_likeness(clipped).double()
-        if shape == "least_squares":
+        if transform == "least_squares":
             return least_squares_likeness(clipped).double()
-        if shape == "negative":
+        if transform == "negative":
             return ((self.origin - clipped) / self.scale).double()
         return exponential_likeness(clipped, self.origin, self.scale).double()
 
@@ -113,7 +113,7 @@ def _distance(origin: float, probes: Tensor | None) -> float:
     if probes is None or len(probes) == 0:
         raise DataError(
             "Likeness 'auto' measures its scale on behaviour that must not be rewarded, and got none: give "
-            "fit(..., probes=...), e.g. windows of random actions, or take the shape 'exponential'."
+            "fit(..., probes=...), e.g. windows of random actions, or take the transform 'exponential'."
         )
     ordered = probes.detach().double().sort().values
     return float(ordered[round(0.1 * (len(ordered) - 1))]) - origin

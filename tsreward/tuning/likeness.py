@@ -55,7 +55,7 @@ class LikenessTuning(Options):
     """How they are trained; their seeds are those above."""
 
 
-_SHAPES = {"least_squares_sad": "least_squares", "deep_sad": "odds", "discriminator": "least_squares"}
+_TRANSFORMS = {"least_squares_sad": "least_squares", "deep_sad": "odds", "discriminator": "least_squares"}
 """The reward that suits a scorer which goes on learning; a frozen one takes auto."""
 
 
@@ -95,7 +95,7 @@ class LikenessObjective(Objective):
 
     def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
         recipe, default = asdict(self.recipe(setting)), asdict(ExpertLikenessOptions())
-        searched = ("env", "scorer", "learning", "shape", "window", "bonus", "bonus_weight")
+        searched = ("env", "scorer", "learning", "transform", "window", "bonus", "bonus_weight")
         told = {name: value for name, value in recipe.items() if name in searched or value != default[name]}
         if "masks" in told:
             told["masks"] = [side for mask in told["masks"] for side in mask]  # as on a command line
@@ -120,7 +120,7 @@ class LikenessObjective(Objective):
         chosen: dict[str, Any] = {
             "scorer": scorer,
             "learning": setting["learning"],
-            "shape": "auto" if frozen else _SHAPES[scorer],
+            "transform": "auto" if frozen else _TRANSFORMS[scorer],
             "window": setting["window"],
             "clip_low": setting.get("clip_low"),
             "clip_high": setting.get("clip_high"),
