@@ -350,7 +350,7 @@ def describe_run(
         "steps": agent.steps,
         "scorer": options.scorer,
         "learning": options.learning,
-        "shape": options.transform,
+        "transform": options.transform,
         "negatives": list(options.negatives),
         "bonus": options.bonus,
         "expert": {"file": None if options.expert is None else str(options.expert), "return": result.expert_return},
