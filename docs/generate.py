@@ -106,7 +106,9 @@ def _section(title: str, module: str, names: Sequence[str]) -> list[str]:
 def _help(arguments: Sequence[str]) -> str:
     shown = io.StringIO()
     with _plain(), contextlib.redirect_stdout(shown):
-        main([*arguments, "--help"])
+        code = main([*arguments, "--help"])
+    if code:
+        raise ValueError(f"tsreward {' '.join(arguments)} --help ended with {code}: see VARIANTS.")
     lines = shown.getvalue().strip().splitlines()
     return "\n".join(part for line in lines for part in textwrap.wrap(line, 90, replace_whitespace=False) or [""])
 
