@@ -15,6 +15,8 @@ from tests.envs.conftest import dmc, frames  # noqa: F401
 from tsreward import cli
 from tsreward.cli.main import COMMANDS, main
 from tsreward.cli.parsing import parse
+from tsreward.registry import Registry
+from tsreward.scorers.base import SCORERS
 
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
@@ -52,6 +54,8 @@ def test_the_python_of_a_page_runs_in_order(
     if page in NEEDS:
         request.getfixturevalue(NEEDS[page])
     monkeypatch.chdir(tmp_path)
+    SCORERS.names()  # all of ours are there before what a page registers is forgotten again
+    monkeypatch.setattr(SCORERS, "_things", dict(SCORERS._things))
     names: dict[str, object] = {}
     for block in blocks(TEXTS[page], "python"):
         exec(compile(block, page, "exec"), names)
@@ -82,6 +86,13 @@ def test_a_command_of_a_page_is_understood(
 
 def test_every_command_stands_on_a_page() -> None:
     assert {line[0] for text in TEXTS.values() for line in commands(text)} >= set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", [ROOT / "docs" / "extending.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
+def test_every_registry_that_a_page_names_is_there(page: Path) -> None:
+    named = re.findall(r"`([A-Z_]+)` in `(tsreward[\w.]+)`", page.read_text(encoding="utf-8"))
+    assert len(named) == 7
+    assert all(isinstance(getattr(import_module(module), name), Registry) for name, module in named)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
