@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.label_splits import Split
-from tsreward.detection.detectors.smoothing import moving_average
+from tsreward.detection.detectors.composed import moving_average
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.dqn.scorer import DQN

@@ -102,7 +102,7 @@ def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
     makers: dict[str, tuple[Setting, Callable[[int], Detector]]] = {
         name: (setting, lambda seed, setting=setting: make_tuned(setting, seed)) for name, setting in found.items()
     }
-    makers["ensemble"] = {"detector": "ensemble"}, lambda seed: make_detector("ensemble", seed)
+    makers["ensemble"] = {"detector": "ensemble"}, lambda seed: make_detector("ensemble", seed, false_alarm_rate=None)
     records = Records(options.out / "tuning-smd.json", ("protocol", "parameters", "seed"))
     for seed in options.seeds:
         for name, (parameters, make) in makers.items():
@@ -113,7 +113,7 @@ def smd(options: Options, protocol: str, study: str, fixed: list[str]) -> None:
             for task in tasks.values():
                 detector = make(seed)
                 detector.fit(task.train)
-                scores = detector.score(task.test)
+                scores = detector.decision_function(task.test)
                 for metric, of in METRICS.items():
                     record[metric].append(round(float(of(task, scores)), 5))
             records.add(identity | record)

@@ -6,7 +6,6 @@ python examples/log_detection.py
 import tsreward
 from tsreward.detection import metrics
 from tsreward.detection.datasets.synthetic import smd_like
-from tsreward.detection.thresholds import conformal_threshold, held_out_scores
 
 
 def main(names: tuple[str, ...] = ("z_norm", "pca", "ridge_var", "ensemble")) -> dict[str, float]:
@@ -14,11 +13,9 @@ def main(names: tuple[str, ...] = ("z_norm", "pca", "ridge_var", "ensemble")) ->
     task = smd_like(seed=0, count=1)[0]  # or one of tsreward.load_smd("ServerMachineDataset")
     values = {}
     for name in names:
-        detector = tsreward.make_detector(name)
-        detector.fit(task.train)
-        scores = detector.score(task.test)
-        normal = held_out_scores(lambda name=name: tsreward.make_detector(name), task.train)
-        flags = scores > conformal_threshold(normal, 0.01)
+        detector = tsreward.make_detector(name, false_alarm_rate=0.01).fit(task.train)
+        scores = detector.decision_function(task.test)
+        flags = detector.predict(task.test)
         values[name] = metrics.vus_pr(task.test.labels, scores, window=metrics.vus_window(task.test))
         found = metrics.event_recall(task.test.labels, flags)
         print(f"{name:10} VUS-PR {values[name]:.3f}, {found:.0%} of the events found, {flags.mean():.1%} flagged")

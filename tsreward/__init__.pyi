@@ -24,10 +24,14 @@ from .detection.datasets.telemanom import load_telemanom as load_telemanom
 from .detection.datasets.tsb_ad import load_tsb_ad as load_tsb_ad
 from .detection.datasets.wadi import load_wadi as load_wadi
 from .detection.datasets.yahoo import load_yahoo as load_yahoo
-from .detection.detectors.ensemble import Ensemble as Ensemble
+from .detection.detectors.base import Detector as Detector
+from .detection.detectors.composed import Ensemble as Ensemble
+from .detection.detectors.composed import FitOnTest as FitOnTest
+from .detection.detectors.composed import Smoothed as Smoothed
+from .detection.detectors.files import load_detector as load_detector
+from .detection.detectors.files import save_detector as save_detector
 from .detection.detectors.presets import make_detector as make_detector
 from .detection.detectors.sklearn import SklearnDetector as SklearnDetector
-from .detection.detectors.smoothing import Smoothed as Smoothed
 from .detection.detectors.windows import WindowDetector as WindowDetector
 from .encoders.base import Identity as Identity
 from .encoders.clip import CLIPEncoder as CLIPEncoder

@@ -120,7 +120,7 @@ def test_failures_are_told_and_stop_nothing(tmp_path, document):
     arguments = ("bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--seeds", 1, "--no-report")
     result = document(*arguments, "--false-alarm-rate", 1e-4, "--out", tmp_path / "out")
     assert [(failure["series"], failure["seed"]) for failure in result["failed"]] == [("a", 0), ("b", 0)]
-    assert "at least 9999 training scores" in result["failed"][0]["error"]
+    assert "at least 9999 normal scores" in result["failed"][0]["error"]
     assert result["table"][0]["failed"] == 2
     assert result["table"][0]["vus_pr"] is None
 

@@ -106,9 +106,9 @@ def test_a_rate_lies_between_0_and_1(threshold, rate):
     ("scores", "error", "message"),
     [
         ([], DataError, "got 0 with NaN, inf or none at all"),
-        ([0.0, math.nan], DataError, "needs finite training scores"),
-        ([0.0, math.inf], DataError, "needs finite training scores"),
-        ([[0.0, 1.0]], ShapeError, r"expects training scores \[N\], got \[1, 2\]"),
+        ([0.0, math.nan], DataError, "needs finite normal scores"),
+        ([0.0, math.inf], DataError, "needs finite normal scores"),
+        ([[0.0, 1.0]], ShapeError, r"expects normal scores \[N\], got \[1, 2\]"),
     ],
 )
 def test_what_are_no_scores_is_refused(threshold, scores, error, message):
@@ -118,7 +118,7 @@ def test_what_are_no_scores_is_refused(threshold, scores, error, message):
 
 def test_conformal_says_how_many_scores_it_needs():
     assert conformal_threshold(np.arange(99.0), 0.01) == 98
-    with pytest.raises(DataError, match=r"rate 0.01 needs at least 99 training scores, got 98.*pot_threshold"):
+    with pytest.raises(DataError, match=r"rate 0.01 needs at least 99 normal scores, got 98.*the threshold pot"):
         conformal_threshold(np.arange(98.0), 0.01)
 
 

@@ -249,7 +249,7 @@ def test_a_model_that_could_not_be_loaded_leaves_the_previous_file(path: Path) -
 
 @pytest.mark.parametrize("note", [{"path": Path("x")}, {"loss": float("nan")}, {1: "a", "b": 2}])
 def test_a_note_that_json_cannot_hold_is_not_saved(note: dict[str, Any], path: Path) -> None:
-    with pytest.raises(OptionError, match="The note of a model file holds plain JSON values only"):
+    with pytest.raises(OptionError, match="The note of a file holds plain JSON values only"):
         save(fitted(), path, note)
 
 

@@ -2,7 +2,8 @@
 
 import torch
 
-from tsreward.io.manifest import describe_parts, pack
+from tsreward.io.manifest import pack
+from tsreward.io.models import describe_parts
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.likeness import Likeness

@@ -14,13 +14,19 @@ from tsreward.cli.output import print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.io import describe
 
+_MODEL = ("encoder", "scorer", "mode", "calibration", "frame_skip", "chunk")
+_PARTS = (*_MODEL, "detector", "n_features_in", "held_out")
+
 
 @dataclass(frozen=True)
 class Options(Arguments):
-    """Show the parts of a model, their options and the versions that wrote it, after checking all digests."""
+    """Show the parts of a model or a detector, their options and the versions that wrote it.
+
+    All digests are checked first.
+    """
 
     model: tyro.conf.Positional[Path]
-    """File of tsreward fit."""
+    """File of tsreward fit, tsreward.save or tsreward.save_detector."""
     json: bool = False
     """Print everything as one JSON document, tensors included."""
 
@@ -37,8 +43,8 @@ def run(options: Options) -> int:
         print_json(content)
         return 0
     rows: list[tuple[str, object]] = []
-    for name in ("encoder", "scorer", "mode", "calibration", "frame_skip", "chunk", "note", "versions"):
-        rows += _rows(name, content[name])
+    for name in (*_PARTS, "note", "versions"):
+        rows += _rows(name, content[name]) if name in content else []
     rows += [("tensors", len(content["tensors"])), ("bytes", f"{content['bytes']:,}"), ("sha256", content["sha256"])]
     print_table(str(options.model), ["what", "value"], rows)
     return 0

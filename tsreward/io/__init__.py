@@ -1,5 +1,6 @@
 """One safe file per fitted model: `save`, `load` and `describe`."""
 
-from tsreward.io.store import describe, load, save
+from tsreward.io.models import load, save
+from tsreward.io.store import describe
 
 __all__ = ["describe", "load", "save"]

@@ -1,9 +1,11 @@
-"""The JSON entry of a model file: what the model is made of, who wrote it, and the digests of everything.
+"""The JSON entry of a file: what the fitted thing in it is made of, who wrote it, and the digests of everything.
 
-{"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...},
- "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package", "options", "window", "dim"},
- "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk", "note": {...},
+{"schema": 1, "versions": {"tsreward": ..., "torch": ..., "numpy": ..., "python": ...}, the parts, "note": {...},
  "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
+
+The parts of a reward model: "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package",
+"options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk".
+Those of a detector: "detector": {"name", "package", "params"}, "n_features_in", "held_out": how many scores.
 """
 
 from __future__ import annotations
@@ -20,64 +22,64 @@ import torch
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from tsreward.encoders.base import ENCODERS
 from tsreward.errors import CheckpointError, OptionError, shown
 from tsreward.io.header import DTYPES, METADATA_KEY, Entry, canonical, parse
-from tsreward.pipeline.model import RewardModel
-from tsreward.registry import Registry
-from tsreward.rewards.base import MODES
-from tsreward.scorers.base import SCORERS
 
 SCHEMA = 1
 # What each part of the entry is; a window or a width that no tensor bounds is bounded here.
-_LAYOUT: dict[str, Any] = {
+_SHARED: dict[str, Any] = {
     "schema": int,
     "versions": {"tsreward": str, "torch": str, "numpy": str, "python": str},
-    "encoder": {"name": str, "package": str, "obs_shape": list, "options": dict},
-    "scorer": {
-        "name": str,
-        "package": str,
-        "window": range(1, 2**16 + 1),
-        "dim": range(1, 2**24 + 1),
-        "options": dict,
-    },
-    "mode": {"name": str, "package": str, "options": dict},
-    "calibration": {"size": range(2, 2**24 + 1)},
-    "frame_skip": range(1, 2**16 + 1),
-    "chunk": range(1, 2**16 + 1),
     "note": dict,
     "tensors": dict,
     "sha256": str,
 }
+_LAYOUTS: dict[str, dict[str, Any]] = {
+    "model": {
+        **_SHARED,
+        "encoder": {"name": str, "package": str, "obs_shape": list, "options": dict},
+        "scorer": {
+            "name": str,
+            "package": str,
+            "window": range(1, 2**16 + 1),
+            "dim": range(1, 2**24 + 1),
+            "options": dict,
+        },
+        "mode": {"name": str, "package": str, "options": dict},
+        "calibration": {"size": range(2, 2**24 + 1)},
+        "frame_skip": range(1, 2**16 + 1),
+        "chunk": range(1, 2**16 + 1),
+    },
+    "detector": {
+        **_SHARED,
+        "detector": {"name": str, "package": str, "params": dict},
+        "n_features_in": range(1, 2**24 + 1),
+        "held_out": range(2**27),
+    },
+}
 
 
-def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the entry of `model`, without digests.
+def kind_of(manifest: dict[str, Any]) -> str:
+    """Return what the file holds: model or detector."""
+    return "detector" if "detector" in manifest else "model"
+
+
+def complete(parts: dict[str, Any], note: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the entry of parts and a note, without digests.
 
     Raises:
-        OptionError: a part of the model is not registered, or an option or the note cannot be written as JSON.
+        OptionError: the note cannot be written as JSON.
     """
-    scorer, encoder, mode = model.scorer, model.encoder, model.mode
-    manifest = {
-        "schema": SCHEMA,
-        "versions": _versions(),
-        "encoder": {**_named(encoder, ENCODERS), "obs_shape": list(encoder.obs_shape)},
-        "scorer": {**_named(scorer, SCORERS), "window": scorer.window, "dim": scorer.dim},
-        "mode": _named(mode, MODES),
-        "calibration": {"size": model.calibration.size},
-        "frame_skip": model.frame_skip,
-        "chunk": model.chunk,
-        "note": note or {},
-    }
+    manifest = {"schema": SCHEMA, "versions": _versions(), **parts, "note": note or {}}
     try:
         canonical(manifest)
     except (TypeError, ValueError, RecursionError) as error:
-        raise OptionError(f"The note of a model file holds plain JSON values only ({error}).") from error
+        raise OptionError(f"The note of a file holds plain JSON values only ({error}).") from error
     return manifest
 
 
 def pack(manifest: dict[str, Any], tensors: Mapping[str, Tensor]) -> bytes:
-    """Return the bytes of a model file, with the digests of `manifest` and `tensors` put in."""
+    """Return the bytes of a file, with the digests of `manifest` and `tensors` put in."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     manifest = {**manifest, "tensors": {name: _digest_tensor(name, tensor) for name, tensor in plain.items()}}
     manifest["sha256"] = _digest_manifest(manifest)
@@ -99,7 +101,7 @@ def read_manifest(text: str) -> dict[str, Any]:
         raise CheckpointError("Its metadata has no digest (sha256): it was removed, and without it nothing is loaded.")
     if manifest["sha256"] != _digest_manifest(manifest) or canonical(manifest) != text:
         raise CheckpointError("Its metadata does not match its SHA-256 digest: the file is damaged or was edited.")
-    _check_layout(manifest, _LAYOUT, "")
+    _check_layout(manifest, _LAYOUTS[kind_of(manifest)], "")
     return manifest
 
 
@@ -148,12 +150,6 @@ def _check_layout(value: Any, layout: Any, where: str) -> None:
         raise CheckpointError(f"Its metadata has {where} {shown(value)}, not a {layout.__name__}.")
 
 
-def _named(part: Any, registry: Registry[Any]) -> dict[str, Any]:
-    """Return what a part is called, which package has it, and its options."""
-    name = registry.name_of(type(part))
-    return {"name": name, "package": registry.package(name), "options": part.options.to_json()}
-
-
 @cache
 def _own_version() -> str:
     try:
@@ -176,7 +172,7 @@ def _digest_tensor(name: str, tensor: Tensor) -> str:
     dtype = next((key for key, value in DTYPES.items() if value == tensor.dtype), None)
     if dtype is None:
         raise OptionError(f"Tensor '{name}' is {tensor.dtype}, which a model file cannot hold: convert it to float32.")
-    return _digest(name, dtype, tuple(tensor.shape), tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return _digest(name, dtype, tuple(tensor.shape), tensor.reshape(-1).numpy().view(np.uint8).data)
 
 
 def _digest(name: str, dtype: str, shape: tuple[int, ...], data: memoryview) -> str:

@@ -1,14 +1,15 @@
-"""Saving and loading model files."""
+"""Files of fitted things: written and read back with every check, whatever the kind of thing."""
 
 from __future__ import annotations
 
 import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -16,87 +17,145 @@ from safetensors.torch import load as deserialise
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from tsreward.encoders.base import ENCODERS, Encoder
-from tsreward.errors import CheckpointError, NotFittedError, OptionError, TSRewardError, shown
+from tsreward.errors import CheckpointError, TSRewardError, shown
 from tsreward.files import write_atomic
 from tsreward.functional.seeding import seeded
 from tsreward.io.header import DTYPES, Entry, metadata_text, read_entries, read_header
-from tsreward.io.manifest import check_digests, describe_parts, pack, read_manifest
-from tsreward.io.values import check_values
-from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.base import MODES, RewardMode
-from tsreward.rewards.calibration import Calibration
-from tsreward.scorers.base import SCORERS, Scorer
+from tsreward.io.manifest import check_digests, kind_of, pack, read_manifest
+
+T = TypeVar("T")
+U = TypeVar("U")
+_LOADERS = {"model": "tsreward.load", "detector": "tsreward.load_detector"}
 
 
-def assemble(manifest: dict[str, Any]) -> RewardModel:
-    """Return the model with fresh weights.
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """One kind of thing that files hold: how it is made from a manifest, and which tensors of a file it then takes."""
 
-    Raises:
-        CheckpointError: an unknown name, or options that do not fit each other.
-    """
-    encoder, scorer, mode = (manifest[part] for part in ("encoder", "scorer", "mode"))
-    try:
-        encoder_class, scorer_class, mode_class = _classes(manifest)
+    name: str
+    """model or detector."""
+    classes: Callable[[dict[str, Any]], object]
+    """Looks up the classes that a manifest names, so that their modules are imported."""
+    make: Callable[[dict[str, Any]], T]
+    """Manifest -> the thing with fresh numbers."""
+    tensors: Callable[[T], dict[str, Tensor]]
+    """The numbers of the thing by name, sharing its memory."""
+    check: Callable[[dict[str, Tensor]], None]
+    """Refuses finite numbers that nothing fitted has."""
+
+    def look_up(self, manifest: dict[str, Any]) -> None:
+        """Import what the manifest names.
+
+        Raises:
+            CheckpointError: no installed package has it, or another package than when the file was written.
+        """
+        self._checked(self.classes, manifest)
+
+    def assemble(self, manifest: dict[str, Any]) -> T:
+        """Return the thing with fresh numbers.
+
+        Raises:
+            CheckpointError: an unknown name, or options that do not fit each other.
+        """
         with seeded(0):
-            model = RewardModel(
-                encoder=encoder_class(
-                    _obs_shape(encoder["obs_shape"]), encoder_class.Options.from_json(encoder["options"])
-                ),
-                scorer=scorer_class(scorer["window"], scorer_class.Options.from_json(scorer["options"])),
-                mode=mode_class(mode_class.Options.from_json(mode["options"])),
-                frame_skip=manifest["frame_skip"],
-                chunk=manifest["chunk"],
-            )
-            model.scorer.materialise(scorer["dim"])
-            model.calibration = Calibration(manifest["calibration"]["size"])
-    except CheckpointError:
-        raise
-    except TSRewardError as error:
-        raise CheckpointError(str(error)) from error
-    except Exception as error:  # whatever a constructor does not check itself: sizes that overflow, or do not divide
-        raise CheckpointError(f"Its options make no model ({type(error).__name__}: {shown(str(error))}).") from error
-    return model.eval()
+            return self._checked(self.make, manifest)
+
+    def _checked(self, of: Callable[[dict[str, Any]], U], manifest: dict[str, Any]) -> U:
+        try:
+            return of(manifest)
+        except CheckpointError:
+            raise
+        except TSRewardError as error:
+            raise CheckpointError(str(error)) from error
+        except Exception as error:  # what a constructor does not check itself: sizes that overflow, or do not divide
+            raise CheckpointError(
+                f"Its options make no {self.name} ({type(error).__name__}: {shown(str(error))})."
+            ) from error
 
 
-def check_against(manifest: dict[str, Any], entries: dict[str, Entry]) -> None:
-    """Compare the tensors in the file with those of the model that it describes, which takes no memory for them.
+def write(kind: Kind[Any], path: Path | str, manifest: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write one file atomically, after it was read back from memory.
 
     Raises:
-        CheckpointError: names, dtypes or shapes differ, or the model would be larger than the file.
+        CheckpointError: `read` would refuse the file, e.g. because a weight is NaN.
+        OptionError: a tensor has a dtype that a file cannot hold.
+        DataError: the folder is missing or the disk is full; the previous file stays as it was.
     """
-    _classes(manifest)  # modules that are imported for their names make no tensors on the meta device
+    data = pack(manifest, tensors)
+    with _naming(f"The {kind.name} cannot be saved to {path}"):
+        _restore(kind, io.BytesIO(data), len(data))
+    write_atomic(Path(path), data)
+
+
+def read(kind: Kind[T], path: Path | str) -> T:
+    """Return what stands in a file that `write` wrote, on the CPU.
+
+    Raises:
+        CheckpointError: no such file, damage, another kind of file, a newer version, or contents that nothing fitted
+            has.
+    """
+    with _opened(path) as (file, size):
+        return _restore(kind, file, size)
+
+
+def describe(path: Path | str) -> dict[str, Any]:
+    """Return what a file of `save` or `save_detector` holds, with all digests checked and without building the thing.
+
+    The keys are schema, versions, the parts (of a model: encoder, scorer, mode, calibration, frame_skip, chunk; of a
+    detector: detector, n_features_in, held_out), note, sha256, bytes, and tensors: name -> its dtype, shape and sha256.
+
+    Raises:
+        CheckpointError: as for `load`, but for what only building the thing shows.
+    """
+    with _opened(path) as (file, size):
+        manifest, entries = _read_head(file, size)
+        check_digests(manifest, entries, _read_rest(file, size, (manifest, entries)))
+    tensors = {
+        name: {"dtype": entry.dtype, "shape": list(entry.shape), "sha256": manifest["tensors"][name]}
+        for name, entry in sorted(entries.items())
+    }
+    return {**manifest, "bytes": size, "tensors": tensors}
+
+
+def check_against(kind: Kind[Any], manifest: dict[str, Any], entries: dict[str, Entry]) -> None:
+    """Compare the tensors in the file with those of the thing that it describes, which takes no memory for them.
+
+    Raises:
+        CheckpointError: names, dtypes or shapes differ, or the thing would be larger than the file.
+    """
+    kind.look_up(manifest)  # modules that are imported for their names make no tensors on the meta device
     largest = max((entry.end - entry.start for entry in entries.values()), default=0)
-    with torch.device("meta"), _Blueprint(calls=100 * len(entries) + 1000, numbers=largest + 2**16):
-        expected = assemble(manifest).state_dict()
+    with torch.device("meta"), _Blueprint(kind.name, calls=100 * len(entries) + 1000, numbers=largest + 2**16):
+        expected = kind.tensors(kind.assemble(manifest))
     odd = sorted(set(expected) ^ set(entries))
     if odd:
-        problem = "is missing" if odd[0] in expected else "does not belong to the model that the file describes"
+        problem = "is missing" if odd[0] in expected else f"does not belong to the {kind.name} that the file describes"
         raise CheckpointError(f"Tensor {shown(odd[0])} {problem}.")
     for name, entry in entries.items():
         wanted = expected[name]
         if (DTYPES[entry.dtype], entry.shape) != (wanted.dtype, tuple(wanted.shape)):
             raise CheckpointError(
-                f"Tensor {shown(name)} is {entry.dtype} {list(entry.shape)}, and the model that the file describes "
-                f"needs {str(wanted.dtype).removeprefix('torch.')} {list(wanted.shape)}."
+                f"Tensor {shown(name)} is {entry.dtype} {list(entry.shape)}, and the {kind.name} that the file "
+                f"describes needs {str(wanted.dtype).removeprefix('torch.')} {list(wanted.shape)}."
             )
 
 
 class _Blueprint(TorchFunctionMode):
     """Stops the construction of a model on the meta device that has more tensors, or larger ones, than a file backs."""
 
-    def __init__(self, calls: int, numbers: int) -> None:
+    def __init__(self, kind: str, calls: int, numbers: int) -> None:
         super().__init__()
-        self.calls, self.numbers = calls, numbers
+        self.kind, self.calls, self.numbers = kind, calls, numbers
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.calls -= 1
         if self.calls < 0:
-            raise CheckpointError("Its options describe a model of far more tensors than the file holds.")
+            raise CheckpointError(f"Its options describe a {self.kind} of far more tensors than the file holds.")
         result = _CHEAP.get(func, func)(*args, **(kwargs or {}))
         if isinstance(result, Tensor) and result.numel() > self.numbers:
             raise CheckpointError(
-                f"Its options describe a model with a tensor of {result.numel()} numbers, more than the file holds."
+                f"Its options describe a {self.kind} with a tensor of {result.numel()} numbers, more than the "
+                f"file holds."
             )
         return result
 
@@ -122,92 +181,46 @@ _CHEAP: dict[Any, Any] = {
 }
 
 
-def _classes(manifest: dict[str, Any]) -> tuple[type[Encoder], type[Scorer], type[RewardMode]]:
-    """Return the classes that a file names.
+def check_numbers(fresh: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Check the tensors of a file, whose names, dtypes and shapes are those of the `fresh` ones.
 
     Raises:
-        CheckpointError: no installed package has one, or another package than when the file was written.
+        CheckpointError: NaN; infinity where the fresh tensor has none; a flag that is neither 0 nor 1.
     """
-    try:
-        return (
-            ENCODERS.find(manifest["encoder"]["name"], manifest["encoder"]["package"]),
-            SCORERS.find(manifest["scorer"]["name"], manifest["scorer"]["package"]),
-            MODES.find(manifest["mode"]["name"], manifest["mode"]["package"]),
-        )
-    except OptionError as error:
-        raise CheckpointError(str(error)) from error
+    for name, tensor in tensors.items():
+        if tensor.dtype == torch.bool:
+            if (tensor.reshape(-1).view(torch.uint8) > 1).any():
+                raise CheckpointError(f"Tensor {shown(name)} has flags that are neither 0 nor 1.")
+        elif tensor.is_floating_point():
+            # An unused place of a bank or an open limit is infinite from the start.
+            unusual = ~torch.isfinite(tensor) & (tensor != fresh[name])
+            if unusual.any():
+                value = float(tensor[unusual][0])
+                raise CheckpointError(f"Tensor {shown(name)} holds {value}, which nothing fitted has there.")
 
 
-def _obs_shape(sizes: list[Any]) -> tuple[int, ...]:
-    if not 1 <= len(sizes) <= 8 or not all(type(size) is int and 1 <= size <= 2**24 for size in sizes):
-        raise CheckpointError(f"Its metadata has encoder.obs_shape {shown(sizes)}, not 1 to 8 sizes of at least 1.")
-    return tuple(sizes)
+def require(tensors: dict[str, Tensor], positive: tuple[str, ...], not_negative: tuple[str, ...] = ()) -> None:
+    """Check the signs of the tensors whose names end so.
+
+    Raises:
+        CheckpointError: a number that must be above 0 is not, or one that must not be negative is.
+    """
+    for name, tensor in tensors.items():
+        if name.endswith(positive) and not (tensor > 0).all():
+            raise CheckpointError(f"Tensor {shown(name)} must be above 0, and its smallest value is {tensor.min()}.")
+        if name.endswith(not_negative) and not (tensor >= 0).all():
+            raise CheckpointError(f"Tensor {shown(name)} must not be negative, got {tensor.min()}.")
 
 
 Head = tuple[dict[str, Any], dict[str, Entry]]
 """What the file says about itself, and where its tensors lie."""
 
 
-def save(model: RewardModel, path: Path | str, note: dict[str, Any] | None = None) -> None:
-    """Write a fitted model to one file, which `load` reads again with bit-equal scores.
-
-    `note` is kept in the file: e.g. the seed, the environment and a fingerprint of the data, as plain JSON values. The
-    bytes are read back before they replace the file at `path`, all at once, so a file that is there can be loaded. The
-    same model, note and versions give the same bytes.
-
-    Raises:
-        NotFittedError: the model is not fitted.
-        OptionError: a part of the model is not one of this package's, or an option or the note is not plain JSON.
-        CheckpointError: `load` would refuse the file, e.g. because a weight is NaN.
-        DataError: the folder is missing or the disk is full; the previous file stays as it was.
-    """
-    if not model.scorer.fitted or not model.calibration.count:
-        raise NotFittedError(f"The model is not fitted, so there is nothing to save to {path}: call fit first.")
-    data = pack(describe_parts(model, note), model.state_dict())
-    with _naming(f"The model cannot be saved to {path}"):
-        _restore(io.BytesIO(data), len(data))
-    write_atomic(Path(path), data)
-
-
-def load(path: Path | str) -> RewardModel:
-    """Return the model in a file that `save` wrote, on the CPU and ready to score.
-
-    The SHA-256 digests in the file show damage: a flipped bit, a cut, a part of another file. They are no signature:
-    who writes a file on purpose can write its digests too. Such a file is safe to open all the same, because nothing
-    in it is run and no memory is taken for more than it holds, but its scores are only as good as its author.
-
-    `path` may be a symbolic link to a regular file; devices, pipes and folders are refused.
-
-    Raises:
-        CheckpointError: no such file, damage, another kind of file, a newer version, or contents that no fitted model
-            has.
-    """
-    with _opened(path) as (file, size):
-        return _restore(file, size)
-
-
-def describe(path: Path | str) -> dict[str, Any]:
-    """Return what a model file holds, with all digests checked and without building the model.
-
-    The keys are schema, versions, encoder, scorer, mode, calibration, frame_skip, chunk, note, sha256, bytes, and
-    tensors: name -> {"dtype", "shape", "sha256"}.
-
-    Raises:
-        CheckpointError: as for `load`, but for what only building the model shows.
-    """
-    with _opened(path) as (file, size):
-        manifest, entries = _read_head(file, size)
-        check_digests(manifest, entries, _read_rest(file, size, (manifest, entries)))
-    tensors = {
-        name: {"dtype": entry.dtype, "shape": list(entry.shape), "sha256": manifest["tensors"][name]}
-        for name, entry in sorted(entries.items())
-    }
-    return {**manifest, "bytes": size, "tensors": tensors}
-
-
-def _restore(file: BinaryIO, size: int) -> RewardModel:
+def _restore(kind: Kind[T], file: BinaryIO, size: int) -> T:
     manifest, entries = _read_head(file, size)
-    check_against(manifest, entries)
+    if (found := kind_of(manifest)) != kind.name:
+        raise CheckpointError(f"It holds a {found}, not a {kind.name}: read it with {_LOADERS[found]}.")
+    check_against(kind, manifest, entries)
     data = _read_rest(file, size, (manifest, entries))
     check_digests(manifest, entries, data)
     try:
@@ -215,10 +228,14 @@ def _restore(file: BinaryIO, size: int) -> RewardModel:
     except SafetensorError as error:
         raise CheckpointError(f"The safetensors library refuses it ({error}).") from error
     with torch.device("cpu"):
-        model = assemble(manifest)
-    check_values(model, tensors)
-    model.load_state_dict(tensors)
-    return model
+        thing = kind.assemble(manifest)
+    fresh = kind.tensors(thing)
+    check_numbers(fresh, tensors)
+    kind.check(tensors)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            fresh[name].copy_(tensor)
+    return thing
 
 
 def _read_head(file: BinaryIO, size: int) -> Head:

@@ -11,8 +11,8 @@ import numpy as np
 from tsreward.detection import metrics
 from tsreward.detection.bench.records import digest
 from tsreward.detection.detectors.base import Detector
+from tsreward.detection.detectors.composed import Smoothed
 from tsreward.detection.detectors.presets import scorer_detector, train_options
-from tsreward.detection.detectors.smoothing import Smoothed
 from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.sequences.series import DetectionTask
@@ -77,7 +77,7 @@ class DetectObjective(Objective):
             seed, task = index[0], self.tasks[index[1]]
             detector = make_tuned(setting, seed, self.alignment)
             detector.fit(task.train)
-            found[index] = METRICS[self.metric](task, detector.score(task.test))
+            found[index] = METRICS[self.metric](task, detector.decision_function(task.test))
             done = seed * len(self.tasks) + index[1] + 1
             if done >= self._fewest:
                 report(done - self._fewest, float(found.ravel()[:done].mean()))
@@ -113,7 +113,7 @@ def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "ce
         train=_train(setting, seed),
         power=usual.power,
     )
-    return Smoothed(detector, int(str(setting["smoothing"])), alignment)
+    return Smoothed(detector, int(str(setting["smoothing"])), alignment, false_alarm_rate=None)
 
 
 def _train(setting: Setting, seed: int) -> Any:

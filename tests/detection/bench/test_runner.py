@@ -12,7 +12,7 @@ from tests.detection.bench.fakes import Broken, Distance, Infinite, Short, small
 from tsreward.detection.bench.evaluate import judge
 from tsreward.detection.bench.records import read_scores
 from tsreward.detection.bench.runner import run
-from tsreward.detection.thresholds import held_out_scores
+from tsreward.detection.detectors.base import held_out_scores
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -41,7 +41,7 @@ def test_records_come_in_order_and_hold_what_judging_says(tmp_path, datasets, fi
     assert sorted(fits) == sorted("ab" * 4)
     task, detector = datasets["set"][1], Distance(1)
     detector.fit(task.train)
-    normal, test = held_out_scores(lambda: Distance(1), task.train), detector.score(task.test)
+    normal, test = held_out_scores(Distance(1), task.train), detector.decision_function(task.test)
     record = records[cells.index(("b", "x", 1))]
     assert record.metrics == dataclasses.asdict(judge(task, normal, test))
     scores = read_scores(tmp_path / "new" / "folder" / "results", record)
@@ -124,8 +124,8 @@ def test_a_damaged_result_is_made_again(tmp_path, datasets, fits, damage):
     ("make", "reason", "series"),
     [
         (Broken, "ZeroDivisionError: nothing to <divide>", "b"),
-        (Infinite, "DataError: The detector gave nan for row 3, and 1 scores like it in all.", "ab"),
-        (Short, "ShapeError: The detector gave scores [299] for 300 rows.", "ab"),
+        (Infinite, "DataError: Infinite gave nan for row 3 of '{}'", "ab"),
+        (Short, "ShapeError: Short gave scores [299] for the 300 rows of a series.", "ab"),
     ],
 )
 def test_a_failure_is_recorded_and_the_run_goes_on(tmp_path, datasets, make, reason, series):
@@ -147,7 +147,7 @@ def test_a_failure_is_tried_again(tmp_path, datasets, fits):
 
 def test_a_failed_judgement_keeps_the_scores(tmp_path, datasets, fits):
     records = run(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
-    assert all(record.error is not None and "at least 9999 training scores" in record.error for record in records)
+    assert all(record.error is not None and "at least 9999 normal scores" in record.error for record in records)
     fits.clear()
     assert all(record.metrics for record in run(datasets, {"x": Distance}, [0], tmp_path))
     assert fits == []

@@ -9,7 +9,7 @@ import torch
 
 from tsreward.detection.datasets.smd import load_smd
 from tsreward.detection.detectors.presets import DETECTORS
-from tsreward.detection.detectors.windows import WindowDetector
+from tsreward.detection.detectors.windows import WindowDetector, place_scores
 from tsreward.detection.metrics import vus_pr, vus_window
 from tsreward.errors import OptionError
 from tsreward.functional.windows import sliding_windows
@@ -20,13 +20,14 @@ from tsreward.training import TrainOptions
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 ROWS = np.random.default_rng(0).normal(size=(2500, 3)).cumsum(0)
+SCORES = np.random.default_rng(0).gamma(1.0, size=57)
 
 
 def test_every_row_has_the_score_of_the_window_that_ends_there() -> None:
     detector = WindowDetector(RidgeVAR, window=4)
     detector.fit(ROWS)
     windows = sliding_windows(torch.from_numpy(ROWS.astype(np.float32)), 4)
-    np.testing.assert_allclose(detector.score(ROWS), detector.scorer(windows).numpy(), rtol=1e-4)
+    np.testing.assert_allclose(detector.decision_function(ROWS), detector.scorer_(windows).numpy(), rtol=1e-4)
 
 
 def test_covering_and_centre_move_the_scores() -> None:
@@ -34,7 +35,7 @@ def test_covering_and_centre_move_the_scores() -> None:
     for place in ("last", "centre", "covering"):
         detector = WindowDetector(Mahalanobis, window=5, place=place)
         detector.fit(ROWS)
-        scores[place] = detector.score(ROWS)
+        scores[place] = detector.decision_function(ROWS)
     np.testing.assert_array_equal(scores["centre"][:-2], scores["last"][2:])
     np.testing.assert_allclose(scores["covering"][10], scores["last"][10:15].mean())
 
@@ -47,7 +48,7 @@ def test_an_untrained_network_keeps_its_first_weights() -> None:
     fresh = DeepSVDD(3)
     fresh.materialise(ROWS.shape[1])
     fresh_weights, untrained, trained = (
-        next(scorer.parameters()) for scorer in (fresh, nets[1].scorer, nets[0].scorer)
+        next(scorer.parameters()) for scorer in (fresh, nets[1].scorer_, nets[0].scorer_)
     )
     assert torch.equal(untrained, fresh_weights)
     assert not torch.equal(trained, fresh_weights)
@@ -67,5 +68,25 @@ def test_pca_gives_the_published_values() -> None:
     for task in tasks:
         detector = DETECTORS["pca_whole_series"](0)
         detector.fit(task.test)
-        value = vus_pr(task.test.labels, detector.score(task.test), vus_window(task.test))
+        value = vus_pr(task.test.labels, detector.decision_function(task.test), vus_window(task.test))
         assert value == pytest.approx(published[task.name], abs=0.001), task.name
+
+
+def covering(scores, window):
+    rows = len(scores)
+    return [np.mean([scores[min(row + ahead, rows - 1)] for ahead in range(window)]) for row in range(rows)]
+
+
+def test_the_last_row_keeps_the_score() -> None:
+    assert place_scores(SCORES, 5, "last") is SCORES
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 10, 80])
+def test_the_centre_is_half_a_window_back(window: int) -> None:
+    expected = [SCORES[min(row + window // 2, len(SCORES) - 1)] for row in range(len(SCORES))]
+    np.testing.assert_array_equal(place_scores(SCORES, window, "centre"), expected)
+
+
+@pytest.mark.parametrize("window", [1, 2, 5, 10, 80])
+def test_covering_averages_all_windows_with_the_row(window: int) -> None:
+    np.testing.assert_allclose(place_scores(SCORES, window, "covering"), covering(SCORES, window))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
-from tsreward.detection.detectors.base import DETECTORS, Detector
-from tsreward.detection.detectors.baselines import FitOnTest, RandomScores
-from tsreward.detection.detectors.ensemble import Ensemble
+import numpy as np
+from torch import Tensor
+
+from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
+from tsreward.detection.detectors.composed import Ensemble, FitOnTest, Side, Smoothed
 from tsreward.detection.detectors.sklearn import pyod_detector
-from tsreward.detection.detectors.smoothing import Smoothed
 from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import OptionError, unknown_name
 from tsreward.registry import OWN
@@ -24,6 +24,7 @@ from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
 from tsreward.scorers.pca import PCA, PCAOptions
 from tsreward.scorers.ridge_var import RidgeVAR
 from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
+from tsreward.sequences.series import Series
 from tsreward.training import TrainOptions
 
 DEFAULT = "ensemble"
@@ -37,6 +38,30 @@ _LEADERBOARD = PCAOptions(clip=None, std_floor=1e-6, components=0.25, score="wei
 def train_options(seed: int, epochs: int = 30) -> TrainOptions:
     """Return how networks are trained on logs: 2,000 windows in an epoch, so that a fit takes seconds of one core."""
     return TrainOptions(epochs=epochs, windows_per_epoch=2_000, patience=6, seed=seed)
+
+
+@DETECTOR_CLASSES.register("random")
+class RandomScores(Detector):
+    """Independent uniform scores in [0, 1), the same for the same seed and length: the simplest baseline.
+
+    Args:
+        seed: of the random numbers.
+        false_alarm_rate: see `Detector`.
+        threshold: see `Detector`.
+    """
+
+    def __init__(self, seed: int = 0, *, false_alarm_rate: float | None = 0.01, threshold: str = "conformal") -> None:
+        super().__init__(false_alarm_rate=false_alarm_rate, threshold=threshold)
+        self.seed = seed
+
+    def learn(self, series: Series) -> None:
+        """Do nothing."""
+
+    def measure(self, series: Series) -> np.ndarray:
+        return np.random.default_rng(self.seed).random(len(series))
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
 
 
 @DETECTORS.register("random")
@@ -154,17 +179,30 @@ def detector_names(own: bool = False) -> list[str]:
 
 
 def make_detector(
-    name: str, seed: int = 0, alignment: Literal["causal", "centred"] = "causal", smoothing: int = 10
+    name: str,
+    seed: int = 0,
+    alignment: Side = "causal",
+    smoothing: int = 10,
+    false_alarm_rate: float | None = 0.01,
+    threshold: str = "conformal",
 ) -> Detector:
-    """Return a detector by name, e.g. ensemble, knn or pyod:HBOS, with its scores averaged over `smoothing` rows.
+    """Return a detector by name, with its scores averaged over `smoothing` rows.
 
-    `causal` averages over the rows before, and suits alarms and rewards; `centred` over both sides, and suits looking
-    back over a log.
+    Args:
+        name: e.g. ensemble, knn or pyod:HBOS; `tsreward bench detect --help` lists all.
+        seed: of the random numbers.
+        alignment: causal averages over the rows before, for alarms and rewards; centred over both sides, for logs of the
+            past.
+        smoothing: rows that are averaged; 1 does not average.
+        false_alarm_rate: see `Detector`.
+        threshold: see `Detector`.
 
     Raises:
-        OptionError: an unknown name.
+        OptionError: an unknown name, or an argument outside its range.
         MissingExtraError: the name stands for a package that is not installed.
 
+    >>> make_detector("pca")
+    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=None)))
     >>> make_detector("pca").causal, make_detector("pca", alignment="centred").causal
     (True, False)
     """
@@ -176,4 +214,4 @@ def make_detector(
         detector = scorer_detector(name, seed)
     else:
         raise unknown_name("detector", name, detector_names())
-    return Smoothed(detector, smoothing, alignment)
+    return Smoothed(detector, smoothing, alignment, false_alarm_rate=false_alarm_rate, threshold=threshold)

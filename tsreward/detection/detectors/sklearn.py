@@ -2,56 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from copy import deepcopy
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from tsreward.detection.detectors.base import DETECTORS, Detector
+from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
+from tsreward.detection.detectors.windows import MAX_ROWS
 from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.sequences.series import Series
 
 
+@DETECTOR_CLASSES.register("sklearn")
 class SklearnDetector(Detector):
     """Any outlier detector with `fit(X)` and PyOD's `decision_function` or scikit-learn's `score_samples`, on rows.
 
-    `make` returns a fresh, seeded model. Rows are standardised with the moments of the series it learned from. With
-    `window` > 1 the model sees the last `window` rows flattened, the first row repeated where there are fewer.
+    Rows are standardised with the moments of the series it is fitted on. It cannot be saved: models of scikit-learn and
+    PyOD are written with pickle only, and a pickle can run code when it is read.
+
+    Args:
+        model: seeded and not fitted; every fit works on a copy, `model_`.
+        window: with more than 1 the model sees the last `window` rows flattened, oldest first, the first row repeated
+            where there are fewer.
+        std_floor: smallest standard deviation of a column, so that a constant column does not explode.
+        false_alarm_rate: see `Detector`.
+        threshold: see `Detector`.
 
     >>> from sklearn.ensemble import IsolationForest
-    >>> detector = SklearnDetector(lambda: IsolationForest(random_state=0))
     >>> normal = np.random.default_rng(0).normal(size=(500, 2))
-    >>> detector.fit(normal)
-    >>> int(detector.score(np.concatenate([normal[:50], [[9.0, 9.0]]])).argmax())
+    >>> detector = SklearnDetector(IsolationForest(random_state=0)).fit(normal)
+    >>> int(detector.decision_function(np.concatenate([normal[:50], [[9.0, 9.0]]])).argmax())
     50
     """
 
-    def __init__(self, make: Callable[[], Any], window: int = 1, std_floor: float = 0.01) -> None:
-        if window < 1:
-            raise OptionError(f"SklearnDetector.window must be at least 1 row, got {window}.")
-        self.make, self.window, self.std_floor = make, window, std_floor
+    def __init__(
+        self,
+        model: Any,
+        window: int = 1,
+        std_floor: float = 0.01,
+        *,
+        false_alarm_rate: float | None = 0.01,
+        threshold: str = "conformal",
+    ) -> None:
+        super().__init__(false_alarm_rate=false_alarm_rate, threshold=threshold)
+        self.model, self.window, self.std_floor = model, window, std_floor
+        self._require("window", isinstance(window, Integral) and 1 <= window <= MAX_ROWS, f"1 to {MAX_ROWS} rows")
+        if isinstance(model, type) or not (hasattr(model, "decision_function") or hasattr(model, "score_samples")):
+            raise OptionError(
+                f"{self.title} expects an outlier detector of PyOD or scikit-learn, as in "
+                f"SklearnDetector(IsolationForest()): an object with decision_function or score_samples."
+            )
+
+    @property
+    def title(self) -> str:
+        return f"SklearnDetector({self.model.__name__ if isinstance(self.model, type) else type(self.model).__name__})"
 
     def learn(self, series: Series) -> None:
-        self.mean = series.values.mean(0)
-        self.std = np.maximum(series.values.std(0), self.std_floor)
-        self.model = self.make()
-        if not hasattr(self.model, "decision_function") and not hasattr(self.model, "score_samples"):
-            raise OptionError(
-                f"{type(self.model).__name__} has neither decision_function nor score_samples: give an outlier "
-                f"detector of PyOD or scikit-learn."
-            )
-        self.model.fit(self._rows(series))
+        self.mean_ = series.values.mean(0)
+        self.std_ = np.maximum(series.values.std(0), self.std_floor)
+        self.model_ = deepcopy(self.model)
+        self.model_.fit(self._rows(series))
 
     def measure(self, series: Series) -> np.ndarray:
         # Both libraries have a decision_function, of opposite signs; only scikit-learn's detectors have score_samples.
-        if hasattr(self.model, "score_samples"):
-            scores = -self.model.score_samples(self._rows(series))
-        else:
-            scores = self.model.decision_function(self._rows(series))
-        return np.asarray(scores, dtype=np.float64)
+        if hasattr(self.model_, "score_samples"):
+            return -self.model_.score_samples(self._rows(series))
+        return self.model_.decision_function(self._rows(series))
+
+    def state(self) -> dict[str, Tensor]:
+        raise OptionError(
+            f"{self.title} cannot be saved: models of scikit-learn and PyOD are written with pickle only, which can "
+            f"run code when it is read. Fit it again where it is needed, or take a detector of tsreward."
+        )
 
     def _rows(self, series: Series) -> np.ndarray:
-        rows = (series.values - self.mean) / self.std
+        rows = (series.values - self.mean_) / self.std_
         if self.window == 1:
             return rows
         padded = np.concatenate([np.repeat(rows[:1], self.window - 1, axis=0), rows])
@@ -70,7 +97,7 @@ def isolation_forest(seed: int = 0, trees: int = 100) -> SklearnDetector:
         from sklearn.ensemble import IsolationForest
     except ImportError as error:
         raise missing_extra("scikit-learn", "logs") from error
-    return SklearnDetector(lambda: IsolationForest(n_estimators=trees, random_state=seed))
+    return SklearnDetector(IsolationForest(n_estimators=trees, random_state=seed))
 
 
 _PYOD = {
@@ -108,4 +135,4 @@ def pyod_detector(name: str, window: int = 1, **options: Any) -> SklearnDetector
         found = getattr(import_module(f"pyod.models.{_PYOD[name]}"), name)
     except ImportError as error:
         raise missing_extra("pyod", "pyod") from error
-    return SklearnDetector(lambda: found(**options), window)
+    return SklearnDetector(found(**options), window)
