@@ -15,7 +15,7 @@ import tsreward
 from tsreward.audit.verdict import CODES, DECISIVE
 from tsreward.cli.main import COMMANDS, main
 
-ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics")
+ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics", "tsreward.sklearn")
 """Packages whose public names are documented beside those of `tsreward` itself."""
 ORDER = ("pipeline", "scorers", "rewards", "encoders", "sequences", "io", "data", "envs", "wrappers", "sb3")
 """The order of the tables: what is needed first stands first, and the rest is alphabetical."""

@@ -25,7 +25,7 @@ LEVELS = [
     {"wrappers"},
     {"sb3"},
     {"detection"},
-    {"audit"},
+    {"audit", "sklearn"},
     {"report"},
     {"recipes", "testing"},
     {"tuning"},

@@ -85,7 +85,7 @@ class DetectObjective(Objective):
         return Outcome((float(found.mean()),), details={"series": means})
 
     def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
-        options, train = scorer_detector(str(setting["scorer"]), 0).options, _train(setting, 0)
+        options, train = scorer_detector(str(setting["scorer"]), 0).scorer_options, _train(setting, 0)
         fit = {name: value for name, value in fit_options(setting).items() if name != "smoothing"}
         given = {f"scorer.{name}": value for name, value in options.changed().items() if f"scorer.{name}" not in fit}
         budget = {
@@ -107,9 +107,9 @@ def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "ce
     """
     usual = scorer_detector(str(setting["scorer"]), seed)
     detector = WindowDetector(
-        usual.scorer_class,
+        usual.scorer,
         int(str(setting["window"])),
-        replace(usual.options, **options_of("scorer", setting)),
+        replace(usual.scorer_options, **options_of("scorer", setting)),
         train=_train(setting, seed),
         power=usual.power,
     )

@@ -66,7 +66,7 @@ def _detect(named: Collection[str]) -> Space:
     own = [name for name in SCORERS.names(own=True) if not SCORERS[name].needs_negative]
     order = [*_ORDER, *(name for name in own if name not in _ORDER)]
     order += [name for name in named if name in SCORERS and name not in order]
-    first = scorer_detector(order[0], 0).options
+    first = scorer_detector(order[0], 0).scorer_options
     parameters: dict[str, Parameter] = {
         "scorer": Categorical(tuple(order), order[0]),
         "window": Int(2, 32, 4, log=True),  # K
@@ -74,7 +74,7 @@ def _detect(named: Collection[str]) -> Space:
         **_of("scorer", first, only=ScorerOptions.searched()),
     }
     for name in order:
-        options = scorer_detector(name, 0).options
+        options = scorer_detector(name, 0).scorer_options
         parameters |= _of(name, options, ScorerOptions, ("scorer", name), negative=False)
     parameters["train.epochs"] = Int(1, 30, 3, log=True, when=("scorer", "deep_svdd"))
     return Space(1, parameters)

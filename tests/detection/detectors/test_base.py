@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.base import DETECTORS, Detector
@@ -100,6 +101,27 @@ def test_scores_that_are_no_numbers_are_refused_with_the_name_of_the_detector(ta
     Bad.measure = lambda self, series: np.zeros(3)
     with pytest.raises(ShapeError, match=r"Bad gave scores \[3\] for the 4 rows"):
         Bad([0.0]).fit(np.zeros((4, 1)))
+
+
+def test_arguments_are_read_and_set_as_in_scikit_learn(task) -> None:
+    detector = Smoothed(WindowDetector(SCORERS["pca"], 2), width=3)
+    assert detector.get_params()["detector__window"] == 2
+    assert detector.set_params(detector__window=4, width=5) is detector
+    assert detector.get_params(deep=False) == {
+        "detector": detector.detector,
+        "width": 5,
+        "side": "causal",
+        "false_alarm_rate": 0.01,
+        "threshold": "conformal",
+    }
+    copied = clone(detector)
+    assert repr(copied) == repr(detector)
+    scores = [one.fit(task.train).decision_function(task.test) for one in (copied, detector)]
+    np.testing.assert_array_equal(*scores)
+    with pytest.raises(OptionError, match="Unknown argument of Smoothed 'widht': did you mean 'width'"):
+        detector.set_params(widht=3)
+    with pytest.raises(OptionError, match="width must be 1 to 65536 rows, got 0"):
+        detector.set_params(width=0)
 
 
 def test_a_repr_is_code_without_what_is_by_default() -> None:

@@ -154,9 +154,30 @@ class Detector(ABC):
             )
         return scores
 
-    def get_params(self) -> dict[str, Any]:
-        """Return the arguments of the constructor by name, as they are now."""
-        return {name: getattr(self, name) for name in _parameters(type(self))}
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments of the constructor by name; with `deep` those of parts, too, as `detector__width`."""
+        found = {name: getattr(self, name) for name in _parameters(type(self))}
+        for name, part in list(found.items()) if deep else []:
+            if hasattr(part, "get_params") and not isinstance(part, type):
+                found |= {f"{name}__{key}": value for key, value in part.get_params().items()}
+        return found
+
+    def set_params(self: DetectorT, **params: Any) -> DetectorT:
+        """Change arguments by the names of `get_params`, and return the detector; most take effect at the next fit.
+
+        Raises:
+            OptionError: an unknown name, or a value outside its range.
+        """
+        for name, value in params.items():
+            own, _, nested = name.partition("__")
+            if own not in _parameters(type(self)):
+                raise unknown_name(f"argument of {type(self).__name__}", own, _parameters(type(self)))
+            if nested:
+                getattr(self, own).set_params(**{nested: value})
+            else:
+                setattr(self, own, value)
+        type(self)(**self.get_params(deep=False))  # its checks are those of the constructor
+        return self
 
     def allocate(self, dim: int) -> None:  # noqa: B027 - a detector of others has nothing of its own
         """Make what `learn` fills in, for D = `dim` columns, so that the values of a file can take its place."""
@@ -175,7 +196,7 @@ class Detector(ABC):
         Raises:
             OptionError: an argument cannot be written.
         """
-        rest = {name: value for name, value in self.get_params().items() if name not in given}
+        rest = {name: value for name, value in self.get_params(deep=False).items() if name not in given}
         return given | {name: _plain(value, f"{self.title}.{name}") for name, value in rest.items()}
 
     @classmethod
@@ -185,7 +206,7 @@ class Detector(ABC):
 
     def __repr__(self) -> str:
         parts, default = [], {name: one.default for name, one in _parameters(type(self)).items()}
-        for name, value in self.get_params().items():
+        for name, value in self.get_params(deep=False).items():
             if default[name] is inspect.Parameter.empty:
                 parts.append(_readable(value))
             elif not _equal(value, default[name]):

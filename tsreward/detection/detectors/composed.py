@@ -36,10 +36,10 @@ class Ensemble(Detector):
         self, members: Sequence[Detector], *, false_alarm_rate: float | None = 0.01, threshold: str = "conformal"
     ) -> None:
         super().__init__(false_alarm_rate=false_alarm_rate, threshold=threshold)
-        self.members = tuple(members)
-        if not self.members:
+        self.members = members
+        if not members:
             raise OptionError("Ensemble needs at least one detector.")
-        _require_detectors(self, self.members)
+        _require_detectors(self, members)
 
     @property
     def causal(self) -> bool:

@@ -191,8 +191,7 @@ def make_detector(
     Args:
         name: e.g. ensemble, knn or pyod:HBOS; `tsreward bench detect --help` lists all.
         seed: of the random numbers.
-        alignment: causal averages over the rows before, for alarms and rewards; centred over both sides, for logs of the
-            past.
+        alignment: causal averages over the rows before, for alarms; centred over both sides, for looking back.
         smoothing: rows that are averaged; 1 does not average.
         false_alarm_rate: see `Detector`.
         threshold: see `Detector`.

@@ -95,6 +95,11 @@ class WindowDetector(Detector):
         scores = self.scorer_.score_all(self._windows(series).to(self.train.device)).cpu().double().numpy()
         return place_scores(scores**self.power, self.window, self.place)
 
+    @property
+    def scorer_options(self) -> ScorerOptions:
+        """Options that the scorer gets: `options`, or its defaults without clipping."""
+        return self.scorer.Options(clip=None) if self.options is None else self.options
+
     def allocate(self, dim: int) -> None:
         self.scorer_ = self.scorer(self.window, self.scorer_options)
         self.scorer_.materialise(dim)
