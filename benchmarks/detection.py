@@ -1,4 +1,4 @@
-"""Detectors on server logs and telemetry: fitted once per series and seed, judged as they are and smoothed.
+"""Detectors on server logs and telemetry: fitted once per series and seed, evaluated as they are and smoothed.
 
     python -m benchmarks.detection                       # all sets, finished runs are not repeated
     python -m benchmarks.detection --sets smd --detectors pca ridge_var
@@ -26,9 +26,8 @@ import torch
 import tyro
 
 from benchmarks.records import RESULTS, Records
-from tsreward.detection.bench.evaluate import judge
-from tsreward.detection.bench.protocols import PROTOCOLS
-from tsreward.detection.bench.work import PeakMemory
+from tsreward.detection.bench.evaluate import PROTOCOLS, evaluate
+from tsreward.detection.bench.runner import PeakMemory
 from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.detectors.composed import Side, moving_average
@@ -126,7 +125,7 @@ def run(task: DetectionTask, make: Callable[[], Detector]) -> dict[str, Any]:
     normal = held_out_scores(make(), task.train)
     forms = {}
     for form, (width, side) in FORMS.items():
-        judged = judge(task, moving_average(normal, width, side), moving_average(test, width, side))
+        judged = evaluate(task, moving_average(normal, width, side), moving_average(test, width, side))
         forms[form] = {name: round(float(value), 5) for name, value in vars(judged).items() if name != "threshold"}
     return {"forms": forms, **timings}
 

@@ -20,7 +20,7 @@ def detection(name: str) -> str:
     }
     for detector, runs in sorted(rows.items(), key=lambda row: -_mean(row[1], "causal", "vus_pr")[0]):
         vus = [_spread(_mean(runs, form, "vus_pr")) for form in ("raw", "causal", "centred")]
-        others = ("average_precision", "range_f1", "f1", "oracle_f1", "flagged")
+        others = ("average_precision", "range_f1", "f1", "oracle_f1", "flag_rate")
         cells = [*vus, *(f"{_mean(runs, 'causal', metric)[0]:.3f}" for metric in others)]
         fit, rate = (float(np.mean([run[key] for run in runs])) for key in ("fit_seconds", "points_per_second"))
         peak = max(run["peak_mb"] for run in runs)

@@ -17,7 +17,7 @@ from benchmarks.detection import DATA
 from benchmarks.records import Records, commit, device
 from benchmarks.tuning import Options
 from tsreward.cli.output import Stages
-from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import make_detector

@@ -16,7 +16,7 @@ from tests.detection.bench.fakes import small_task
 from tests.hanging import must_end
 from tsreward.cli.datasets import by_dataset
 from tsreward.cli.main import main
-from tsreward.detection.bench.work import Work
+from tsreward.detection.bench.runner import Work
 from tsreward.detection.datasets.synthetic import smd_like, write_smd
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -65,7 +65,7 @@ def test_json_and_going_on(machines, tmp_path, document, monkeypatch):
     assert set(first["costs"]) == {"random", "z_norm", "pca"}
     assert first["table"] == json.loads((tmp_path / "table.json").read_text())
     assert not (tmp_path / "report.html").exists()
-    monkeypatch.setattr(Work, "carry_out", None)  # nothing is left to do
+    monkeypatch.setattr(Work, "run", None)  # nothing is left to do
     assert document(*arguments) == first
 
 
@@ -80,7 +80,7 @@ def test_the_options_reach_the_detectors(machines, tmp_path, document):
     assert f1("--protocol", "tsb-ad")["vus_pr"] != usual["vus_pr"]
     assert f1("--series", "machine-1-2")["series"] == 1
     often = f1("--threshold", "quantile", "--false-alarm-rate", 0.2)
-    assert often["flagged"] > usual["flagged"]
+    assert often["flag_rate"] > usual["flag_rate"]
     assert often["vus_pr"] == usual["vus_pr"]
 
 
@@ -105,14 +105,14 @@ def quiet(task: DetectionTask) -> DetectionTask:
     return DetectionTask("quiet", task.train, Series(task.test.values, np.zeros(len(task.test)), "quiet"))
 
 
-def test_series_that_cannot_be_judged_are_left_out_and_named(tmp_path, document, capsys):
+def test_series_that_cannot_be_evaluated_are_left_out_and_named(tmp_path, document, capsys):
     write_smd([small_task("good"), quiet(small_task("x"))], tmp_path / "data")
     arguments = ("bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--seeds", 1, "--no-report")
     result = document(*arguments, "--out", tmp_path / "out")
     assert result["table"][0]["series"] == 1
-    assert result["left_out"] == {"quiet": "quiet: all 300 rows to judge are of one class."}
+    assert result["left_out"] == {"quiet": "quiet: all 300 test rows are of one class."}
     assert main([*map(str, arguments), "--out", str(tmp_path / "out")]) == 0
-    assert "warning: left out: quiet: all 300 rows" in capsys.readouterr().err
+    assert "warning: left out: quiet: all 300 test rows" in capsys.readouterr().err
 
 
 def test_failures_are_told_and_stop_nothing(tmp_path, document):
@@ -162,10 +162,10 @@ def test_data_are_needed(tmp_path, complaint):
     assert "--format smd needs --data" in complaint("bench", "detect", "--out", tmp_path)
 
 
-def test_no_series_that_can_be_judged(tmp_path, complaint):
+def test_no_series_that_can_be_evaluated(tmp_path, complaint):
     write_smd([quiet(small_task("x"))], tmp_path / "data")
     line = complaint("bench", "detect", "--data", tmp_path / "data", "--out", tmp_path / "out")
-    assert line.endswith("No series can be judged: quiet: all 300 rows to judge are of one class.")
+    assert line.endswith("No series can be evaluated: quiet: all 300 test rows are of one class.")
 
 
 def test_other_things_to_compare_are_refused(capsys):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.detection.bench.fakes import Broken, Distance, small_task
-from tsreward.detection.bench.runner import run
+from tsreward.detection.bench.runner import run_benchmark
 from tsreward.errors import MissingExtraError, OptionError
 from tsreward.report.bench import PageOptions, render_bench, telling_channels
 from tsreward.sequences.series import DetectionTask, Series
@@ -81,7 +81,7 @@ class Reader(HTMLParser):
 
 
 def made(folder, datasets, detectors=None, seeds=(0,), options=None):
-    records = run(datasets, detectors or {"x": Distance}, seeds, folder)
+    records = run_benchmark(datasets, detectors or {"x": Distance}, seeds, folder)
     return render_bench(datasets, records, folder, "Title", options)
 
 
@@ -119,7 +119,7 @@ def test_names_are_text(tmp_path, name):
         name, Series(task.train.values, columns=columns), Series(task.test.values, labels, name, columns, index)
     )
     datasets = {name: [hostile], "tame": [other]}
-    records = run(datasets, {name: Distance}, [0], tmp_path)
+    records = run_benchmark(datasets, {name: Distance}, [0], tmp_path)
     reader, plain = Reader(render_bench(datasets, records, tmp_path, name)), Reader(made(tmp_path, {"tame": [other]}))
     assert set(reader.tags) == set(plain.tags)
     assert {name for name, _ in reader.attributes} == {name for name, _ in plain.attributes}

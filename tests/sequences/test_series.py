@@ -58,5 +58,5 @@ def test_tasks_need_labels_and_one_width() -> None:
     labelled = Series(np.zeros((3, 1)), np.zeros(3))
     with pytest.raises(DataError, match="has no labels"):
         DetectionTask("t", labelled, Series(np.zeros((3, 1))))
-    with pytest.raises(ShapeError, match="2 columns to learn from, but 1 to judge"):
+    with pytest.raises(ShapeError, match="training rows of 2 columns, but test rows of 1"):
         DetectionTask("t", Series(np.zeros((3, 2))), labelled)

@@ -16,9 +16,9 @@ from tsreward.cli.datasets import by_dataset, layouts, read_tasks
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.bench.records import Record
-from tsreward.detection.bench.runner import run as run_benchmark
+from tsreward.detection.bench.runner import run_benchmark
 from tsreward.detection.bench.summary import Row, costs, summary, write_tables
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
@@ -43,7 +43,7 @@ _SHOWN = {
 
 @dataclass(frozen=True)
 class Options(Arguments):
-    """Run detectors on labelled logs and judge their scores; every result is kept, so that the same command goes on
+    """Run detectors on labelled logs and evaluate their scores; every result is kept, so that the same command goes on
     after an interruption, and makes again only what changed.
 
     The folder gets table.csv, table.json (means), series.csv (every result), timings.csv, run.json (options and
@@ -61,7 +61,7 @@ class Options(Arguments):
         tuple[str, ...], tyro.conf.arg(help=f"Names of detectors: {', '.join(detector_names())}; pyod:HBOS is PyOD's.")
     ] = ("random", "z_norm", "pca", "ridge_var", "ensemble")
     protocol: str = "split"
-    """split learns from the part the data set gives for it, tsb-ad from the first rows of the part that is judged."""
+    """split fits on the training rows that the data set gives, tsb-ad on the first of the test rows."""
     alignment: Literal["causal", "centred"] = "causal"
     """Whether a score may look ahead (centred) or not (causal)."""
     series: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def run(options: Options) -> int:
-    """Read, run, judge, write and print."""
+    """Read, run, evaluate, write and print."""
     prefer_one_thread()
     if not options.no_report:
         check_reporting()
@@ -135,12 +135,12 @@ def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], 
         assert labels is not None  # a DetectionTask has them
         try:
             if labels.all() or not labels.any():
-                raise DataError(f"{task.name}: all {len(labels)} rows to judge are of one class.")
+                raise DataError(f"{task.name}: all {len(labels)} test rows are of one class.")
             tasks.append(PROTOCOLS[options.protocol](task))
         except DataError as error:
             left_out[task.name] = str(error)
     if not tasks:
-        raise DataError(f"No series can be judged: {next(iter(left_out.values()), 'there is none.')}")
+        raise DataError(f"No series can be evaluated: {next(iter(left_out.values()), 'there is none.')}")
     return by_dataset(options.format, tasks), left_out
 
 
@@ -175,7 +175,7 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
 
 
 def _merits(row: Row) -> list[Any]:
-    spread = row["vus_pr_sd"]
+    spread = row["vus_pr_std"]
     first = row["vus_pr"] if spread is None else f"{row['vus_pr']:.3f} ±{spread:.3f}"
     return [row["detector"], first, *(row[name] for name in list(_SHOWN)[1:])]
 

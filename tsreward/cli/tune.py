@@ -14,7 +14,7 @@ from tsreward.cli.datasets import layouts, read_tasks
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
-from tsreward.detection.bench.protocols import PROTOCOLS
+from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.report.page import check_reporting
 from tsreward.tuning.anoseqs import AnoSeqsTuning
@@ -38,7 +38,7 @@ class DetectTuning(Arguments):
     series: tuple[str, ...] = ()
     """Series to tune on; all where none is named. Evaluate what is found on others."""
     protocol: str = "split"
-    """split learns from the part the data set gives for it, tsb-ad from the first rows of the evaluated part."""
+    """split fits on the training rows that the data set gives, tsb-ad on the first of the test rows."""
     metric: Literal["vus_pr", "average_precision"] = "vus_pr"
     """What is tuned for: VUS-PR, or the average precision (AUC-PR)."""
     alignment: Literal["causal", "centred"] = "causal"

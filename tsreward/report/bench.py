@@ -40,9 +40,9 @@ def telling_channels(task: DetectionTask, count: int = 3) -> list[int]:
     Distances are in standard deviations of the training rows, those at least a hundredth of the channel's range.
 
     >>> from tsreward.sequences.series import Series
-    >>> learned = Series(np.tile([[0.0], [1.0]], (10, 3)))
-    >>> judged = Series(np.array([[0, 0, 0], [1, 9, 0], [1, 0, 1]]), labels=np.array([0, 1, 0]))
-    >>> telling_channels(DetectionTask("a", learned, judged), count=1)
+    >>> train = Series(np.tile([[0.0], [1.0]], (10, 3)))
+    >>> test = Series(np.array([[0, 0, 0], [1, 9, 0], [1, 0, 1]]), labels=np.array([0, 1, 0]))
+    >>> telling_channels(DetectionTask("a", train, test), count=1)
     [1]
     """
     values, labels = task.test.values, task.test.labels
@@ -101,7 +101,7 @@ SCORE_COLORS = (PURPLE, PINK, OLIVE, TEAL)
 
 
 def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) -> str:
-    """Draw the telling channels of the part to judge above one panel per detector: (scores [T], threshold)."""
+    """Draw the telling channels of the test rows above one panel per detector: (scores [T], threshold)."""
     labels = _labels(task)
     figure = new_figure(9.0, 1.5 + 1.1 * len(scores) + 0.3)
     top, *panels = np.atleast_1d(figure.subplots(1 + len(scores), sharex=True, height_ratios=[1.4] + [1] * len(scores)))

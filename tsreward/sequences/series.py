@@ -1,4 +1,4 @@
-"""`Series`: one multivariate time series with its labels; `DetectionTask`: what to learn from, and what to judge."""
+"""`Series`: one multivariate time series with its labels; `DetectionTask`: training rows, and labelled test rows."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class Series:
 
 @dataclass(frozen=True)
 class DetectionTask:
-    """One series of a benchmark: the part that a detector may learn from, and the labelled part it is judged on."""
+    """One series of a benchmark: the rows that a detector may learn from, and the labelled rows it is evaluated on."""
 
     name: str
     train: Series
@@ -87,9 +87,11 @@ class DetectionTask:
 
     def __post_init__(self) -> None:
         if self.train.dim != self.test.dim:
-            raise ShapeError(f"{self.name}: {self.train.dim} columns to learn from, but {self.test.dim} to judge.")
+            raise ShapeError(
+                f"{self.name}: {self.train.dim} columns in the training rows, but {self.test.dim} in the test rows."
+            )
         if self.test.labels is None:
-            raise DataError(f"{self.name}: the part to judge has no labels: a benchmark needs them.")
+            raise DataError(f"{self.name}: the test part has no labels: a benchmark needs them.")
 
 
 def as_series(data: Any, name: str = "series") -> Series:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tsreward.data.episodes import load_episodes, save_episodes
-from tsreward.detection.bench.records import digest
+from tsreward.detection.bench.records import fingerprint
 from tsreward.errors import DataError, ShapeError
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
@@ -197,7 +197,7 @@ class AnoSeqsObjective(Objective):
         return [self.options.agent(seed + SOURCE_SEED + number) for number in range(self.options.sources)]
 
     def _file(self, agent: AgentOptions) -> Path:
-        return self.folder / f"source-{agent.seed}-{digest(self.options.env, asdict(agent))[:16]}.npz"
+        return self.folder / f"source-{agent.seed}-{fingerprint(self.options.env, asdict(agent))[:16]}.npz"
 
     def _train(self, agents: Sequence[AgentOptions], progress: Progress) -> None:
         total = len(agents) * self.options.steps

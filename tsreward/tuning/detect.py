@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tsreward.detection import metrics
-from tsreward.detection.bench.records import digest
+from tsreward.detection.bench.records import fingerprint
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.composed import Smoothed
 from tsreward.detection.detectors.presets import scorer_detector, train_options
@@ -68,7 +68,9 @@ class DetectObjective(Objective):
         return max((len(self.tasks) + 1) // 2, min(2, len(self.tasks)))
 
     def settings(self) -> dict[str, Any]:
-        series = {task.name: digest(task.train.values, task.test.values, task.test.labels)[:16] for task in self.tasks}
+        series = {
+            task.name: fingerprint(task.train.values, task.test.values, task.test.labels)[:16] for task in self.tasks
+        }
         return {"series": series, "metric": self.metric, "alignment": self.alignment, "seeds": self.seeds}
 
     def evaluate(self, setting: Setting, report: Report) -> Outcome:

@@ -16,7 +16,7 @@ LEARNED = 200
 
 
 def small_task(name: str, seed: int = 0, rows: int = 300, dim: int = 2) -> DetectionTask:
-    """Return noise with two runs of shifted rows among those to judge."""
+    """Return noise with two runs of shifted rows among the test rows."""
     rng = np.random.default_rng(seed)
     values, labels = rng.normal(size=(rows, dim)), np.zeros(rows, dtype=bool)
     labels[rows // 2 : rows // 2 + 15] = labels[-20:-10] = True

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.detection.bench.fakes import Counted, small_task
 from tests.reliability.crashes import fork
-from tsreward.detection.bench.runner import run
+from tsreward.detection.bench.runner import run_benchmark
 from tsreward.detection.bench.summary import write_tables
 
 DATASETS = {"one": [small_task("a", 1), small_task("b", 2)], "other": [small_task("a", 3)]}
@@ -22,7 +22,7 @@ TABLES = ("table.csv", "table.json", "series.csv")
 
 def benchmark(folder: Path, counter: Path) -> None:
     make = partial(Counted, counter)
-    write_tables(run(DATASETS, {"x": make, "y": make}, [0, 1], folder), folder)
+    write_tables(run_benchmark(DATASETS, {"x": make, "y": make}, [0, 1], folder), folder)
 
 
 def test_killed_runs_end_in_the_same_tables(tmp_path):

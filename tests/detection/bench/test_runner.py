@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import mmap
+import sys
 from functools import partial
 
 import numpy as np
 import pytest
 
-from tests.detection.bench.fakes import Broken, Distance, Infinite, Short, small_task
-from tsreward.detection.bench.evaluate import judge
+from tests.detection.bench.fakes import Broken, Counted, Distance, Dying, Infinite, Short, small_task
+from tsreward.detection.bench import runner
+from tsreward.detection.bench.evaluate import evaluate
 from tsreward.detection.bench.records import read_scores
-from tsreward.detection.bench.runner import run
+from tsreward.detection.bench.runner import Work, run_benchmark
 from tsreward.detection.detectors.base import held_out_scores
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import DetectionTask, Series
@@ -34,8 +37,10 @@ def remade(task: DetectionTask, **changes) -> DetectionTask:
     return DetectionTask(task.name, task.train, dataclasses.replace(task.test, **changes))
 
 
-def test_records_come_in_order_and_hold_what_judging_says(tmp_path, datasets, fits):
-    records = run(datasets, {"x": Distance, "y": partial(Distance, power=2)}, [0, 1], tmp_path / "new" / "folder")
+def test_records_come_in_order_and_hold_what_the_evaluation_says(tmp_path, datasets, fits):
+    records = run_benchmark(
+        datasets, {"x": Distance, "y": partial(Distance, power=2)}, [0, 1], tmp_path / "new" / "folder"
+    )
     cells = [(record.cell.series, record.cell.detector, record.cell.seed) for record in records]
     assert cells == [(series, name, seed) for series in "ab" for name in "xy" for seed in (0, 1)]
     assert sorted(fits) == sorted("ab" * 4)
@@ -43,7 +48,7 @@ def test_records_come_in_order_and_hold_what_judging_says(tmp_path, datasets, fi
     detector.fit(task.train)
     normal, test = held_out_scores(Distance(1), task.train), detector.decision_function(task.test)
     record = records[cells.index(("b", "x", 1))]
-    assert record.metrics == dataclasses.asdict(judge(task, normal, test))
+    assert record.metrics == dataclasses.asdict(evaluate(task, normal, test))
     scores = read_scores(tmp_path / "new" / "folder" / "results", record)
     assert scores is not None
     np.testing.assert_array_equal(scores[0], normal)
@@ -53,49 +58,49 @@ def test_records_come_in_order_and_hold_what_judging_says(tmp_path, datasets, fi
 
 
 def test_a_second_run_fits_nothing_and_returns_the_same(tmp_path, datasets, fits):
-    first = run(datasets, {"x": Distance}, [0, 1], tmp_path)
+    first = run_benchmark(datasets, {"x": Distance}, [0, 1], tmp_path)
     fits.clear()
     seen = []
-    assert run(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at)) == first
+    assert run_benchmark(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at)) == first
     assert fits == []
     assert seen == [(0, 0)]
 
 
 def test_progress_counts_what_is_missing(tmp_path, datasets):
     seen = []
-    run(datasets, {"x": Distance}, [0], tmp_path)
-    run(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at))
+    run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
+    run_benchmark(datasets, {"x": Distance}, [0, 1], tmp_path, progress=lambda *at: seen.append(at))
     assert seen == [(0, 2), (1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_a_changed_series_is_run_again_and_no_other(tmp_path, datasets, fits, part):
-    run(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
+    run_benchmark(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
     fits.clear()
     task = datasets["set"][0]
     values = getattr(task, part).values.copy()
     values[7, 1] += 1e-9
     changed = dataclasses.replace(task, **{part: dataclasses.replace(getattr(task, part), values=values)})
-    run({"set": [changed, datasets["set"][1]]}, {"x": Distance, "y": Distance}, [0], tmp_path)
+    run_benchmark({"set": [changed, datasets["set"][1]]}, {"x": Distance, "y": Distance}, [0], tmp_path)
     assert fits == ["a", "a"]
 
 
 def test_changed_options_run_again_and_no_other_detector(tmp_path, datasets, fits):
-    run(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
+    run_benchmark(datasets, {"x": Distance, "y": Distance}, [0], tmp_path)
     fits.clear()
-    run(datasets, {"x": partial(Distance, power=3), "y": Distance}, [0], tmp_path)
+    run_benchmark(datasets, {"x": partial(Distance, power=3), "y": Distance}, [0], tmp_path)
     assert fits == ["a", "b"]
 
 
 @pytest.mark.parametrize("change", ["labels", "threshold", "false_alarm_rate"])
-def test_what_concerns_judging_alone_is_judged_again_without_a_fit(tmp_path, datasets, fits, change):
-    before = run(datasets, {"x": Distance}, [0], tmp_path)
+def test_what_concerns_evaluation_alone_is_evaluated_again_without_a_fit(tmp_path, datasets, fits, change):
+    before = run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
     fits.clear()
     options = {"threshold": {"threshold": "quantile"}, "false_alarm_rate": {"false_alarm_rate": 0.2}}.get(change, {})
     if change == "labels":
         labels = np.roll(datasets["set"][0].test.labels, 3)
         datasets = {"set": [remade(datasets["set"][0], labels=labels), datasets["set"][1]]}
-    after = run(datasets, {"x": Distance}, [0], tmp_path, **options)
+    after = run_benchmark(datasets, {"x": Distance}, [0], tmp_path, **options)
     assert fits == []
     assert after[0].metrics != before[0].metrics
     assert after[0].scores == before[0].scores
@@ -104,7 +109,7 @@ def test_what_concerns_judging_alone_is_judged_again_without_a_fit(tmp_path, dat
 
 @pytest.mark.parametrize("damage", ["record", "digit", "scores", "no scores"])
 def test_a_damaged_result_is_made_again(tmp_path, datasets, fits, damage):
-    records = run(datasets, {"x": Distance}, [0], tmp_path)
+    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
     fits.clear()
     stem = tmp_path / "results" / records[1].cell.stem
     path = stem.with_name(f"{stem.name}.{'npz' if 'scores' in damage else 'json'}")
@@ -115,7 +120,7 @@ def test_a_damaged_result_is_made_again(tmp_path, datasets, fits, damage):
         path.write_bytes(content.replace(b'"vus_pr": 0.', b'"vus_pr": 1.'))
     else:
         path.write_bytes(content[:-20])
-    again = run(datasets, {"x": Distance}, [0], tmp_path)
+    again = run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
     assert fits == ["b"]
     assert [record.metrics for record in again] == [record.metrics for record in records]
 
@@ -129,7 +134,7 @@ def test_a_damaged_result_is_made_again(tmp_path, datasets, fits, damage):
     ],
 )
 def test_a_failure_is_recorded_and_the_run_goes_on(tmp_path, datasets, make, reason, series):
-    records = run(datasets, {"bad": make, "good": Distance}, [0], tmp_path)
+    records = run_benchmark(datasets, {"bad": make, "good": Distance}, [0], tmp_path)
     failed = [record for record in records if record.error is not None]
     assert [(record.cell.detector, record.cell.series) for record in failed] == [("bad", name) for name in series]
     assert all(record.error.startswith(reason.format(record.cell.series)) for record in failed)
@@ -138,18 +143,18 @@ def test_a_failure_is_recorded_and_the_run_goes_on(tmp_path, datasets, make, rea
 
 
 def test_a_failure_is_tried_again(tmp_path, datasets, fits):
-    run(datasets, {"x": Broken}, [0], tmp_path)
+    run_benchmark(datasets, {"x": Broken}, [0], tmp_path)
     fits.clear()
-    records = run(datasets, {"x": Distance}, [0], tmp_path)
+    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
     assert "b" in fits
     assert all(record.error is None for record in records)
 
 
-def test_a_failed_judgement_keeps_the_scores(tmp_path, datasets, fits):
-    records = run(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
+def test_a_failed_evaluation_keeps_the_scores(tmp_path, datasets, fits):
+    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
     assert all(record.error is not None and "at least 9999 normal scores" in record.error for record in records)
     fits.clear()
-    assert all(record.metrics for record in run(datasets, {"x": Distance}, [0], tmp_path))
+    assert all(record.metrics for record in run_benchmark(datasets, {"x": Distance}, [0], tmp_path))
     assert fits == []
 
 
@@ -169,26 +174,93 @@ def test_a_failed_judgement_keeps_the_scores(tmp_path, datasets, fits):
 def test_what_cannot_run(tmp_path, datasets, changes, message):
     given = {"datasets": datasets, "detectors": {"x": Distance}, "seeds": [0], "folder": tmp_path} | changes
     with pytest.raises(OptionError, match=message):
-        run(**given)
+        run_benchmark(**given)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_is_a_file(tmp_path, datasets):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=r"Cannot create .*file/results"):
-        run(datasets, {"x": Distance}, [0], tmp_path / "file")
+        run_benchmark(datasets, {"x": Distance}, [0], tmp_path / "file")
 
 
 def test_the_same_series_name_in_two_sets(tmp_path):
     one, other = small_task("a", 1), small_task("a", 2)
-    records = run({"one": [one], "other": [other]}, {"x": Distance}, [0], tmp_path)
+    records = run_benchmark({"one": [one], "other": [other]}, {"x": Distance}, [0], tmp_path)
     assert records[0].metrics != records[1].metrics
-    assert run({"other": [other]}, {"x": Distance}, [0], tmp_path) == records[1:]
+    assert run_benchmark({"other": [other]}, {"x": Distance}, [0], tmp_path) == records[1:]
 
 
 def test_names_cannot_leave_the_folder(tmp_path):
     series = Series(small_task("a").test.values, small_task("a").test.labels)
     task = DetectionTask("../../x/\0<b>", small_task("a").train, series)
-    records = run({"../set": [task]}, {"../../det": Distance}, [0], tmp_path / "out")
+    records = run_benchmark({"../set": [task]}, {"../../det": Distance}, [0], tmp_path / "out")
     assert records[0].error is None
     assert {path.parent for path in tmp_path.rglob("*.json")} == {tmp_path / "out" / "results"}
+
+
+def use(megabytes: int) -> None:
+    """Take fresh pages from the system, whatever the heap has left over, touch each, and give them back."""
+    with mmap.mmap(-1, megabytes * 2**20) as block:
+        for page in range(0, len(block), mmap.PAGESIZE):
+            block[page] = 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak cannot be set back")
+def test_growth_is_that_of_the_watched_part():
+    use(64)
+    watch = runner.PeakMemory()
+    assert watch.grown() < 10
+    use(16)
+    assert 10 < watch.grown() < 30
+
+
+def test_without_proc_the_peak_of_the_process_counts(monkeypatch):
+    monkeypatch.setattr(runner, "_status", lambda field: None)
+    peaks = iter([5000, 5000, 7048, 4000])
+    monkeypatch.setattr(runner, "_peak", lambda: next(peaks))
+    watch = runner.PeakMemory()
+    assert [watch.grown() for _ in range(3)] == [0, 2, 0]
+
+
+DATASETS = {"set": [small_task("a", 1), small_task("b", 2)]}
+
+
+def timeless(records):
+    return [dataclasses.replace(record, timings=None) for record in records]
+
+
+def test_processes_give_the_same_results(tmp_path):
+    detectors = {"x": Distance, "bad": Broken}
+    alone = run_benchmark(DATASETS, detectors, [0, 1], tmp_path / "alone")
+    seen = []
+    spread = run_benchmark(
+        DATASETS, detectors, [0, 1], tmp_path / "spread", jobs=2, progress=lambda *at: seen.append(at)
+    )
+    assert timeless(spread) == timeless(alone)
+    assert seen == [(done, 8) for done in range(9)]
+
+
+def test_a_process_that_dies_is_a_failure_of_its_cell(tmp_path):
+    detectors = {"dying": Dying, "x": partial(Counted, tmp_path / "fits")}
+    records = run_benchmark(DATASETS, detectors, [0], tmp_path, jobs=2)
+    assert [record.error for record in records] == [
+        None,
+        None,
+        "Its process was ended by SIGKILL: out of memory?",
+        None,
+    ]
+    run_benchmark(DATASETS, detectors, [0], tmp_path, jobs=2)
+    assert (tmp_path / "fits").read_bytes() == b".."
+
+
+def test_results_that_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "results").mkdir()
+    monkeypatch.setattr(Work, "finished", lambda self, folder: _fill(folder, self.cell.stem))
+    with pytest.raises(DataError, match=r"The process of x on [ab] ended with 1: what it wrote to stderr says why"):
+        run_benchmark(DATASETS, {"x": Distance}, [0], tmp_path, jobs=2)
+
+
+def _fill(folder, stem):
+    """Put a folder where the scores should go."""
+    (folder / f"{stem}.npz" / "in the way").mkdir(parents=True)

@@ -36,9 +36,9 @@ def test_a_row_per_detector_best_first():
     assert low["dataset"] == "smd"
     assert (low["series"], low["seeds"], low["failed"]) == (2, 2, 0)
     assert low["vus_pr"] == pytest.approx(0.3)
-    assert low["vus_pr_sd"] == pytest.approx(stdev([0.2, 0.4]))
+    assert low["vus_pr_std"] == pytest.approx(stdev([0.2, 0.4]))
     assert (high["series"], high["seeds"], high["failed"]) == (2, 1, 1)
-    assert (high["vus_pr"], high["vus_pr_sd"]) == (0.9, None)
+    assert (high["vus_pr"], high["vus_pr_std"]) == (0.9, None)
     assert "threshold" not in high
 
 
@@ -58,7 +58,7 @@ def test_several_sets_have_a_row_each_and_one_over_all_series():
 
 def test_all_failed():
     (row,) = summary([record("x", "a", 0, None)])
-    assert (row["vus_pr"], row["vus_pr_sd"], row["failed"]) == (None, None, 1)
+    assert (row["vus_pr"], row["vus_pr_std"], row["failed"]) == (None, None, 1)
     assert summary([]) == []
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark keeps: one file per unit, told apart by digests."""
+"""What a benchmark keeps: one file per unit, told apart by fingerprints."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ import numpy as np
 from tsreward.files import write_atomic
 
 
-def digest(*parts: Any) -> str:
-    """Return the SHA-256 of parts: arrays by their bytes and shape, anything else by its description.
+def fingerprint(*parts: Any) -> str:
+    """Return the SHA-256 of parts: arrays by their bytes and shape, anything else by `_identity`.
 
-    >>> digest(np.zeros(2)) == digest(np.zeros(2)), digest(np.zeros(2)) == digest(np.zeros((2, 1)))
+    >>> fingerprint(np.zeros(2)) == fingerprint(np.zeros(2)), fingerprint(np.zeros(2)) == fingerprint(np.zeros((2, 1)))
     (True, False)
     """
-    return hashlib.sha256(json.dumps([described(part) for part in parts]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([_identity(part) for part in parts]).encode()).hexdigest()
 
 
-def described(value: Any, inside: tuple[int, ...] = ()) -> Any:
+def _identity(value: Any, inside: tuple[int, ...] = ()) -> Any:
     """Return what tells a value from another as plain JSON: numbers and texts themselves, arrays by digest, other
     objects by the name of their class and their attributes; functions by name, defaults and what they close over.
-
-    >>> described({"a": (1, None), "b": partial(max, 3)})
-    {'a': [1, None], 'b': ['builtins.max', [3], {}]}
     """
     if id(value) in inside:
         return "..."
@@ -46,21 +43,21 @@ def described(value: Any, inside: tuple[int, ...] = ()) -> Any:
         content = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         return [str(value.dtype), list(value.shape), content]
     if isinstance(value, partial):
-        return [_name(value.func), described(value.args, inside), described(value.keywords, inside)]
+        return [_name(value.func), _identity(value.args, inside), _identity(value.keywords, inside)]
     if isinstance(value, Mapping):
         return {
-            str(key): described(entry, inside) for key, entry in sorted(value.items(), key=lambda item: str(item[0]))
+            str(key): _identity(entry, inside) for key, entry in sorted(value.items(), key=lambda item: str(item[0]))
         }
     if isinstance(value, list | tuple):
-        return [described(entry, inside) for entry in value]
+        return [_identity(entry, inside) for entry in value]
     if isinstance(value, Set):
-        return sorted(json.dumps(described(entry, inside)) for entry in value)
+        return sorted(json.dumps(_identity(entry, inside)) for entry in value)
     if isinstance(value, FunctionType):
         kept = [cell.cell_contents for cell in value.__closure__ or ()]
-        return [_name(value), *described([kept, value.__defaults__, value.__kwdefaults__], inside)]
+        return [_name(value), *_identity([kept, value.__defaults__, value.__kwdefaults__], inside)]
     if isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__")):
         return _name(value)
-    return [_name(type(value)), described(vars(value), inside) if hasattr(value, "__dict__") else None]
+    return [_name(type(value)), _identity(vars(value), inside) if hasattr(value, "__dict__") else None]
 
 
 def _name(value: Any) -> str:
@@ -94,11 +91,11 @@ class Timings:
 
     fit_seconds: float
     score_seconds: float
-    """For the rows that are judged."""
+    """For the test rows."""
     points_per_second: float
-    """Rows judged per second of scoring."""
+    """Test rows per second of scoring."""
     peak_mb: float
-    """How far the memory of the process rose while fitting and scoring; see `tsreward.detection.bench.work`."""
+    """How far the memory of the process rose while fitting and scoring; see `tsreward.detection.bench.runner`."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +104,16 @@ class Record:
 
     cell: Cell
     inputs: str
-    """Digest of the values of the series and of the detector, its options, its seed and the version of the package."""
-    judging: str
-    """Digest of the labels, the threshold rule and the false-alarm rate."""
+    """Fingerprint of the values of the series, the detector, its options and seed, and the version of the package."""
+    evaluation: str
+    """Fingerprint of the labels, the threshold rule and the false-alarm rate."""
     scores: str | None = None
     """SHA-256 of the file of the scores."""
     metrics: dict[str, float] = field(default_factory=dict)
-    """The fields of `Judgement`."""
+    """The fields of `Evaluation`."""
     timings: Timings | None = None
     error: str | None = None
-    """What the detector, or the judging, raised."""
+    """What the detector, or the evaluation, raised."""
 
 
 def write_record(folder: Path, record: Record) -> None:
@@ -144,7 +141,7 @@ def read_record(folder: Path, cell: Cell) -> Record | None:
 
 
 def write_scores(folder: Path, cell: Cell, normal: np.ndarray, test: np.ndarray) -> str:
-    """Write the scores [N] of held-out rows and [T] of those to judge atomically and return the SHA-256 of the file."""
+    """Write the scores [N] of held-out rows and [T] of the test rows atomically and return the SHA-256 of the file."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, normal=normal, test=test)
     write_atomic(folder / f"{cell.stem}.npz", buffer.getvalue())

@@ -1,24 +1,44 @@
-"""The runner: every detector on every series with every seed, each result once."""
+"""The runner: every detector on every series with every seed, each result once, in processes where asked for."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+import contextlib
+import re
+import resource
+import signal
+import sys
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from itertools import product
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import wait
 from pathlib import Path
+from time import perf_counter
 
-from tsreward.detection.bench.evaluate import Judgement
-from tsreward.detection.bench.records import Cell, Record, described, digest, read_record
-from tsreward.detection.bench.work import Work
-from tsreward.detection.detectors.base import Detector
+import numpy as np
+import torch
+
+from tsreward.detection.bench.evaluate import Evaluation, evaluate
+from tsreward.detection.bench.records import (
+    Cell,
+    Record,
+    Timings,
+    fingerprint,
+    read_record,
+    read_scores,
+    write_record,
+    write_scores,
+)
+from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.thresholds import THRESHOLDS
-from tsreward.errors import DataError, OptionError, unknown_name
+from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
 from tsreward.sequences.series import DetectionTask
 
 
-def run(
+def run_benchmark(
     datasets: Mapping[str, Sequence[DetectionTask]],
     detectors: Mapping[str, Callable[[int], Detector]],
     seeds: Sequence[int],
@@ -33,15 +53,15 @@ def run(
 
     Each result is a file in the folder `results` inside `folder`. One that is there already is not made again, unless
     the series, the detector's options or the version of the package changed; where only labels, threshold or rate did,
-    its scores are judged again. What a detector raises is recorded as a failure, and tried again by the next run.
+    its scores are evaluated again. What a detector raises is recorded as a failure, and tried again by the next run.
 
     Args:
         datasets: name of a data set -> its series.
         detectors: name -> what makes an unfitted detector from a seed.
         seeds: each used once per detector and series.
         folder: is created.
-        threshold: name in `tsreward.detection.thresholds.THRESHOLDS`.
-        false_alarm_rate: share of training rows that the threshold may flag.
+        threshold: rule of `tsreward.detection.thresholds`: conformal, quantile or pot.
+        false_alarm_rate: fraction of normal rows that may pass the threshold.
         jobs: with 2 or more, every result is made in a fresh process, that many at a time.
         progress: called with (done, total) of the results that are not there yet.
 
@@ -55,7 +75,7 @@ def run(
     >>> from tsreward.detection.bench.summary import summary
     >>> detectors = {name: DETECTORS[name] for name in ("random", "pca")}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     records = run({"machines": smd_like(seed=0, count=2)}, detectors, seeds=[0], folder=Path(folder))
+    ...     records = run_benchmark({"machines": smd_like(seed=0, count=2)}, detectors, seeds=[0], folder=Path(folder))
     >>> [(row["detector"], row["series"], row["vus_pr"] > 0.5) for row in summary(records)]
     [('pca', 2, True), ('random', 2, False)]
     """
@@ -65,25 +85,25 @@ def run(
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"Cannot create {results}: {error.strerror}. Choose another folder.") from error
-    rules = [threshold, false_alarm_rate, [field.name for field in fields(Judgement)]]
+    rules = [threshold, false_alarm_rate, [field.name for field in fields(Evaluation)]]
     makers = {
-        (name, seed): digest(name, seed, described(detectors[name](seed)), version("tsreward"))
+        (name, seed): fingerprint(name, seed, detectors[name](seed), version("tsreward"))
         for name, seed in product(detectors, seeds)
     }
     works = []
     for dataset, tasks in datasets.items():
         for task in tasks:
-            values, labels = digest(task.train.values, task.test.values), digest(task.test.labels, *rules)
+            values, labels = fingerprint(task.train.values, task.test.values), fingerprint(task.test.labels, *rules)
             for (name, seed), maker in makers.items():
-                cell, inputs = Cell(name, dataset, task.name, seed), digest(values, maker)
+                cell, inputs = Cell(name, dataset, task.name, seed), fingerprint(values, maker)
                 works.append(Work(cell, task, detectors[name], inputs, labels, threshold, false_alarm_rate))
     missing = [work for work in works if work.finished(results) is None]
-    _carry_out(missing, results, jobs, progress)
+    _run_all(missing, results, jobs, progress)
     records = (read_record(results, work.cell) for work in works)
     return [record for record in records if record is not None]
 
 
-def _carry_out(works: Sequence[Work], results: Path, jobs: int, progress: Callable[[int, int], None] | None) -> None:
+def _run_all(works: Sequence[Work], results: Path, jobs: int, progress: Callable[[int, int], None] | None) -> None:
     count = 0
 
     def done() -> None:
@@ -95,12 +115,10 @@ def _carry_out(works: Sequence[Work], results: Path, jobs: int, progress: Callab
     if progress is not None:
         progress(0, len(works))
     if jobs > 1:
-        from tsreward.detection.bench.work import spread
-
         spread(works, results, jobs, done)
         return
     for work in works:
-        work.carry_out(results)
+        work.run(results)
         done()
 
 
@@ -129,3 +147,169 @@ def _check(
         raise OptionError(f"The false-alarm rate lies between 0 and 1, got {false_alarm_rate}.")
     if jobs < 1:
         raise OptionError(f"The number of jobs is at least 1, got {jobs}.")
+
+
+class PeakMemory:
+    """Watches from now on.
+
+    Under Linux the kernel's mark of the largest resident memory is set back first, so that `grown` is what was needed
+    at most on top of the memory held now. Elsewhere, or where /proc is not there, it is how far the peak of the whole
+    life of the process rose: 0 where something before needed more.
+    """
+
+    def __init__(self) -> None:
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        self._exact = _status("VmHWM") is not None
+        self._before = _status("VmRSS") or _peak()
+
+    def grown(self) -> float:
+        """Return MB (2^20 bytes)."""
+        peak = _status("VmHWM") if self._exact else None
+        return max(0.0, ((peak or _peak()) - self._before) / 2**10)
+
+
+def _status(field: str) -> int | None:
+    """Return a number of kB in Linux's account of the process."""
+    try:
+        found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    except OSError:
+        return None
+    return int(found[1]) if found else None
+
+
+def _peak() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 2**10 if sys.platform == "darwin" else peak
+
+
+@dataclass(frozen=True)
+class Work:
+    """All that the result of a cell needs."""
+
+    cell: Cell
+    task: DetectionTask
+    make: Callable[[int], Detector]
+    inputs: str
+    evaluation: str
+    threshold: str
+    false_alarm_rate: float
+
+    def finished(self, folder: Path) -> Record | None:
+        """Return the record in the folder, if it is of these inputs and this evaluation, whole and without an error."""
+        found = read_record(folder, self.cell)
+        if found is None or found.error is not None or found.inputs != self.inputs:
+            return None
+        whole = found.evaluation == self.evaluation and read_scores(folder, found) is not None
+        return found if whole else None
+
+    def run(self, folder: Path) -> Record:
+        """Fit, score and evaluate; only evaluate, where the folder holds the scores of these inputs.
+
+        Whatever the detector or the evaluation raises is written down in the record.
+
+        Raises:
+            DataError: the results cannot be written.
+        """
+        found = read_record(folder, self.cell)
+        kept = read_scores(folder, found) if found is not None and found.inputs == self.inputs else None
+        try:
+            if found is not None and kept is not None:
+                scores, timings = kept, found.timings
+            else:
+                scores, timings = self._scored()
+        except Exception as error:
+            return self.failed(folder, f"{type(error).__name__}: {error}")
+        # The scores come first: a record is there only when they are.
+        written = write_scores(folder, self.cell, *scores)
+        metrics, problem = {}, None
+        try:
+            metrics = asdict(evaluate(self.task, *scores, self.threshold, self.false_alarm_rate))
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
+        record = Record(self.cell, self.inputs, self.evaluation, written, metrics, timings, problem)
+        write_record(folder, record)
+        return record
+
+    def failed(self, folder: Path, reason: str) -> Record:
+        """Write down that there are no scores, and why."""
+        record = Record(self.cell, self.inputs, self.evaluation, error=reason)
+        write_record(folder, record)
+        return record
+
+    def _scored(self) -> tuple[tuple[np.ndarray, np.ndarray], Timings]:
+        detector = self.make(self.cell.seed)
+        detector.false_alarm_rate = None  # the fit for the threshold comes apart, out of the seconds
+        memory, start = PeakMemory(), perf_counter()
+        detector.fit(self.task.train)
+        fitted = perf_counter()
+        test = detector.decision_function(self.task.test)
+        timings = Timings(fitted - start, perf_counter() - fitted, 0.0, memory.grown())
+        normal = held_out_scores(self.make(self.cell.seed), self.task.train)
+        rate = len(test) / max(timings.score_seconds, 1e-9)
+        return (normal, test), replace(timings, points_per_second=rate)
+
+
+_PRELOADED = ["torch", "tsreward.detection.detectors.presets", "tsreward.detection.bench.runner"]
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], None]) -> None:
+    """Run every work in a fresh process, `jobs` at a time; call `done` after each.
+
+    A process that a signal ends, e.g. because memory ran out, is recorded as the failure of its cell. What makes the
+    detectors is sent to the processes: functions of a module or `functools.partial` of them, not lambdas.
+
+    Raises:
+        DataError: a process could not write its results.
+    """
+    context = get_context("forkserver") if "forkserver" in get_all_start_methods() else get_context("spawn")
+    context.set_forkserver_preload(_PRELOADED)  # torch takes seconds to import, once and not in every process
+    waiting, running = deque(works), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                work = waiting.popleft()
+                process = context.Process(
+                    target=_run_in_process, args=(work, folder, torch.get_num_threads()), daemon=True
+                )
+                with _uninterrupted():  # half of what a process is sent would be a traceback of its own
+                    process.start()
+                running[process.sentinel] = (process, work)
+            for sentinel in wait(list(running)):
+                process, work = running.pop(sentinel)
+                process.join()
+                if process.exitcode < 0:
+                    name = signal.Signals(-process.exitcode).name
+                    work.failed(folder, f"Its process was ended by {name}" + ": out of memory?" * (name == "SIGKILL"))
+                elif process.exitcode:
+                    raise DataError(
+                        f"The process of {work.cell.detector} on {work.cell.series} ended with {process.exitcode}: "
+                        f"what it wrote to stderr says why. Results that are finished are kept."
+                    )
+                done()
+    finally:
+        for process, _ in running.values():
+            process.kill()
+            process.join()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let signals that end a command wait until the block has ended."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _run_in_process(work: Work, folder: Path, threads: int) -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # the server of processes was started while they were blocked
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
+    torch.set_num_threads(threads)
+    with redirect_stdout(sys.stderr):
+        try:
+            work.run(folder)
+        except TSRewardError as error:
+            raise SystemExit(str(error)) from None  # one line on stderr, and exit code 1

@@ -10,11 +10,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import fmean, stdev
 
-from tsreward.detection.bench.evaluate import Judgement
+from tsreward.detection.bench.evaluate import Evaluation
 from tsreward.detection.bench.records import Record
 from tsreward.files import write_atomic
 
-METRICS = tuple(field.name for field in fields(Judgement) if field.name != "threshold")
+METRICS = tuple(field.name for field in fields(Evaluation) if field.name != "threshold")
 """What is averaged; thresholds are in units of the scores, which differ."""
 ALL = "all"
 
@@ -25,14 +25,14 @@ def summary(records: Iterable[Record]) -> list[Row]:
     """Return a row per detector and data set, best VUS-PR first, and where there are several sets, over all series.
 
     A row holds `detector`, `dataset`, `series` and `seeds` (how many), `failed` (results without metrics), and for
-    every metric its mean over series, then over seeds, and as `<metric>_sd` the standard deviation over seeds of the
-    mean over series. None where there is nothing to average, or one seed only. Failed results are in no mean: a
+    every metric its mean over series, then over seeds, and as `<metric>_std` the standard deviation over seeds of the
+    mean over series. None where there is nothing to average, or one seed only. No mean holds failed results: a
     detector that fails on the hard series looks better than it is.
 
     >>> from tsreward.detection.bench.records import Cell
     >>> made = [Record(Cell("pca", "smd", name, 0), "", "", metrics=dict.fromkeys(METRICS, f1)) for name, f1 in
     ...         (("a", 0.5), ("b", 1.0))]
-    >>> [(row["series"], row["f1"], row["f1_sd"]) for row in summary(made)]
+    >>> [(row["series"], row["f1"], row["f1_std"]) for row in summary(made)]
     [(2, 0.75, None)]
     """
     groups: dict[tuple[str, str], list[Record]] = {}
@@ -97,7 +97,7 @@ def _row(dataset: str, detector: str, records: Sequence[Record]) -> Row:
     for name in METRICS:
         means = [fmean(record.metrics[name] for record in group) for group in seeds.values()]
         row[name] = fmean(means) if means else None
-        row[f"{name}_sd"] = stdev(means) if len(means) > 1 else None
+        row[f"{name}_std"] = stdev(means) if len(means) > 1 else None
     return row
 
 

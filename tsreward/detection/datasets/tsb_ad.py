@@ -24,8 +24,8 @@ _NAME = re.compile(r"[0-9]+_.+_id_[0-9]+_.+_tr_([0-9]+)_1st_[0-9]+")
 def load_tsb_ad(path: str | Path) -> list[DetectionTask]:
     """Read one file, or all CSV files of a folder, named as in 057_SMD_id_1_Facility_tr_4529_1st_4629.csv.
 
-    The protocol of this leaderboard: a detector may learn from the first `tr` rows, and ALL rows are judged, those it
-    learned from included. The name of a task is that of its file without the ending.
+    The protocol of this leaderboard: a detector may learn from the first `tr` rows, and ALL rows are evaluated, those
+    included. The name of a task is that of its file without the ending.
 
     Raises:
         DataError: a file is missing or malformed, has another name, or fewer rows than `tr`.

@@ -17,8 +17,7 @@ from tsreward.detection.metrics.ranges import (
     range_precision,
     range_recall,
 )
-from tsreward.detection.metrics.ranking import average_precision, roc_auc
-from tsreward.detection.metrics.videos import macro_auc, micro_auc
+from tsreward.detection.metrics.ranking import average_precision, macro_auc, micro_auc, roc_auc
 from tsreward.detection.metrics.volume import VUS, vus, vus_pr, vus_roc, vus_window
 
 __all__ = [
