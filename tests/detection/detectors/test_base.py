@@ -210,7 +210,7 @@ def test_another_width_is_refused(task) -> None:
 def test_a_failed_fit_leaves_it_unfitted(task) -> None:
     detector = make_detector("ridge_var")
     detector.fit(task.train)
-    with pytest.raises(DataError, match=r"has 2 rows to learn from, a window 11.*The last 1 of 3 rows are held out"):
+    with pytest.raises(DataError, match=r"has 2 rows to fit on, a window 11.*The last 1 of 3 rows are held out"):
         detector.fit(task.train.values[:3])
     with pytest.raises(NotFittedError):
         detector.decision_function(task.test)

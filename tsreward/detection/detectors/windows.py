@@ -84,7 +84,7 @@ class WindowDetector(Detector):
     def learn(self, series: Series) -> None:
         if len(series) < self.window:
             raise DataError(
-                f"'{series.name}' has {len(series)} rows to learn from, a window {self.window}: give a longer "
+                f"'{series.name}' has {len(series)} rows to fit on, a window {self.window}: give a longer "
                 f"series or shorten the window."
             )
         train = self.train if self.trained else replace(self.train, epochs=1, learning_rate=0.0)

@@ -1,4 +1,4 @@
-"""What the metrics share: checks of labels and scores, segments, and the F-measure."""
+"""What all metrics use: checks of labels and scores, segments, and the F-measure."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from tsreward.detection.metrics.ranking import counts_at_thresholds
 
 
 def precision(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the share of predicted rows that are anomalous; 0 where nothing is predicted.
+    """Return the fraction of predicted rows that are anomalous; 0 where nothing is predicted.
 
     Args:
         labels: [T], anomalous where > 0.
@@ -27,7 +27,7 @@ def precision(labels: np.ndarray, predictions: np.ndarray) -> float:
 
 
 def recall(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the share of anomalous rows that are predicted. Arguments and errors as in `precision`.
+    """Return the fraction of anomalous rows that are predicted. Arguments and errors as in `precision`.
 
     >>> recall(np.array([0, 1, 1, 0]), np.array([True, True, False, False]))
     0.5

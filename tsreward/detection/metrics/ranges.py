@@ -19,7 +19,7 @@ def range_recall(
     Args:
         labels: [T], anomalous where > 0.
         predictions: [T] of bool.
-        alpha: weight of existence, whether the range has any predicted row; the rest weighs the share of it predicted.
+        alpha: weight of existence, whether the range has any predicted row; the rest weighs the fraction of it predicted.
         bias: rows of a range that weigh more: "flat" (none), "front", "back" or "middle".
         cardinality: factor for a range met by x predicted runs: "one" (1) or "reciprocal" (1 / x). TSB-AD takes
             "reciprocal", and alpha = 0.2.
@@ -113,7 +113,7 @@ def event_precision(labels: np.ndarray, predictions: np.ndarray) -> float:
 
 
 def event_recall(labels: np.ndarray, predictions: np.ndarray) -> float:
-    """Return the share of events that are found. Arguments and errors as in `event_precision`.
+    """Return the fraction of events that are found. Arguments and errors as in `event_precision`.
 
     >>> event_recall(np.array([0, 1, 1, 0, 1]), np.array([False, True, False, False, False]))
     0.5

@@ -77,14 +77,14 @@ def vus(labels: np.ndarray, scores: np.ndarray, window: int) -> VUS:
     """Return both volumes: the mean over buffer widths w = 0 ... window of the areas with buffers of ⌊w/2⌋ rows.
 
     A row at distance d ≤ ⌊w/2⌋ from an anomaly counts as anomalous by √(1 − d/w); where buffers overlap, by 1. Recall
-    is multiplied by the share of widened anomalies with a flagged row. Paparrizos et al., "Volume Under the Surface",
+    is multiplied by the fraction of widened anomalies with a flagged row. Paparrizos et al., "Volume Under the Surface",
     PVLDB 15(11), 2022, in the form of TSB-AD (Liu and Paparrizos, NeurIPS 2024): 250 thresholds, evenly spaced in rank.
 
     Cost is O(T log T + window² · 250 / 4): rows are binned by threshold once, and only buffer rows change with w.
 
     Args:
         labels: [T], anomalous where > 0.
-        scores: [T], higher is stranger.
+        scores: [T], higher is more anomalous.
         window: largest buffer width in rows; TSB-AD takes `vus_window` of the series.
 
     Raises:
@@ -104,7 +104,7 @@ def vus(labels: np.ndarray, scores: np.ndarray, window: int) -> VUS:
     flagged = _cumulative(bins)  # [250], one per threshold
     hits = _cumulative(bins[labels])
     buffered = _buffered_hits(labels, bins, window)  # [window + 1, 250]
-    found = _found_share(labels, bins, window)[np.arange(window + 1) // 2]
+    found = _found_fraction(labels, bins, window)[np.arange(window + 1) // 2]
 
     true = hits + buffered
     half_widened = positives + buffered / 2
@@ -166,15 +166,15 @@ def _two_distances(labels: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarr
     return near, np.minimum(second, reach + 1), row
 
 
-def _found_share(labels: np.ndarray, bins: np.ndarray, window: int) -> np.ndarray:
-    """Return [window // 2 + 1, 250]: the share of widened anomalies with a row that reaches each threshold."""
+def _found_fraction(labels: np.ndarray, bins: np.ndarray, window: int) -> np.ndarray:
+    """Return [window // 2 + 1, 250]: the fraction of widened anomalies with a row that reaches each threshold."""
     starts, stops = segments(labels)
     gaps = starts[1:] - stops[:-1] + 1
     first = np.minimum.reduceat(np.append(bins, THRESHOLDS), np.column_stack([starts, stops]).ravel())[::2]
-    shares = []
+    fractions = []
     for half in range(window // 2 + 1):
         before, behind = np.maximum(starts - half, 0), np.minimum(stops - 1 + half, len(labels) - 1)
         first = np.minimum(first, np.minimum(bins[before], bins[behind]))
         heads = np.append(0, np.flatnonzero(gaps > 2 * half) + 1)  # buffers that touch or overlap are one
-        shares.append(_cumulative(np.minimum.reduceat(first, heads)) / len(heads))
-    return np.array(shares)
+        fractions.append(_cumulative(np.minimum.reduceat(first, heads)) / len(heads))
+    return np.array(fractions)
