@@ -88,7 +88,7 @@ class DetectionTask:
     def __post_init__(self) -> None:
         if self.train.dim != self.test.dim:
             raise ShapeError(
-                f"{self.name}: {self.train.dim} columns in the training rows, but {self.test.dim} in the test rows."
+                f"{self.name}: training rows of {self.train.dim} columns, but test rows of {self.test.dim}."
             )
         if self.test.labels is None:
             raise DataError(f"{self.name}: the test part has no labels: a benchmark needs them.")

@@ -19,7 +19,7 @@ def range_recall(
     Args:
         labels: [T], anomalous where > 0.
         predictions: [T] of bool.
-        alpha: weight of existence, whether the range has any predicted row; the rest weighs the fraction of it predicted.
+        alpha: weight of existence, whether the range has any predicted row; the rest weighs the predicted fraction.
         bias: rows of a range that weigh more: "flat" (none), "front", "back" or "middle".
         cardinality: factor for a range met by x predicted runs: "one" (1) or "reciprocal" (1 / x). TSB-AD takes
             "reciprocal", and alpha = 0.2.

@@ -77,8 +77,9 @@ def vus(labels: np.ndarray, scores: np.ndarray, window: int) -> VUS:
     """Return both volumes: the mean over buffer widths w = 0 ... window of the areas with buffers of ⌊w/2⌋ rows.
 
     A row at distance d ≤ ⌊w/2⌋ from an anomaly counts as anomalous by √(1 − d/w); where buffers overlap, by 1. Recall
-    is multiplied by the fraction of widened anomalies with a flagged row. Paparrizos et al., "Volume Under the Surface",
-    PVLDB 15(11), 2022, in the form of TSB-AD (Liu and Paparrizos, NeurIPS 2024): 250 thresholds, evenly spaced in rank.
+    is multiplied by the fraction of widened anomalies with a flagged row. Paparrizos et al., "Volume Under the
+    Surface", PVLDB 15(11), 2022, in the form of TSB-AD (Liu and Paparrizos, NeurIPS 2024): 250 thresholds, evenly
+    spaced in rank.
 
     Cost is O(T log T + window² · 250 / 4): rows are binned by threshold once, and only buffer rows change with w.
 
