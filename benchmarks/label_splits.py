@@ -11,8 +11,8 @@ import torch
 
 from tsreward.detection.datasets.smd import load_smd
 from tsreward.detection.datasets.synthetic import yahoo_like
+from tsreward.scorers.dqn.environment import FEW_LABELS, DQNOptions
 from tsreward.scorers.dqn.labelling import ActiveOptions
-from tsreward.scorers.dqn.options import FEW_LABELS, DQNOptions
 from tsreward.sequences.windows import WindowSet
 
 

@@ -74,8 +74,8 @@ from .sb3.callback import LearnedRewardCallback as LearnedRewardCallback
 from .sb3.vec_env import LearnedRewardVecEnv as LearnedRewardVecEnv
 from .scorers.deep_svdd import DeepSVDD as DeepSVDD
 from .scorers.discriminator import Discriminator as Discriminator
+from .scorers.dqn.environment import DQNOptions as DQNOptions
 from .scorers.dqn.labelling import ActiveOptions as ActiveOptions
-from .scorers.dqn.options import DQNOptions as DQNOptions
 from .scorers.dqn.scorer import DQN as DQN
 from .scorers.forecaster import Forecaster as Forecaster
 from .scorers.knn import KNN as KNN

@@ -35,9 +35,9 @@ BAD_OPTIONS = [
     (DeepSVDDOptions, "shrinkage", 1.5, "a number in [0, 1]"),
     (MahalanobisOptions, "shrinkage", 1.5, "a number in [0, 1]"),
     (KNNOptions, "bank_size", 4, "at least neighbours=5"),
-    (PCAOptions, "components", 1.0, "an integer >= 1, a share between 0 and 1, or None"),
-    (PCAOptions, "components", 0, "an integer >= 1, a share between 0 and 1, or None"),
-    (PCAOptions, "components", None, "a number or a share for the residual"),
+    (PCAOptions, "components", 1.0, "an integer >= 1, a fraction between 0 and 1, or None"),
+    (PCAOptions, "components", 0, "an integer >= 1, a fraction between 0 and 1, or None"),
+    (PCAOptions, "components", None, "a number or a fraction for the residual"),
     (RidgeVAROptions, "ridge", 0.0, "a finite number > 0"),
     (RidgeVAROptions, "scale_residuals", 1, "true or false"),
 ]

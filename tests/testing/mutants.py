@@ -250,7 +250,7 @@ BROKEN_SCORERS = {
     "huge finite values are scored": unclipped,
     "training is what separates": Untrained,
     "another seed gives other weights": OneSeed,
-    "bad windows teach what normal ones cannot": DeafToBad,
+    "negative windows teach what normal ones cannot": DeafToBad,
     "resumed training equals straight training": StartsAgain,
 }
 """Check that must fail -> scorer."""

@@ -58,7 +58,7 @@ BROKEN: dict[str, Callable[[], RewardModel]] = {
     "scores are varied": lambda: fitted(Constant),
     "the calibration scores are varied": lambda: fitted(Constant),
     "the threshold keeps the false-alarm rate": low_threshold,
-    "stranger is never paid more": upside_down,
+    "a higher score is never rewarded more": upside_down,
     "rewards are repeatable": lambda: fitted(Noisy),
     "step by step and in bulk: reward": lambda: fitted(Noisy),
     "rewarding changes no state": lambda: fitted(Counting),

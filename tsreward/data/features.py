@@ -18,8 +18,7 @@ import torch
 
 from tsreward.data.video.pictures import in_order
 from tsreward.data.video.reading import check_rate, frame_batches
-from tsreward.encoders.base import Encoder
-from tsreward.encoders.digests import weights_digest
+from tsreward.encoders.base import Encoder, weights_digest
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError
 from tsreward.files import open_atomic

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -94,3 +96,17 @@ class Identity(Encoder):
 
     def encode(self, obs: Tensor) -> Tensor:
         return obs.flatten(1).to(torch.float32)
+
+
+def weights_digest(description: Any, weights: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256, in hexadecimal, of a description in plain JSON values and of named tensors in any order.
+
+    >>> weights_digest({"layers": 1}, {"weight": torch.zeros(2)})[:8]
+    'af78cddf'
+    """
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode())
+    for name, tensor in sorted(weights.items()):
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(json.dumps([name, str(plain.dtype), list(plain.shape)]).encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

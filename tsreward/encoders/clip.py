@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tsreward.encoders.base import ENCODERS
-from tsreward.encoders.digests import weights_digest
+from tsreward.encoders.base import ENCODERS, weights_digest
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
 from tsreward.errors import DataError, missing_extra
 from tsreward.functional.pixels import clip_pixels
@@ -247,11 +246,11 @@ class CLIPOptions(FrameOptions):
     shortest: int = option(224, high=2048)
     """Pixels that the shorter side of a frame is resized to."""
     crop: int = option(224, high=2048)
-    """Height and width of the centre that is looked at."""
+    """Height and width of the centre that is kept."""
     mean: tuple[float, float, float] = option((0.48145466, 0.4578275, 0.40821073), low=-math.inf)
-    """What is taken from red, green and blue in [0, 1]."""
+    """Mean that is subtracted from red, green and blue in [0, 1]."""
     std: tuple[float, float, float] = option((0.26862954, 0.26130258, 0.27577711), above=0)
-    """What red, green and blue are then divided by."""
+    """Standard deviation that red, green and blue are then divided by."""
 
 
 @ENCODERS.register("clip")
@@ -288,6 +287,14 @@ class CLIPEncoder(FrameEncoder[CLIPOptions]):
         """Return an encoder with the weights of a folder, or of a name on the hub, which may be downloaded.
 
         Only .safetensors files are read, and no code that comes with them.
+
+        Args:
+            obs_shape: (H, W, C) of a frame, or (S, H, W, C) of a stack.
+            source: a folder that `save_pretrained` of a CLIP has written, or a name on the Hugging Face hub.
+            revision: commit or branch on the hub; None is main.
+            precision: dtype of the tower on a GPU; on a CPU it is float32.
+            masks: rectangles of the original frame that are blanked, see `FrameOptions.masks`.
+            local_only: never download.
 
         Raises:
             MissingExtraError: transformers is not installed.

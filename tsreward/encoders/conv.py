@@ -68,7 +68,7 @@ class ConvEncoder(FrameEncoder[ConvOptions]):
 
     @property
     def chunk(self) -> int:
-        # A step of an environment pays for the padding, a video gains little from more; narrow products need company.
+        # More rows would be padding in a step of an environment, and gain little in a video; narrow products need more.
         narrow = min(self.dim, *self.options.channels) < 8
         return 4 if self.device.type == "cpu" and not narrow else super().chunk
 

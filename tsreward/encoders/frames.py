@@ -24,7 +24,7 @@ RECTANGLES = "rectangles (top, left, bottom, right) in pixels"
 
 @dataclass(frozen=True)
 class FrameOptions(EncoderOptions):
-    """What happens to a frame before it is looked at, in a file of frames (`read_frames`) and in an encoder alike."""
+    """What happens to a frame before it is encoded, in a file of frames (`read_frames`) and in an encoder alike."""
 
     masks: tuple[Rectangle, ...] = option((), low=0, wanted=RECTANGLES)
     """Rectangles of the original frame that are blanked: score boards, clocks, anything that tells the reward."""

@@ -34,8 +34,8 @@ class PixelPCAOptions(FrameOptions):
 class PixelPCA(FrameEncoder[PixelPCAOptions]):
     """Grey frames, shrunk by area mean and projected onto their principal components.
 
-    Call `fit` with frames of all that can happen, good and bad, before the model is fitted: components of expert frames
-    alone cannot tell what experts never show.
+    Call `fit` with frames of normal and other behaviour before the model is fitted: components of expert frames alone
+    do not show what experts never do.
 
     >>> frames = torch.randint(0, 256, (40, 8, 8, 1), dtype=torch.uint8)
     >>> encoder = PixelPCA((8, 8, 1), PixelPCAOptions(dim=4, side=8)).fit([frames])

@@ -1,1 +1,1 @@
-"""Window scorers: [B, K, D] -> [B], higher is stranger."""
+"""Window scorers: [B, K, D] -> [B], higher is more anomalous."""

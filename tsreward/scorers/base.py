@@ -1,4 +1,4 @@
-"""What every scorer is: windows `[B, K, D]` in, scores `[B]` out, higher is stranger."""
+"""What every scorer is: windows `[B, K, D]` in, scores `[B]` out, higher is more anomalous."""
 
 from __future__ import annotations
 
@@ -185,11 +185,9 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
                 f"{type(self).__name__} expects windows [B, {self.window}, {self.dim}], got {list(windows.shape)}."
             )
         scores = self.measure(self._standardise(windows.to(torch.float32)))
-        # One sum sees every NaN and inf; a sum that overflows by itself leaves `bad` empty.
+        # One sum sees every NaN and inf; a sum that overflows by itself is no reason to refuse.
         if not math.isfinite((windows.sum() + scores.sum()).item()):
-            bad = (~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores)).nonzero().flatten().tolist()
-            if bad:
-                raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
+            self._refuse_not_finite(~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores))
         return scores
 
     @torch.inference_mode()
@@ -207,9 +205,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             return torch.zeros(0, device=windows.store.device)
         standardised = windows.map(lambda store: self._standardise(store.to(torch.float32)))
         scores = torch.cat([in_chunks(self.measure, batch, batch_size) for batch in standardised.batches(batch_size)])
-        bad = (~torch.isfinite(scores)).nonzero().flatten().tolist()
-        if bad:
-            raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {bad[:5]}: clean the observations.")
+        self._refuse_not_finite(~torch.isfinite(scores))
         return scores
 
     def extra_repr(self) -> str:
@@ -237,6 +233,11 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     def _require_fitted(self) -> None:
         if not self.fitted:
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
+
+    def _refuse_not_finite(self, damaged: Tensor) -> None:
+        found = damaged.nonzero().flatten().tolist()
+        if found:
+            raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {found[:5]}: clean the observations.")
 
     def _check_set(self, windows: WindowSet, kind: str, dim: int | None = None) -> int:
         """Check windows to learn from, of `dim` features where that is known, and return their number of features D."""

@@ -1,4 +1,4 @@
-"""Deep SVDD over windows (Ruff et al. 2018), and Deep SAD (Ruff et al. 2020) where bad windows are given."""
+"""Deep SVDD over windows (Ruff et al. 2018), and Deep SAD (Ruff et al. 2020) where negative windows are given."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tsreward.scorers.gradient import GradientScorer
 from tsreward.scorers.presets import SCORER_PRESETS, ScorerPreset
 from tsreward.sequences.windows import WindowSet
 
-BAD_DISTANCE = 2.0
-"""Where the loss least_squares draws bad windows, so that the reward shape of that name pays them nothing."""
+NEGATIVE_DISTANCE = 2.0
+"""Squared distance that the loss least_squares pulls negative windows to: the likeness of that name is 0 there."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class DeepSVDDOptions(ScorerOptions):
     """Options of `DeepSVDD`."""
 
     negative_weight: float = option(1.0, search=Range(0.1, 10.0, log=True), negative=True)
-    """η of Deep SAD: how much the bad windows weigh."""
+    """η of Deep SAD: the weight of the negative windows in the loss."""
     negative_loss: Literal["inverse", "least_squares"] = "inverse"
-    """inverse: bad windows are pushed away without end. least_squares: their distance is drawn to 2 and that of normal
-    windows to 0, which stays well-conditioned where bad windows keep coming."""
+    """inverse: negative windows are pushed away without a bound. least_squares: their squared distance is pulled to 2
+    and that of normal windows to 0, which stays well-conditioned where new negative windows keep coming."""
     network: Literal["mlp", "gru", "tcn"] = "mlp"
     """Layers over the flattened window, the last state of a GRU, or the last output of a temporal convolution."""
     hidden: int = 128
@@ -38,7 +38,7 @@ class DeepSVDDOptions(ScorerOptions):
     distance: Literal["centre", "mahalanobis"] = option("centre", search=("centre", "mahalanobis"))
     """Score: squared distance to the centre, or Mahalanobis distance to the embedded normal windows."""
     shrinkage: float = option(0.01, high=1)
-    """Share of the identity in the covariance of the Mahalanobis distance."""
+    """Fraction of the identity in the covariance of the Mahalanobis distance."""
     gradient_penalty: float = 0.0
     """Weight of the mean squared slope of the distance at normal windows, which keeps the score smooth around them."""
 
@@ -47,9 +47,9 @@ class DeepSVDDOptions(ScorerOptions):
 class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     """Squared distance of a window's embedding to the centre of the normal ones.
 
-    Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over bad ones (Ruff et al. 2020, eq. 8);
-    with `least_squares` and s = ‖φ(x) − c‖², mean s² over normal windows + η · mean (s − 2)² over bad ones, which is
-    least at s = 2 η p_bad / (p_normal + η p_bad).
+    Loss: mean ‖φ(x) − c‖² over normal windows + η · mean 1/(‖φ(x) − c‖² + ε) over negative ones (Ruff et al. 2020, eq.
+    8); with `least_squares` and s = ‖φ(x) − c‖², mean s² over normal windows + η · mean (s − 2)² over negative ones,
+    which is least at s = 2 η p_bad / (p_normal + η p_bad).
     The layers have no bias and the centre is kept away from zero: with either, a constant φ is a perfect solution
     (Ruff et al. 2018, propositions 1 and 2).
     """
@@ -101,10 +101,10 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
             distances, smooth = self._to_centre(normal), 0.0
         if negative is None:
             return distances.mean() + smooth
-        bad = self._to_centre(negative)
+        far = self._to_centre(negative)
         if options.negative_loss == "inverse":
-            return distances.mean() + smooth + options.negative_weight * inverse(bad)
-        return least_squares(distances, 0.0) + smooth + options.negative_weight * least_squares(bad, BAD_DISTANCE)
+            return distances.mean() + smooth + options.negative_weight * inverse(far)
+        return least_squares(distances, 0.0) + smooth + options.negative_weight * least_squares(far, NEGATIVE_DISTANCE)
 
     def after_fit(self, normal: WindowSet) -> None:
         embedded = self._embed_all(normal)

@@ -24,11 +24,11 @@ class DiscriminatorOptions(ScorerOptions):
 
 @SCORERS.register("discriminator")
 class Discriminator(GradientScorer[DiscriminatorOptions]):
-    """1 − d of a network that answers 1 to normal windows and −1 to bad ones.
+    """1 − d of a network d that is trained to answer 1 to normal windows and −1 to negative ones.
 
-    Loss: mean (d(normal) − 1)² + mean (d(bad) + 1)² + weight · mean ‖∂d/∂normal‖² (Peng et al. 2021, eq. 5 and 6). It
-    judges nothing on its own: what it has never been shown as bad may get any score. Meant for
-    `tsreward.ActiveLearner`, where the bad windows are those of the agent, with the shape least_squares.
+    Loss: mean (d(normal) − 1)² + mean (d(negative) + 1)² + weight · mean ‖∂d/∂normal‖² (Peng et al. 2021, eq. 5 and 6).
+    Anomalies unlike any negative window may get any score. It is meant for `tsreward.ActiveLearner`, where the negative
+    windows are those of the agent, with the likeness `least_squares`.
 
     >>> from tsreward.sequences.windows import WindowSet
     >>> Discriminator(window=2).fit(WindowSet.from_episodes([torch.zeros(9, 1)], window=2))
@@ -42,7 +42,7 @@ fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes,
 
     def build(self) -> None:
         hidden = self.options.hidden
-        self.judge = nn.Sequential(
+        self.network = nn.Sequential(
             FlatRows(),
             nn.Linear(self.window * self.dim, hidden),
             nn.ReLU(),
@@ -61,4 +61,4 @@ fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes,
         return 1 - self._answer(windows)
 
     def _answer(self, windows: Tensor) -> Tensor:
-        return self.judge(windows)[:, 0]
+        return self.network(windows)[:, 0]

@@ -1,4 +1,4 @@
-"""How surprising the last step of a window is, given the steps before it."""
+"""Forecaster: how badly the last step of a window is predicted from the steps before it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ForecasterOptions(ScorerOptions):
     network: Literal["gru", "mlp"] = option("gru", search=("gru", "mlp"))
     hidden: int = 64
     loss: Literal["nll", "mse"] = option("nll", search=("nll", "mse"))
-    """Gaussian negative log-likelihood with a learned spread per column, or mean squared error."""
+    """Gaussian negative log-likelihood with a learned standard deviation per column, or mean squared error."""
 
 
 @SCORERS.register("forecaster")
@@ -65,8 +65,8 @@ class Forecaster(Scorer[ForecasterOptions]):
         options: TrainOptions,
         report: Report | None,
     ) -> None:
-        def loss(good: Tensor, bad: Tensor | None, noise: torch.Generator) -> Tensor:
-            return self.measure(good).mean()
+        def loss(normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
+            return self.measure(normal).mean()
 
         train(self, loss, normal, None, options, report)
 

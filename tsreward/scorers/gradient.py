@@ -1,4 +1,4 @@
-"""What the scorers share that learn a loss by gradient, and can go on learning it."""
+"""Scorers that minimise a loss by gradient descent, and can go on with it on new windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tsreward.training import Report, TrainOptions, train
 
 
 class GradientScorer(Scorer[OptionsT]):
-    """A scorer with a loss on normal and bad windows. Subclasses write `build`, `objective` and `measure`.
+    """A scorer with a loss on normal and negative windows. Subclasses write `build`, `objective` and `measure`.
 
     `fit` minimises the loss over given windows; `tsreward.ActiveLearner` goes on with windows that come later.
     """
@@ -23,13 +23,13 @@ class GradientScorer(Scorer[OptionsT]):
 
     @abstractmethod
     def objective(self, normal: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
-        """Return the loss, one number, of standardised windows [B, K, D] and bad ones [B', K, D]."""
+        """Return the loss, a scalar, of standardised normal windows [B, K, D] and negative ones [B', K, D]."""
 
     def before_fit(self, normal: WindowSet) -> None:
-        """Fix what `objective` must know beforehand of standardised normal windows; what is fitted stays."""
+        """Compute what `objective` needs of standardised normal windows, as a centre; change nothing when fitted."""
 
     def after_fit(self, normal: WindowSet) -> None:
-        """Fix what the score must know afterwards of standardised normal windows: what follows from the weights."""
+        """Compute what the score needs beside the weights of standardised normal windows, as a covariance."""
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Return rows [..., D] as `objective` takes them."""

@@ -71,8 +71,8 @@ class KNN(Scorer[KNNOptions]):
                 f"KNN needs at least {self.options.neighbours} normal windows (neighbours={self.options.neighbours}), "
                 f"got {len(windows)}: collect more or lower neighbours."
             )
-        drawn = torch.randperm(len(windows), generator=generator(options.seed))[: self.options.bank_size]
-        rows = flat_steps(windows.gather(drawn), self.options.steps)
+        chosen = torch.randperm(len(windows), generator=generator(options.seed))[: self.options.bank_size]
+        rows = flat_steps(windows.gather(chosen), self.options.steps)
         self.bank[: len(rows)] = rows
         self.squared_norms[: len(rows)] = rows.square().sum(1)
 

@@ -29,7 +29,7 @@ class LSTMVAEOptions(ReconstructionOptions):
 class LSTMVAE(Reconstruction[LSTMVAEOptions]):
     """Reconstruction error of a window through one latent vector that is kept close to a standard normal.
 
-    Loss: error + β · KL[q(z | window) ‖ N(0, 1)] / (K · D), with z drawn once per window. The score decodes the mean
+    Loss: error + β · KL[q(z | window) ‖ N(0, 1)] / (K · D), with z sampled once per window. The score decodes the mean
     of z, so it is deterministic.
 
     >>> scorer = LSTMVAE(window=4)
@@ -57,9 +57,9 @@ class LSTMVAE(Reconstruction[LSTMVAEOptions]):
         if noise is None:
             return self._decode(mean), None
         log_variance = log_variance.clamp(-10, 10)
-        drawn = torch.randn(mean.shape, generator=noise).to(mean.device)
+        sample = torch.randn(mean.shape, generator=noise).to(mean.device)
         divergence = gaussian_kl(mean, log_variance) / (self.window * self.dim)
-        return self._decode(mean + drawn * (0.5 * log_variance).exp()), self.options.beta * divergence
+        return self._decode(mean + sample * (0.5 * log_variance).exp()), self.options.beta * divergence
 
     def _decode(self, latent: Tensor) -> Tensor:
         if self.options.decoder == "lstm":

@@ -1,4 +1,4 @@
-"""Distance to the mean of the normal windows, in their own spread."""
+"""Mahalanobis distance to the mean of the normal windows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MahalanobisOptions(ScorerOptions):
     covariance: Literal["full", "diagonal"] = "full"
     """Diagonal ignores correlations: the score is the L2 norm of the z-scored columns, with nothing else learned."""
     shrinkage: float = option(0.01, high=1, search=Range(1e-3, 0.9, log=True))
-    """Share of the identity in the full covariance, which keeps it invertible."""
+    """Fraction of the identity in the full covariance, which keeps it invertible."""
     steps: Literal["last", "window"] = option("last", search=("last", "window"))
     """Look at the last step only, or at the whole window."""
 

@@ -23,7 +23,7 @@ class PCAOptions(ScorerOptions):
     """Options of `PCA`."""
 
     components: int | float | None = option(0.9, search=Range(0.3, 0.99))
-    """Components that are kept: their number, the share of the variance they explain, or None for all."""
+    """Components that are kept: their number, the fraction of the variance they explain, or None for all."""
     steps: Literal["last", "window"] = option("last", search=("last", "window"))
     """Look at the last step only, or at the whole window."""
     score: Literal["residual", "weighted"] = "residual"
@@ -31,9 +31,9 @@ class PCAOptions(ScorerOptions):
 
     def check(self) -> None:
         if (isinstance(self.components, float) and not 0 < self.components < 1) or self.components == 0:
-            self.refuse("components", "an integer >= 1, a share between 0 and 1, or None")
+            self.refuse("components", "an integer >= 1, a fraction between 0 and 1, or None")
         if self.components is None and self.score == "residual":
-            self.refuse("components", "a number or a share for the residual, which is zero when all are kept,")
+            self.refuse("components", "a number or a fraction for the residual, which is zero when all are kept,")
 
 
 @SCORERS.register("pca")
@@ -41,7 +41,7 @@ class PCA(Scorer[PCAOptions]):
     """Distance of a window to the principal components of normal windows.
 
     `residual` is ‖x − x̂‖² / P with x̂ the projection onto the kept components; at least one direction of the P is
-    left out. `weighted` is Σᵢ ‖x − vᵢ‖ / ρᵢ over the kept components vᵢ (unit length) with ρᵢ their share of the
+    left out. `weighted` is Σᵢ ‖x − vᵢ‖ / ρᵢ over the kept components vᵢ (unit length) with ρᵢ their fraction of the
     variance: the decision function of PyOD's PCA. Components without variance are never kept.
 
     >>> from tsreward.sequences.windows import WindowSet
@@ -95,7 +95,7 @@ class PCA(Scorer[PCAOptions]):
         return squared.clamp_min(0).sqrt() @ self.weights
 
     def _number(self, ratio: Tensor) -> int:
-        """Return how many components are kept, given their shares of the variance in falling order."""
+        """Return how many components are kept, given their fractions of the variance in falling order."""
         components = self.options.components
         if isinstance(components, float):
             components = int((ratio.cumsum(0) <= components).sum()) + 1

@@ -11,7 +11,7 @@ from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 
 @dataclass(frozen=True)
 class ScorerPreset:
-    """The name of a scorer, its options, and whether known bad windows are shown to it where there are any."""
+    """The name of a scorer, its options, and whether it is given the negative windows where there are any."""
 
     scorer: str
     options: ScorerOptions

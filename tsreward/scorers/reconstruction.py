@@ -1,4 +1,4 @@
-"""What all reconstructing scorers share: the error of a window, and the loss with and without bad windows."""
+"""Scorers by reconstruction: the error of a window, and the loss with and without negative windows."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class ReconstructionOptions(ScorerOptions):
     """Score: the mean error of the columns, or the squared Mahalanobis distance of a step's error to the errors on
     normal windows, per column (Malhotra et al. 2016, arXiv 1607.00148). The training loss is the mean error."""
     shrinkage: float = option(0.03, high=1)
-    """Share of the identity in the covariance of the Mahalanobis distance."""
+    """Fraction of the identity in the covariance of the Mahalanobis distance."""
     negative_loss: Literal["hinge", "inverse"] = "hinge"
-    """L_anom for bad windows: max(0, margin − error), or 1 / error as in Deep SAD."""
+    """L_anom of negative windows: max(0, margin − error), or 1 / error as in Deep SAD."""
     negative_weight: float = option(1.0, search=Range(0.1, 10.0, log=True), negative=True)
     """λ in L_norm + λ · L_anom."""
     margin: float = 1.0
-    """Error that the hinge asks of bad windows. One unit is the mean error on normal windows of a network that always
-    answers with their mean, so 1 says: know no more about bad windows than nothing at all."""
+    """Error that the hinge asks of negative windows, in units of the error of predicting the mean of normal windows. At
+    1, negative windows should be reconstructed no better than that."""
 
 
 ReconstructionT = TypeVar("ReconstructionT", bound=ReconstructionOptions)
@@ -66,7 +66,7 @@ class Reconstruction(GradientScorer[ReconstructionT]):
         reconstruction = self.reconstruct(windows)[0]
         if self.options.distance == "mean":
             return self._error(windows, reconstruction)
-        errors = self._judged(windows - reconstruction)
+        errors = self._scored(windows - reconstruction)
         squared = squared_mahalanobis(errors.flatten(0, 1), self.error_mean, self.error_factor)
         return squared.unflatten(0, errors.shape[:2]).mean(1) / self.dim
 
@@ -82,8 +82,8 @@ class Reconstruction(GradientScorer[ReconstructionT]):
         if negative is None:
             return value
         error = self._error(negative, self.reconstruct(negative)[0]) / self._unit
-        bad = hinge(error, self.options.margin) if self.options.negative_loss == "hinge" else inverse(error)
-        return value + self.options.negative_weight * bad
+        far = hinge(error, self.options.margin) if self.options.negative_loss == "hinge" else inverse(error)
+        return value + self.options.negative_weight * far
 
     def after_fit(self, normal: WindowSet) -> None:
         if self.options.distance == "mahalanobis":
@@ -91,17 +91,17 @@ class Reconstruction(GradientScorer[ReconstructionT]):
             self.error_mean.copy_(mean)
             self.error_factor.copy_(precision_factor(covariance, self.options.shrinkage))
 
-    def _judged(self, steps: Tensor) -> Tensor:
-        """Return the steps [B, ?, D] that the score looks at."""
+    def _scored(self, steps: Tensor) -> Tensor:
+        """Return the steps [B, ?, D] that are scored."""
         return steps[:, -1:] if self.options.error == "last" else steps
 
     @torch.no_grad()
     def _errors(self, windows: WindowSet) -> Iterator[Tensor]:
-        """Yield the errors [?, D] of the judged steps."""
+        """Yield the errors [?, D] of the steps that are scored."""
         for batch in windows.to(self.error_mean.device).batches(1024):
-            yield self._judged(batch - self.reconstruct(batch)[0]).flatten(0, 1).cpu()
+            yield self._scored(batch - self.reconstruct(batch)[0]).flatten(0, 1).cpu()
 
     def _error(self, windows: Tensor, reconstruction: Tensor) -> Tensor:
-        difference = self._judged(windows - reconstruction)
+        difference = self._scored(windows - reconstruction)
         difference = difference.abs() if self.options.norm == "l1" else difference.square()
         return difference.mean((1, 2))

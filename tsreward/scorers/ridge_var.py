@@ -27,7 +27,8 @@ class RidgeVAROptions(ScorerOptions):
     )
     """Penalty on the squared weights, beside the sum of squared errors over all normal windows; the bias is free."""
     scale_residuals: bool = False
-    """Divide every column's residual by its spread on normal windows. Off: on server logs the plain error does well."""
+    """Divide every column's residual by its standard deviation on normal windows. Off: on server logs the plain error
+    does well."""
 
 
 @SCORERS.register("ridge_var")

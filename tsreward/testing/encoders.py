@@ -158,7 +158,9 @@ ENCODER_PROMISES: tuple[Promise, ...] = (
     Promise("features are [B, dim]", _shape, "Set self.dim in the constructor to the width that encode returns."),
     Promise("one observation is enough", _one, "Keep the batch axis where B = 1: no squeeze()."),
     Promise("features are float32", _float32, "Return float32 from encode."),
-    Promise("features are finite", _finite, "Look for a division by a spread of zero, or a logarithm of zero."),
+    Promise(
+        "features are finite", _finite, "Look for a division by a standard deviation of zero, or a logarithm of zero."
+    ),
     Promise("features are repeatable", _repeatable, _PURE),
     Promise("the observations are not changed", _input_unchanged, "Work on copies: no obs.div_(...)."),
     Promise("encoding changes no state", _state_unchanged, _PURE),

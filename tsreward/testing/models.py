@@ -39,9 +39,9 @@ class ModelCase:
             found = [Episode(obs) for obs in draws]
         else:
             found = [_begin(episode) for episode in self.given[:_EPISODES]]
-        paid = np.random.default_rng(0)
+        earned = np.random.default_rng(0)
         return [
-            episode if episode.rewards is not None else replace(episode, rewards=paid.normal(size=len(episode)))
+            episode if episode.rewards is not None else replace(episode, rewards=earned.normal(size=len(episode)))
             for episode in found
         ]
 
@@ -106,12 +106,12 @@ def _calibration(case: ModelCase) -> str | None:
     return None if len(scores) >= 20 else f"The calibration has {len(scores)} scores, wanted at least 20."
 
 
-def _spread(case: ModelCase) -> str | None:
+def _varied_calibration(case: ModelCase) -> str | None:
     found = len(case.normal_scores.unique())
     return None if found > 10 else f"Held-out normal windows had {found} different score(s), wanted more than 10."
 
 
-def _tails(case: ModelCase) -> str | None:
+def _p_values(case: ModelCase) -> str | None:
     grid = torch.cat([case.normal_scores, case.normal_scores[-1:] + 1])
     p_value = case.model.calibration.p_value(grid)
     inside = bool(((p_value > 0) & (p_value <= 1)).all())
@@ -132,12 +132,12 @@ def _sign(case: ModelCase) -> str | None:
     grid = torch.cat([scores, top + 0.1 * (1 + top.abs()), top + 1 + top.abs()])
     rewards = case.model.rate(grid, torch.zeros(len(grid), dtype=torch.float64)).reward
     rises = rewards.diff() > 1e-9 * (1 + rewards[1:].abs())
-    return f"A score of {float(grid[1:][rises][0]):.4g} is paid more than a lower one." if rises.any() else None
+    return f"A score of {float(grid[1:][rises][0]):.4g} is rewarded more than a lower one." if rises.any() else None
 
 
 def _finite(case: ModelCase) -> str | None:
     finite = all(torch.isfinite(part.double()).all() for step in case.bulk for part in step)
-    return None if finite else "Some rewards, scores or tails are not finite."
+    return None if finite else "Some rewards, scores or p-values are not finite."
 
 
 def _varied(case: ModelCase) -> str | None:
@@ -160,10 +160,10 @@ def _alike(case: ModelCase, part: str) -> str | None:
 def _together(case: ModelCase) -> str | None:
     steps = min(len(episode) for episode in case.episodes)
     obs = as_tensor(np.stack([episode.obs[: steps + 1] for episode in case.episodes]))
-    paid = as_tensor(np.stack([np.asarray(episode.rewards)[:steps] for episode in case.episodes]))
+    rewards = as_tensor(np.stack([np.asarray(episode.rewards)[:steps] for episode in case.episodes]))
     online = RewardStream(case.model, len(obs))
     online.start(obs[:, 0])
-    found = torch.stack([online.step(obs[:, t + 1], paid[:, t]).reward for t in range(steps)], 1)
+    found = torch.stack([online.step(obs[:, t + 1], rewards[:, t]).reward for t in range(steps)], 1)
     wanted = torch.stack([step.reward[:steps] for step in case.online])
     return None if torch.equal(found, wanted) else "Episodes that run side by side earn other rewards than alone."
 
@@ -246,12 +246,16 @@ MODEL_PROMISES: tuple[Promise, ...] = (
     ),
     Promise("the data have its shape", _shape, "Give data of the kind that the model was fitted on."),
     Promise("the calibration scores are sound", _calibration, _FIT),
-    Promise("the calibration scores are varied", _spread, _FIT),
-    Promise("tails are probabilities that fall with the score", _tails, _FIT),
+    Promise("the calibration scores are varied", _varied_calibration, _FIT),
+    Promise("p-values are probabilities that fall with the score", _p_values, _FIT),
     Promise(
         "the threshold keeps the false-alarm rate", _threshold, "Fit the model again: threshold and scores differ."
     ),
-    Promise("stranger is never paid more", _sign, "Make the reward mode fall with the score: higher is stranger."),
+    Promise(
+        "a higher score is never rewarded more",
+        _sign,
+        "Make the reward mode fall with the score: higher is more anomalous.",
+    ),
     Promise("rewards are finite", _finite, "Look at the scale of the scores, and use a bounded reward mode."),
     Promise("scores are varied", _varied, "Fit on the kind of data that is scored; the scorer may have collapsed."),
     *(

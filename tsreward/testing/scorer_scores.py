@@ -162,6 +162,8 @@ SCORES: tuple[Promise, ...] = (
         "Give every buffer its final shape in build, and fill it in learn.",
     ),
     Promise("scores are varied", _varied, "The network may have collapsed: look at its loss and at its last layer."),
-    Promise("planted anomalies score higher", _planted, "Higher is stranger: return the error, not a likelihood."),
+    Promise(
+        "planted anomalies score higher", _planted, "Higher is more anomalous: return the error, not a likelihood."
+    ),
     Promise("it works on CUDA", _cuda, "Create tensors on windows.device, and register buffers so that they move."),
 )

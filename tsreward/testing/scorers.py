@@ -46,8 +46,8 @@ def _separates(case: ScorerCase) -> str | None:
     if not case.fitted.uses_held_out:
         raise NotApplicable("it is not trained by gradient")
     untrained = case.trained(TrainOptions(windows_per_epoch=None, epochs=1, learning_rate=0.0, seed=case.seed))
-    strange = broken(case.unseen, case.seed)
-    before, after = (roc_auc(scorer(case.unseen), scorer(strange)) for scorer in (untrained, case.fitted))
+    mixed = broken(case.unseen, case.seed)
+    before, after = (roc_auc(scorer(case.unseen), scorer(mixed)) for scorer in (untrained, case.fitted))
     if after > case.learned_auc and after > before + 0.2:
         return None
     return f"ROC AUC {before:.2f} untrained, {after:.2f} trained; wanted more than {case.learned_auc} and 0.2 better."
@@ -117,19 +117,19 @@ def _resumes(case: ScorerCase) -> str | None:
     return "2 epochs and 2 more give other weights than 4 at once."
 
 
-def _bad_windows(case: ScorerCase) -> str | None:
+def _negative_windows(case: ScorerCase) -> str | None:
     if not case.make().uses_negative:
         raise NotApplicable("it cannot use negative windows")
-    (normal, negative), (good, bad) = hazard(case.seed, WINDOW), hazard(case.seed + 1, WINDOW)
+    (normal, negative), (unseen, hazardous) = hazard(case.seed, WINDOW), hazard(case.seed + 1, WINDOW)
     aucs = []
     for known in [negative] if case.make().needs_negative else [None, negative]:
         scorer = case.make()
         scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=case.seed))
-        aucs.append(roc_auc(scorer(all_windows(good)), scorer(all_windows(bad))))
+        aucs.append(roc_auc(scorer(all_windows(unseen)), scorer(all_windows(hazardous))))
     if aucs[-1] > case.supervised_auc and (len(aucs) == 1 or aucs[0] < 0.7):
         return None
     return (
-        f"ROC AUC {' without and '.join(f'{auc:.2f}' for auc in aucs)} with known bad windows; wanted less than 0.7 "
+        f"ROC AUC {' without and '.join(f'{auc:.2f}' for auc in aucs)} with negative windows; wanted less than 0.7 "
         f"without and more than {case.supervised_auc} with them."
     )
 
@@ -142,7 +142,7 @@ LEARNING: tuple[Promise, ...] = (
     Promise(
         "training is what separates",
         _separates,
-        "Look whether gradients reach the weights, and the loss falls.",
+        "Check that gradients reach the weights and that the loss falls.",
     ),
     Promise("the same seed gives the same weights", _same_seed, _SEED),
     Promise("another seed gives other weights", _other_seed, _SEED),
@@ -163,8 +163,8 @@ LEARNING: tuple[Promise, ...] = (
         "resumed training equals straight training", _resumes, "Train with tsreward.training.train, which resumes."
     ),
     Promise(
-        "bad windows teach what normal ones cannot",
-        _bad_windows,
+        "negative windows teach what normal ones cannot",
+        _negative_windows,
         "Look at how learn uses `negative`, and its weight.",
     ),
 )
@@ -276,7 +276,7 @@ REFUSALS: tuple[Promise, ...] = (
     Promise("inf is refused", partial(_not_finite, value=torch.inf), _BASE),
     Promise("-inf is refused", partial(_not_finite, value=-torch.inf), _BASE),
     Promise("negative windows are refused where useless", _useless, "Set uses_negative, and keep fit as in Scorer."),
-    Promise("fit refuses to do without bad windows it needs", _needed, _BASE),
+    Promise("fit refuses to do without negative windows it needs", _needed, _BASE),
     Promise("options are checked", _options, "Derive Options from ScorerOptions."),
 )
 
@@ -293,9 +293,14 @@ def check_scorer(
 ) -> CheckReport:
     """Check a scorer class, or a function that makes one from its window, on small data with a known answer.
 
-    It is fitted a dozen times, most of them for two epochs: seconds for a small network. `learned_auc` is the least ROC
-    AUC on windows with broken relations for scorers that learn by gradient; `supervised_auc` the least one with known
-    bad windows, where the one-class form stays below 0.7. `only` names the checks that are made.
+    It is fitted a dozen times, most of them for two epochs: seconds for a small network.
+
+    Args:
+        scorer: the class, made with its default options, or the function.
+        seed: of the data and of the training.
+        learned_auc: least ROC AUC on windows with broken relations, for scorers that learn by gradient.
+        supervised_auc: least ROC AUC with negative windows, where the one-class form stays below 0.7.
+        only: names of the checks that are made; None makes all.
 
     Raises:
         OptionError: `only` has an unknown name.

@@ -115,7 +115,7 @@ class ScorerCase:
     def fit(self, scorer: Scorer, normal: WindowSet, options: TrainOptions = SHORT) -> object:
         """Fit on normal windows, and return what fit returns.
 
-        A scorer that cannot do without bad windows gets the normal ones with broken relations, and far away.
+        A scorer that needs negative windows gets the normal ones with broken relations, and moved far away.
         """
         negative = None
         if scorer.needs_negative and len(normal):
@@ -125,7 +125,7 @@ class ScorerCase:
 
 
 def same_state(first: Scorer | dict[str, Tensor], second: Scorer | dict[str, Tensor]) -> bool:
-    """Tell whether two scorers, or states, hold the same tensors to the bit."""
+    """Tell whether two scorers, or states, hold bit-identical tensors."""
     states = [state if isinstance(state, dict) else state.state_dict() for state in (first, second)]
     return states[0].keys() == states[1].keys() and all(
         torch.equal(value, states[1][name]) for name, value in states[0].items()

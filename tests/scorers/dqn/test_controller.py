@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 import torch
 
+from tsreward.scorers.dqn.environment import DQNOptions
 from tsreward.scorers.dqn.learning import LambdaController, Replay, Transitions, epsilon
-from tsreward.scorers.dqn.options import DQNOptions
 
 OPTIONS = DQNOptions(lambda_start=2.0, lambda_rate=0.1, lambda_target=1.0, lambda_min=0.5, lambda_max=4.0)
 
@@ -39,7 +39,7 @@ def test_it_settles_where_the_reward_meets_the_target() -> None:
 
 @pytest.mark.parametrize("episodes", [1, 2, 7, 30])
 def test_epsilon_falls_to_its_end_and_stays_there(episodes: int) -> None:
-    options = DQNOptions(epsilon_start=0.9, epsilon_end=0.1, epsilon_share=0.5)
+    options = DQNOptions(epsilon_start=0.9, epsilon_end=0.1, epsilon_fraction=0.5)
     values = [epsilon(episode, episodes, options) for episode in range(episodes)]
     assert values[0] == 0.9
     assert all(after <= before for before, after in pairwise(values))

@@ -12,12 +12,12 @@ from tsreward.scorers.dqn.environment import (
     ANOMALY,
     NORMAL,
     UNKNOWN,
+    DQNOptions,
     Environment,
     Labels,
     extrinsic_rewards,
     intrinsic_rewards,
 )
-from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.sequences.windows import WindowSet
 
 WINDOWS = WindowSet.from_episodes([torch.arange(5.0)[:, None], 10 + torch.arange(3.0)[:, None]], window=3)
@@ -163,7 +163,7 @@ def test_no_question_is_none() -> None:
     [(1, -7.0, 5.0), (0, 1.0, -2.0), (-1, 0.0, 0.0)],
 )
 def test_every_cell_of_the_confusion_matrix(label: int, normal: float, anomaly: float) -> None:
-    rewards = extrinsic_rewards(torch.tensor([label]), hit=5.0, calm=1.0, false_alarm=2.0, miss=7.0)
+    rewards = extrinsic_rewards(torch.tensor([label]), 5.0, 1.0, 2.0, 7.0)
     assert rewards.tolist() == [[normal, anomaly]]
 
 

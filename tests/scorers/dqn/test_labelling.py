@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tsreward.errors import MissingExtraError
-from tsreward.scorers.dqn.labelling import best_apart, isolation_strangeness, spread_labels
+from tsreward.scorers.dqn.labelling import best_apart, isolation_scores, spread_labels
 
 
 @pytest.mark.parametrize("apart", [1, 3, 10])
@@ -24,9 +24,9 @@ def test_the_best_are_taken_in_order_and_apart(apart: int, seed: int) -> None:
 def test_outliers_are_strangest() -> None:
     rows = torch.randn(200, 6, generator=torch.Generator().manual_seed(1))
     rows[[20, 150]] += 6
-    strangeness = isolation_strangeness(rows, seed=3)
+    strangeness = isolation_scores(rows, seed=3)
     assert set(strangeness.topk(2).indices.tolist()) == {20, 150}
-    assert torch.equal(strangeness, isolation_strangeness(rows, seed=3))
+    assert torch.equal(strangeness, isolation_scores(rows, seed=3))
 
 
 def test_labels_spread_to_the_surest_neighbours_only() -> None:
@@ -60,6 +60,6 @@ def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(builtins, "__import__", refuse)
     windows, labels = torch.zeros(4, 1, 1), torch.tensor([0, 1, -1, -1])
-    for call in (lambda: isolation_strangeness(windows[:, 0], 0), lambda: spread_labels(windows, labels, 1)):
+    for call in (lambda: isolation_scores(windows[:, 0], 0), lambda: spread_labels(windows, labels, 1)):
         with pytest.raises(MissingExtraError, match=r"pip install 'tsreward\[logs\]'"):
             call()

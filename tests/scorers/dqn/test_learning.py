@@ -7,9 +7,8 @@ import torch
 from torch import Tensor
 
 from tsreward.functional.seeding import seeded
-from tsreward.scorers.dqn.environment import Environment
+from tsreward.scorers.dqn.environment import DQNOptions, Environment
 from tsreward.scorers.dqn.learning import Learner, QNetwork, next_values, targets
-from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 

@@ -8,9 +8,8 @@ from torch import Tensor
 from tests.scorers.dqn.conftest import QUICK, Pool
 from tests.worlds import all_windows, roc_auc
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.scorers.dqn.environment import Labels
+from tsreward.scorers.dqn.environment import DQNOptions, Labels
 from tsreward.scorers.dqn.labelling import ActiveOptions
-from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.sequences.windows import WindowSet
 
@@ -142,7 +141,7 @@ def test_joined_windows_are_those_of_the_parts(normal: WindowSet, pool: Pool) ->
     ("name", "value", "wanted"),
     [
         ("discount", 1.0, r"a number in \[0, 1\)"),
-        ("labelled_share", 1.0, r"a number in \[0, 1\)"),
+        ("labelled_fraction", 1.0, r"a number in \[0, 1\)"),
         ("epsilon_start", 1.5, r"a number in \[0, 1\]"),
         ("lambda_start", 100.0, "between lambda_min="),
         ("intrinsic", "both", "'action', 'symmetric' or 'none'"),

@@ -15,7 +15,7 @@ from tsreward.errors import OptionError, unknown_name
 from tsreward.registry import OWN
 from tsreward.scorers.base import SCORERS
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
-from tsreward.scorers.dqn.options import DQNOptions
+from tsreward.scorers.dqn.environment import DQNOptions
 from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
 from tsreward.scorers.knn import KNN

@@ -1,8 +1,9 @@
-"""The labelling task as an environment: states, actions, rewards, and which windows have labels."""
+"""The labelling task as an environment: its options, states, actions, rewards, and which windows have labels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,17 +11,102 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.scorers.dqn.options import DQNOptions
+from tsreward.options import Range, option
+from tsreward.scorers.base import ScorerOptions
 from tsreward.sequences.windows import WindowSet
 
 
-def extrinsic_rewards(labels: Tensor, hit: float, calm: float, false_alarm: float, miss: float) -> Tensor:
-    """Return what both answers earn [B, 2] by labels [B]: 1 anomalous, 0 normal, −1 not known, which pays nothing.
+@dataclass(frozen=True)
+class DQNOptions(ScorerOptions):
+    """Options of `DQN`: its networks, the game it plays, and how it learns to play.
 
-    >>> extrinsic_rewards(torch.tensor([1, 0, -1]), hit=5, calm=1, false_alarm=1, miss=5).tolist()
+    >>> DQNOptions(discount=1.0)
+    Traceback (most recent call last):
+    tsreward.errors.OptionError: DQNOptions.discount must be a number in [0, 1), got 1.0.
+    """
+
+    hidden: int = 32
+    """Width of the Q-network's LSTM."""
+    decay: float = 0.01
+    """Weight decay of the Q-network, which sees few labels; TrainOptions.weight_decay is the autoencoder's."""
+    vae_hidden: int = 64
+    vae_latent: int = 8
+    vae_beta: float = 0.1
+    """Weight of the autoencoder's divergence: see `LSTMVAEOptions.beta`."""
+    error: Literal["window", "last"] = "window"
+    """The reconstruction error that is rewarded: the mean over the window, for anomalies that last, or that of the
+    window's last step, for single rows."""
+
+    true_positive: float = 5.0
+    """Reward of answering "anomaly" to an anomaly."""
+    true_negative: float = 1.0
+    """Reward of answering "normal" to a normal window."""
+    false_positive: float = 1.0
+    """Cost of answering "anomaly" to a normal window."""
+    false_negative: float = 5.0
+    """Cost of answering "normal" to an anomaly."""
+
+    intrinsic: Literal["action", "symmetric", "none"] = "action"
+    """action: λ · error is added to the reward of "anomaly" and subtracted from that of "normal". symmetric: it is
+    added to both."""
+    lambda_start: float = option(1.0, search=Range(0.5, 5.0))
+    lambda_rate: float = option(0.1, search=Range(0.01, 1.0, log=True))
+    """Change of λ per unit of reward that an episode's mean reward per step lies below `lambda_target`."""
+    lambda_target: float = option(1.0, search=Range(0.0, 5.0))
+    """Mean reward per step that λ is steered to. A higher target gives the autoencoder more weight beside the labels,
+    which is right while these are few: see `FEW_LABELS`."""
+    lambda_min: float = option(0.2, search=Range(0.05, 0.5, log=True))
+    lambda_max: float = 5.0
+
+    discount: float = option(0.5, below=1)
+    """γ. An answer does not change what comes next, so a small one loses nothing and keeps the targets' noise low."""
+    double: bool = True
+    """Choose the next answer with the online network and value it with the target network."""
+    walkers: int = 64
+    """Cursors that walk over the windows side by side."""
+    steps: int = 16
+    """Steps of every cursor in an episode; TrainOptions.epochs is the number of episodes."""
+    updates: int = 20
+    """Gradient steps per episode."""
+    batch: int = 128
+    labelled_fraction: float = option(0.3, below=1)
+    """Fraction of the starts of walks and of the batches that goes to labelled windows of a pool, or negative ones."""
+    target_every: int = 10
+    """Updates between two copies of the online network into the target network."""
+    replay: int = 20_000
+    """Transitions that are remembered; the oldest make room."""
+    epsilon_start: float = option(1.0, high=1)
+    epsilon_end: float = option(0.05, high=1)
+    epsilon_fraction: float = option(0.5, high=1)
+    """Fraction of the episodes after which ε has reached its end."""
+
+    def check(self) -> None:
+        if not self.lambda_min <= self.lambda_start <= self.lambda_max:
+            self.refuse("lambda_start", f"between lambda_min={self.lambda_min} and lambda_max={self.lambda_max}")
+
+
+FEW_LABELS = DQNOptions(lambda_start=3.0, lambda_target=4.0, lambda_min=1.0)
+"""Options for a hundred labels or so in a large pool."""
+
+
+def extrinsic_rewards(
+    labels: Tensor, true_positive: float, true_negative: float, false_positive: float, false_negative: float
+) -> Tensor:
+    """Return the rewards [B, 2] of answering "normal" and "anomaly", by labels [B].
+
+    Args:
+        labels: 1 anomalous, 0 normal, −1 unknown, for which both answers earn 0.
+        true_positive: reward of "anomaly" where that is right.
+        true_negative: reward of "normal" where that is right.
+        false_positive: cost of "anomaly" where that is wrong.
+        false_negative: cost of "normal" where that is wrong.
+
+    >>> extrinsic_rewards(torch.tensor([1, 0, -1]), 5, 1, 1, 5).tolist()
     [[-5.0, 5.0], [1.0, -1.0], [0.0, 0.0]]
     """
-    table = torch.tensor([[calm, -false_alarm], [-miss, hit], [0.0, 0.0]], device=labels.device)
+    table = torch.tensor(
+        [[true_negative, -false_positive], [-false_negative, true_positive], [0.0, 0.0]], device=labels.device
+    )
     return table[labels]  # −1 is the last row
 
 
@@ -47,16 +133,23 @@ class Step(NamedTuple):
     successors: Tensor
     """Both next states [E, 2, K, D + 1]: the first if the answer was "normal", the second if it was "anomaly"."""
     rewards: Tensor
-    """What either answer pays [E, 2]."""
+    """Rewards [E, 2] of both answers."""
     done: Tensor
     """The window was the last of its episode [E]; its successors mean nothing."""
 
 
 class Environment:
-    """Windows, what is known of them, and one cursor each for E walks.
+    """Windows, their labels and reconstruction errors, and the cursors of E walks over them.
 
     A state is a window with one more channel, the flag: 0 everywhere, but the last step holds the previous answer.
     Labels and errors are copied, so two environments never share a reward; only the windows themselves are shared.
+
+    Args:
+        windows: the N windows [N, K, D], standardised.
+        labels: 1 anomalous, 0 normal, −1 unknown [N].
+        errors: reconstruction errors [N], float32.
+        options: the rewards.
+        lam: λ, the weight of the errors in the rewards.
 
     Raises:
         ShapeError: not one label and one error per window.
@@ -74,7 +167,7 @@ class Environment:
         windows: WindowSet,
         labels: Tensor,
         errors: Tensor,
-        options: DQNOptions = DQNOptions(),  # noqa: B008 - frozen
+        options: DQNOptions = DQNOptions(),
         lam: float = 0.0,
     ) -> None:
         if labels.shape != (len(windows),) or errors.shape != (len(windows),):
@@ -111,9 +204,15 @@ class Environment:
         return with_flag(self.windows.gather(self.positions), self.flags)
 
     def rewards(self, positions: Tensor) -> Tensor:
-        """Return what either answer pays [B, 2] at these windows, by what is known now."""
+        """Return the rewards [B, 2] of both answers at these windows, by the labels that are known now."""
         options = self.options
-        known = extrinsic_rewards(self.labels[positions], options.hit, options.calm, options.false_alarm, options.miss)
+        known = extrinsic_rewards(
+            self.labels[positions],
+            options.true_positive,
+            options.true_negative,
+            options.false_positive,
+            options.false_negative,
+        )
         return known + self.lam * intrinsic_rewards(self.errors[positions], options.intrinsic)
 
 

@@ -39,8 +39,8 @@ def best_apart(preference: Tensor, allowed: Tensor, number: int, apart: int) -> 
     return torch.tensor(chosen, dtype=torch.long)
 
 
-def isolation_strangeness(rows: Tensor, seed: int) -> Tensor:
-    """Return how easily each of the rows [N, P] is isolated by random cuts, higher is stranger (Liu et al. 2008).
+def isolation_scores(rows: Tensor, seed: int) -> Tensor:
+    """Return the scores [N] of an isolation forest for rows [N, P], higher is more anomalous (Liu et al. 2008).
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -54,10 +54,10 @@ def isolation_strangeness(rows: Tensor, seed: int) -> Tensor:
 
 
 def spread_labels(windows: Tensor, labels: Tensor, number: int) -> Tensor:
-    """Return labels [N] for the `number` windows [N, K, D] without one that a neighbour graph is surest about; else −1.
+    """Return labels [N] that follow from the given ones, for `number` unlabelled windows of lowest entropy; else −1.
 
-    Label spreading (Zhou et al. 2004) over the 7 nearest neighbours; surest is the lowest entropy. Both classes must
-    be among the labels, or nothing is spread.
+    This is label spreading (Zhou et al. 2004) over the 7 nearest neighbours of windows [N, K, D]. Unless both classes
+    are among the labels [N], nothing is spread.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -75,12 +75,12 @@ def spread_labels(windows: Tensor, labels: Tensor, number: int) -> Tensor:
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "invalid value encountered", RuntimeWarning)  # a window no label reaches
         model.fit(windows.flatten(1).numpy(), labels.numpy())
-    shares = torch.from_numpy(np.nan_to_num(model.label_distributions_))
-    entropy = torch.special.entr(shares).sum(1)
-    entropy[(labels != UNKNOWN) | (shares.sum(1) < 0.5)] = torch.inf
-    surest = entropy.argsort(stable=True)[:number]
-    surest = surest[torch.isfinite(entropy[surest])]
-    result[surest] = torch.from_numpy(model.classes_)[shares[surest].argmax(1)]
+    probabilities = torch.from_numpy(np.nan_to_num(model.label_distributions_))
+    entropy = torch.special.entr(probabilities).sum(1)
+    entropy[(labels != UNKNOWN) | (probabilities.sum(1) < 0.5)] = torch.inf
+    most_certain = entropy.argsort(stable=True)[:number]
+    most_certain = most_certain[torch.isfinite(entropy[most_certain])]
+    result[most_certain] = torch.from_numpy(model.classes_)[probabilities[most_certain].argmax(1)]
     return result
 
 
@@ -96,26 +96,26 @@ class ActiveOptions(Options):
     budget: int = 100
     """Windows that may be asked about."""
     warm_up: float = option(0.3, high=1)
-    """Share of the budget that goes to the windows that an isolation forest finds strangest, before anything else."""
+    """Fraction of the budget that is asked first, about the windows that an isolation forest scores highest."""
     forest: Literal["last", "window"] = "window"
-    """What the forest looks at: the last step of a window, where single rows are strange, or all its steps."""
+    """What the forest reads: the last step of a window, where anomalies are single rows, or all its steps."""
     rounds: int = 10
     """Times at which the rest is asked for, spread evenly over the episodes."""
     apart: int = 5
     """Least distance of the windows that are asked about at one time."""
     propagate: int = option(100, low=0)
-    """Windows that are given a label by label spreading after every round; they cost nothing and are not certain."""
+    """Windows that are given a label by label spreading after every round; they need no question, and may be wrong."""
     spread_over: int = 2000
-    """Unlabelled windows that take part in label spreading, drawn anew every time."""
+    """Unlabelled windows that take part in label spreading, sampled anew every time."""
 
 
-def ask_strangest(pool: WindowSet, labels: Labels, options: ActiveOptions, seed: int) -> None:
-    """Ask about the strangest windows of the pool."""
+def ask_most_anomalous(pool: WindowSet, labels: Labels, options: ActiveOptions, seed: int) -> None:
+    """Ask about the windows of the pool with the highest scores of an isolation forest."""
     number = min(labels.left, round(options.warm_up * labels.budget))
     if number > 0:
         rows = flat_steps(pool.gather(torch.arange(len(pool))), options.forest)
-        strangeness = isolation_strangeness(rows, seed)
-        labels.ask(best_apart(strangeness, labels.true == UNKNOWN, number, options.apart))
+        scores = isolation_scores(rows, seed)
+        labels.ask(best_apart(scores, labels.true == UNKNOWN, number, options.apart))
 
 
 def ask_closest(advantages: Tensor, labels: Labels, options: ActiveOptions, rounds_left: int) -> None:
@@ -138,7 +138,7 @@ def play_and_ask(learner: Learner, pool: WindowSet, labels: Labels, options: Act
     episodes, number = learner.train.epochs, len(learner.summary)
     here = torch.arange(number - len(pool), number, device=learner.summary.device)
     rounds = min(options.rounds, episodes)
-    ask_strangest(pool, labels, options, learner.train.seed)
+    ask_most_anomalous(pool, labels, options, learner.train.seed)
     for turn in range(rounds):
         if labels.left:
             ask_closest(learner.advantages(here).cpu(), labels, options, rounds - turn)

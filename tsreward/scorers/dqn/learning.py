@@ -9,19 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.functional.seeding import generator
-from tsreward.scorers.dqn.environment import ANOMALY, Environment, with_flag
-from tsreward.scorers.dqn.options import DQNOptions
+from tsreward.scorers.dqn.environment import ANOMALY, DQNOptions, Environment, with_flag
 from tsreward.training import TrainOptions
 
 
 class QNetwork(nn.Module):
-    """Q(s, a) = V(s) ± A(s) / 2 (Wang et al. 2016), so that A is what one answer is worth more than the other.
+    """Q(s, a) = V(s) ± A(s) / 2 (Wang et al. 2016): A is the advantage of "anomaly" over "normal".
 
-    A sees an LSTM over the whole state; V reads the same features, of the state without its flag, and does not train
-    them. What both answers earn alike thereby moves V alone, whatever its size.
+    A reads the last state of an LSTM over the whole state. V reads the same features, of the state without its flag,
+    and does not train them: a reward that both answers share moves V alone.
 
     `errors` [B, K] and `summary` [B] are the reconstruction errors of the window's steps and of the window. They also
-    reach A directly: the LSTM is bounded, and an error that is larger than all known ones must still count as such.
+    enter A directly, because the LSTM's output is bounded: an error above all known ones must still raise the score.
     """
 
     def __init__(self, dim: int, hidden: int) -> None:
@@ -52,7 +51,7 @@ class Transitions(NamedTuple):
     """B transitions. Positions stand for windows, and rewards follow from them: a label that comes later counts."""
 
     positions: Tensor
-    """Windows [B] that were judged; the next one in the set follows."""
+    """Windows [B] that were answered; the next one in the set follows."""
     flags: Tensor
     """Previous answers [B] in their states."""
     done: Tensor
@@ -93,9 +92,9 @@ class Replay:
 
 
 class LambdaController:
-    """Proportional control: λ ← clip(λ + rate · (target − episode's reward), min, max).
+    """Proportional control: λ ← clip(λ + rate · (target − episode's mean reward), min, max).
 
-    An agent that earns less than the target is given more of the intrinsic reward, one that earns more is weaned off.
+    Below the target reward the intrinsic reward gets more weight, above it less.
 
     >>> controller = LambdaController(DQNOptions(lambda_start=2.0, lambda_rate=0.5, lambda_target=0.0, lambda_min=1.0))
     >>> controller.update(-1.0)
@@ -125,13 +124,13 @@ class LambdaController:
 
 
 def epsilon(episode: int, episodes: int, options: DQNOptions) -> float:
-    """Return the share of random answers in `episode` (from 0) of `episodes`: linear, then at its end value.
+    """Return the fraction of random answers in `episode` (from 0) of `episodes`: linear, then constant.
 
-    >>> options = DQNOptions(epsilon_start=1.0, epsilon_end=0.2, epsilon_share=0.5)
+    >>> options = DQNOptions(epsilon_start=1.0, epsilon_end=0.2, epsilon_fraction=0.5)
     >>> [round(epsilon(episode, 9, options), 2) for episode in (0, 2, 4, 8)]
     [1.0, 0.6, 0.2, 0.2]
     """
-    done = episode / max(1.0, options.epsilon_share * (episodes - 1))
+    done = episode / max(1.0, options.epsilon_fraction * (episodes - 1))
     return options.epsilon_start + min(1.0, done) * (options.epsilon_end - options.epsilon_start)
 
 
@@ -147,7 +146,7 @@ def targets(rewards: Tensor, values: Tensor, done: Tensor, discount: float) -> T
 def next_values(target: Tensor, online: Tensor, double: bool) -> Tensor:
     """Return V [...] from Q [..., 2]: the target network's value of the online network's choice, or of its own.
 
-    With `double`, an answer is not chosen for its overestimate (van Hasselt et al. 2016).
+    `double` avoids the bias of choosing and valuing with one network (van Hasselt et al. 2016).
 
     >>> target, online = torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 0.0]])
     >>> next_values(target, online, double=True).item(), next_values(target, online, double=False).item()
@@ -162,7 +161,7 @@ class Learner:
 
     `step_errors` [N, K] and `summary` [N] are the errors of the environment's windows. `groups` [N] divides the windows
     into 0 (nothing asked), 1 (known to be normal) and 2 (known to be anomalous); the last two, however rare, have half
-    of `DQNOptions.labelled_share` each of the starts of walks and of what is remembered.
+    of `DQNOptions.labelled_fraction` each of the starts of walks and of what is remembered.
     """
 
     def __init__(
@@ -202,15 +201,15 @@ class Learner:
         return torch.cat(parts)
 
     @torch.no_grad()
-    def _walk(self, share: float) -> float:
-        """Let all cursors walk, with a `share` of random answers; return the mean reward per step."""
+    def _walk(self, epsilon: float) -> float:
+        """Let all cursors walk, answering at random with probability `epsilon`; return the mean reward per step."""
         game, total = self.environment, 0.0
         game.start(self._drawn(self.options.walkers))
         for _ in range(self.options.steps):
             positions, flags = game.positions, game.flags
             greedy = self.network.advantage(self._features(self.network, positions, flags)) > 0
             random = self._uniform(2, len(positions))
-            actions = torch.where(random[0] < share, random[1] < 0.5, greedy).long()
+            actions = torch.where(random[0] < epsilon, random[1] < 0.5, greedy).long()
             step = game.step(actions)
             self.replay.add(Transitions(positions, flags, step.done))
             total += float(step.rewards.gather(1, actions[:, None]).mean())
@@ -258,12 +257,12 @@ class Learner:
         return self.replay.at(self._balanced(self.groups[known], self.options.batch))
 
     def _balanced(self, groups: Tensor, number: int) -> Tensor:
-        """Draw places [number] in `groups` [N] so that every group that occurs has its share."""
-        counts, labelled = groups.bincount(minlength=3), self.options.labelled_share
-        shares = counts.new_tensor([1 - labelled, labelled / 2, labelled / 2], dtype=torch.double)
-        weights = (shares / counts)[groups].cumsum(0)
-        drawn = self._uniform(number) * weights[-1]
-        return torch.searchsorted(weights, drawn).clamp_max(len(groups) - 1)
+        """Draw places [number] in `groups` [N] so that every group that occurs has its fraction."""
+        counts, labelled = groups.bincount(minlength=3), self.options.labelled_fraction
+        fractions = counts.new_tensor([1 - labelled, labelled / 2, labelled / 2], dtype=torch.double)
+        weights = (fractions / counts)[groups].cumsum(0)
+        points = self._uniform(number) * weights[-1]
+        return torch.searchsorted(weights, points).clamp_max(len(groups) - 1)
 
     def _uniform(self, *sizes: int) -> Tensor:
         return torch.rand(*sizes, generator=self.noise).to(self.summary.device)

@@ -1,4 +1,4 @@
-"""A deep Q-network that answers "normal" or "anomaly" for every window, paid by labels and by surprise."""
+"""A deep Q-network that answers "normal" or "anomaly" for every window, rewarded by labels and reconstruction error."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ from torch import Tensor
 
 from tsreward.errors import ShapeError
 from tsreward.scorers.base import SCORERS, Scorer
-from tsreward.scorers.dqn.environment import ANOMALY, NORMAL, UNKNOWN, Environment, Labels, Oracle, with_flag
+from tsreward.scorers.dqn.environment import (
+    ANOMALY,
+    NORMAL,
+    UNKNOWN,
+    DQNOptions,
+    Environment,
+    Labels,
+    Oracle,
+    with_flag,
+)
 from tsreward.scorers.dqn.labelling import ActiveOptions, play_and_ask
 from tsreward.scorers.dqn.learning import Learner, QNetwork
-from tsreward.scorers.dqn.options import DQNOptions
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
@@ -19,17 +27,17 @@ from tsreward.training import Report, TrainOptions
 
 @SCORERS.register("dqn")
 class DQN(Scorer[DQNOptions]):
-    """Q(anomaly) − Q(normal) of an agent that is paid for right answers and, with a weight λ that adapts, for finding
-    windows that a variational autoencoder of the normal ones reconstructs badly.
+    """Q(anomaly) − Q(normal) of an agent that is rewarded for right answers and, with a weight λ that adapts, by the
+    error with which a variational autoencoder of the normal windows reconstructs a window.
 
-    After the dynamic-reward LSTM-DQN (Golchin et al. 2025, arXiv 2508.18474), with the intrinsic reward made to depend
-    on the answer: paid for both alike, it could not change any. The autoencoder's window ends at the judged step. A
-    score is that of a window after the answer "normal", so it depends on the window alone.
+    It follows the dynamic-reward LSTM-DQN (Golchin et al. 2025, arXiv 2508.18474), but the intrinsic reward depends on
+    the answer: the same reward for both answers could not change which one is better. The window ends at the step that
+    is classified, for the agent and for the autoencoder. A score assumes that the previous answer was "normal", so it
+    depends on the window alone.
 
     `fit` takes the normal windows as labelled, and the negative ones as anomalies. With few labels in a larger pool,
-    `learn_actively` asks for them and `learn_from_labels` takes those that there are; both begin with `fit`, and
-    `FEW_LABELS` are options for them.
-    After any of the three, `schedule` holds λ and the mean reward of every episode.
+    `learn_actively` asks for labels and `learn_from_labels` takes the given ones; both begin with `fit`, and
+    `FEW_LABELS` are options for them. After any of the three, `schedule` holds λ and the mean reward of every episode.
 
     >>> scorer = DQN(window=4)
     >>> scorer.materialise(dim=3)
@@ -75,8 +83,9 @@ class DQN(Scorer[DQNOptions]):
         self.error_mean.copy_(held.mean(0))
         self.error_std.copy_(held.std(0, correction=0).clamp_min(0.1))
         windows = WindowSet.concat([*normal, *(negative or ())])
-        bad = sum(len(part) for part in negative or ())
-        labels = torch.tensor([NORMAL, ANOMALY]).repeat_interleave(torch.tensor([len(windows) - bad, bad]))
+        anomalies = sum(len(part) for part in negative or ())
+        counts = torch.tensor([len(windows) - anomalies, anomalies])
+        labels = torch.tensor([NORMAL, ANOMALY]).repeat_interleave(counts)
         learner = self._learner(windows, labels, options)
         learner.play(options.epochs)
         self.schedule = learner.controller.lambdas, learner.controller.returns
@@ -96,7 +105,12 @@ class DQN(Scorer[DQNOptions]):
     ) -> Labels:
         """Learn what is normal, then play in `pool` and ask `oracle` about `active.budget` of its windows at most.
 
-        Without `normal` windows, what is normal is learned from the pool, of which most should be.
+        Args:
+            pool: windows [N, K, D], of which few have labels.
+            oracle: returns the labels [n], 0 or 1, of windows at the positions [n] in the pool.
+            normal: windows that are known to be normal; None learns from the pool, most of which should be normal.
+            active: how labels are asked for.
+            options: how to train; `epochs` is the number of episodes.
 
         Returns:
             What was asked and answered, by position in `pool`.
@@ -117,9 +131,14 @@ class DQN(Scorer[DQNOptions]):
         active: ActiveOptions = ActiveOptions(),  # noqa: B008 - frozen
         options: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
     ) -> Labels:
-        """Learn as `learn_actively` does from labels [N] of the pool that are there: 0, 1, or −1 where there is none.
+        """Learn as `learn_actively` does, from the labels that are there.
 
-        Of `active`, only what concerns propagation counts.
+        Args:
+            pool: windows [N, K, D], of which few have labels.
+            labels: 0 normal, 1 anomalous, −1 unknown [N].
+            normal: windows that are known to be normal; None learns from the pool, most of which should be normal.
+            active: how labels are propagated; what concerns asking is not used.
+            options: how to train; `epochs` is the number of episodes.
 
         Raises:
             ShapeError: not one label per window.
@@ -159,8 +178,8 @@ class DQN(Scorer[DQNOptions]):
         windows, labels = windows.to(options.device), labels.to(options.device)
         with torch.no_grad():
             errors = torch.cat([self._errors(part) for part in windows.batches(1024)])
-        paid = errors[:, -1 if self.options.error == "window" else -2]
-        environment = Environment(windows, labels, paid, self.options)
+        rewarded = errors[:, -1 if self.options.error == "window" else -2]
+        environment = Environment(windows, labels, rewarded, self.options)
         groups = 2 * (labels == ANOMALY).long()
         return Learner(self.network, environment, errors[:, :-1], errors[:, -1], groups, options)
 
@@ -171,7 +190,7 @@ class DQN(Scorer[DQNOptions]):
         return (torch.cat([squared, squared.mean(1, keepdim=True)], 1) + 1e-3).log()
 
     def _errors(self, windows: Tensor) -> Tensor:
-        """Return log errors [B, K + 1] in units of their spread on held-out normal windows, which have mean 0."""
+        """Return log errors [B, K + 1] standardised by those of held-out normal windows."""
         return (self._log_errors(windows) - self.error_mean) / self.error_std
 
     def _standardise_on_cpu(self, rows: Tensor) -> Tensor:
