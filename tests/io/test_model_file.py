@@ -177,7 +177,7 @@ def test_describe_says_what_is_inside(path: Path) -> None:
         "dim": 3,
     }
     assert found["scorer"]["options"]["hidden"] == 8
-    assert found["mode"]["name"] == "likeness" and found["mode"]["options"]["shape"] == "exponential"
+    assert found["mode"]["name"] == "likeness" and found["mode"]["options"]["transform"] == "exponential"
     assert (found["calibration"], found["frame_skip"], found["chunk"]) == ({"size": 64}, 1, fitted().chunk)
     assert found["note"] == {"seed": 7, "env": "SafetyHopperVelocity-v1"}
     assert found["bytes"] == path.stat().st_size
