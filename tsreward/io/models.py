@@ -85,14 +85,15 @@ def _make(manifest: dict[str, Any]) -> RewardModel:
     """Return the model with fresh weights."""
     encoder, scorer, mode = (manifest[part] for part in ("encoder", "scorer", "mode"))
     encoder_class, scorer_class, mode_class = _classes(manifest)
+    built = scorer_class(scorer["window"], scorer_class.Options.from_json(scorer["options"]))
+    built.materialise(scorer["dim"])  # first, for the model checks this against the encoder's features
     model = RewardModel(
         encoder=encoder_class(_obs_shape(encoder["obs_shape"]), encoder_class.Options.from_json(encoder["options"])),
-        scorer=scorer_class(scorer["window"], scorer_class.Options.from_json(scorer["options"])),
+        scorer=built,
         mode=mode_class(mode_class.Options.from_json(mode["options"])),
         frame_skip=manifest["frame_skip"],
         chunk=manifest["chunk"],
     )
-    model.scorer.materialise(scorer["dim"])
     model.calibration = Calibration(manifest["calibration"]["size"])
     return model.eval()
 
