@@ -128,7 +128,7 @@ def test_the_reward_may_look_at_frames_while_the_agent_reads_sensors(tmp_path, o
     assert isinstance(result.model.encoder, FrameEncoder)
     assert result.model.encoder.options.masks == hidden
     if options.get("encoder") != "conv":
-        assert result.model.encoder.options == asked.pixel_pca()
+        assert result.model.encoder.options == asked.encoder_options()
     assert result.agent.record.finished[0].obs.shape == (11, 5)
     assert len(result.returns) == asked.evaluations
 

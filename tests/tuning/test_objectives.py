@@ -162,7 +162,7 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
         (["learning=frozen", "clip_low=0.05", "clip_high=0.999"], ("deep_sad", "auto", ())),
     ):
         recipe = objective.recipe(objective.space.fix(fixed).defaults())
-        assert (recipe.scorer, recipe.shape, recipe.negatives) == wanted
+        assert (recipe.scorer, recipe.transform, recipe.negatives) == wanted
         clipped = "clip_low=0.05" in fixed
         assert (recipe.clip_low, recipe.clip_high) == ((0.05, 0.999) if clipped else (None, None))
     defaults = objective.space.defaults()

@@ -8,8 +8,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -41,6 +42,10 @@ class Encoder(nn.Module, ABC):
 
     def adopt_shape(self, obs_shape: Sequence[int]) -> None:
         """Read observations of this shape from now on, where none was given to the constructor; else change nothing."""
+
+    def fit(self, episodes: Sequence[np.ndarray | Tensor]) -> Self:
+        """Learn from the observations [T, *obs] of episodes, and return the encoder; most have nothing to learn."""
+        return self
 
     @abstractmethod
     def encode(self, obs: Tensor) -> Tensor:

@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.episodes import load_episodes
-from tsreward.encoders.base import Encoder, Identity
+from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
-from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.picture_shapes import are_pictures
-from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
@@ -249,14 +247,11 @@ def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
     shape = data.expert[0].obs.shape[1:]
     if options.frames is None and not are_pictures(data.expert[0].obs):
         return Identity(shape)
-    if options.encoder == "conv":
-        return ConvEncoder(shape, ConvOptions(masks=options.masks))
     if options.encoder == "clip":
         assert options.clip_source is not None
         return CLIPEncoder.pretrained(shape, options.clip_source, masks=options.masks)
-    encoder = PixelPCA(shape, options.pixel_pca())
-    encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
-    return encoder
+    encoder = ENCODERS[options.encoder](shape, options.encoder_options())
+    return encoder.fit([episode.obs for episode in (*data.expert, *data.random)])
 
 
 def negative_windows(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet | None:

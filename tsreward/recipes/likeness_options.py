@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tsreward.encoders.frames import RECTANGLES, Rectangle
+from tsreward.encoders.base import ENCODERS, EncoderOptions
+from tsreward.encoders.frames import RECTANGLES, FrameOptions, Rectangle
 from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
 from tsreward.options import Options, option
@@ -63,8 +64,9 @@ class ExpertLikenessOptions(Options):
     """Every video_skip-th frame of the expert's videos is one decision of the agent."""
     video_rate: float | None = option(None, above=0)
     """Frames per second that must be left of the expert's videos after that; None takes any."""
-    encoder: Literal["pixel_pca", "conv", "clip"] = "pixel_pca"
-    """What turns frames into features; pixel_pca is fitted on frames of the expert and of random actions."""
+    encoder: str = "pixel_pca"
+    """What turns frames into features: pixel_pca, conv, clip, or an encoder of another package. It is fitted on frames
+    of the expert and of random actions, where it learns anything."""
     side: int = option(16, high=128)
     """Height and width that pixel_pca shrinks frames to. In finer ones a small movement is a large step, and the way to
     the expert harder to find; coarser ones may hide what matters."""
@@ -80,15 +82,26 @@ class ExpertLikenessOptions(Options):
     def check(self) -> None:
         scorer_preset(self.scorer).build(self.window)
         self.likeness()
-        self.pixel_pca()
+        self.encoder_options()
         if (self.encoder == "clip") != (self.clip_source is not None):
             raise OptionError(
                 "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."
             )
 
-    def pixel_pca(self) -> PixelPCAOptions:
-        """Return the options of the encoder pixel_pca."""
-        return PixelPCAOptions(dim=self.components, side=self.side, masks=self.masks)
+    def encoder_options(self) -> EncoderOptions:
+        """Return the options of the encoder.
+
+        Raises:
+            OptionError: there is no such encoder, or it blanks no masks.
+        """
+        if self.encoder == "pixel_pca":
+            return PixelPCAOptions(dim=self.components, side=self.side, masks=self.masks)
+        own = ENCODERS[self.encoder].Options
+        if issubclass(own, FrameOptions):
+            return own(masks=self.masks)
+        if self.masks:
+            self.refuse("masks", f"empty for the encoder '{self.encoder}'", "it cannot blank them")
+        return own()
 
     def likeness(self) -> Likeness:
         """Return the reward mode, which is not fitted yet."""

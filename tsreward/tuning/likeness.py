@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -39,8 +39,8 @@ class LikenessTuning(Options):
     median."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
-    encoder: Literal["pixel_pca", "conv"] = "pixel_pca"
-    """What turns frames into features."""
+    encoder: str = "pixel_pca"
+    """What turns frames into features: pixel_pca, conv, or an encoder of another package."""
     side: int = ExpertLikenessOptions.side
     """Height and width that pixel_pca shrinks frames to."""
     components: int = ExpertLikenessOptions.components
