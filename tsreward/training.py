@@ -36,7 +36,7 @@ class TrainOptions(Options):
     learning_rate: float = option(1e-3, below=1e3)
     weight_decay: float = option(1e-6, below=1e3)
     held_out: float = option(0.15, above=0, below=1)
-    """Share of the normal episodes that decides when to stop."""
+    """Fraction of the normal episodes that decides when to stop."""
     patience: int = 8
     """Epochs without a better held-out loss before training stops; the best weights are kept."""
     windows_per_epoch: int | None = 20_000

@@ -117,7 +117,7 @@ def test_given_bad_windows_are_a_share_of_every_batch() -> None:
         return agent()(number)
 
     far = [episode + 4 for episode in waves(3, episodes=2)]
-    options = ActiveLearnerOptions(batch_size=40, fixed_share=0.25, updates=2, learning_rate=2e-3)
+    options = ActiveLearnerOptions(batch_size=40, negative_fraction=0.25, updates=2, learning_rate=2e-3)
     model = odds(DeepSVDD(4))
     learner = ActiveLearner(model, EXPERT, options, negatives=far)
     strange = UNSEEN[:200] + 4
@@ -184,7 +184,7 @@ def test_the_unit_of_a_penalty_stays() -> None:
 @pytest.mark.parametrize(
     ("scorer", "mode", "message"),
     [
-        (Mahalanobis(4), Likeness(), "with a loss on bad windows to go on with, got Mahalanobis: use DeepSVDD"),
+        (Mahalanobis(4), Likeness(), "with a loss on negatives to go on with, got Mahalanobis: use DeepSVDD"),
         (DeepSVDD(4), Lagrangian(), "would set Lagrangian back .* use Penalty"),
         (DeepSVDD(4), Likeness(LikenessOptions(transform="auto")), "give ActiveLearner negatives, .* 'odds'"),
     ],
@@ -208,7 +208,7 @@ def test_data_that_cannot_be_used_is_refused() -> None:
     ("name", "value", "message"),
     [
         ("every", 0, "every must be an integer >= 1, got 0"),
-        ("fixed_share", 1.0, r"fixed_share must be a number in \[0, 1\), got 1.0"),
+        ("negative_fraction", 1.0, r"negative_fraction must be a number in \[0, 1\), got 1.0"),
         ("held_out", 0.0, r"held_out must be a number in \(0, 1\), got 0.0"),
         ("learning_rate", 0.0, r"learning_rate must be a number in \(0, 1\), got 0.0"),
         ("noise", -0.1, r"noise must be a number in \[0, 10\), got -0.1"),

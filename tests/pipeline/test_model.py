@@ -36,7 +36,7 @@ def test_calibration_scores_come_from_episodes_the_scorer_never_saw(monkeypatch:
     fit = Mahalanobis.fit
     monkeypatch.setattr(Mahalanobis, "fit", lambda self, normal, *rest: (seen.append(normal), fit(self, normal, *rest)))
     model = RewardModel(Mahalanobis(4), Likeness())
-    model.fit(waves(0, episodes=12), calibration_share=0.25)
+    model.fit(waves(0, episodes=12), calibration_fraction=0.25)
     assert seen[0].episodes == 9 and int(model.calibration.count) == 3 * 120
 
 

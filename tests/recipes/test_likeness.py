@@ -102,7 +102,7 @@ def test_every_bonus_has_its_weight():
 
 
 def test_scorers_that_cannot_go_on_are_refused_before_the_agent(file):
-    with pytest.raises(OptionError, match="needs a scorer with a loss on bad windows to go on with, got KNN"):
+    with pytest.raises(OptionError, match="needs a scorer with a loss on negatives to go on with, got KNN"):
         run(ExpertLikenessOptions(ENV, file, scorer="knn"), AGENT)
 
 
@@ -186,7 +186,7 @@ def test_what_does_not_suit_adversarial_imitation_is_refused():
         AdversarialLikeness(ENV, [np.zeros((9, 5))] * 2)
     with pytest.raises(DataError, match=r"Demos are episodes: arrays \[T, \*obs\] of numbers"):
         AdversarialLikeness(ENV, [])
-    with pytest.raises(OptionError, match="needs a scorer with a loss on bad windows"):
+    with pytest.raises(OptionError, match="needs a scorer with a loss on negatives"):
         AdversarialLikeness(ENV, left(), scorer="knn")
     with pytest.raises(OptionError, match="sac needs continuous actions, but Tiny/Discrete-v0"):
         AdversarialLikeness("Tiny/Discrete-v0", left(), DEFAULT_AGENT)

@@ -31,7 +31,7 @@ _HEADER, _DIGEST, _ROWS, _PIECE = 128, 32, 256, 2**20
 def encode_episodes(encoder: Encoder, episodes: Sequence[Episode], folder: str | Path) -> list[Episode]:
     """Return the episodes with features [T + 1, D] for observations, out of `folder` where they are there already.
 
-    The features are mapped from the files, not loaded, and equal those of `RewardModel.encode` bit for bit on CPU.
+    The features are mapped from the files, not loaded, and are bit-identical on CPU with those of `RewardModel.encode`.
     A file that is damaged is made again.
 
     Raises:

@@ -47,7 +47,7 @@ def get_state(physics: Any, domain: str) -> np.ndarray:
 def set_state(physics: Any, domain: str, state: np.ndarray) -> None:
     """Put the simulation into a state [S] that `get_state` returned, with everything that follows from it.
 
-    Steps after it are those that came after `get_state`, bit for bit.
+    Steps after it are bit-identical with those that came after `get_state`.
     """
     mujoco, parts = _mujoco()
     model, data = physics.model.ptr, physics.data.ptr

@@ -21,7 +21,7 @@ def render_states(
 ) -> np.ndarray:
     """Return the frames [T, H, W, C] of states [T, S] that were `info["physics_state"]` of the environment `id`.
 
-    They are those that `make(id, pixels=pixels, ...)` would have observed, bit for bit: collect once with sensors and
+    They are those that `make(id, pixels=pixels, ...)` would have observed, bit by bit: collect once with sensors and
     draw later, at any size. `grey`, `camera` and `rendering` are taken from the options of the id, as in
     "dmc/walker-walk:camera=side", where they are not given beside it; its other options change no frame.
 

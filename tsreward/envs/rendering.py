@@ -105,7 +105,7 @@ class FrameRenderer:
 
     The look "fast" has no shadows, no reflections and no smoothed edges: it sets `vis.quality.offsamples` and
     `vis.quality.shadowsize` of the model to 0. The look "full" leaves the picture as the model's author made it and is
-    ten to twenty times slower in software. The same state gives the same frame, bit for bit, on the same machine.
+    ten to twenty times slower in software. The same state gives a bit-identical frame on the same machine.
 
     Raises MissingExtraError where no GL library is there.
     """

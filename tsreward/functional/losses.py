@@ -30,7 +30,7 @@ def gaussian_kl(mean: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) 
 
 
 def hinge(error: Float[Tensor, " b"], margin: float) -> Float[Tensor, ""]:
-    """Return mean max(0, margin − error): bad windows are pushed to errors above `margin`.
+    """Return mean max(0, margin − error): negatives are pushed to errors above `margin`.
 
     >>> hinge(torch.tensor([0.25, 3.0]), margin=1.0)
     tensor(0.3750)

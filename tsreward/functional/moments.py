@@ -43,7 +43,7 @@ def mean_and_covariance(
 def precision_factor(covariance: Float64[Tensor, "d d"], shrinkage: float) -> Float[Tensor, "d d"]:
     """Return W with W Wᵀ the inverse covariance, so that ‖(x − μ) W‖² is the squared Mahalanobis distance.
 
-    The covariance is shrunk towards a multiple of the identity (Ledoit & Wolf 2004, with a fixed share `shrinkage`),
+    The covariance is shrunk towards a multiple of the identity (Ledoit & Wolf 2004, with a fixed fraction `shrinkage`),
     so the factor exists for constant and for collinear columns.
 
     >>> precision_factor(torch.tensor([[4.0]], dtype=torch.float64), shrinkage=0.0).abs()
@@ -69,7 +69,7 @@ def squared_mahalanobis(
 def principal_components(
     covariance: Float64[Tensor, "d d"],
 ) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
-    """Return the shares of the variance in falling order and the directions, one unit vector per column.
+    """Return the fractions of the variance in falling order and the directions, one unit vector per column.
 
     The largest entry of a direction is positive, so that its sign is defined.
 

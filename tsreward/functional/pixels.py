@@ -94,7 +94,7 @@ def clip_pixels(
 def resize_bicubic(frames: UInt8[Tensor, "b h w c"], size: tuple[int, int]) -> UInt8[Tensor, "b p q c"]:
     """Return frames of `size` (height, width) by Keys' cubic convolution (1981, a = −1/2), widened where it shrinks.
 
-    Rows first, then columns, each rounded to bytes: what Pillow does, to the bit. (Pillow 13 takes the columns first
+    Rows first, then columns, each rounded to bytes: what Pillow does, bit by bit. (Pillow 13 takes the columns first
     where it shrinks pictures more than twice as tall as wide, which moves sharp edges by some levels.)
 
     >>> resize_bicubic(torch.tensor([[[[0], [100]]]], dtype=torch.uint8), (1, 3)).flatten().tolist()

@@ -1,4 +1,4 @@
-"""A scorer that goes on learning while an agent trains, with the agent's own windows as bad ones."""
+"""A scorer that goes on learning while an agent trains, with the agent's own windows as negatives."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class ActiveLearnerOptions(Options):
     """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
     expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
     recent: int = option(100_000, search=Range(2_000, 200_000, log=True))
-    """Latest windows of the agent that serve as bad ones; once failures are forgotten, they are paid for again."""
-    fixed_share: float = option(0.25, below=1, search=Range(0.05, 0.75))
-    """Share of the bad windows in a batch that are the given ones, where there are any; the rest are the agent's."""
+    """Latest windows of the agent that serve as negatives; once failures are forgotten, they are paid for again."""
+    negative_fraction: float = option(0.25, below=1, search=Range(0.05, 0.75))
+    """Fraction of the negatives in a batch that are the given ones, where there are any; the rest are the agent's."""
     held_out: float = option(0.1, above=0, below=1)
-    """Share of the expert's episodes that is never learned from: calibration and thresholds come from it."""
+    """Fraction of the expert's episodes that is never learned from: calibration and thresholds come from it."""
     calibrate_every: int = 32
     """Refreshes between two calibrations; each takes about half as long as a refresh."""
     seed: int = option(0, low=0, high=2**63 - 2)
@@ -145,11 +145,11 @@ class ActiveLearner:
         model.mode.fit(model.calibration, self._unit, probes)
 
     def _bad(self, agent_windows: Callable[[int], Tensor]) -> Tensor:
-        """Return standardised bad windows [B, K, D]: the agent's, and the share of given ones."""
+        """Return standardised negatives [B, K, D]: the agent's, and the fraction of given ones."""
         number, fixed = self.options.batch_size, self._fixed
         if fixed is None:
             return self._scorer.standardise(self._checked(agent_windows(number)))
-        given = round(self.options.fixed_share * number)
+        given = round(self.options.negative_fraction * number)
         agent = self._scorer.standardise(self._checked(agent_windows(number - given)))
         return torch.cat([agent, self._draw(fixed, given)])
 
@@ -176,7 +176,7 @@ def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientSco
     scorer, mode = model.scorer, model.mode
     if not isinstance(scorer, GradientScorer):
         raise OptionError(
-            f"ActiveLearner needs a scorer with a loss on bad windows to go on with, got {type(scorer).__name__}: use "
+            f"ActiveLearner needs a scorer with a loss on negatives to go on with, got {type(scorer).__name__}: use "
             f"DeepSVDD, Discriminator, TransformerAE or LSTMVAE."
         )
     if mode.moves_while_training:

@@ -28,7 +28,7 @@ def train_encoder(
 
     `normal` and `negative` are windows over frames, or episodes [T, *obs]. A copy of the scorer learns beside the
     encoder and is thrown away: `model.fit` then fits the scorer to features that no longer change, so every frame is
-    still encoded once. There is no training without bad windows, because a loss on good ones alone is least where all
+    still encoded once. There is no training without negatives, because a loss on good ones alone is least where all
     frames have the same features (Ruff et al. 2018, section 3.3).
 
     Raises:
@@ -55,7 +55,9 @@ def train_encoder(
         )
     good, bad = _windows(model, normal), _windows(model, negative)
     if len(good) == 0 or len(bad) == 0:
-        raise DataError(f"train_encoder needs good and bad windows, got {len(good)} and {len(bad)}: record some.")
+        raise DataError(
+            f"train_encoder needs normal windows and negatives, got {len(good)} and {len(bad)}: record some."
+        )
     scorer.begin(model.features(good), options.seed)
     joint = _Joint(encoder, scorer)
     held = [part.split(options.held_out, options.seed) if part.episodes > 1 else (part, part) for part in (good, bad)]

@@ -40,8 +40,8 @@ class RewardModel(nn.Module):
     """A pipeline from observations to rewards.
 
     `encoder` defaults to the identity, which takes the shape of an observation from the data at `fit`. Encoding and
-    scoring always run in batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-equal on CPU;
-    None takes the scorer's smallest safe number.
+    scoring always run in batches of `chunk` rows, padded, so that step-by-step and bulk rewards are bit-identical on
+    CPU; None takes the scorer's smallest safe number.
     """
 
     def __init__(
@@ -92,16 +92,23 @@ class RewardModel(nn.Module):
         negative: Windows | None = None,
         rewards: np.ndarray | Tensor | None = None,
         options: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
-        calibration_share: float = 0.25,
+        calibration_fraction: float = 0.25,
         report: Report | None = None,
         probes: Windows | None = None,
     ) -> Self:
         """Fit scorer, calibration and reward mode, and return the model.
 
-        `normal` and `negative` are windows over raw observations, or episodes [T, *obs] that are all normal or all bad.
-        A share of the normal episodes is never shown to the scorer: calibration and thresholds come from it. `rewards`
-        are environment rewards of any shape; their mean absolute value is the unit of a penalty. `probes` are windows
-        of behaviour that must not be rewarded, from which some modes take their scale; None takes the negative ones.
+        A fraction of the normal episodes is never shown to the scorer: calibration and thresholds come from it.
+
+        Args:
+            normal: windows over raw observations, or episodes [T, *obs] that are all normal.
+            negative: the same of known anomalous behaviour, for scorers that learn from it.
+            rewards: environment rewards of any shape; their mean absolute value is the unit of a penalty.
+            options: how networks are trained.
+            calibration_fraction: the fraction of the episodes that is held out.
+            report: called after every epoch.
+            probes: windows of behaviour that must not be rewarded, from which some modes take their scale; None takes
+                the negatives.
 
         Raises:
             DataError: too little or damaged data.
@@ -109,7 +116,7 @@ class RewardModel(nn.Module):
         """
         normal = self.windows(normal)
         self.encoder.adopt_shape(normal.store.shape[1:])
-        learned, held = self.features(normal).split(calibration_share, options.seed + 1)
+        learned, held = self.features(normal).split(calibration_fraction, options.seed + 1)
         bad = None if negative is None else self.features(negative)
         probe = bad if probes is None else self.features(probes)
         probe = probe if self.mode.uses_probes else None

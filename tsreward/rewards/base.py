@@ -20,9 +20,9 @@ class RewardOptions(Options):
     """Options that all reward modes share."""
 
     false_alarm_rate: float = option(0.05, above=0, below=1, search=Range(0.005, 0.2, log=True))
-    """Share of held-out normal windows that may be flagged as anomalous."""
+    """Fraction of held-out normal windows that may be flagged as anomalous."""
     smoothing: float = option(0.0, below=1, search=Range(0.0, 0.9))
-    """Share of the previous score in an exponential moving average s̄_t = (1 − λ) s_t + λ s̄_{t−1}; 0 is none."""
+    """Fraction of the previous score in an exponential moving average s̄_t = (1 − λ) s_t + λ s̄_{t−1}; 0 is none."""
 
 
 class RewardMode(nn.Module, ABC):

@@ -61,7 +61,7 @@ class Calibration(nn.Module):
         return (number - below + 1) / (number + 1)
 
     def threshold(self, false_alarm_rate: float) -> float:
-        """Return the score that at most this share of normal windows exceeds; a window is flagged where score > it.
+        """Return the score that at most this fraction of normal windows exceeds; a window is flagged where score > it.
 
         Raises:
             OptionError: the rate is not between 0 and 1.
@@ -76,10 +76,10 @@ class Calibration(nn.Module):
         rank = math.ceil((number + 1) * (1 - false_alarm_rate) - 1e-9)
         return float(self.scores[min(rank, number) - 1])
 
-    def quantile(self, share: float) -> float:
-        """Return the score below which this share of the normal scores lies (nearest rank)."""
+    def quantile(self, fraction: float) -> float:
+        """Return the score below which this fraction of the normal scores lies (nearest rank)."""
         number = self._number()
-        return float(self.scores[min(number - 1, max(0, round(share * (number - 1))))])
+        return float(self.scores[min(number - 1, max(0, round(fraction * (number - 1))))])
 
     def _number(self) -> int:
         number = int(self.count)

@@ -68,7 +68,7 @@ def _network(inputs: int, hidden: int) -> nn.Module:
 
 
 _RATE = 0.01
-"""Share of the newest batch in the running means."""
+"""Fraction of the newest batch in the running means."""
 
 
 class EnsembleDisagreement(ExplorationBonus):

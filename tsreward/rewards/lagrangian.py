@@ -1,4 +1,4 @@
-"""Safety penalty whose weight follows the share of flagged steps, so that no weight has to be chosen per task."""
+"""Safety penalty whose weight follows the flag rate, so that no weight has to be chosen per task."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class LagrangianOptions(RewardOptions):
     """Options of `Lagrangian`."""
 
     target: float | None = None
-    """Share of flagged steps that is aimed at; None is twice the false-alarm rate. Below that rate even a safe agent
+    """Fraction of flagged steps that is aimed at; None is twice the false-alarm rate. Below that rate even a safe agent
     is flagged too often, and the multiplier would climb to its cap."""
     rate: float = option(1.0, above=0, search=Range(0.1, 10.0, log=True))
-    """How fast the multiplier follows: μ ← μ + rate · (seen share − target) after every rollout."""
+    """How fast the multiplier follows: μ ← μ + rate · (seen flag rate − target) after every rollout."""
     cap: float = option(10.0, above=0, search=Range(2.0, 50.0, log=True))
     """The multiplier never exceeds this."""
     unit: float | None = option(None, above=0)
@@ -40,7 +40,7 @@ class LagrangianOptions(RewardOptions):
 
     @property
     def aim(self) -> float:
-        """Share of flagged steps that is aimed at."""
+        """Fraction of flagged steps that is aimed at."""
         return 2 * self.false_alarm_rate if self.target is None else self.target
 
 

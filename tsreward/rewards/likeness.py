@@ -48,7 +48,7 @@ class Likeness(RewardMode):
     auto takes c = (q − m)/3, where nine tenths of the scores of behaviour that must not be rewarded (`probes`) lie
     above q: those earn exp(−3) = 0.05 at most. c is at least a quarter of q90 − q50. Where probes score no higher than
     normal windows, that floor is all that is left, and such probes are paid: no scale tells apart what the scorer does
-    not, so give it the probes as bad windows to learn from, or a longer window. The floor is narrow: an agent that is
+    not, so give it the probes as negatives to learn from, or a longer window. The floor is narrow: an agent that is
     not yet like the expert earns nothing anywhere. So measure it on what agents do that know nothing, rather than on
     the expert's own windows spoiled, which a scorer may like.
 

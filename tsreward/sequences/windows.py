@@ -174,7 +174,7 @@ class WindowSet:
             first = (position < cut) & (self.last < border - (self.window - 1) * self.frame_skip)
         if not first.any() or not second.any():
             raise DataError(
-                f"{len(self)} windows of {len(starts)} episode(s) are too few to hold out a {fraction:.0%} share: "
+                f"{len(self)} windows of {len(starts)} episode(s) are too few to hold out {fraction:.0%} of them: "
                 f"collect more episodes."
             )
         return self.where(first), self.where(second)

@@ -95,7 +95,9 @@ def _likeness(named: Collection[str]) -> Space:
         "bonus_weight": Float(0.01, 1.0, 0.1, log=True, when=("bonus", "rnd", "disagreement")),
     }
     for name, parameter in _of("active", ActiveLearnerOptions()).items():
-        parameters[name] = replace(parameter, when=("negatives", *bad) if name == "active.fixed_share" else active)
+        parameters[name] = replace(
+            parameter, when=("negatives", *bad) if name == "active.negative_fraction" else active
+        )
     return Space(1, parameters)
 
 
