@@ -1,4 +1,4 @@
-"""The discriminator learns what its loss says, and nothing without bad windows."""
+"""The discriminator learns what its loss says, and nothing without negative windows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
 
-def test_it_is_refused_without_bad_windows(normal: WindowSet) -> None:
+def test_it_is_refused_without_negative_windows(normal: WindowSet) -> None:
     scorer = Discriminator(4)
     with pytest.raises(DataError, match=r"got no negative ones: give fit\(normal, negative\), .* or use DeepSVDD"):
         scorer.fit(normal)

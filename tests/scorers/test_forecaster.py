@@ -1,4 +1,4 @@
-"""What is particular to the forecaster: it must have a past, and its spread is bounded."""
+"""What is particular to the forecaster: it must have a past, and its standard deviation is bounded."""
 
 import pytest
 import torch
@@ -37,7 +37,7 @@ def test_without_an_answer_it_expects_the_last_known_step(unseen: Tensor) -> Non
 
 
 @pytest.mark.parametrize("raw", [-1e6, 1e6])
-def test_the_predicted_spread_is_bounded(unseen: Tensor, raw: float) -> None:
+def test_the_predicted_std_is_bounded(unseen: Tensor, raw: float) -> None:
     scorer = Forecaster(4)
     scorer.materialise(5)
     torch.nn.init.zeros_(scorer.out.weight)

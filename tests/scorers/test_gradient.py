@@ -36,7 +36,9 @@ def test_begun_is_fitted_by_no_more_than_the_seed_and_the_moments(
 
 
 @pytest.mark.parametrize("scorer_class", LEARNERS)
-def test_steps_down_the_objective_tell_normal_from_bad(scorer_class: type[GradientScorer], normal: WindowSet) -> None:
+def test_steps_down_the_objective_tell_normal_from_negative(
+    scorer_class: type[GradientScorer], normal: WindowSet
+) -> None:
     scorer, noise = scorer_class(4, scorer_class.Options()), generator(0)
     scorer.begin(normal)
     good, bad = (scorer.standardise(all_windows(normal) + shift)[:64] for shift in (0, 1))

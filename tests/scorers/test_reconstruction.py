@@ -71,7 +71,7 @@ def test_beta_draws_the_posterior_to_the_prior(normal: WindowSet, unseen: Tensor
 
 
 @pytest.mark.parametrize("negative_loss", ["hinge", "inverse"])
-def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
+def test_negative_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
     (normal, negative), (good, bad) = hazard(seed, 4), hazard(seed + 1, 4)
     scores = []
     for known in (None, negative):
@@ -81,17 +81,17 @@ def test_bad_windows_are_pushed_away(seed: int, negative_loss: str) -> None:
     assert roc_auc(*scores[1]) > roc_auc(*scores[0]) + 0.15
 
 
-def test_the_weight_of_bad_windows_counts(seed: int) -> None:
+def test_the_weight_of_negative_windows_counts(seed: int) -> None:
     normal, negative = hazard(seed, 4)
-    ignoring, heeding, alone = vae(negative_weight=0.0), vae(negative_weight=3.0), vae()
+    ignoring, weighted, alone = vae(negative_weight=0.0), vae(negative_weight=3.0), vae()
     ignoring.fit(normal, negative, QUICK)
-    heeding.fit(normal, negative, QUICK)
+    weighted.fit(normal, negative, QUICK)
     bad = all_windows(negative)
-    assert float(heeding(bad).mean()) > 1.05 * float(ignoring(bad).mean())
+    assert float(weighted(bad).mean()) > 1.05 * float(ignoring(bad).mean())
     assert alone.options.negative_weight == 1.0
 
 
-def test_the_margin_bounds_how_far_bad_windows_are_pushed(seed: int) -> None:
+def test_the_margin_bounds_how_far_negative_windows_are_pushed(seed: int) -> None:
     normal, negative = hazard(seed, 4)
     means = []
     for margin in (0.5, 4.0):
@@ -135,6 +135,6 @@ def test_a_broken_relation_among_small_errors_shows_in_their_mahalanobis_distanc
     assert aucs["mahalanobis"] > max(aucs["mean"], 0.9)
 
 
-def test_a_share_above_one_is_refused() -> None:
+def test_a_fraction_above_one_is_refused() -> None:
     with pytest.raises(OptionError, match=r"shrinkage must be a number in \[0, 1\], got 2"):
         LSTMVAEOptions(shrinkage=2.0)

@@ -199,12 +199,12 @@ class OneSeed(DeepSVDD):
         return super().fit(normal, negative, replace(options, seed=0), report)
 
 
-class DeafToBad(DeepSVDD):
+class DeafToNegatives(DeepSVDD):
     def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
         return super().fit(normal, None, options, report)
 
 
-class CutsBad(DeepSVDD):
+class CutsNegatives(DeepSVDD):
     def fit(self, normal: Any, negative: Any = None, options: Any = None, report: Any = None) -> Any:
         wide = negative.map(lambda store: store.repeat(1, 2)[:, : normal.store.shape[1]])
         return super().fit(normal, wide, options, report)
@@ -238,7 +238,7 @@ BROKEN_SCORERS = {
     "a second fit forgets the first": Remembering,
     "a fit on another width starts anew": BuiltOnce,
     "fit refuses another length": AnyLength,
-    "fit refuses negative windows of another width": CutsBad,
+    "fit refuses negative windows of another width": CutsNegatives,
     "the global random numbers of torch are left alone": SeedsTorch,
     "the global random numbers of numpy are left alone": DrawsNumpy,
     "the global random numbers of random are left alone": DrawsPython,
@@ -250,7 +250,7 @@ BROKEN_SCORERS = {
     "huge finite values are scored": unclipped,
     "training is what separates": Untrained,
     "another seed gives other weights": OneSeed,
-    "negative windows teach what normal ones cannot": DeafToBad,
+    "negative windows teach what normal ones cannot": DeafToNegatives,
     "resumed training equals straight training": StartsAgain,
 }
 """Check that must fail -> scorer."""

@@ -29,7 +29,7 @@ def test_outliers_are_strangest() -> None:
     assert torch.equal(strangeness, isolation_scores(rows, seed=3))
 
 
-def test_labels_spread_to_the_surest_neighbours_only() -> None:
+def test_labels_spread_to_the_most_certain_neighbours_only() -> None:
     draw = torch.Generator().manual_seed(0)
     centres = torch.tensor([-3.0, 3.0]).repeat_interleave(30)
     windows = centres[:, None, None] + 0.3 * torch.randn(60, 2, 2, generator=draw)
