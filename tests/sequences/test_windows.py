@@ -111,7 +111,7 @@ def test_one_episode_is_cut_in_time_without_overlap(seed: int, window: int, fram
 
 
 def test_too_little_to_split_is_refused(seed: int) -> None:
-    with pytest.raises(DataError, match=r"4 windows of 1 episode\(s\) are too few to hold out a 50% share"):
+    with pytest.raises(DataError, match=r"4 windows of 1 episode\(s\) are too few to hold out 50% of them"):
         WindowSet.from_episodes(episodes(4), window=4).split(0.5, seed)
 
 
