@@ -52,9 +52,12 @@ def noise(encoder: Encoder, count: int, seed: int = 0) -> Tensor:
 def check_encoder(
     make: Callable[[], Encoder], obs: np.ndarray | Tensor | None = None, only: Collection[str] | None = None
 ) -> CheckReport:
-    """Check the encoder that a function makes, fitted where it needs to be, on observations [B, *obs] with B > 10.
+    """Check the encoder that a function makes, fitted where it needs to be.
 
-    Without `obs`, noise is taken: bytes for a `FrameEncoder`, normal numbers for others. `only` names the checks.
+    Args:
+        make: makes the same encoder whenever it is called.
+        obs: observations [B, *obs] with B > 10; None takes noise, uint8 for a `FrameEncoder`, else float32.
+        only: names of the checks that are made; None makes all.
 
     Raises:
         OptionError: `only` has an unknown name.

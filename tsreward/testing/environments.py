@@ -273,10 +273,14 @@ def check_reward_env(
 ) -> CheckReport:
     """Act at random in a Gymnasium environment whose wrapper gives the rewards of `model`, and compare with `relabel`.
 
-    `env` is one environment, wrapped by `tsreward.wrappers.LearnedReward` or by a wrapper of your own that keeps the
-    environment's reward in `info["original_reward"]`, the score in `anomaly_score`, its p-value in
-    `anomaly_p_value` and the flag in `is_anomaly`. It is reset at the end of episodes, and once in the middle of one.
-    It is not closed. `only` names the checks that are made.
+    Args:
+        env: one environment, wrapped by `tsreward.wrappers.LearnedReward` or by a wrapper of your own that keeps the
+            environment's reward in `info["original_reward"]`, the score in `anomaly_score`, its p-value in
+            `anomaly_p_value` and the flag in `is_anomaly`. It is reset at the end of episodes, and once in the middle
+            of one, and is not closed.
+        model: the model whose rewards it gives.
+        options: how long to act, and how.
+        only: names of the checks that are made; None makes all.
 
     Raises:
         OptionError: `only` has an unknown name.

@@ -280,9 +280,12 @@ MODEL_PROMISES: tuple[Promise, ...] = (
 def check_model(
     model: RewardModel, episodes: Sequence[Episode] | None = None, only: Collection[str] | None = None
 ) -> CheckReport:
-    """Check a fitted model on episodes of the kind that it is for, or on noise where there are none.
+    """Check that a fitted model is sound, and that it scores alike step by step and in bulk.
 
-    Of the episodes, the first 40 steps of the first three are looked at. `only` names the checks that are made.
+    Args:
+        model: the fitted model.
+        episodes: of the kind that it is for; the first 40 steps of the first three are used. None takes noise.
+        only: names of the checks that are made; None makes all.
 
     Raises:
         OptionError: `only` has an unknown name.
