@@ -23,7 +23,8 @@ from benchmarks.oracle import TrueCostPenalty
 from benchmarks.records import RESULTS, Records
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.anoseqs import AnoSeqsOptions, agreement_with_cost, fit_penalty, reward_mode
+from tsreward.recipes.anoseqs import AnoSeqsOptions, fit_penalty, reward_mode
+from tsreward.recipes.fitting import agreement_with_cost
 from tsreward.report.run import summarise_training
 from tsreward.sb3.training import AgentOptions, train_agent
 from tsreward.sequences.episodes import Episode

@@ -62,15 +62,15 @@ class Expert:
 
 
 def _control(task: str, steps: int, episodes: int = 24) -> Expert:
-    return Expert(f"dmc/{task}", replace(SAC, steps=steps), GradingOptions(episodes=episodes))
+    return Expert(f"dmc/{task}", replace(SAC, steps=steps), GradingOptions(num_episodes=episodes))
 
 
 def _atari(game: str, expert: str = "train", steps: int = PPO.steps) -> Expert:
-    return Expert(f"atari/{game}:ram,stack=2,scaled", replace(PPO, steps=steps), GradingOptions(expert, episodes=8))
+    return Expert(f"atari/{game}:ram,stack=2,scaled", replace(PPO, steps=steps), GradingOptions(expert, num_episodes=8))
 
 
 def _planned(game: str, decisions: int) -> Expert:
-    return Expert(f"atari/{game}:ram,max_episode_steps={decisions}", Planning(), GradingOptions(episodes=8))
+    return Expert(f"atari/{game}:ram,max_episode_steps={decisions}", Planning(), GradingOptions(num_episodes=8))
 
 
 EXPERTS = {

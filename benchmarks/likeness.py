@@ -105,9 +105,9 @@ def recipe_options(task: Task, arm: Arm) -> ExpertLikenessOptions:
     """Return what the recipe is told for an arm of a task."""
     return ExpertLikenessOptions(
         env=task.env,
-        expert=FOLDER / f"{task.expert}.npz",
-        experts=task.experts,
-        least_share=LEAST_SHARE,
+        demos=FOLDER / f"{task.expert}.npz",
+        num_demos=task.experts,
+        min_return_fraction=LEAST_SHARE,
         frames=task.frames,
         masks=task.masks,
         evaluations=EVALUATIONS,

@@ -11,7 +11,7 @@ from tsreward.encoders.frames import Rectangle
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.sb3.algorithms import AgentOptions
 
-FALLING = replace(SAC, final_rate=0.05)
+FALLING = replace(SAC, final_learning_rate=0.05)
 """Final agents differ less from those shortly before than with a rate that stays."""
 STILL = replace(FALLING, target_entropy=-2.0)
 """Less random actions, for a task that pays for holding still in a small place."""

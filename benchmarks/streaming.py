@@ -74,8 +74,8 @@ def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
     size = log.stat().st_size
     if not model.exists():
         run(
-            *("fit", "--episodes", log, "--time", "time", "--out", model, "--window", 4),
-            *("--scorer", "mahalanobis", "--mode", "likeness", "--json"),
+            *("fit", "--data", log, "--time", "time", "--out", model, "--window", 4),
+            *("--scorer", "mahalanobis", "--reward", "likeness", "--json"),
         )
     seconds, peak = run("score", log, "--model", model, "--time", "time", "--out", scores)
     with scores.open("rb") as file:

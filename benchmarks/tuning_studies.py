@@ -22,8 +22,7 @@ from tsreward.detection.datasets.formats import LOADERS
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import make_detector
 from tsreward.files import write_atomic
-from tsreward.recipes.anoseqs import agreement_with_cost
-from tsreward.recipes.fitting import hold_out
+from tsreward.recipes.fitting import agreement_with_cost, hold_out
 from tsreward.recipes.run_folder import installed_versions
 from tsreward.tuning.anoseqs import HELD_OUT, AnoSeqsObjective, AnoSeqsTuning
 from tsreward.tuning.detect import METRICS, DetectObjective, make_tuned

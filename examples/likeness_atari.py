@@ -24,7 +24,7 @@ def main(steps: int, length: int = 500, episodes: int = 4, seed: int = 0) -> Exp
     expert = collect_graded(env, agent, GradingOptions("constant:1", episodes, stages=()))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "freeway.npz"
-        save_graded(expert, file)  # what tsreward collect --agent graded --expert constant:1 writes
+        save_graded(expert, file)  # what tsreward collect --agent graded --policy constant:1 writes
         return run(ExpertLikenessOptions(env, file, frames=42, evaluations=2), agent)
 
 

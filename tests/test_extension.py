@@ -93,22 +93,22 @@ def test_the_command_line_knows_its_names_and_options(installed, work):
 
 
 def test_fit_and_check(installed, work):
-    line = "fit --scorer far --scorer.power 3 --mode likeness --episodes log.npy --out far.safetensors --json"
+    line = "fit --scorer far --scorer.power 3 --reward likeness --data log.npy --out far.safetensors --json"
     run = command(work, installed, line)
     assert run.returncode == 0, run.stderr
-    run = command(work, installed, "check far.safetensors --episodes log.npy")
+    run = command(work, installed, "check far.safetensors --data log.npy")
     assert run.returncode == 0, run.stdout + run.stderr
     info = json.loads(command(work, installed, "info far.safetensors --json").stdout)
     assert info["scorer"]["package"] == "tiny-pack"
     assert info["scorer"]["options"]["power"] == 3.0
 
-    run = command(work, installed, "fit --scorer far --scorer.power 0 --episodes log.npy --out x.safetensors")
+    run = command(work, installed, "fit --scorer far --scorer.power 0 --data log.npy --out x.safetensors")
     assert run.stderr == "tsreward: error: FarOptions.power must be a finite number > 0, got 0.0.\n"
 
 
 def test_without_the_package_its_file_is_refused_with_its_name(installed, work):
     if not (work / "far.safetensors").exists():
-        command(work, installed, "fit --scorer far --mode likeness --episodes log.npy --out far.safetensors")
+        command(work, installed, "fit --scorer far --reward likeness --data log.npy --out far.safetensors")
     run = command(work, None, "score log.npy --model far.safetensors")
     assert run.returncode == 2
     assert "Unknown scorer 'far'" in run.stderr

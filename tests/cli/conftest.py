@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     for env, path in (("Tiny/Cost-v0", files.episodes), ("Tiny/Plain-v0", files.costless)):
         arguments = ["collect", "--env", env, "--agent", "random", "--steps", "480", "--out", str(path)]
         assert main(arguments) == 0
-    arguments = ["fit", "--episodes", str(files.episodes), "--out", str(files.model), "--train.epochs", "8"]
+    arguments = ["fit", "--data", str(files.episodes), "--out", str(files.model), "--train.epochs", "8"]
     assert main(arguments) == 0
     return files
 

@@ -108,7 +108,7 @@ def test_tables_and_a_penalty(files, tmp_path, monkeypatch, document):
         tmp_path / "a.html",
     )
     assert document(*arguments)["verdict"] == "accepted"
-    found = document(*arguments, "--episodes", "unsafe.npz", "good.npz")["findings"]["agreement"]
+    found = document(*arguments, "--data", "unsafe.npz", "good.npz")["findings"]["agreement"]
     assert (found["truth"], found["episodes"]) == ("costs", 16)
 
 
@@ -123,9 +123,9 @@ CASES = {
     "no file": ("--model windows --good none.npz --bad bad.npz --out OUT/a.html", "There is no file none.npz"),
     "no model": ("--model none GOOD --out OUT/a.html", "none cannot be loaded"),
     "width": ("--model windows --good good.npz --bad wide.npz --out OUT/a.html", "but wide.npz holds [3]"),
-    "widths": ("--model windows GOOD --episodes wide.npz --out OUT/a.html", "but wide.npz holds [3]"),
-    "no rewards": ("--model windows GOOD --episodes bare.npz --out OUT/a.html", "have no rewards"),
-    "no costs": ("--model penalty GOOD --episodes bare.npz --out OUT/a.html", "have no costs"),
+    "widths": ("--model windows GOOD --data wide.npz --out OUT/a.html", "but wide.npz holds [3]"),
+    "no rewards": ("--model windows GOOD --data bare.npz --out OUT/a.html", "have no rewards"),
+    "no costs": ("--model penalty GOOD --data bare.npz --out OUT/a.html", "have no costs"),
     "not graded": ("--model windows --graded good.npz --out OUT/a.html", "good.npz lacks skill"),
     "upside down": ("--model windows --graded upside.npz --out OUT/a.html", "collect with more --steps"),
     "no folder": ("--model windows GOOD --out OUT/b/a.html", "OUT/b does not exist. Create it first"),

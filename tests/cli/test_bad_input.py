@@ -46,7 +46,7 @@ def files(made, tmp_path):
     return tmp_path
 
 
-FIT = "fit --out OUT/m.safetensors --episodes"
+FIT = "fit --out OUT/m.safetensors --data"
 CASES = {
     "missing file": (f"{FIT} none.npz", "There is no file none.npz"),
     "damaged episodes": (f"{FIT} cut.npz", "cut.npz is damaged or not an NPY or NPZ file of plain arrays"),
@@ -61,10 +61,10 @@ CASES = {
     "nothing safe": (f"{FIT} unsafe.npz", "is free of cost: collect from a safer agent"),
     "too few": (f"{FIT} few.npz --window 4", "collect more episodes"),
     "scorer": (f"{FIT} good.npz --scorer deep_sda", "Unknown scorer 'deep_sda': did you mean 'deep_sad'?"),
-    "mode": (f"{FIT} good.npz --mode penality", "Unknown reward mode 'penality': did you mean 'penalty'?"),
+    "mode": (f"{FIT} good.npz --reward penality", "Unknown reward mode 'penality': did you mean 'penalty'?"),
     "option": (f"{FIT} good.npz --scorer.clip -1", "DeepSVDDOptions.clip must be a finite number >= 0 or None"),
     "mode option": (
-        f"{FIT} good.npz --mode.false-alarm-rate 1",
+        f"{FIT} good.npz --reward.false-alarm-rate 1",
         "false_alarm_rate must be a number in (0, 1)",
     ),
     "train option": (
@@ -75,8 +75,8 @@ CASES = {
     "share": (f"{FIT} good.npz --held-out 1", "--held-out must be a number in [0, 1), got 1.0"),
     "foreign env": (f"{FIT} good.npz --env Tiny/Wide-v0", "name the environment that the data is from"),
     "unknown env": (f"{FIT} good.npz --env Tiny/Wild-v0", "did you mean 'Tiny/Wide-v0'?"),
-    "no folder": ("fit --out OUT/a/m --episodes good.npz", "OUT/a does not exist. Create it first"),
-    "a folder": ("fit --out OUT --episodes good.npz", "OUT is a folder: name a file in it"),
+    "no folder": ("fit --out OUT/a/m --data good.npz", "OUT/a does not exist. Create it first"),
+    "a folder": ("fit --out OUT --data good.npz", "OUT is a folder: name a file in it"),
     "model shape": ("score wide.npz --model MODEL", "reads observations [3], but wide.npz holds [5]"),
     "damaged model": ("score good.npz --model damaged.safetensors", "does not match its SHA-256"),
     "no model": ("score good.npz --model none", "none cannot be loaded: There is no such file"),
@@ -128,10 +128,10 @@ def test_bad_input_is_one_line_and_writes_nothing(case, files, made, complaint, 
 
 def test_a_penalty_on_data_without_rewards_needs_a_unit(files, tmp_path, complaint, document):
     np.save(tmp_path / "log.npy", np.random.default_rng(0).normal(size=(60, 2)))
-    arguments = ("fit", "--episodes", tmp_path / "log.npy", "--out", tmp_path / "m", "--scorer", "mahalanobis")
-    assert "the data has no rewards: add --mode.unit 1.0, or take --mode likeness" in complaint(*arguments)
+    arguments = ("fit", "--data", tmp_path / "log.npy", "--out", tmp_path / "m", "--scorer", "mahalanobis")
+    assert "the data has no rewards: add --reward.unit 1.0, or take --reward likeness" in complaint(*arguments)
     assert not (tmp_path / "m").exists()
-    document(*arguments, "--mode.unit", "1.0")
+    document(*arguments, "--reward.unit", "1.0")
     assert "A penalty weight is for the mode penalty" in complaint(
         *("train", "--env", "Tiny/Cost-v0", "--penalty-weight", "1", "--out", tmp_path / "r", "--model"),
         _likeness(tmp_path, document),
@@ -140,7 +140,7 @@ def test_a_penalty_on_data_without_rewards_needs_a_unit(files, tmp_path, complai
 
 def _likeness(folder, document):
     path = folder / "likeness"
-    document("fit", "--episodes", folder / "good.npz", "--out", path, "--scorer", "mahalanobis", "--mode", "likeness")
+    document("fit", "--data", folder / "good.npz", "--out", path, "--scorer", "mahalanobis", "--reward", "likeness")
     return path
 
 
@@ -162,8 +162,8 @@ def test_without_stable_baselines3_the_other_commands_work(files, made):
 import sys, json
 sys.modules["stable_baselines3"] = None
 from tsreward.cli.main import main
-codes = [main(["fit", "--episodes", "good.npz", "--out", "m", "--scorer", "mahalanobis", "--env", "CartPole-v1"]),
-         main(["fit", "--episodes", "good.npz", "--out", "m", "--scorer", "mahalanobis", "--json"]),
+codes = [main(["fit", "--data", "good.npz", "--out", "m", "--scorer", "mahalanobis", "--env", "CartPole-v1"]),
+         main(["fit", "--data", "good.npz", "--out", "m", "--scorer", "mahalanobis", "--json"]),
          main(["train", "--env", "x", "--model", {str(made.model)!r}]),
          main(["demo"])]
 print(json.dumps(codes))

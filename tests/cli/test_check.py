@@ -22,7 +22,7 @@ def sound(tmp_path_factory):
 def test_a_sound_model_passes_on_noise_on_data_and_in_an_environment(sound, tmp_path, document):
     save_episodes([script(np.random.default_rng(0), 30)], tmp_path / "data.npz")
     bare = document("check", sound)
-    full = document("check", sound, "--episodes", tmp_path / "data.npz", "--env", "Tiny/Cost-v0", "--steps", 40)
+    full = document("check", sound, "--data", tmp_path / "data.npz", "--env", "Tiny/Cost-v0", "--steps", 40)
     assert bare["passed"] and full["passed"]
     assert len(full["files"][0]["checks"]) >= len(bare["files"][0]["checks"]) + 21 >= 48
     assert all(check["passed"] for check in full["files"][0]["checks"])

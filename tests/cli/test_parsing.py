@@ -6,17 +6,17 @@ from tsreward.cli.main import COMMANDS, main
 from tsreward.cli.parsing import with_config
 from tsreward.errors import OptionError
 
-FIT = '[fit]\nscorer = "knn"\nwindow = 2\nmode = "likeness"\n"scorer.neighbours" = 3\n"scorer.clip" = "None"\n'
+FIT = '[fit]\nscorer = "knn"\nwindow = 2\nreward = "likeness"\n"scorer.neighbours" = 3\n"scorer.clip" = "None"\n'
 
 
 def test_fit_takes_its_table(made, document, tmp_path):
     path = tmp_path / "best.toml"
     path.write_text(FIT + '[train]\nenv = "Tiny/Cost-v0"\nsteps = 64\n')
     model = tmp_path / "m.safetensors"
-    summary = document("fit", "--config", path, "--episodes", made.episodes, "--out", model)
-    assert (summary["scorer"], summary["window"], summary["mode"]) == ("knn", 2, "likeness")
+    summary = document("fit", "--config", path, "--data", made.episodes, "--out", model)
+    assert (summary["scorer"], summary["window"], summary["reward"]) == ("knn", 2, "likeness")
     other = document(
-        "fit", f"--config={path}", "--episodes", made.episodes, "--window", "3", "--out", tmp_path / "n.safetensors"
+        "fit", f"--config={path}", "--data", made.episodes, "--window", "3", "--out", tmp_path / "n.safetensors"
     )
     assert (other["scorer"], other["window"]) == ("knn", 3)
     info = document("info", model)
@@ -47,7 +47,7 @@ def test_mistakes_in_the_file(made, complaint, tmp_path, monkeypatch, content, m
     monkeypatch.chdir(tmp_path)
     if content is not None:
         (tmp_path / "best.toml").write_text(content)
-    said = complaint("fit", "--config", "best.toml", "--episodes", made.episodes, "--out", "m.safetensors")
+    said = complaint("fit", "--config", "best.toml", "--data", made.episodes, "--out", "m.safetensors")
     assert message in said
     assert not (tmp_path / "m.safetensors").exists()
 
@@ -58,7 +58,7 @@ def test_a_mistake_on_the_command_line_is_not_the_file_s(made, capsys, tmp_path)
         "fit",
         "--config",
         str(tmp_path / "best.toml"),
-        "--episodes",
+        "--data",
         str(made.episodes),
         "--out",
         "x",
@@ -70,9 +70,9 @@ def test_a_mistake_on_the_command_line_is_not_the_file_s(made, capsys, tmp_path)
 
 def test_the_order_of_things(tmp_path):
     path = tmp_path / "best.toml"
-    path.write_text('[fit]\n"mode.weight" = 2.5\nepisodes = ["a", "b"]\njson = true\ntime = "-t"\n')
-    given = with_config(path, "fit", COMMANDS, ["--config", str(path), "--mode.weight=1"])
-    assert given == ["--config", str(path), "--mode.weight=1", "--episodes", "a", "b", "--json", "--time=-t"]
+    path.write_text('[fit]\n"reward.weight" = 2.5\ndata = ["a", "b"]\njson = true\ntime = "-t"\n')
+    given = with_config(path, "fit", COMMANDS, ["--config", str(path), "--reward.weight=1"])
+    assert given == ["--config", str(path), "--reward.weight=1", "--data", "a", "b", "--json", "--time=-t"]
     path.write_text("[fit]\nfalse_alarm_rate = 0.5\n")
     assert with_config(path, "fit", COMMANDS, ["--false-alarm-rate", "1"]) == ["--false-alarm-rate", "1"]
     with pytest.raises(OptionError, match="has no table"):

@@ -48,7 +48,7 @@ def test_collect_training(tmp_path, document):
 
 def test_fit_from_episodes_with_costs(made, tmp_path, document):
     out = tmp_path / "m.safetensors"
-    fitted = document("fit", "--episodes", made.episodes, "--out", out, "--train.epochs", "15")
+    fitted = document("fit", "--data", made.episodes, "--out", out, "--train.epochs", "15")
     assert fitted["negative_windows"] > 0
     assert fitted["roc"] > 0.9
     assert fitted["held_out_episodes"] == round(0.2 * len(load_episodes(made.episodes)))
@@ -62,20 +62,23 @@ def test_fit_from_episodes_with_costs(made, tmp_path, document):
 
 def test_fit_follows_the_names_of_scorer_and_mode(made, tmp_path, document):
     out = tmp_path / "m.safetensors"
-    scorer, mode = ("--scorer", "knn", "--scorer.neighbours", "3"), ("--mode=likeness", "--mode.transform", "negative")
+    scorer, mode = (
+        ("--scorer", "knn", "--scorer.neighbours", "3"),
+        ("--reward=likeness", "--reward.transform", "negative"),
+    )
     more = ("--window", "2", "--held-out", "0")
-    fitted = document("fit", "--episodes", made.episodes, made.episodes, "--out", out, *scorer, *mode, *more)
-    assert (fitted["scorer"], fitted["mode"], fitted["window"], fitted["roc"]) == ("knn", "likeness", 2, None)
+    fitted = document("fit", "--data", made.episodes, made.episodes, "--out", out, *scorer, *mode, *more)
+    assert (fitted["scorer"], fitted["reward"], fitted["window"], fitted["roc"]) == ("knn", "likeness", 2, None)
     model = load(out)
     assert isinstance(model.scorer, KNN)
     assert model.scorer.options.neighbours == 3
     assert isinstance(model.mode, Likeness)
-    assert model.mode.options.shape == "negative"
+    assert model.mode.options.transform == "negative"
 
 
 def test_fit_says_when_there_was_nothing_unsafe(made, tmp_path, capsys):
     out = tmp_path / "m.safetensors"
-    assert main(["fit", "--episodes", str(made.costless), "--out", str(out), "--train.epochs", "1"]) == 0
+    assert main(["fit", "--data", str(made.costless), "--out", str(out), "--train.epochs", "1"]) == 0
     out, err = capsys.readouterr()
     assert "tsreward: warning: no window has a cost, so deep_sad learned from normal windows alone." in err
     assert "normal_windows" in out
@@ -84,8 +87,8 @@ def test_fit_says_when_there_was_nothing_unsafe(made, tmp_path, capsys):
 def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     model, scores = tmp_path / "m.safetensors", tmp_path / "s.csv"
     columns = ("--label", "attack", "--ignore", "time")
-    arguments = ("--scorer", "mahalanobis", "--mode", "likeness")
-    fitted = document("fit", "--episodes", log, "--out", model, *columns, *arguments)
+    arguments = ("--scorer", "mahalanobis", "--reward", "likeness")
+    fitted = document("fit", "--data", log, "--out", model, *columns, *arguments)
     assert fitted["obs_shape"] == [2]
     made = document("score", log, "--model", model, "--out", scores, *columns)
     assert (made["steps"], made["episodes"]) == (200, 1)
@@ -97,7 +100,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     from_model = document("evaluate", "--model", model, "--data", log, *columns, "--min-roc", "0.9")
     assert from_model["roc"] > 0.95
     assert (from_model["steps"], from_model["anomalous"]) == (200, 40)
-    assert from_model["flagged_anomalous"] > 0.9 > 0.3 > from_model["flagged_normal"]
+    assert from_model["flag_rate_anomalous"] > 0.9 > 0.3 > from_model["flag_rate_normal"]
     npz = tmp_path / "s.npz"
     document("score", log, "--model", model, "--out", npz, *columns)
     for arguments in (
@@ -107,7 +110,7 @@ def test_fit_score_and_evaluate_a_log(log, tmp_path, document, capsys):
     ):
         from_file = document("evaluate", *arguments)
         assert from_file["roc"] == from_model["roc"]
-        assert from_file["flagged_normal"] is None
+        assert from_file["flag_rate_normal"] is None
     capsys.readouterr()
     assert main(["score", str(log), "--model", str(model), *columns]) == 0
     assert capsys.readouterr().out == scores.read_text()

@@ -62,7 +62,7 @@ def test_a_penalty_needs_the_rewards_of_the_environment(made, tmp_path, complain
     out = tmp_path / "out.npz"
     message = complaint("relabel", tmp_path / "bare.npz", "--model", made.model, "--out", out)
     assert "has no rewards" in message
-    assert "--mode likeness" in message
+    assert "--reward likeness" in message
     assert not out.exists()
 
 

@@ -139,7 +139,7 @@ def test_kinds_must_match(data, out, model, tmp_path, complaint):
 
 def test_columns_are_about_tables(model, tmp_path, complaint):
     line = complaint("relabel", tmp_path / "a.npz", "--model", model, "--out", tmp_path / "b.npz", "--ignore", "x")
-    assert "has no columns: --episode, --reward and --ignore are about tables" in line
+    assert "has no columns: --episode-column, --reward-column and --ignore are about tables" in line
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

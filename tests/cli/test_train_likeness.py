@@ -1,4 +1,4 @@
-"""`tsreward train --mode likeness` leaves a folder that can be used again."""
+"""`tsreward train --reward likeness` leaves a folder that can be used again."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from tsreward.io import load
 
 ENV = "Tiny/Plain-v0"
 SMALL = ("--algorithm", "ppo", "--steps", "512", "--num-envs", "4", "--hidden", "8", "--rollout", "32")
-TRAIN = ("train", "--mode", "likeness", "--env", ENV, "--action-repeat", "1", *SMALL, "--evaluations", "2")
+TRAIN = ("train", "--reward", "likeness", "--env", ENV, "--action-repeat", "1", *SMALL, "--evaluations", "2")
 
 
 @pytest.fixture
 def file(tmp_path, document):
     path = tmp_path / "expert.npz"
-    document("collect", "--env", ENV, "--agent", "graded", "--expert", "highest", "--stages", "--out", path)
+    document("collect", "--env", ENV, "--agent", "graded", "--policy", "highest", "--stages", "--out", path)
     return path
 
 
 def test_it_leaves_a_folder(file, tmp_path, document):
     out = tmp_path / "run"
-    printed = document(*TRAIN, "--expert", file, "--negatives", "probes", "--active.every", "64", "--out", out)
+    printed = document(*TRAIN, "--demos", file, "--negatives", "probes", "--active.every", "64", "--out", out)
     models = ["agent.zip", "model.safetensors", "normaliser.npz"]
     files = sorted([*models, "config.json", "curves.png", "report.html", "results.json"])
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
-    assert (results["learning"], results["shape"], results["negatives"]) == ("active", "least_squares", ["probes"])
+    assert (results["learning"], results["transform"], results["negatives"]) == ("active", "least_squares", ["probes"])
     assert results["expert"]["return"] > results["random"]["return"]
     share = results["agent"]["return"] / results["expert"]["return"]
     assert results["agent"]["share_of_expert"] == pytest.approx(share)
     config = json.loads((out / "config.json").read_text())
-    assert (config["agent"]["steps"], config["active"]["every"], config["expert"]) == (512, 64, str(file))
+    assert (config["agent"]["steps"], config["active"]["every"], config["demos"]) == (512, 64, str(file))
     model = load(out / "model.safetensors")
     assert model.obs_shape == (3,)
     with np.load(out / "normaliser.npz") as normaliser:
@@ -45,22 +45,22 @@ def test_it_leaves_a_folder(file, tmp_path, document):
 
 def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
     frozen = ("--learning", "frozen", "--scorer", "mahalanobis", "--transform", "exponential")
-    document(*TRAIN, "--expert", file, *frozen, "--out", tmp_path / "run")
+    document(*TRAIN, "--demos", file, *frozen, "--out", tmp_path / "run")
     model = tmp_path / "run" / "model.safetensors"
     document("train", "--env", ENV, "--model", model, "--steps", "256", "--hidden", "4", "--out", tmp_path / "again")
 
 
 def test_an_expert_no_better_than_random_actions_is_remarked_on(tmp_path, capsys):
     path = tmp_path / "left.npz"  # which costs dearly
-    main(["collect", "--env", ENV, "--agent", "graded", "--expert", "lowest", "--stages", "--out", str(path)])
-    assert main([*map(str, TRAIN), "--expert", str(path), "--out", str(tmp_path / "run")]) == 0
+    main(["collect", "--env", ENV, "--agent", "graded", "--policy", "lowest", "--stages", "--out", str(path)])
+    assert main([*map(str, TRAIN), "--demos", str(path), "--out", str(tmp_path / "run")]) == 0
     err = capsys.readouterr().err
     assert "warning: the expert's mean return of" in err
     assert "is no more than that of random actions" in err
 
 
 def test_people_get_a_table(file, tmp_path, capsys):
-    assert main([*map(str, TRAIN), "--expert", str(file), "--out", str(tmp_path / "run")]) == 0
+    assert main([*map(str, TRAIN), "--demos", str(file), "--out", str(tmp_path / "run")]) == 0
     out, _ = capsys.readouterr()
     assert "true returns" in out
     assert "share_of_expert" in out
@@ -69,10 +69,10 @@ def test_people_get_a_table(file, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--expert", "none.npz"), "There is no file or folder none.npz"),
+        (("--demos", "none.npz"), "There is no file or folder none.npz"),
         (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
         (("--active.every", "0"), "ActiveLearnerOptions.every must be an integer >= 1"),
-        (("--experts", "1"), "experts must be an integer >= 2"),
+        (("--num-demos", "1"), "num_demos must be an integer >= 2"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):
@@ -81,9 +81,9 @@ def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):
 
 
 def test_help_shows_the_options_of_the_mode(capsys):
-    assert main(["train", "--mode", "likeness", "--help"]) == 0
+    assert main(["train", "--reward", "likeness", "--help"]) == 0
     assert "--active.every" in capsys.readouterr().out
     assert main(["train", "--help"]) == 0
     out = capsys.readouterr().out
     assert "--active.every" not in out
-    assert "--mode likeness" in out
+    assert "--reward likeness" in out

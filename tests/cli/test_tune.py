@@ -37,9 +37,9 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
     assert remark in (folder / "best.toml").read_text()
     log = tmp_path / "log.csv"
     log.write_text("a,b\n" + "".join(f"{row % 7},{row % 5}\n" for row in range(200)))
-    fitted = document("fit", "--config", folder / "best.toml", "--episodes", log, "--out", tmp_path / "m.safetensors")
+    fitted = document("fit", "--config", folder / "best.toml", "--data", log, "--out", tmp_path / "m.safetensors")
     assert fitted["scorer"] == again["best"]["setting"]["scorer"]
-    assert fitted["mode"] == "likeness"
+    assert fitted["reward"] == "likeness"
     assert "repeat its --fix" in complaint("tune", "--study", study, *DETECT[:-1], "scorer=pca")
     assert "made with metric vus_pr" in complaint("tune", "--study", study, *DETECT, "--metric", "average_precision")
 
@@ -60,7 +60,7 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
         (("--study", "s.db", "--env", "SafetyPointCircle1-v1"), "SafetyPointCircle1-v1"),
         (("--study", "s.db", "--env", "Tiny/Cost-v0", "--pruner", "median"), "only studies with one objective"),
         (
-            ("--study", "s.db", "--objective", "likeness", "--expert", "no.npz", "--env", "Tiny/Plain-v0"),
+            ("--study", "s.db", "--objective", "likeness", "--demos", "no.npz", "--env", "Tiny/Plain-v0"),
             "Cannot read no.npz",
         ),
     ],

@@ -13,14 +13,13 @@ from tsreward.encoders.sorted_lidar import SortedLidar
 from tsreward.errors import DataError, OptionError
 from tsreward.recipes.anoseqs import (
     AnoSeqsOptions,
-    agreement_with_cost,
     fit_penalty,
     hold_out,
     reward_mode,
     run,
     suited_encoder,
 )
-from tsreward.recipes.fitting import fit_reward
+from tsreward.recipes.fitting import agreement_with_cost, fit_reward
 from tsreward.rewards.lagrangian import Lagrangian
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.playing import act_at_random
@@ -116,10 +115,10 @@ def test_rings_of_movable_objects_are_sorted():
 
 
 def test_options_become_reward_modes():
-    mode = reward_mode(AnoSeqsOptions(penalty="constant", weight=2.0, false_alarm_rate=0.1))
+    mode = reward_mode(AnoSeqsOptions(form="constant", weight=2.0, false_alarm_rate=0.1))
     assert isinstance(mode, Penalty)
     assert (mode.options.form, mode.options.weight, mode.options.false_alarm_rate) == ("constant", 2.0, 0.1)
-    mode = reward_mode(AnoSeqsOptions(penalty="lagrangian", false_alarm_rate=0.1))
+    mode = reward_mode(AnoSeqsOptions(form="lagrangian", false_alarm_rate=0.1))
     assert isinstance(mode, Lagrangian)
     assert mode.options.false_alarm_rate == 0.1
 
@@ -128,7 +127,7 @@ def test_options_become_reward_modes():
     ("options", "message"),
     [
         ({"scorer": "deep_sadd"}, r"Unknown scorer 'deep_sadd': did you mean 'deep_sad'\?"),
-        ({"penalty": "tails"}, "penalty must be 'tail', 'raw', 'constant' or 'lagrangian', got 'tails'"),
+        ({"form": "tails"}, "form must be 'tail', 'raw', 'constant' or 'lagrangian', got 'tails'"),
         ({"window": 0}, "AnoSeqsOptions.window must be an integer >= 1"),
         ({"weight": float("nan")}, "AnoSeqsOptions.weight must be a finite number >= 0, got nan"),
         ({"algorithm": "a2c"}, "AnoSeqsOptions.algorithm must be"),

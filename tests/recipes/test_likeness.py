@@ -27,7 +27,7 @@ AGENT = AgentOptions(steps=2048, num_envs=4, hidden=16, rollout=64, learning_rat
 
 @pytest.fixture(scope="module")
 def graded() -> GradedEpisodes:
-    return collect_graded(ENV, AGENT, GradingOptions("lowest", episodes=12, stages=(0.2, 0.6)))
+    return collect_graded(ENV, AGENT, GradingOptions("lowest", num_episodes=12, stages=(0.2, 0.6)))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def file(graded: GradedEpisodes, tmp_path_factory: pytest.TempPathFactory) -> Pa
     "options",
     [
         {},
-        {"scorer": "discriminator", "shape": "least_squares"},
+        {"scorer": "discriminator", "transform": "least_squares"},
         {"bonus": "rnd", "negatives": ("probes", "random")},
-        {"learning": "frozen", "scorer": "mahalanobis", "shape": "auto", "negatives": ("failures", "probes")},
+        {"learning": "frozen", "scorer": "mahalanobis", "transform": "auto", "negatives": ("failures", "probes")},
     ],
     ids=lambda options: "-".join(map(str, options.values())) or "default",
 )
@@ -112,7 +112,7 @@ def test_scorers_that_cannot_go_on_are_refused_before_the_agent(file):
     [
         {"encoder": "pixel_pca"},
         {"encoder": "conv"},
-        {"scorer": "mahalanobis", "shape": "auto", "learning": "frozen"},
+        {"scorer": "mahalanobis", "transform": "auto", "learning": "frozen"},
     ],
     ids=lambda options: "-".join(options.values()),
 )

@@ -27,7 +27,7 @@ ENV, AGENT = "Tiny/Plain-v0", AgentOptions(steps=64, num_envs=2, hidden=4, rollo
 
 @pytest.fixture(scope="module")
 def graded() -> GradedEpisodes:
-    return collect_graded(ENV, AGENT, GradingOptions("highest", episodes=5, stages=(0.2, 0.6)))
+    return collect_graded(ENV, AGENT, GradingOptions("highest", num_episodes=5, stages=(0.2, 0.6)))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def same(first: list[Episode], second: list[Episode]) -> bool:
 
 
 def test_skills_of_a_file(graded, file):
-    data = gather(ExpertLikenessOptions(ENV, file, experts=3), AGENT)
+    data = gather(ExpertLikenessOptions(ENV, file, num_demos=3), AGENT)
     assert same(data.expert, graded.where("expert").episodes[:3])
     assert data.expert_return == pytest.approx(graded.where("expert").returns[:3].mean())
     assert same(data.random, graded.where("random").episodes)
@@ -72,10 +72,10 @@ def test_failures_of_the_expert_may_be_left_out(graded, tmp_path):
     random = float(returns[graded.skill == 0].mean())
     returns[chosen] = random + np.array([100.0, 0.0, 91.0, 89.0, 110.0])
     save_graded(replace(graded, returns=returns), tmp_path / "uneven.npz")  # the median is 91, 0.95 of it 86.45
-    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", least_share=0.95), AGENT)
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", min_return_fraction=0.95), AGENT)
     assert same(data.expert, graded.take(chosen[[0, 2, 3, 4]]).episodes)
     assert data.expert_return == pytest.approx(random + 97.5)
-    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", experts=2, least_share=0.98), AGENT)
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz", num_demos=2, min_return_fraction=0.98), AGENT)
     assert same(data.expert, graded.take(chosen[[0, 2]]).episodes)
     data = gather(ExpertLikenessOptions(ENV, tmp_path / "uneven.npz"), AGENT)
     assert same(data.expert, graded.take(chosen).episodes)
@@ -83,8 +83,8 @@ def test_failures_of_the_expert_may_be_left_out(graded, tmp_path):
 
 def test_without_rewards_nobody_failed(graded, tmp_path):
     save_episodes([Episode(episode.obs) for episode in graded.where("expert").episodes], tmp_path / "plain.npz")
-    with pytest.raises(DataError, match=r"plain.npz has no rewards, so least_share 0.9 cannot tell.*leave the option"):
-        gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz", least_share=0.9), AGENT)
+    with pytest.raises(DataError, match=r"plain.npz has no rewards, so .* 0.9 cannot tell.*leave the option"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz", min_return_fraction=0.9), AGENT)
 
 
 def test_a_plain_file_is_all_expert(graded, tmp_path):
@@ -101,7 +101,7 @@ def test_a_plain_file_is_all_expert(graded, tmp_path):
 
 def test_an_expert_is_trained_where_there_is_no_file():
     told = []
-    options = ExpertLikenessOptions(ENV, experts=4, negatives=("half_trained",))
+    options = ExpertLikenessOptions(ENV, num_demos=4, negatives=("half_trained",))
     data = gather(options, AGENT, lambda name: told.append(name) or (lambda done, total: None))
     assert told == ["random policy", "agent"]
     assert (len(data.expert), len(data.half_trained())) == (4, 16)
@@ -120,7 +120,7 @@ def test_an_expert_is_trained_where_there_is_no_file():
 def test_a_file_that_does_not_suit(graded, tmp_path, change, agent, options, error: type[TSRewardError], message):
     save_graded(replace(graded, **change), tmp_path / "g.npz")
     with pytest.raises(error, match=message):
-        gather(ExpertLikenessOptions(**{"env": ENV, "expert": tmp_path / "g.npz", **options}), replace(AGENT, **agent))
+        gather(ExpertLikenessOptions(**{"env": ENV, "demos": tmp_path / "g.npz", **options}), replace(AGENT, **agent))
 
 
 @pytest.mark.usefixtures("dmc")

@@ -17,7 +17,7 @@ ROWS = "".join(f"{number},{number * number % 7}\n" for number in range(1, 9))
 """Eight good rows."""
 VALUES = [[number, number * number % 7] for number in range(1, 9)]
 SCORE = "score log.csv --model MODEL --out OUT/s.csv"
-FIT = "fit --episodes log.csv --out OUT/m --scorer mahalanobis --mode likeness --window 3"
+FIT = "fit --data log.csv --out OUT/m --scorer mahalanobis --reward likeness --window 3"
 EVALUATE = "evaluate --data log.csv --model MODEL"
 
 

@@ -132,8 +132,8 @@ def test_files_of_empty_episodes(tmp_path: Path, model_file: Path, capsys, lengt
 
 def test_an_expert_shorter_than_a_window(tmp_path: Path, capsys) -> None:
     save_episodes([Episode(FRAMES[:3], np.zeros(2))], tmp_path / "short.npz")
-    arguments = ("--window", "4", "--mode", "likeness", "--out", tmp_path / "m.safetensors")
-    said = complaint(capsys, "fit", "--episodes", tmp_path / "short.npz", *arguments)
+    arguments = ("--window", "4", "--reward", "likeness", "--out", tmp_path / "m.safetensors")
+    said = complaint(capsys, "fit", "--data", tmp_path / "short.npz", *arguments)
     assert "has a length of 2, less than --window 4: use a shorter window or longer episodes" in said
 
 

@@ -19,7 +19,7 @@ def fitted(**options: float) -> Lagrangian:
 
 
 def test_the_multiplier_climbs_while_too_much_is_flagged_and_falls_again() -> None:
-    mode = fitted(rate=2.0, target=0.1)
+    mode = fitted(learning_rate=2.0, target=0.1)
     seen = []
     for share in (0.6, 0.35, 0.1, 0.0):
         mode.update(share)
@@ -28,7 +28,7 @@ def test_the_multiplier_climbs_while_too_much_is_flagged_and_falls_again() -> No
 
 
 def test_the_multiplier_stays_between_zero_and_its_cap() -> None:
-    mode = fitted(rate=100.0, cap=3.0)
+    mode = fitted(learning_rate=100.0, cap=3.0)
     mode.update(0.9)
     assert float(mode.multiplier) == 3.0
     for _ in range(5):
@@ -37,7 +37,7 @@ def test_the_multiplier_stays_between_zero_and_its_cap() -> None:
 
 
 def test_the_reward_is_a_weighted_mean_of_reward_and_penalty() -> None:
-    mode = fitted(rate=1.0, target=0.1)
+    mode = fitted(learning_rate=1.0, target=0.1)
     mode.update(0.6)  # μ = 0.5
     got = mode(torch.tensor([94.0, 95.0]), torch.ones(2), torch.tensor([3.0, 3.0]))
     assert got.tolist() == pytest.approx([3.0 / 1.5, (3.0 - 0.5 * 2.0) / 1.5])

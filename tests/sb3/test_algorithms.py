@@ -68,7 +68,7 @@ def test_the_learning_rate_falls_in_the_second_half(library: Any) -> None:
     if library == "jax":
         pytest.importorskip("sbx")
     options = AgentOptions("sac", 64, num_envs=2, hidden=8, gradient_steps=1, learning_rate=1e-3, library=library)
-    falling = train_agent("Tiny/Cost-v0", replace(options, final_rate=0.1)).algorithm
+    falling = train_agent("Tiny/Cost-v0", replace(options, final_learning_rate=0.1)).algorithm
     assert falling._current_progress_remaining <= 0
     assert falling.lr_schedule(0.5) == pytest.approx(1e-3)
     assert falling.lr_schedule(0.0) == pytest.approx(1e-4)
@@ -115,7 +115,7 @@ def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
             {"algorithm": "sac", "target_entropy": float("nan")},
             "target_entropy must be a finite number or None",
         ),
-        ({"final_rate": 0.0}, r"AgentOptions.final_rate must be a number in \(0, 1\], got 0.0"),
+        ({"final_learning_rate": 0.0}, r"AgentOptions.final_learning_rate must be a number in \(0, 1\], got 0.0"),
         ({"gamma": 1.5}, r"AgentOptions.gamma must be a number in \[0, 1\], got 1.5"),
         ({"seed": -1}, r"AgentOptions.seed must be an integer in \[0, 4294967295\]"),
         ({"seed": 2**32}, r"AgentOptions.seed must be an integer in \[0, 4294967295\]"),

@@ -20,7 +20,7 @@ CARTPOLE, BOXING = "dmc/cartpole-balance:max_episode_steps=24", "atari/Boxing:ra
 
 
 def collected(env: str, expert: str) -> GradedEpisodes:
-    return collect_graded(env, AgentOptions(action_repeat=2), GradingOptions(expert, episodes=2, stages=()))
+    return collect_graded(env, AgentOptions(action_repeat=2), GradingOptions(expert, num_episodes=2, stages=()))
 
 
 def live(graded: GradedEpisodes, index: int, **options: object) -> np.ndarray:
@@ -81,7 +81,7 @@ SAC = AgentOptions("sac", 200, 2, hidden=8, gradient_steps=1, learning_starts=50
 
 @pytest.mark.parametrize("agent", [PPO, SAC], ids=["ppo", "sac"])
 def test_the_expert_is_the_agent_that_training_alone_gives(agent):
-    graded = collect_graded(ENV, agent, GradingOptions(episodes=3, stages=(0.25, 0.5), stochastic=True))
+    graded = collect_graded(ENV, agent, GradingOptions(num_episodes=3, stages=(0.25, 0.5), stochastic=True))
     assert graded.names == ("random", "25 %", "50 %", "expert")
     assert graded.skill.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
     assert len(set(graded.seeds)) == 12
@@ -90,21 +90,21 @@ def test_the_expert_is_the_agent_that_training_alone_gives(agent):
     def act(obs: np.ndarray) -> np.ndarray:
         return alone.algorithm.predict(alone.normaliser.normalize_obs(obs), deterministic=True)[0]  # type: ignore[arg-type]
 
-    still = collect_graded(ENV, agent, GradingOptions(episodes=3, stages=(0.25, 0.5))).where("expert")
+    still = collect_graded(ENV, agent, GradingOptions(num_episodes=3, stages=(0.25, 0.5))).where("expert")
     again = play(ENV, act, still.seeds.tolist())
     for one, episode in zip(again, still.episodes, strict=True):
         assert np.array_equal(one.episode.obs, episode.obs)
 
 
 def test_skill_shows_in_the_returns():
-    returns = collect_graded(ENV, PPO, GradingOptions(episodes=16, stages=(0.05,))).mean_returns()
+    returns = collect_graded(ENV, PPO, GradingOptions(num_episodes=16, stages=(0.05,))).mean_returns()
     assert list(returns) == ["random", "5 %", "expert"]
     assert returns["expert"] > returns["random"] + 3
     assert returns["expert"] > returns["5 %"]
 
 
 def test_the_same_seed_gives_the_same_episodes():
-    first, second = (collect_graded(ENV, PPO, GradingOptions(episodes=2, stages=())) for _ in range(2))
+    first, second = (collect_graded(ENV, PPO, GradingOptions(num_episodes=2, stages=())) for _ in range(2))
     assert first.names == ("random", "expert")
     for one, two in zip(first.episodes, second.episodes, strict=True):
         assert np.array_equal(one.obs, two.obs)
@@ -112,7 +112,7 @@ def test_the_same_seed_gives_the_same_episodes():
 
 
 def test_a_constant_expert_is_graded_by_the_share_of_its_actions():
-    options = GradingOptions("constant:1", episodes=40, stages=(0.25, 0.75))
+    options = GradingOptions("constant:1", num_episodes=40, stages=(0.25, 0.75))
     graded = collect_graded("Tiny/Discrete-v0", PPO, options)
     shares = []
     for name in graded.names:
@@ -136,14 +136,14 @@ def test_policies_that_look_at_nothing_are_skills_of_their_own():
 
 def test_stages_end_where_the_training_is_short():
     agent = AgentOptions("sac", 8, 4, hidden=4)
-    graded = collect_graded(ENV, agent, GradingOptions(episodes=1, stages=(0.1, 0.2, 0.3, 0.9)))
+    graded = collect_graded(ENV, agent, GradingOptions(num_episodes=1, stages=(0.1, 0.2, 0.3, 0.9)))
     assert graded.skill.tolist() == [0, 1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"episodes": 0}, "episodes must be an integer >= 1, got 0"),
+        ({"num_episodes": 0}, "num_episodes must be an integer >= 1, got 0"),
         ({"stages": (0.5, 0.25)}, r"stages must be rising numbers in \(0, 1\), got \(0.5, 0.25\)"),
         ({"stages": (0.5, 1.0)}, "rising numbers"),
         ({"stages": (0.5, 0.5)}, "rising numbers"),

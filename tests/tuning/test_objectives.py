@@ -95,9 +95,9 @@ def test_the_default_penalty_is_that_of_the_recipe():
 
 def test_the_tables_for_fit_and_train(tmp_path):
     objective = AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="Tiny/Cost-v0", steps=7, rollout=128))
-    tables = objective.config(objective.space.fix(["mode=lagrangian", "scorer=semi_supervised_ae"]).defaults())
+    tables = objective.config(objective.space.fix(["reward=lagrangian", "scorer=semi_supervised_ae"]).defaults())
     assert tables["train"] == {"env": "Tiny/Cost-v0", "steps": 7, "rollout": 128}
-    assert tables["fit"]["mode.cap"] == 10.0
+    assert tables["fit"]["reward.cap"] == 10.0
     assert tables["fit"]["scorer.bottleneck"] == 16
     assert tables["fit"]["env"] == "Tiny/Cost-v0"
 
@@ -166,11 +166,11 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
         clipped = "clip_low=0.05" in fixed
         assert (recipe.clip_low, recipe.clip_high) == ((0.05, 0.999) if clipped else (None, None))
     defaults = objective.space.defaults()
-    given = ExpertLikenessOptions(env="Tiny/Plain-v0", expert=tmp_path / "expert.npz")
+    given = ExpertLikenessOptions(env="Tiny/Plain-v0", demos=tmp_path / "expert.npz")
     assert objective.recipe(defaults) == given  # what is called the default is what is used without a search
     assert objective.active(defaults) == ActiveLearnerOptions()
     train = objective.config(defaults)["train"]
-    assert (train["mode"], train["steps"], train["env"]) == ("likeness", 9, "Tiny/Plain-v0")
+    assert (train["reward"], train["steps"], train["env"]) == ("likeness", 9, "Tiny/Plain-v0")
     fine = LikenessTuning(tmp_path / "expert.npz", frames=64, side=32, components=24)
     train = LikenessObjective(fine).config(defaults)["train"]
     assert (train["frames"], train["side"], train["components"]) == (64, 32, 24)

@@ -87,18 +87,18 @@ def test_the_tables_hold_together(name):
 @pytest.mark.parametrize("name", ["anoseqs", "detect"])
 def test_both_ends_of_every_parameter_are_options_of_scorer_and_mode(name, end):
     parameters = search_space(name).parameters
-    scorers, modes = parameters["scorer"], parameters.get("mode", Categorical(("none",), "none"))
+    scorers, modes = parameters["scorer"], parameters.get("reward", Categorical(("none",), "none"))
     assert isinstance(scorers, Categorical)
     assert isinstance(modes, Categorical)
     assert set(scorers.choices) <= set(scorer_names())
     for scorer in scorers.choices:
         for mode in modes.choices:
-            fixes = [f"scorer={scorer}"] + ([f"mode={mode}"] if "mode" in parameters else [])
+            fixes = [f"scorer={scorer}"] + ([f"reward={mode}"] if "reward" in parameters else [])
             for choice in (0, -1):
                 ends = Ends(end, choice)
                 setting = search_space(name, fixes).suggest(ends)
                 assert scorer_of(setting).build(int(str(setting["window"]))) is not None
-                if "mode" in parameters:
+                if "reward" in parameters:
                     assert type(mode_of(setting)) is MODES[str(mode)]
                 assert not {key for key in fit_options(setting) if key.startswith(f"{scorer}.")}
 

@@ -1,4 +1,4 @@
-"""`tsreward audit`: know before you train."""
+"""`tsreward audit`: what a reward pays for, before anything is trained on it."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _BLIND_EPISODES = 4
 
 @dataclass(frozen=True)
 class Options(Arguments):
-    """Look at a reward before anything is trained on it: does it separate, does it agree with the truth, what pays that
-    should not. Writes one HTML page, and the same as JSON beside it.
+    """Examine a reward before anything is trained on it: does it separate good from bad, does it agree with the truth,
+    and what earns reward that should not? Writes one HTML page, and the same as JSON beside it.
 
     Give --good and --bad, or --graded. Episodes of good behaviour should be ones that the model was not fitted on. Data
     are NPZ files of tsreward collect, tables (CSV, Parquet, NPY, NPZ) or Minari datasets (minari:ID).
@@ -42,15 +42,15 @@ class Options(Arguments):
     out: Path
     """The page, .html; the JSON has the same name with .json."""
     good: tuple[Path, ...] = ()
-    """Behaviour that the model should like; for a penalty, safe behaviour."""
+    """Episodes of behaviour to reward; for a penalty, safe behaviour."""
     bad: tuple[Path, ...] = ()
-    """Behaviour that it should not like, e.g. random: what earns as much as this has n = 0."""
+    """Episodes of behaviour not to reward, e.g. random: its reward is n = 0."""
     half_trained: tuple[Path, ...] = ()
     """Behaviour between the two."""
     graded: Path | None = None
     """File of tsreward collect --agent graded: its expert is good, random is bad, and stages whose true return is 20 to
     80 % of the way between them are half-trained."""
-    episodes: tuple[Path, ...] = ()
+    data: tuple[Path, ...] = ()
     """Episodes with true rewards, for a penalty costs, to compare with; all that is given above without it."""
     env: str | None = None
     """Id of the environment: blind policies are played in it."""
@@ -135,10 +135,10 @@ def _graded(path: Path) -> tuple[dict[str, list[Episode]], int]:
 
 
 def _compared(options: Options, model: RewardModel, graded: list[Episode] | None) -> list[Episode] | None:
-    if not options.episodes:
+    if not options.data:
         return graded if graded is not None and (model.mode.replaces or graded[0].costs is not None) else None
-    episodes = read_episodes(options.episodes, options.columns)
-    check_shape(model, options.model, episodes, options.episodes[0])
+    episodes = read_episodes(options.data, options.columns)
+    check_shape(model, options.model, episodes, options.data[0])
     return episodes
 
 

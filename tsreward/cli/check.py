@@ -31,7 +31,7 @@ class Options(Arguments):
 
     models: tyro.conf.Positional[tuple[Path, ...]]
     """Files of tsreward fit."""
-    episodes: tuple[Path, ...] = ()
+    data: tuple[Path, ...] = ()
     """Data that the models are for: files of tsreward collect, tables, NPY or NPZ, or minari:ID; noise without any."""
     columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
     env: str | None = None
@@ -51,7 +51,7 @@ def run(options: Options) -> int:
     if not options.models:
         raise OptionError("No model was given: name at least one file of tsreward fit.")
     prefer_one_thread()
-    episodes = read_episodes(options.episodes, options.columns) if options.episodes else None
+    episodes = read_episodes(options.data, options.columns) if options.data else None
     reports = {str(path): _check(path, episodes, options) for path in options.models}
     passed = all(report.passed for report in reports.values())
     if options.json:

@@ -66,8 +66,8 @@ def run(options: Options) -> int:
     except DataError as error:
         raise DataError(f"{options.labels or options.scores or options.data}: {error}") from error
     anomalous = labels > 0
-    result["flagged_anomalous"] = None if flags is None else float(flags[anomalous].mean())
-    result["flagged_normal"] = None if flags is None else float(flags[~anomalous].mean())
+    result["flag_rate_anomalous"] = None if flags is None else float(flags[anomalous].mean())
+    result["flag_rate_normal"] = None if flags is None else float(flags[~anomalous].mean())
     if options.json:
         print_json(result)
     else:

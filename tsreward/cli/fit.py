@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
@@ -15,41 +15,41 @@ from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
-from tsreward.detection.metrics.ranking import LabelAgreement, label_agreement
 from tsreward.encoders.base import Encoder
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import save
 from tsreward.options import option
-from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.scores import score_episodes
-from tsreward.recipes.fitting import encoder_for, fit_reward, hold_out
-from tsreward.rewards.base import MODES, RewardOptions
+from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out
+from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.presets import scorer_names, scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 ScorerT = TypeVar("ScorerT", bound=ScorerOptions)
-ModeT = TypeVar("ModeT", bound=RewardOptions)
+RewardT = TypeVar("RewardT", bound=RewardOptions)
 
 
 @dataclass(frozen=True)
-class Options(Arguments, Generic[ScorerT, ModeT]):
+class Options(Arguments, Generic[ScorerT, RewardT]):
     """Learn a reward. Where the episodes have costs, the windows without cost are normal, and presets such
     as deep_sad also learn from those with cost; where they have none, all windows are normal.
 
-    The options --scorer.* and --mode.* are those of the names given: tsreward fit --scorer knn --help.
+    The options --scorer.* and --reward.* are those of the names given: tsreward fit --scorer knn --help.
     """
 
-    episodes: tuple[Path, ...]
+    data: tuple[Path, ...]
     """Files of tsreward collect, tables (CSV, Parquet), NPY and NPZ arrays [T, D], each one series, or minari:ID."""
     out: Path
     """File of the model, .safetensors."""
     scorer_options: Annotated[ScorerT, tyro.conf.arg(name="scorer")]
-    mode_options: Annotated[ModeT, tyro.conf.arg(name="mode")]
+    reward_options: Annotated[RewardT, tyro.conf.arg(name="reward")]
     train: TrainOptions = field(default_factory=TrainOptions)
     scorer: Annotated[str, tyro.conf.arg(help=f"What scores windows: {', '.join(scorer_names())}.")] = "deep_sad"
-    mode: Annotated[str, tyro.conf.arg(help=f"How a score becomes a reward: {', '.join(MODES)}.")] = "penalty"
+    reward: Annotated[str, tyro.conf.arg(help=f"How a score becomes a reward: {', '.join(MODES)}.")] = "penalty"
+    form: Literal["tail", "raw", "constant", "lagrangian"] | None = None
+    """How a penalty is computed: from the p-value (tail), from the score (raw), of one size (constant), or with a
+    multiplier that follows the flag rate, which is --reward lagrangian. None is --reward.form."""
     window: int = 4
     """Steps K in a window."""
     env: str | None = None
@@ -66,18 +66,29 @@ class Options(Arguments, Generic[ScorerT, ModeT]):
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
     scorer = scorer_preset(peek(arguments, "scorer", Options.scorer))
-    mode = peek(arguments, "mode", Options.mode)
-    return run(parse(Options[type(scorer.options), MODES[mode].Options], "fit", arguments))
+    reward = _reward(peek(arguments, "reward", Options.reward), peek(arguments, "form", "") or None)
+    return run(parse(Options[type(scorer.options), MODES[reward].Options], "fit", arguments))
+
+
+def _reward(name: str, form: str | None) -> str:
+    """Return the name of the reward mode that --reward and --form stand for.
+
+    Raises:
+        OptionError: a form of what is no penalty.
+    """
+    if form is not None and name != "penalty" and (name, form) != ("lagrangian", "lagrangian"):
+        raise OptionError(f"--form {form} is for --reward penalty, got --reward {name}.")
+    return "lagrangian" if form == "lagrangian" else name
 
 
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = read_episodes(options.episodes, options.columns)
-    files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.episodes}
-    _check_unit(options, episodes)
+    episodes = read_episodes(options.data, options.columns)
+    files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.data}
     _check_length(options, episodes)
-    scorer, mode = scorer_preset(options.scorer, options.scorer_options), MODES[options.mode](options.mode_options)
+    scorer, mode = scorer_preset(options.scorer, options.scorer_options), _mode(options)
+    _check_unit(mode, episodes)
     learn, held = _held_out(episodes, options)
     with Stages() as stages:
         encoder = _encoder(options, episodes)
@@ -88,22 +99,25 @@ def run(options: Options[Any, Any]) -> int:
     if scorer.negative and not fitted.negative:
         remark(f"warning: no window has a cost, so {options.scorer} learned from normal windows alone.")
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
-    quality = _quality(fitted.model, held)
-    if held and quality is None:
-        remark("warning: the held-out episodes have steps of one kind only, so there is no ROC: collect more.")
+    roc = precision = None
+    if held:
+        try:
+            roc, precision = agreement_with_cost(fitted.model, held)
+        except DataError:
+            remark("warning: the held-out episodes have steps of one kind only, so there is no ROC: collect more.")
     summary = {
         "file": str(options.out),
         "scorer": options.scorer,
-        "mode": options.mode,
+        "reward": MODES.name_of(type(mode)),
         "window": options.window,
         "obs_shape": list(fitted.model.obs_shape),
         "normal_windows": fitted.normal,
         "negative_windows": fitted.negative,
         "threshold": float(fitted.model.mode.threshold),
-        "false_alarm_rate": options.mode_options.false_alarm_rate,
+        "false_alarm_rate": mode.options.false_alarm_rate,
         "held_out_episodes": len(held),
-        "roc": None if quality is None else quality.roc,
-        "average_precision": None if quality is None else quality.average_precision,
+        "roc": roc,
+        "average_precision": precision,
     }
     if options.json:
         print_json(summary)
@@ -112,20 +126,26 @@ def run(options: Options[Any, Any]) -> int:
     return 0
 
 
-def _check_unit(options: Options[Any, Any], episodes: list[Episode]) -> None:
+def _mode(options: Options[Any, Any]) -> RewardMode:
+    given = options.reward_options
+    if options.form not in (None, "lagrangian"):
+        given = replace(given, form=options.form)
+    return MODES[_reward(options.reward, options.form)](given)
+
+
+def _check_unit(mode: RewardMode, episodes: list[Episode]) -> None:
     """Find out before fitting whether the size of a penalty can be known."""
-    needs_unit = hasattr(options.mode_options, "unit") and getattr(options.mode_options, "form", "") != "raw"
-    if needs_unit and options.mode_options.unit is None and all(episode.rewards is None for episode in episodes):
+    if mode.needs_unit and all(episode.rewards is None for episode in episodes):
         raise OptionError(
-            f"The size of a {options.mode} is a multiple of a typical single-step |reward|, and the data has no "
-            f"rewards: add --mode.unit 1.0, or take --mode likeness."
+            f"The size of a {MODES.name_of(type(mode))} is a multiple of a typical single-step |reward|, and the data "
+            f"has no rewards: add --reward.unit 1.0, or take --reward likeness."
         )
 
 
 def _check_length(options: Options[Any, Any], episodes: list[Episode]) -> None:
     longest = max(map(len, episodes))
     if longest < options.window:
-        files = ", ".join(map(str, options.episodes[:3]))
+        files = ", ".join(map(str, options.data[:3]))
         raise DataError(
             f"The longest of {len(episodes)} episodes or logs in {files} has a length of {longest}, less than --window "
             f"{options.window}: use a shorter window or longer episodes."
@@ -137,7 +157,7 @@ def _encoder(options: Options[Any, Any], episodes: list[Episode]) -> Encoder:
     encoder = encoder_for(episodes, options.env)
     if encoder.obs_shape != shape:
         raise ShapeError(
-            f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.episodes[0]} holds "
+            f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.data[0]} holds "
             f"{list(shape)}: name the environment that the data is from, or leave --env out."
         )
     return encoder
@@ -147,15 +167,3 @@ def _held_out(episodes: list[Episode], options: Options[Any, Any]) -> tuple[list
     if options.held_out == 0 or len(episodes) < 2 or any(episode.costs is None for episode in episodes):
         return episodes, []
     return hold_out(episodes, options.held_out, options.train.seed)
-
-
-def _quality(model: RewardModel, held: list[Episode]) -> LabelAgreement | None:
-    """Return how well the score agrees with cost, or None where the held-out episodes cannot tell."""
-    if not held:
-        return None
-    scores = score_episodes(model, held)
-    assert scores.label is not None
-    try:
-        return label_agreement(scores.label, scores.score)
-    except DataError:  # one class only
-        return None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -46,7 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = [_alias(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
     try:
         with _termination_raises(), warnings.catch_warnings():
             warnings.showwarning = lambda message, *where: remark(f"warning: {message}")
@@ -85,6 +86,15 @@ def _dispatch(arguments: list[str]) -> int:
     return import_module(COMMANDS[command][1]).main(_with_config(command, rest))
 
 
+def _alias(argument: str) -> str:
+    """Return --steps for --total-timesteps, as Stable-Baselines3 calls it.
+
+    >>> _alias("--agent.total-timesteps=100")
+    '--agent.steps=100'
+    """
+    return re.sub(r"^(--(?:[\w-]+\.)*)total[-_]timesteps(?==|$)", r"\1steps", argument)
+
+
 def _with_config(command: str, arguments: list[str]) -> list[str]:
     """Return the arguments together with the options of the file that --config names."""
     if not any(argument.partition("=")[0] == "--config" for argument in arguments):
@@ -106,6 +116,7 @@ def _help() -> str:
             *lines,
             "",
             "tsreward COMMAND --help shows its options, tsreward --version the version.",
+            "--total-timesteps is another name of --steps.",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""`tsreward train`: an agent on a learned reward."""
+"""`tsreward train`: an agent on the reward of a model, or on one that is learned from demonstrations on the way."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Literal
 
 import tyro
 
-from tsreward.cli import train_likeness
+from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, ShapeError
 from tsreward.files import new_folder
 from tsreward.io import load
+from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
+from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run
+from tsreward.recipes.likeness import run as run_recipe
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
@@ -29,8 +33,8 @@ from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 class Options(Arguments):
     """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
 
-    With --mode likeness, the reward is learned from an expert's observations on the way: tsreward train --mode likeness
-    --help shows the options of that.
+    With --reward likeness, the reward is learned from an expert's observations on the way: tsreward train --reward
+    likeness --help shows the options of that.
 
     The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
     observations that the agent expects), curves.png, report.html and results.json.
@@ -40,8 +44,8 @@ class Options(Arguments):
     """Id of the environment, e.g. SafetyPointCircle1-v0."""
     model: Path
     """File of tsreward fit; what becomes of the environment's reward is in it."""
-    mode: Literal["model", "likeness"] = "model"
-    """model: the reward of a fitted model. likeness: one learned from an expert."""
+    reward: Literal["model", "likeness"] = "model"
+    """model: that of a fitted model, a penalty or a likeness. likeness: one that is learned from demonstrations."""
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
@@ -53,10 +57,32 @@ class Options(Arguments):
     """Print the results as one JSON document."""
 
 
+@dataclass(frozen=True)
+class LikenessRun(Arguments):
+    """Learn a reward from an expert's observations and train an agent on it; its true return is recorded, and never
+    shown to it.
+
+    The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,
+    curves.png, report.html and results.json.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
+    agent: tyro.conf.OmitArgPrefixes[AgentOptions] = DEFAULT_AGENT
+    active: ActiveLearnerOptions = field(default_factory=ActiveLearnerOptions)
+    reward: Literal["model", "likeness"] = "likeness"
+    """likeness: what this page describes. model: tsreward train --help."""
+    out: Path | None = None
+    """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
+    config: Path | None = None
+    """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
+    json: bool = False
+    """Print the results as one JSON document."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
-    if peek(arguments, "mode", "model") == "likeness":
-        return train_likeness.main(arguments)
+    if peek(arguments, "reward", Options.reward) == LikenessRun.reward:
+        return run_likeness(parse(LikenessRun, "train", arguments))
     return run(parse(Options, "train", arguments))
 
 
@@ -119,3 +145,32 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest:
         model=model,
         trained=agent,
     )
+
+
+def run_likeness(options: LikenessRun) -> int:
+    """Run the recipe of likeness, write the folder, print the results."""
+    prefer_one_thread()
+    env, agent = options.recipe.env, options.agent
+    check_reporting()
+    path = options.out or run_path("train", env, agent.seed)
+    with new_folder(path) as folder:
+        with Stages() as stages:
+            result = run_recipe(options.recipe, agent, options.active, stages)
+        results = write_run(folder, describe_run(options.recipe, agent, options.active, result))
+    expert = results["expert"]["return"]
+    if expert is not None and expert <= results["random"]["return"]:
+        remark(
+            f"warning: the expert's mean return of {expert:.1f} is no more than that of random actions, "
+            f"{results['random']['return']:.1f}: fractions of it say how like it the agent became, not how good."
+        )
+    if options.json:
+        print_json({"folder": str(path), **results})
+        return 0
+    rows = [
+        ("expert", results["expert"]["return"]),
+        ("random actions", results["random"]["return"]),
+        *results["agent"].items(),
+    ]
+    print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
+    print(f"Written to {path}")
+    return 0

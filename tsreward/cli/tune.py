@@ -192,7 +192,7 @@ def _next(tables: Collection[str], best: Path) -> list[str]:
     >>> _next(["fit", "train"], Path("a/best.toml"))[1], _next(["train"], Path("best.toml"))
     ('tsreward train --config a/best.toml --model model.safetensors', ['tsreward train --config best.toml'])
     """
-    rest = {"fit": " --episodes FILE --out model.safetensors", "train": ""}
+    rest = {"fit": " --data FILE --out model.safetensors", "train": ""}
     if "fit" in tables:
         rest["train"] = " --model model.safetensors"
     return [f"tsreward {table} --config {shlex.quote(str(best))}{rest[table]}" for table in tables]

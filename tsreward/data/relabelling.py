@@ -25,6 +25,7 @@ from tsreward.data.minari import (
     minari_source,
 )
 from tsreward.data.tables import ParquetTable, csv_writer, open_table
+from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import new_folder, open_atomic, write_atomic
 from tsreward.options import Options
@@ -58,9 +59,9 @@ class Relabelled:
 class StepColumns(Options):
     """What the columns of a CSV or Parquet file of steps are; those that are not named here are the observation."""
 
-    episode: str = "episode"
+    episode_column: str = "episode"
     """Tells the episodes apart; the rows of each stand together, in order."""
-    reward: str = "reward"
+    reward_column: str = "reward"
     """What the environment paid for arriving at the row's observation; a model that needs none does without."""
     ignore: tuple[str, ...] = ()
     """Kept as they are, and not read: actions, costs, time stamps."""
@@ -71,20 +72,20 @@ class StepColumns(Options):
         Raises:
             DataError: a named column is missing, or none is left.
         """
-        for name in (self.episode, *self.ignore):
+        for name in (self.episode_column, *self.ignore):
             if name not in names:
                 raise DataError(
                     f"{where} has no column '{name}', it has {', '.join(names[:20])}: name the one that tells the "
-                    f"episodes apart with --episode, and those that are no part of the observation with --ignore."
+                    f"episodes apart with --episode-column, and those that are not observed with --ignore."
                 )
-        left = [name for name in names if name not in (self.episode, self.reward, ORIGINAL, *self.ignore)]
+        left = [name for name in names if name not in (self.episode_column, self.reward_column, ORIGINAL, *self.ignore)]
         if not left:
             raise DataError(f"{where} has no column left that could be the observation: keep at least one.")
         return left
 
     def paid(self, names: Sequence[str]) -> str | None:
         """Return the column of the environment's rewards: the original one where the file was relabelled before."""
-        return next((name for name in (ORIGINAL, self.reward) if name in names), None)
+        return next((name for name in (ORIGINAL, self.reward_column) if name in names), None)
 
 
 def relabel_file(
@@ -141,7 +142,7 @@ def relabelled_kind(source: Path, target: Path, columns: StepColumns = StepColum
             f"{source} and {target}."
         )
     if kinds[0] in ("npz", "minari") and columns != StepColumns():
-        raise OptionError(f"{source} has no columns: --episode, --reward and --ignore are about tables.")
+        raise OptionError(f"{source} has no columns: --episode-column, --reward-column and --ignore are about tables.")
     return kinds[0]
 
 
@@ -159,15 +160,15 @@ def _relabel_npz(model: RewardModel, source: Path, target: Path, note: dict[str,
         arrays["rewards"] = arrays.pop("original_rewards")
     episodes = episodes_from(arrays, source)
     if (found := episodes[0].obs.shape[1:]) != model.obs_shape:
+        remedy = picture_remedy(model.obs_shape, found) or "relabel data of the kind that the model was fitted on"
         raise ShapeError(
-            f"The model reads observations {list(model.obs_shape)}, but {source} holds {list(found)}: relabel data of "
-            f"the kind that the model was fitted on."
+            f"The model reads observations {list(model.obs_shape)}, but {source} holds {list(found)}: {remedy}."
         )
     paid = arrays.get("rewards")
     if not model.mode.replaces and paid is None:
         raise OptionError(
             f"{source} has no rewards, and the mode of the model lowers those of the environment: record them, or fit "
-            f"a model with --mode likeness."
+            f"a model with --reward likeness."
         )
     earned = relabel(model, episodes)
     arrays["rewards"] = np.concatenate([steps.reward.numpy() for steps in earned])
@@ -194,7 +195,7 @@ class _StepRewards:
         if not paid and not model.mode.replaces:
             raise OptionError(
                 f"{where} has no rewards, and the mode of the model lowers those of the environment: name their column "
-                f"with --reward, or fit a model with --mode likeness."
+                f"with --reward-column, or fit a model with --reward likeness."
             )
         self.done = Relabelled(original_reward=0.0 if paid else None)
         self._model, self._where = model, where
@@ -248,9 +249,9 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: StepColum
             write = _csv_writer(file)
         for rows in table.chunks([*observed, *([] if paid is None else [paid])], table.names):
             given = None if paid is None else rows.numbers[:, -1].copy()
-            earned = rewards.push(rows.texts(columns.episode), rows.numbers[:, : len(observed)], given)
+            earned = rewards.push(rows.texts(columns.episode_column), rows.numbers[:, : len(observed)], given)
             before = {} if paid is None else {ORIGINAL: rows.cells[paid]}
-            write({**rows.cells, **before, columns.reward: earned})
+            write({**rows.cells, **before, columns.reward_column: earned})
     return rewards.done
 
 

@@ -54,12 +54,12 @@ class ActiveLearner:
     then on the model is ready to give rewards, and an ordinary one: `tsreward.save(learner.model, path)` keeps what it
     is at that moment.
 
-    With DeepSVDD this is Deep SAD (Ruff et al. 2020) with the reward shape `odds`, with Discriminator adversarial
+    With DeepSVDD this is Deep SAD (Ruff et al. 2020) with the reward transform `odds`, with Discriminator adversarial
     imitation (Peng et al. 2021) with `least_squares`.
 
     Raises:
-        OptionError: a scorer without a loss to go on with; a mode that cannot follow: Lagrangian, or the likeness shape
-            auto without negatives.
+        OptionError: a scorer without a loss to go on with; a mode that cannot follow: Lagrangian, or the transform auto
+            without negatives.
         DataError: no windows, or too few to hold some out.
         ShapeError: observations of another shape than the model's.
 
@@ -186,7 +186,7 @@ def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientSco
     if mode.uses_probes and negatives is None:
         raise OptionError(
             f"{type(mode).__name__} measures its scale on behaviour that must not be rewarded: give ActiveLearner "
-            f"negatives, e.g. from tsreward.sequences.probes.probe_windows, or use the shape 'odds'."
+            f"negatives, e.g. from tsreward.sequences.probes.probe_windows, or use the transform 'odds'."
         )
     return scorer, mode.measured_unit if scorer.fitted else None
 

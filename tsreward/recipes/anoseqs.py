@@ -10,12 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, ShapeError
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.scores import score_episodes
-from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.recipes.fitting import agreement_with_cost, fit_reward, hold_out, suited_encoder
 from tsreward.recipes.run_folder import Run
 from tsreward.report.run import summarise_training
 from tsreward.rewards.base import RewardMode
@@ -47,7 +45,7 @@ class AnoSeqsOptions(Options):
     learns from safe windows alone; tsreward fit --help lists them."""
     window: int = 4
     """Steps K in a window."""
-    penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
+    form: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
     """How a flagged step is punished: by its p-value, by its score (the paper), always alike, or by a weight
     that follows the share of flagged steps."""
     weight: float = 8.0
@@ -174,30 +172,9 @@ def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: St
 
 def reward_mode(options: AnoSeqsOptions) -> RewardMode:
     """Return the unfitted reward mode that `options` name."""
-    if options.penalty == "lagrangian":
+    if options.form == "lagrangian":
         return Lagrangian(LagrangianOptions(false_alarm_rate=options.false_alarm_rate))
-    return Penalty(
-        PenaltyOptions(form=options.penalty, weight=options.weight, false_alarm_rate=options.false_alarm_rate)
-    )
-
-
-def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tuple[float, float]:
-    """Return ROC area and average precision of the score against cost, over all transitions of the episodes.
-
-    Raises:
-        DataError: every transition has a cost, or none.
-    """
-    scores = score_episodes(model, episodes)
-    if scores.label is None:
-        raise DataError("LabelAgreement with cost needs episodes with costs: collect where info['cost'] is given.")
-    if scores.label.all() or not scores.label.any():
-        which = "Every" if scores.label.any() else "None"
-        raise DataError(
-            f"{which} of {len(scores.label)} held-out steps has a cost, so the scorer cannot be judged: collect for "
-            f"more steps."
-        )
-    result = label_agreement(scores.label, scores.score)
-    return result.roc, result.average_precision
+    return Penalty(PenaltyOptions(form=options.form, weight=options.weight, false_alarm_rate=options.false_alarm_rate))
 
 
 def _agent(options: AnoSeqsOptions, seed: int) -> AgentOptions:

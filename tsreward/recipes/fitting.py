@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.picture_shapes import are_pictures
 from tsreward.encoders.pixel_pca import PixelPCA
@@ -16,6 +17,7 @@ from tsreward.envs.lidar import describe
 from tsreward.errors import DataError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.scores import score_episodes
 from tsreward.rewards.base import RewardMode
 from tsreward.scorers.presets import ScorerPreset
 from tsreward.sequences.episodes import Episode, safe_windows
@@ -93,3 +95,22 @@ def hold_out(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list
     order = torch.randperm(len(episodes), generator=generator(seed)).tolist()
     cut = min(len(episodes) - 1, max(1, round(share * len(episodes))))
     return [episodes[index] for index in order[cut:]], [episodes[index] for index in order[:cut]]
+
+
+def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tuple[float, float]:
+    """Return ROC area and average precision of the score against cost, over all transitions of the episodes.
+
+    Raises:
+        DataError: every transition has a cost, or none.
+    """
+    scores = score_episodes(model, episodes)
+    if scores.label is None:
+        raise DataError("Agreement with cost needs episodes with costs: collect where info['cost'] is given.")
+    if scores.label.all() or not scores.label.any():
+        which = "Every" if scores.label.any() else "None"
+        raise DataError(
+            f"{which} of {len(scores.label)} held-out steps has a cost, so the scorer cannot be evaluated: collect for "
+            f"more steps."
+        )
+    result = label_agreement(scores.label, scores.score)
+    return result.roc, result.average_precision

@@ -43,7 +43,7 @@ DEFAULT_AGENT = AgentOptions(
     hidden=128,
     gradient_steps=8,
     learning_rate=7e-4,
-    final_rate=0.05,
+    final_learning_rate=0.05,
     train_every=8,
     learning_starts=500,
     normalise=False,
@@ -348,7 +348,7 @@ def describe_run(
         "transform": options.transform,
         "negatives": list(options.negatives),
         "bonus": options.bonus,
-        "expert": {"file": None if options.expert is None else str(options.expert), "return": result.expert_return},
+        "expert": {"file": None if options.demos is None else str(options.demos), "return": result.expert_return},
         "random": {"return": result.random_return},
         "agent": {
             "return": float(returns.mean()),

@@ -82,7 +82,7 @@ def gather(
     expert = _successes(graded.where(options.skill), float(random.returns.mean()), options)
     if len(expert.episodes) < 2:
         raise DataError(f"{len(expert.episodes)} episode of skill '{options.skill}' is too few: collect 2 or more.")
-    expert = expert.take(np.arange(min(options.experts, len(expert.episodes))))
+    expert = expert.take(np.arange(min(options.num_demos, len(expert.episodes))))
     rest = [name for name in graded.names if name != options.skill]
     others = graded.where(rest) if rest else None
     rewarded = bool(np.isfinite(expert.returns).all())
@@ -106,15 +106,15 @@ def _blind(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]
 def _graded(
     options: ExpertLikenessOptions, agent: AgentOptions, stage: Callable[[str], StepReport] | None
 ) -> GradedEpisodes:
-    if options.expert is None:
+    if options.demos is None:
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
-        return collect_graded(options.env, agent, GradingOptions(episodes=options.experts, stages=stages), stage)
+        return collect_graded(options.env, agent, GradingOptions(num_episodes=options.num_demos, stages=stages), stage)
     shape = check_environment(options.env)
-    graded = _read(options.expert, options, agent, shape)
+    graded = _read(options.demos, options, agent, shape)
     _check_view(graded.env, options)
     if graded.action_repeat != agent.action_repeat:
         raise OptionError(
-            f"{options.expert} was recorded with every action held {graded.action_repeat} times and the agent holds it "
+            f"{options.demos} was recorded with every action held {graded.action_repeat} times and the agent holds it "
             f"{agent.action_repeat} times, so windows would span other times: use --action-repeat "
             f"{graded.action_repeat}."
         )
@@ -126,7 +126,7 @@ def _graded(
         if len(found) == 3 and len(wanted) == 1:
             remedy = f"give frames, e.g. {found[0]}, for a reward that looks at pictures"
         raise ShapeError(
-            f"{options.expert} holds observations {list(found)}, and the reward looks at {list(wanted)} of "
+            f"{options.demos} holds observations {list(found)}, and the reward looks at {list(wanted)} of "
             f"{options.env}: {remedy}."
         )
     return graded
@@ -136,14 +136,14 @@ def _check_view(env: str, options: ExpertLikenessOptions) -> None:
     """Check that the expert was seen in the environment of the agent, and as the reward sees the agent."""
     names = [split_id(id)[0] if family_of(id) else id for id in (env, options.env)]
     if names[0] != names[1]:
-        raise OptionError(f"{options.expert} holds episodes of {env}, not of {options.env}: name that with --env.")
+        raise OptionError(f"{options.demos} holds episodes of {env}, not of {options.env}: name that with --env.")
     if env == options.env or family_of(env) is None:
         return
     expert, agent = full_options(env), full_options(options.env)
     for name in sorted(expert.keys() - OWN if options.frames is None else expert.keys() & SEEN):
         if expert[name] != agent[name]:
             raise OptionError(
-                f"{options.expert} was recorded with {name}={expert[name]} ({env}) and the agent is seen with "
+                f"{options.demos} was recorded with {name}={expert[name]} ({env}) and the agent is seen with "
                 f"{name}={agent[name]}, so their windows would differ whatever they do: give --env the same options."
             )
 
@@ -158,22 +158,22 @@ def _read(path: Path, options: ExpertLikenessOptions, agent: AgentOptions, shape
         return load_graded(path)
     size = shape[:2] if options.frames is None else (options.frames, options.frames)
     frames = FrameOptions(size=size if len(size) == 2 else None)
-    episodes = load_recordings(path, frames, options.video_skip, options.video_rate)
+    episodes = load_recordings(path, frames, options.video_skip, options.video_fps)
     totals = [np.nan if episode.rewards is None else float(episode.rewards.sum()) for episode in episodes]
     zeros = np.zeros(len(episodes), np.int64)
     return GradedEpisodes(options.env, agent.action_repeat, (options.skill,), episodes, zeros, np.array(totals), zeros)
 
 
 def _successes(expert: GradedEpisodes, random_return: float, options: ExpertLikenessOptions) -> GradedEpisodes:
-    """Return the episodes that the option least_share keeps."""
-    if options.least_share == 0:
+    """Return the episodes that the option min_return_fraction keeps."""
+    if options.min_return_fraction == 0:
         return expert
     if not np.isfinite(expert.returns).all():
         raise DataError(
-            f"{options.expert} has no rewards, so least_share {options.least_share} cannot tell which episodes failed: "
-            f"leave the option out, and choose the episodes yourself."
+            f"{options.demos} has no rewards, so min_return_fraction {options.min_return_fraction} cannot tell which "
+            f"episodes failed: leave the option out, and choose the episodes yourself."
         )
-    least = random_return + options.least_share * (np.median(expert.returns) - random_return)
+    least = random_return + options.min_return_fraction * (np.median(expert.returns) - random_return)
     return expert.take(np.flatnonzero(expert.returns >= least))
 
 

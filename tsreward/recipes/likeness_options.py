@@ -24,14 +24,14 @@ class ExpertLikenessOptions(Options):
 
     env: str = "dmc/cartpole-swingup"
     """Environment of the agent, e.g. dmc/walker-walk or atari/Boxing:ram,stack=2,scaled."""
-    expert: Path | None = None
+    demos: Path | None = None
     """The expert's episodes: a file of tsreward collect or save_episodes, minari:ID, or frames: a video, an NPZ file, a
     folder of videos or of pictures. None trains an expert on the environment's reward first."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
-    experts: int = option(24, low=2, remedy="some are held out")
+    num_demos: int = option(24, low=2, remedy="some are held out")
     """Episodes of the expert that are used at most."""
-    least_share: float = option(0.0, high=1)
+    min_return_fraction: float = option(0.0, high=1)
     """Leave out episodes of the expert that reach less than this share of the way from random actions to the median;
     failures among them teach failing. 0 keeps all, anything else needs rewards in the file."""
     scorer: str = "least_squares_sad"
@@ -62,7 +62,7 @@ class ExpertLikenessOptions(Options):
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
     video_skip: int = 1
     """Every video_skip-th frame of the expert's videos is one decision of the agent."""
-    video_rate: float | None = option(None, above=0)
+    video_fps: float | None = option(None, above=0)
     """Frames per second that must be left of the expert's videos after that; None takes any."""
     encoder: str = "pixel_pca"
     """What turns frames into features: pixel_pca, conv, clip, or an encoder of another package. It is fitted on frames

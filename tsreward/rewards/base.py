@@ -46,7 +46,7 @@ class RewardMode(nn.Module, ABC):
 
     @property
     def needs_unit(self) -> bool:
-        """Whether `fit` needs a typical single-step |reward|."""
+        """Whether `fit` must be given a typical single-step |reward|."""
         return False
 
     @property

@@ -23,8 +23,8 @@ class LagrangianOptions(RewardOptions):
     target: float | None = None
     """Fraction of flagged steps that is aimed at; None is twice the false-alarm rate. Below that rate even a safe agent
     is flagged too often, and the multiplier would climb to its cap."""
-    rate: float = option(1.0, above=0, search=Range(0.1, 10.0, log=True))
-    """How fast the multiplier follows: μ ← μ + rate · (seen flag rate − target) after every rollout."""
+    learning_rate: float = option(1.0, above=0, search=Range(0.1, 10.0, log=True))
+    """How fast the multiplier follows: μ ← μ + learning_rate · (seen flag rate − target) after every rollout."""
     cap: float = option(10.0, above=0, search=Range(2.0, 50.0, log=True))
     """The multiplier never exceeds this."""
     unit: float | None = option(None, above=0)
@@ -71,7 +71,7 @@ class Lagrangian(RewardMode):
 
     @property
     def needs_unit(self) -> bool:
-        return True
+        return self.options.unit is None
 
     @property
     def measured_unit(self) -> float | None:
@@ -97,7 +97,7 @@ class Lagrangian(RewardMode):
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged."""
-        moved = float(self.multiplier) + self.options.rate * (flag_rate - self.target)
+        moved = float(self.multiplier) + self.options.learning_rate * (flag_rate - self.target)
         self.multiplier.fill_(min(max(moved, 0.0), self.options.cap))
         if episode_length is None:
             return

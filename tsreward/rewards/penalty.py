@@ -43,7 +43,7 @@ class Penalty(RewardMode):
 
     @property
     def needs_unit(self) -> bool:
-        return self.options.form != "raw"
+        return self.options.form != "raw" and self.options.unit is None
 
     @property
     def measured_unit(self) -> float | None:

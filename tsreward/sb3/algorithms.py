@@ -43,7 +43,7 @@ class AgentOptions(Options):
     """torch: Stable-Baselines3. jax: sbx, the same algorithms on JAX; its SAC is several times faster on one core."""
     learning_rate: float | None = option(None, above=0, below=1)
     """Of actor and critic; None is 4e-4 for ppo, 1e-3 for td3 and 7e-4 for sac."""
-    final_rate: float = option(1.0, above=0, high=1)
+    final_learning_rate: float = option(1.0, above=0, high=1)
     """Share of the learning rate at the last step: it stays for half of the steps, then falls in a line to this."""
     batch_size: int = 256
     """Transitions in one gradient step."""
@@ -117,7 +117,7 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
         "device": "cpu",
         "policy_kwargs": {"net_arch": [options.hidden, options.hidden]}
         | ({"layer_norm": True} if options.layer_norm else {}),
-        "learning_rate": rate if options.final_rate == 1 else FallingRate(rate, options.final_rate),
+        "learning_rate": rate if options.final_learning_rate == 1 else FallingRate(rate, options.final_learning_rate),
         "gamma": options.gamma,
     }
     if options.algorithm == "ppo":

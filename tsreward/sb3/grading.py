@@ -84,10 +84,10 @@ _STAGES = "rising numbers in (0, 1)"
 class GradingOptions(Options):
     """Which skills are recorded, and how often."""
 
-    expert: str = "train"
+    policy: str = "train"
     """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
     blind policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
-    episodes: int = 8
+    num_episodes: int = 8
     """Complete episodes of every skill."""
     stages: tuple[float, ...] = option((0.05, 0.1, 0.25, 0.5), above=0, below=1, wanted=_STAGES)
     """Shares of the training after which the agent is recorded, besides the random policy and the expert at 1."""
@@ -117,15 +117,15 @@ def collect_graded(
         ShapeError: observations that are not arrays of real numbers.
         DataError: an episode does not end.
     """
-    trained = options.expert == "train"
+    trained = options.policy == "train"
     check_environment(env, agent.algorithm if trained else None)
     space = action_space(env)
     if not trained:
-        blind_policy(options.expert, space)
+        blind_policy(options.policy, space)
     played: list[list[Played]] = []
 
     def record(policy: Policy) -> None:
-        seeds = episode_seeds(agent.seed, len(played), options.episodes)
+        seeds = episode_seeds(agent.seed, len(played), options.num_episodes)
         played.append(play(env, policy, seeds, agent.action_repeat))
 
     if stage is not None:
@@ -139,11 +139,11 @@ def collect_graded(
         expert.normaliser.close()
     else:
         if stage is not None:
-            stage(options.expert)
+            stage(options.policy)
         for number, share in enumerate((*options.stages, 1.0)):
             mixing = np.random.default_rng([agent.seed, number])
             other = blind_policy("random", space, agent.seed + number)
-            record(_mixed(blind_policy(options.expert, space, agent.seed), other, share, mixing))
+            record(_mixed(blind_policy(options.policy, space, agent.seed), other, share, mixing))
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 

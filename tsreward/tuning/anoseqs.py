@@ -14,8 +14,8 @@ from tsreward.detection.bench.records import fingerprint
 from tsreward.errors import DataError, ShapeError
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.anoseqs import SOURCE_SEED, agreement_with_cost
-from tsreward.recipes.fitting import fit_reward, hold_out, suited_encoder
+from tsreward.recipes.anoseqs import SOURCE_SEED
+from tsreward.recipes.fitting import agreement_with_cost, fit_reward, hold_out, suited_encoder
 from tsreward.report.run import TrainingSummary, summarise_training
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment

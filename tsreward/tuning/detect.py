@@ -95,7 +95,7 @@ class DetectObjective(Objective):
             "train.windows_per_epoch": train.windows_per_epoch,
             "train.patience": train.patience,
         }
-        return {"fit": {"mode": "likeness", **fit, **given, **budget}}
+        return {"fit": {"reward": "likeness", **fit, **given, **budget}}
 
 
 def make_tuned(setting: Setting, seed: int = 0, alignment: Literal["causal", "centred"] = "causal") -> Detector:

@@ -26,15 +26,15 @@ from tsreward.tuning.space import Setting, Space
 class LikenessTuning(Options):
     """What agents are trained, and the demonstrations that they are to be like."""
 
-    expert: Path
+    demos: Path
     """File of tsreward collect with the expert's episodes; graded ones, where failures are to be negatives."""
     env: str = "dmc/cartpole-swingup"
     """Environment of the agents; they are evaluated by its reward, and never see it."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
-    experts: int = 24
+    num_demos: int = 24
     """Episodes of the expert that are used at most."""
-    least_share: float = option(0.0, high=1)
+    min_return_fraction: float = option(0.0, high=1)
     """Leave out episodes of the expert that reach less than this fraction of the way from random actions to the
     median."""
     frames: int | None = None
@@ -77,7 +77,7 @@ class LikenessObjective(Objective):
 
     def settings(self) -> dict[str, Any]:
         agent = asdict(self.options.agent) | {"seed": None}
-        return asdict(self.options) | {"expert": self._digest(), "agent": agent}
+        return asdict(self.options) | {"demos": self._digest(), "agent": agent}
 
     def check(self) -> None:
         check_environment(self.options.env, self.options.agent.algorithm)
@@ -105,7 +105,7 @@ class LikenessObjective(Objective):
             if name != "seed" and value != getattr(DEFAULT_AGENT, name)
         }
         active = {name: value for name, value in setting.items() if name.startswith("active.")}
-        train = {"mode": "likeness", **told, "expert": str(self.options.expert), **agent, **active}
+        train = {"reward": "likeness", **told, "demos": str(self.options.demos), **agent, **active}
         return {"train": train}
 
     def recipe(self, setting: Setting) -> ExpertLikenessOptions:
@@ -129,7 +129,7 @@ class LikenessObjective(Objective):
             "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
         }
         seen = ("frames", "encoder", "side", "components", "masks")
-        shared = ("env", "expert", "skill", "experts", "least_share", *seen, "evaluations")
+        shared = ("env", "demos", "skill", "num_demos", "min_return_fraction", *seen, "evaluations")
         return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
 
     @staticmethod
@@ -143,9 +143,9 @@ class LikenessObjective(Objective):
 
     def _digest(self) -> str:
         try:
-            return hashlib.sha256(self.options.expert.read_bytes()).hexdigest()[:16]
+            return hashlib.sha256(self.options.demos.read_bytes()).hexdigest()[:16]
         except OSError as error:
             raise DataError(
-                f"Cannot read {self.options.expert}: {error.strerror}. Collect an expert's episodes first, with "
+                f"Cannot read {self.options.demos}: {error.strerror}. Collect an expert's episodes first, with "
                 f"tsreward collect --agent graded."
             ) from error

@@ -2,9 +2,9 @@
 
 The ranges of the options of scorers and reward modes stand on their fields (`tsreward.options.option`). Raise a version
 when a parameter comes to mean something else under the same name: studies of another version, or of other parameters,
-are refused and not mixed. A name `knn.neighbours` is the option `neighbours` of the scorer `knn`; `scorer.` and `mode.`
-stand for the scorer and the reward mode that are taken. The others are called as the options of `tsreward fit`, those
-for likeness as the options of `tsreward train --mode likeness`; only `smoothing` is neither's.
+are refused and not mixed. A name `knn.neighbours` is the option `neighbours` of the scorer `knn`; `scorer.` and
+`reward.` stand for the scorer and the reward mode that are taken. The others are called as the options of `tsreward
+fit`, those for likeness as the options of `tsreward train --reward likeness`; only `smoothing` is neither's.
 """
 
 from __future__ import annotations
@@ -55,10 +55,10 @@ def _anoseqs(named: Collection[str]) -> Space:
     for name in (*searched, *more):
         parameters |= _of(name, scorer_preset(name).options, ScorerOptions, ("scorer", name), only=searched.get(name))
     modes = ("penalty", "lagrangian")
-    parameters["mode"] = Categorical(modes, "penalty")
-    parameters |= _of("mode", MODES["penalty"].Options(), only=RewardOptions.searched())
+    parameters["reward"] = Categorical(modes, "penalty")
+    parameters |= _of("reward", MODES["penalty"].Options(), only=RewardOptions.searched())
     for name in modes:
-        parameters |= _of(name, MODES[name].Options(), RewardOptions, ("mode", name))
+        parameters |= _of(name, MODES[name].Options(), RewardOptions, ("reward", name))
     return Space(1, parameters)
 
 
@@ -143,7 +143,7 @@ def fit_options(setting: Setting) -> Setting:
     >>> fit_options({"scorer": "knn", "window": 4, "knn.neighbours": 7})
     {'scorer': 'knn', 'window': 4, 'scorer.neighbours': 7}
     """
-    taken = {str(setting[kind]): kind for kind in ("scorer", "mode") if kind in setting}
+    taken = {str(setting[kind]): kind for kind in ("scorer", "reward") if kind in setting}
     options: Setting = {}
     for name, value in setting.items():
         owner, dot, option = name.partition(".")
@@ -167,8 +167,8 @@ def mode_of(setting: Setting) -> RewardMode:
     Raises:
         OptionError: an option of it cannot have its value.
     """
-    mode = MODES[str(setting["mode"])]
-    return mode(mode.Options(**options_of("mode", setting)))
+    mode = MODES[str(setting["reward"])]
+    return mode(mode.Options(**options_of("reward", setting)))
 
 
 def options_of(kind: str, setting: Setting) -> dict[str, Any]:
