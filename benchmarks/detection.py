@@ -28,7 +28,7 @@ import tyro
 from benchmarks.records import RESULTS, Records
 from tsreward.detection.bench.evaluate import PROTOCOLS, evaluate
 from tsreward.detection.bench.runner import PeakMemory
-from tsreward.detection.datasets.formats import LOADERS
+from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.detectors.composed import Side, moving_average
 from tsreward.detection.detectors.presets import DETECTORS

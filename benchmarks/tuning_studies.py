@@ -18,7 +18,7 @@ from benchmarks.records import Records, commit, device
 from benchmarks.tuning import Options
 from tsreward.cli.output import Stages
 from tsreward.detection.bench.evaluate import PROTOCOLS
-from tsreward.detection.datasets.formats import LOADERS
+from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import make_detector
 from tsreward.files import write_atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsreward.detection.datasets.formats import LOADERS
+from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import OptionError, unknown_name
 from tsreward.sequences.series import DetectionTask

@@ -12,7 +12,7 @@ from tsreward.detection.detectors.base import Detector
 from tsreward.sequences.series import DetectionTask, Series
 
 LEARNED = 200
-"""Rows to learn from; fits on fewer are for a threshold, and are not counted."""
+"""Training rows; fits on fewer are for a threshold, and are not counted."""
 
 
 def small_task(name: str, seed: int = 0, rows: int = 300, dim: int = 2) -> DetectionTask:

@@ -1,12 +1,14 @@
 """Names are chosen in natural order, tables become series, and series are split."""
 
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tsreward.data.tables import open_table
-from tsreward.detection.datasets.reading import chosen, read_series, split
+from tsreward.detection.datasets.reading import LOADERS, chosen, read_series, split_in_time
+from tsreward.detection.datasets.synthetic import smd_like, write_smd
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import Series
 
@@ -62,7 +64,7 @@ SERIES = Series(np.arange(7.0)[:, None], labels=np.arange(7) > 5, name="x", colu
 
 
 def test_both_parts_keep_everything():
-    task = split(SERIES, 0.5)
+    task = split_in_time(SERIES, 0.5)
     assert task.name == task.train.name == task.test.name == "x"
     assert task.train.values.tolist() == [[0], [1], [2]]
     assert task.test.index.tolist() == [30, 40, 50, 60]
@@ -74,9 +76,25 @@ def test_both_parts_keep_everything():
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan")])
 def test_shares_lie_between_0_and_1(fraction):
     with pytest.raises(OptionError, match="train_fraction must be between 0 and 1, both excluded, got"):
-        split(SERIES, fraction)
+        split_in_time(SERIES, fraction)
 
 
 def test_no_row_to_learn_from():
-    with pytest.raises(DataError, match=r"'x' has 7 rows: a train_fraction of 0.1 leaves no row to learn from"):
-        split(SERIES, 0.1)
+    with pytest.raises(DataError, match=r"'x' has 7 rows: a train_fraction of 0.1 leaves no training row"):
+        split_in_time(SERIES, 0.1)
+
+
+def test_the_names():
+    assert list(LOADERS) == sorted(["smd", "yahoo", "wadi", "nab", "telemanom", "asd", "tsb-ad", "csv", "parquet"])
+
+
+def test_a_loader_takes_a_path(tmp_path):
+    write_smd(smd_like(seed=0, count=1, steps=400), tmp_path)
+    assert [task.name for task in LOADERS["smd"](tmp_path)] == ["machine-1-1"]
+
+
+@pytest.mark.parametrize("name", LOADERS)
+@pytest.mark.parametrize("place", ["none", "."])
+def test_missing_and_empty_folders(tmp_path, name, place):
+    with pytest.raises(DataError, match=str(tmp_path)):
+        LOADERS[name](Path(tmp_path / place))

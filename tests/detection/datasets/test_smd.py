@@ -65,7 +65,7 @@ def test_real_spans_are_those_of_the_labels(real):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Write two machines of 3 rows to learn from and 4 to judge."""
+    """Write two machines of 3 training rows and 4 test rows."""
     root = tmp_path / "ServerMachineDataset"
     for part, text in {
         "train": "0.1,0.2\n0.3,0.4\n0.5,0.6\n",

@@ -1,4 +1,4 @@
-"""The files of TSB-AD: the first rows to learn from, all rows to judge."""
+"""The files of TSB-AD: the first rows to fit on, all rows to evaluate."""
 
 import pytest
 
@@ -9,7 +9,7 @@ NAME = "057_SMD_id_1_Facility_tr_2_1st_3.csv"
 TEXT = "0,1,Label\n0.5,1,0\n0.25,2,0\n1,3,0\n9,4,1\n"
 
 
-def test_all_rows_are_judged(tmp_path):
+def test_all_rows_are_evaluated(tmp_path):
     for name in (NAME, "008_NAB_id_12_WebService_tr_3_1st_3.csv"):
         (tmp_path / name).write_text(TEXT)
     first, second = load_tsb_ad(tmp_path)
@@ -28,8 +28,8 @@ def test_all_rows_are_judged(tmp_path):
     [
         ("smd.csv", TEXT, r"smd\.csv: expected a name as in 057_SMD_id_1_Facility_tr_4529_1st_4629\.csv"),
         (NAME.replace("tr_2", "tr_two"), TEXT, "expected a name as in"),
-        (NAME.replace("tr_2", "tr_5"), TEXT, "its name says that 5 rows are to learn from, but it has 4 rows"),
-        (NAME.replace("tr_2", "tr_0"), TEXT, "its name says that 0 rows are to learn from"),
+        (NAME.replace("tr_2", "tr_5"), TEXT, "its name gives 5 training rows, but it has 4 rows"),
+        (NAME.replace("tr_2", "tr_0"), TEXT, "its name gives 0 training rows"),
         (NAME, TEXT.replace("Label", "label"), "the last column must be 'Label', found 'label'"),
         (NAME, "Label,0\n0,1\n", "the last column must be 'Label', found '0'"),
         (NAME, "Label\n0\n1\n", "has no column of values"),

@@ -175,7 +175,7 @@ def test_malformed_files_of_attacks(first, content, message):
         ),
         ("LABLE", ",4,-1", ",inf,-1", "row 3 of column 'TOTAL_CONS_REQUIRED_FLOW' .* found 'inf'"),
         ("LABLE", ",4,-1", ",4,-1,7", "row 3 has 11 in place of 10 cells"),
-        ("LABLE", LABEL, "Attack", "has a column 'Attack' that the part to learn from lacks"),
+        ("LABLE", LABEL, "Attack", "has a column 'Attack' that the training part lacks"),
         ("LABLE", "2_LS_001_AL", "3_LS_001_AL", "has no column '2_LS_001_AL': it has Row, Date"),
         ("LABLE", "Row", "Nr", "LABLE.csv: expected a header that begins with Row, Date, Time in its first lines"),
         ("LABLE", "Date", "Day", "has no column 'Date'|has a column 'Day'"),

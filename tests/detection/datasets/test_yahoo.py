@@ -87,7 +87,7 @@ def test_only_what_is_asked_for_must_be_there(folder):
         ("A3Benchmark/A3Benchmark-TS1.csv", NEW + "1,2,0\n", "TS1.csv: row 4 has 3 in place of 9 cells"),
         ("A1Benchmark/real_2.csv", "timestamp,value,is_anomaly\n", "real_2.csv has a header but no row"),
         ("A1Benchmark/real_2.csv", "", "real_2.csv is empty"),
-        ("A1Benchmark/real_2.csv", "timestamp,value,is_anomaly\n1,2,0\n", "'A1-real_2' has 1 rows: .* no row to learn"),
+        ("A1Benchmark/real_2.csv", "timestamp,value,is_anomaly\n1,2,0\n", "'A1-real_2' has 1 rows: .* no training row"),
     ],
 )
 def test_malformed_files(folder, file, content, message):

@@ -65,7 +65,7 @@ def test_predictions_are_bool_or_0_and_1_and_not_changed(metric):
         ([], [], DataError, "needs both classes"),
     ],
 )
-def test_scores_that_cannot_be_judged_are_refused(metric, labels, scores, error, message):
+def test_scores_that_cannot_be_evaluated_are_refused(metric, labels, scores, error, message):
     with pytest.raises(error, match=message):
         metric(np.array(labels), np.array(scores))
 
@@ -82,7 +82,7 @@ def test_scores_that_cannot_be_judged_are_refused(metric, labels, scores, error,
         ([], [], DataError, "needs anomalous rows, but all 0 labels"),
     ],
 )
-def test_predictions_that_cannot_be_judged_are_refused(metric, labels, predictions, error, message):
+def test_predictions_that_cannot_be_evaluated_are_refused(metric, labels, predictions, error, message):
     with pytest.raises(error, match=message):
         metric(np.array(labels), np.array(predictions))
 

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
-from tsreward.detection.datasets.formats import LOADERS
-from tsreward.detection.datasets.reading import chosen, stems
+from tsreward.detection.datasets.reading import LOADERS, chosen, stems
 from tsreward.errors import DataError
 from tsreward.sequences.series import DetectionTask, Series
 

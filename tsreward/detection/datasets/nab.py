@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from tsreward.data.tables import open_table
-from tsreward.detection.datasets.formats import LOADERS
-from tsreward.detection.datasets.reading import check_fraction, root_of, split, stamps_of
+from tsreward.detection.datasets.reading import LOADERS, check_fraction, root_of, split_in_time, stamps_of
 from tsreward.errors import DataError
 from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
@@ -27,12 +26,12 @@ WINDOWS = "labels/combined_windows.json"
 def load_nab(folder: str | Path, train_fraction: float = 0.15) -> list[DetectionTask]:
     """Read `data/<group>/*.csv` and `labels/combined_windows.json`; tasks are named <group>-<file>.
 
-    A row is anomalous inside a window, both ends included. The first 0.15 of the rows is what NAB does not judge (it
-    stops at 750 rows, this share does not). Labelled series whose files are not there are left out.
+    A row is anomalous inside a window, both ends included. The first 0.15 of the rows is what NAB does not evaluate
+    (it stops at 750 rows, this fraction does not). Labelled series whose files are not there are left out.
 
     Raises:
         DataError: a file is missing or malformed, has no labels, or none of its rows lies in a window.
-        OptionError: a share that is not between 0 and 1.
+        OptionError: a fraction that is not between 0 and 1.
     """
     check_fraction(train_fraction)
     root = root_of(folder, WINDOWS)
@@ -43,7 +42,10 @@ def load_nab(folder: str | Path, train_fraction: float = 0.15) -> list[Detection
     for name, path in files.items():
         if name not in windows:
             raise DataError(f"{root / WINDOWS} has no entry '{name}' for {path}.")
-    return [split(_series(files[name], name, windows[name]), train_fraction) for name in sorted(files, key=natural_key)]
+    return [
+        split_in_time(_series(files[name], name, windows[name]), train_fraction)
+        for name in sorted(files, key=natural_key)
+    ]
 
 
 def _series(path: Path, name: str, windows: list[tuple[datetime, datetime]]) -> Series:

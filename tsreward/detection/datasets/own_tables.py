@@ -7,8 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from tsreward.data.tables import open_table
-from tsreward.detection.datasets.formats import LOADERS
-from tsreward.detection.datasets.reading import check_fraction, read_series, split
+from tsreward.detection.datasets.reading import LOADERS, check_fraction, read_series, split_in_time
 from tsreward.errors import DataError
 from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
@@ -23,15 +22,15 @@ def load_tables(
 ) -> list[DetectionTask]:
     """Read one file, or all CSV and Parquet files of a folder, and split each in time.
 
-    The first `train_fraction` of the rows is the part to learn from, with its labels; tasks are named after the files.
+    The first `train_fraction` of the rows is the training part, with its labels; tasks are named after the files.
     The columns are as in `read_table`, but a benchmark needs the labels.
 
     Raises:
         DataError: a file is missing or malformed; the message tells file, line and column.
-        OptionError: a share that is not between 0 and 1.
+        OptionError: a fraction that is not between 0 and 1.
     """
     check_fraction(train_fraction)
-    return [split(read_table(file, label, time), train_fraction) for file in _files(Path(path))]
+    return [split_in_time(read_table(file, label, time), train_fraction) for file in _files(Path(path))]
 
 
 def read_table(path: str | Path, label: str | None = None, time: str | None = None) -> Series:

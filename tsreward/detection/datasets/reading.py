@@ -1,8 +1,8 @@
-"""What the loaders share: folders, names, columns of tables as a series, and splits."""
+"""What all loaders use: their registry, folders, names, columns of tables as a series, and splits in time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,13 @@ from tsreward.data.tables import Rows, Table
 from tsreward.data.time import StampError, parse_stamps
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import natural_key
+from tsreward.registry import Registry
 from tsreward.sequences.series import DetectionTask, Series
+
+LOADERS: Registry[Callable[[Path], list[DetectionTask]]] = Registry(
+    "format", "tsreward.detection.datasets", group="tsreward.datasets"
+)
+"""`LOADERS[name](path)` returns the tasks in a folder or a file."""
 
 
 def root_of(folder: str | Path, mark: str, within: str = "") -> Path:
@@ -96,15 +102,15 @@ def stamps_of(table: Table, rows: Rows, name: str, zone: str | None = None, know
         raise table.fault(row, name, str(error), cell, "fill, convert or drop the row") from None
 
 
-def split(series: Series, train_fraction: float) -> DetectionTask:
-    """Return the task to learn from the first share of the rows (rounded down) and to judge the rest.
+def split_in_time(series: Series, train_fraction: float) -> DetectionTask:
+    """Return the task whose training rows are the first `train_fraction` of the rows, rounded down.
 
     Raises:
-        OptionError: the share is not between 0 and 1.
-        DataError: no row is left on one side.
+        OptionError: the fraction is not between 0 and 1.
+        DataError: no training row or no test row is left.
 
     >>> import numpy as np
-    >>> task = split(Series(np.arange(10.0)[:, None], labels=np.zeros(10)), train_fraction=0.3)
+    >>> task = split_in_time(Series(np.arange(10.0)[:, None], labels=np.zeros(10)), train_fraction=0.3)
     >>> len(task.train), len(task.test)
     (3, 7)
     """
@@ -112,13 +118,13 @@ def split(series: Series, train_fraction: float) -> DetectionTask:
     rows = int(train_fraction * len(series))
     if not 0 < rows < len(series):
         raise DataError(
-            f"'{series.name}' has {len(series)} rows: a train_fraction of {train_fraction:g} leaves no row to "
-            f"{'judge' if rows else 'learn from'}."
+            f"'{series.name}' has {len(series)} rows: a train_fraction of {train_fraction:g} leaves no "
+            f"{'test' if rows else 'training'} row."
         )
     return DetectionTask(series.name, series.rows(0, rows), series.rows(rows, len(series)))
 
 
 def check_fraction(train_fraction: float) -> None:
-    """Refuse a share of rows that is not between 0 and 1."""
+    """Refuse a fraction of rows that is not between 0 and 1."""
     if not 0 < train_fraction < 1:
         raise OptionError(f"train_fraction must be between 0 and 1, both excluded, got {train_fraction}.")

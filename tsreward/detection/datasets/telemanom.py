@@ -13,8 +13,7 @@ import numpy as np
 
 from tsreward.data.arrays import read_arrays
 from tsreward.data.tables import open_table
-from tsreward.detection.datasets.formats import LOADERS
-from tsreward.detection.datasets.reading import chosen, need, root_of
+from tsreward.detection.datasets.reading import LOADERS, chosen, need, root_of
 from tsreward.errors import DataError
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -87,12 +86,12 @@ def _is_span(span: object) -> bool:
 
 def _task(root: Path, name: str, spans: list[tuple[int, int]]) -> DetectionTask:
     train, test = (root / part / f"{name}.npy" for part in ("train", "test"))
-    learn = _values(need(train, f"but {TABLE} lists channel {name}"))
-    judge = _values(need(test, f"the partner of {train}"))
-    if learn.shape[1] != judge.shape[1]:
-        raise DataError(f"{test} has {judge.shape[1]} columns: expected {learn.shape[1]}, as in {train}.")
-    labels = mark(spans, len(judge), f"{root / TABLE}, channel {name}")
-    return DetectionTask(name, Series(learn, name=name), Series(judge, labels, name))
+    trained = _values(need(train, f"but {TABLE} lists channel {name}"))
+    tested = _values(need(test, f"the partner of {train}"))
+    if trained.shape[1] != tested.shape[1]:
+        raise DataError(f"{test} has {tested.shape[1]} columns: expected {trained.shape[1]}, as in {train}.")
+    labels = mark(spans, len(tested), f"{root / TABLE}, channel {name}")
+    return DetectionTask(name, Series(trained, name=name), Series(tested, labels, name))
 
 
 def _values(path: Path) -> np.ndarray:

@@ -18,8 +18,7 @@ import numpy as np
 
 from tsreward.data.tables import Table, TextTable, open_table
 from tsreward.data.time import StampError, parse_stamps
-from tsreward.detection.datasets.formats import LOADERS
-from tsreward.detection.datasets.reading import need, stamps_of
+from tsreward.detection.datasets.reading import LOADERS, need, stamps_of
 from tsreward.errors import DataError, OptionError
 from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
@@ -200,17 +199,17 @@ class Part:
 
 def _task(name: str, folder: Path, attacks: Attacks) -> DetectionTask:
     train, test = (folder / file for file in FILES[name])
-    learn = _part(need(train, f"the partner of {test}"))
-    judge = _part(need(test, f"the partner of {train}"), learn.columns, labelled=name == "WaDi-A2")
-    labels = attack_labels(attacks, judge.stamps, folder) if judge.labels is None else judge.labels
-    kept = ~(_empty(learn) | _empty(judge))
-    columns = tuple(column for column, keep in zip(learn.columns, kept, strict=True) if keep)
+    trained = _part(need(train, f"the partner of {test}"))
+    tested = _part(need(test, f"the partner of {train}"), trained.columns, labelled=name == "WaDi-A2")
+    labels = attack_labels(attacks, tested.stamps, folder) if tested.labels is None else tested.labels
+    kept = ~(_empty(trained) | _empty(tested))
+    columns = tuple(column for column, keep in zip(trained.columns, kept, strict=True) if keep)
     if not columns:
         raise DataError(f"{folder}: every column is empty in {train.name} or in {test.name}.")
     return DetectionTask(
         name,
-        Series(fill_gaps(learn.values[:, kept]), None, name, columns, learn.stamps),
-        Series(fill_gaps(judge.values[:, kept]), labels, name, columns, judge.stamps),
+        Series(fill_gaps(trained.values[:, kept]), None, name, columns, trained.stamps),
+        Series(fill_gaps(tested.values[:, kept]), labels, name, columns, tested.stamps),
     )
 
 
@@ -222,7 +221,7 @@ def _part(path: Path, columns: list[str] | None = None, labelled: bool = False) 
             table.require(columns)
             for name in found:
                 if name not in columns:
-                    raise DataError(f"{path} has a column '{name}' that the part to learn from lacks.")
+                    raise DataError(f"{path} has a column '{name}' that the training part lacks.")
         columns = columns or found
         rows = table.read([*columns, *([LABEL] if labelled else [])], ["Date", "Time"], gaps=True)
     values = rows.numbers[:, : len(columns)]
