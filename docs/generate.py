@@ -28,6 +28,7 @@ VARIANTS = {
 
 def write(folder: Path) -> None:
     """Write `api.md`, `commands.md` and `audit-codes.md` where their text has changed, and drop pages of old names."""
+    folder.mkdir(exist_ok=True)  # a clone has none: all that lies there is written here
     for name, text in {"api": api(), "commands": commands(), "audit-codes": audit_codes()}.items():
         path = folder / f"{name}.md"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
