@@ -40,7 +40,7 @@ from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.discriminator import Discriminator, DiscriminatorOptions
 from tsreward.scorers.knn import KNN, KNNOptions
-from tsreward.scorers.presets import SCORER_PRESETS
+from tsreward.scorers.presets import scorer_names, scorer_preset
 from tsreward.sequences.episodes import Episode, safe_windows
 from tsreward.sequences.probes import probe_windows
 from tsreward.sequences.windows import WindowSet
@@ -50,7 +50,7 @@ from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
 
 __all__ = ["Encoder", "Episode", "RewardModel"]
 
-SCORER_NAMES = tuple(SCORER_PRESETS)
+SCORER_NAMES = tuple(scorer_names())
 """Scorers and presets by name."""
 INFO_COLUMNS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
 """What adapters add to `info`: environment reward, score, p-value, flag."""
@@ -88,7 +88,7 @@ SUITED = {
 
 def takes_negatives(scorer: str) -> bool:
     """Tell whether a scorer of this name learns from negative windows too."""
-    return SCORER_PRESETS[scorer].negative
+    return scorer_preset(scorer).negative
 
 
 def fit_model(
@@ -101,7 +101,7 @@ def fit_model(
     frame_skip: int = 1,
 ) -> RewardModel:
     """Return a model fitted on normal episodes [T, D]; negative ones are probes, and negatives for what takes them."""
-    built = SCORER_PRESETS[scorer].build(window)
+    built = scorer_preset(scorer).build(window)
     model = RewardModel(built, MODES[mode](smoothing), frame_skip=frame_skip)
     model.fit(
         list(normal),
