@@ -165,7 +165,7 @@ def per_env_step(summary: dict[str, float], agent: AgentOptions) -> dict[str, fl
 def fitted(task: Task, arm: Arm, seed: int) -> tuple[RewardModel, float]:
     """Return the reward model of an arm, and the seconds that fitting its scorer took."""
     assert arm.scorer is not None
-    options = AnoSeqsOptions(penalty=arm.penalty, weight=arm.weight, false_alarm_rate=arm.false_alarm_rate, seed=seed)
+    options = AnoSeqsOptions(form=arm.penalty, weight=arm.weight, false_alarm_rate=arm.false_alarm_rate, seed=seed)
     base, seconds = scorer_of(task.source, arm.scorer, seed)
     model = RewardModel(base.scorer, reward_mode(options), base.encoder)
     model.calibration = base.calibration

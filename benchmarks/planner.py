@@ -86,10 +86,10 @@ class Planner:
 def collect_planned(env: str, seed: int, planning: Planning, grading: GradingOptions) -> GradedEpisodes:
     """Return episodes of a random policy, of planners with a share of the plans, and of the expert with all of them."""
     random = blind_policy("random", action_space(env), seed)
-    played = [play(env, random, episode_seeds(seed, 0, grading.episodes))]
+    played = [play(env, random, episode_seeds(seed, 0, grading.num_episodes))]
     for share in (*grading.stages, 1.0):
         plans = max(1, round(share * planning.plans))
-        seeds = episode_seeds(seed, len(played), grading.episodes)
+        seeds = episode_seeds(seed, len(played), grading.num_episodes)
         played.append([play(env, Planner(env, one, plans, planning), [one])[0] for one in seeds])
     return graded_episodes(env, 1, grading.skills, played)
 
