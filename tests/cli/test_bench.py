@@ -14,10 +14,10 @@ import pytest
 
 from tests.detection.bench.fakes import small_task
 from tests.hanging import must_end
-from tsreward.cli.datasets import by_dataset
 from tsreward.cli.main import main
 from tsreward.detection.bench.runner import Work
 from tsreward.detection.datasets.synthetic import smd_like, write_smd
+from tsreward.detection.datasets.tasks import by_dataset
 from tsreward.sequences.series import DetectionTask, Series
 
 QUICK = ("--detectors", "random", "z_norm", "pca", "--seeds", "2")

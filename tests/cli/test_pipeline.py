@@ -162,3 +162,21 @@ def test_what_a_simulator_prints_does_not_reach_stdout(tmp_path, document, monke
 
     monkeypatch.setattr(tests.tiny.TinyEnv, "reset", chatty)
     document("collect", "--env", "Tiny/Cost-v0", "--agent", "random", "--steps", "50", "--out", tmp_path / "e.npz")
+
+
+@pytest.mark.parametrize(("form", "name"), [("raw", "penalty"), ("lagrangian", "lagrangian")])
+def test_a_form_names_the_penalty(made, tmp_path, document, form, name):
+    out = tmp_path / "m.safetensors"
+    fitted = document("fit", "--data", made.episodes, "--out", out, "--scorer", "mahalanobis", "--form", form)
+    assert fitted["reward"] == name
+    assert getattr(load(out).mode.options, "form", form) == form
+
+
+def test_a_form_is_for_penalties(made, tmp_path, complaint):
+    arguments = ("fit", "--data", made.episodes, "--out", tmp_path / "m", "--reward", "likeness", "--form", "raw")
+    assert "--form raw is for --reward penalty, got --reward likeness" in complaint(*arguments)
+
+
+def test_total_timesteps_are_steps(made, tmp_path, document):
+    arguments = ("--env", "Tiny/Plain-v0", "--model", made.model, "--total-timesteps=200", "--hidden", "4")
+    assert document("train", *arguments, "--out", tmp_path / "run")["steps"] == 200

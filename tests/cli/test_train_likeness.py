@@ -33,7 +33,7 @@ def test_it_leaves_a_folder(file, tmp_path, document):
     assert (results["learning"], results["transform"], results["negatives"]) == ("active", "least_squares", ["probes"])
     assert results["expert"]["return"] > results["random"]["return"]
     share = results["agent"]["return"] / results["expert"]["return"]
-    assert results["agent"]["share_of_expert"] == pytest.approx(share)
+    assert results["agent"]["fraction_of_expert"] == pytest.approx(share)
     config = json.loads((out / "config.json").read_text())
     assert (config["agent"]["steps"], config["active"]["every"], config["demos"]) == (512, 64, str(file))
     model = load(out / "model.safetensors")
@@ -63,7 +63,7 @@ def test_people_get_a_table(file, tmp_path, capsys):
     assert main([*map(str, TRAIN), "--demos", str(file), "--out", str(tmp_path / "run")]) == 0
     out, _ = capsys.readouterr()
     assert "true returns" in out
-    assert "share_of_expert" in out
+    assert "fraction_of_expert" in out
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def test_an_agent_goes_where_the_expert_goes_though_nobody_pays_for_it(file, opt
     active = ActiveLearnerOptions(batch_size=64)
     result = run(ExpertLikenessOptions(ENV, file, evaluations=5, **options), AGENT, active)
     assert result.expert_return < -5 < -2 < result.random_return
-    assert result.share > 0.25
-    assert result.normalised_share > 0.15
+    assert result.return_fraction > 0.25
+    assert result.normalised_return > 0.15
     assert len(result.returns) == 5
     true = [episode.rewards.sum() for episode in result.agent.record.finished[-20:]]
     assert np.mean(true) < result.random_return - 2  # what is recorded is the environment's reward

@@ -212,14 +212,14 @@ def cost_separation(pool: Sequence[Behaviour], seed: int) -> Separation | None:
     return separation("cost against no cost", safe, costly, seed, together=True)
 
 
-def require_truth(model: RewardModel, judged: Behaviour) -> None:
+def require_truth(model: RewardModel, given: Behaviour) -> None:
     """Check that episodes given for the comparison have what they are compared by.
 
     Raises:
         DataError: they have not.
     """
     field = "rewards" if model.mode.replaces else "costs"
-    if judged.column(field) is None:
+    if given.column(field) is None:
         raise DataError(
             f"The episodes to compare with have no {field}, by which this reward is compared: record them, or "
             f"leave these episodes out."

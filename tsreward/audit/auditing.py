@@ -92,17 +92,17 @@ def audit_reward(
     safe, unsafe = observe(model, "good", good), observe(model, "bad", bad)
     half = [] if half_trained is None else [observe(model, "half_trained", half_trained)]
     policies = {name: observe(model, name, played) for name, played in (blind or {}).items()}
-    judged = None if episodes is None else observe(model, EPISODES, episodes)
-    if judged is not None:
-        require_truth(model, judged)
+    compared = None if episodes is None else observe(model, EPISODES, episodes)
+    if compared is not None:
+        require_truth(model, compared)
     everyone = [safe, unsafe, *half, *policies.values()]
-    found = _findings(model, everyone, half, policies, [judged] if judged else everyone, seed, true_reward)
+    found = _findings(model, everyone, half, policies, [compared] if compared else everyone, seed, true_reward)
     warnings = find_warnings(found)
     return Audit(
         verdict(found, warnings),
         warnings,
         found,
-        examples(everyone if judged is None else [*everyone, judged]),
+        examples(everyone if compared is None else [*everyone, compared]),
         type(model.scorer).__name__,
         type(model.mode).__name__,
         model.window,

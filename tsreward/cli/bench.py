@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from tsreward.cli.datasets import by_dataset, layouts, read_tasks
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
@@ -20,6 +19,7 @@ from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run_benchmark
 from tsreward.detection.bench.summary import Row, costs, summary, write_tables
+from tsreward.detection.datasets.tasks import by_dataset, layouts, load_tasks
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
@@ -130,7 +130,7 @@ def _make(name: str, alignment: Literal["causal", "centred"], seed: int) -> Dete
 def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], dict[str, str]]:
     """Return the tasks under the protocol by data set, and why which series are left out."""
     tasks, left_out = [], {}
-    for task in read_tasks(options.data, options.format, options.series):
+    for task in load_tasks(options.data, options.format, options.series):
         labels = task.test.labels
         assert labels is not None  # a DetectionTask has them
         try:
@@ -175,8 +175,8 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
 
 
 def _merits(row: Row) -> list[Any]:
-    spread = row["vus_pr_std"]
-    first = row["vus_pr"] if spread is None else f"{row['vus_pr']:.3f} ±{spread:.3f}"
+    std = row["vus_pr_std"]
+    first = row["vus_pr"] if std is None else f"{row['vus_pr']:.3f} ±{std:.3f}"
     return [row["detector"], first, *(row[name] for name in list(_SHOWN)[1:])]
 
 

@@ -32,7 +32,7 @@ class Options(Arguments):
     """File of the episodes, .npz."""
     agent: Literal["train", "random", "graded"] = "train"
     """train: everything that an agent does while it learns the environment's reward. random: uniform actions. graded:
-    complete episodes of a random policy, of the agent at shares of its training and of the expert that it becomes."""
+    complete episodes of a random policy, of the agent at stages of its training and of the expert that it becomes."""
     training: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     grading: tyro.conf.OmitArgPrefixes[GradingOptions] = field(default_factory=GradingOptions)
     json: bool = False

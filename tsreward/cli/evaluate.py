@@ -24,7 +24,7 @@ from tsreward.pipeline.scores import score_episodes
 class Options(Arguments):
     """Compare scores with the truth: of a model on data with costs or labels, or scores that are in a file already.
 
-    Nothing here depends on a threshold but the shares of flagged steps, which need a model.
+    Only the flag rates depend on a threshold, and need a model.
     """
 
     model: Path | None = None

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
-from tsreward.cli.datasets import layouts, read_tasks
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.detection.bench.evaluate import PROTOCOLS
+from tsreward.detection.datasets.tasks import layouts, load_tasks
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.report.page import check_reporting
 from tsreward.tuning.anoseqs import AnoSeqsTuning
@@ -134,7 +134,7 @@ def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
     from tsreward.tuning.detect import DetectObjective
 
     given = options.tuning
-    tasks = map(PROTOCOLS[given.protocol], read_tasks(given.data, given.format, given.series))
+    tasks = map(PROTOCOLS[given.protocol], load_tasks(given.data, given.format, given.series))
     space = search_space("detect", options.fix)
     return DetectObjective(tuple(tasks), given.metric, given.alignment, given.seeds, space)
 

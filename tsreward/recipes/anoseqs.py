@@ -46,12 +46,12 @@ class AnoSeqsOptions(Options):
     window: int = 4
     """Steps K in a window."""
     form: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
-    """How a flagged step is punished: by its p-value, by its score (the paper), always alike, or by a weight
-    that follows the share of flagged steps."""
+    """How a flagged step is punished: by its p-value, by its score (as in the AnoSeqs paper), by a constant, or by a
+    weight that follows the flag rate."""
     weight: float = 8.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
     false_alarm_rate: float = option(0.05, above=0, below=1)
-    """Share of held-out safe windows that may be flagged."""
+    """Fraction of held-out safe windows that may be flagged."""
     sources: int = 2
     """Source agents. Another agent finds other ways to be unsafe than the first, and the scorer must know them."""
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"

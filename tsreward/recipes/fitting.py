@@ -32,7 +32,7 @@ class Fitted:
     model: RewardModel
     normal: int
     negative: int
-    """Known bad windows; 0 for a scorer that does not use them."""
+    """Negatives: windows known to be anomalous; 0 for a scorer that does not use them."""
 
 
 def fit_reward(
@@ -84,8 +84,8 @@ def suited_encoder(env: str) -> Encoder:
     return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape)
 
 
-def hold_out(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list[Episode], list[Episode]]:
-    """Return (the rest, a random share of the episodes).
+def hold_out(episodes: Sequence[Episode], fraction: float, seed: int) -> tuple[list[Episode], list[Episode]]:
+    """Return (the rest, a random fraction of the episodes).
 
     Raises:
         DataError: fewer than two episodes.
@@ -93,7 +93,7 @@ def hold_out(episodes: Sequence[Episode], share: float, seed: int) -> tuple[list
     if len(episodes) < 2:
         raise DataError(f"Holding out episodes needs at least 2, got {len(episodes)}: collect for longer.")
     order = torch.randperm(len(episodes), generator=generator(seed)).tolist()
-    cut = min(len(episodes) - 1, max(1, round(share * len(episodes))))
+    cut = min(len(episodes) - 1, max(1, round(fraction * len(episodes))))
     return [episodes[index] for index in order[cut:]], [episodes[index] for index in order[:cut]]
 
 

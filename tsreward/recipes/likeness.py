@@ -1,4 +1,4 @@
-"""Expert likeness end to end: expert episodes → reward model → an agent that is paid for being like the expert.
+"""Expert likeness end to end: expert episodes → reward model → an agent that is rewarded for being like the expert.
 
 The expert is only watched: neither its actions nor its rewards are used. The agent never sees the environment's reward;
 what it would have been paid stands beside what it learned from.
@@ -69,12 +69,12 @@ class ExpertLikenessResult:
     random_return: float
 
     @property
-    def share(self) -> float | None:
-        """Mean return of the agent as a share of the expert's; None where that is unknown or 0."""
+    def return_fraction(self) -> float | None:
+        """Mean return of the agent as a fraction of the expert's; None where that is unknown or 0."""
         return float(self.returns.mean()) / self.expert_return if self.expert_return else None
 
     @property
-    def normalised_share(self) -> float | None:
+    def normalised_return(self) -> float | None:
         """The same with random actions as zero."""
         if self.expert_return is None or self.expert_return == self.random_return:
             return None
@@ -255,7 +255,7 @@ def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
 
 
 def negative_windows(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> WindowSet | None:
-    """Return the bad windows over raw observations that the options ask for, or None where they ask for none.
+    """Return the negatives over raw observations that the options ask for, or None where they ask for none.
 
     Raises:
         DataError: there are no episodes of a kind that is asked for.
@@ -300,7 +300,7 @@ def reward_model(
     """Return (the model, fitted where it stays as it is; what goes on teaching it, or None).
 
     Raises:
-        DataError: there are no bad windows of a kind that is asked for, or too few episodes.
+        DataError: there are no negatives of a kind that is asked for, or too few episodes.
     """
     scorer = scorer_preset(options.scorer)
     model = RewardModel(scorer.build(options.window), options.likeness(), encoder)
@@ -354,8 +354,8 @@ def describe_run(
             "return": float(returns.mean()),
             "lowest": float(returns.min()),
             "highest": float(returns.max()),
-            "share_of_expert": result.share,
-            "normalised_share": result.normalised_share,
+            "fraction_of_expert": result.return_fraction,
+            "normalised_return": result.normalised_return,
         },
         "training": {name: training[name] for name in ("return", "length")},
     }

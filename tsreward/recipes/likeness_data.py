@@ -37,7 +37,7 @@ SEEN = {"action_repeat", "frame_skip", "grey", "camera", "rendering", "pool"}
 
 @dataclass(frozen=True)
 class LikenessData:
-    """Episodes as the reward model sees them, and what the environment paid for them."""
+    """Episodes as the reward model sees them, and their rewards from the environment."""
 
     expert: list[Episode]
     expert_return: float | None

@@ -32,13 +32,13 @@ class ExpertLikenessOptions(Options):
     num_demos: int = option(24, low=2, remedy="some are held out")
     """Episodes of the expert that are used at most."""
     min_return_fraction: float = option(0.0, high=1)
-    """Leave out episodes of the expert that reach less than this share of the way from random actions to the median;
+    """Leave out episodes of the expert that reach less than this fraction of the way from random actions to the median;
     failures among them teach failing. 0 keeps all, anything else needs rewards in the file."""
     scorer: str = "least_squares_sad"
-    """A preset or a scorer, as tsreward fit --help lists them; only scorers with a loss on bad windows, such as
+    """A preset or a scorer, as tsreward fit --help lists them; only scorers with a loss on negatives, such as
     least_squares_sad, deep_sad and discriminator, can be active."""
     learning: Literal["active", "frozen"] = "active"
-    """active: the scorer goes on learning while the agent trains, with the agent's windows as bad ones. frozen: it is
+    """active: the scorer goes on learning while the agent trains, with the agent's windows as negatives. frozen: it is
     fitted once."""
     transform: Transform = "least_squares"
     """How a score becomes a reward; least_squares is for least_squares_sad and discriminator, odds for active deep_sad,
@@ -49,7 +49,7 @@ class ExpertLikenessOptions(Options):
     clip_high: float | None = option(None, high=1)
     """Quantile of the expert's scores above which scores are lowered to it; None does not clip."""
     negatives: tuple[Negative, ...] = ()
-    """Further bad windows. random: of random actions. failures: episodes that reach less than a tenth of what the
+    """Further negatives. random: of random actions. failures: episodes that reach less than a tenth of what the
     expert does beyond random actions. half_trained: of all skills between. probes: the expert's windows held still,
     played backwards, shuffled and looped."""
     bonus: Bonus = "none"
@@ -77,7 +77,7 @@ class ExpertLikenessOptions(Options):
     clip_source: str | None = None
     """Folder or name on the hub of the CLIP, for the encoder clip."""
     evaluations: int = 10
-    """Episodes that judge the trained agent, by the environment's reward."""
+    """Episodes that evaluate the trained agent, by the environment's reward."""
 
     def check(self) -> None:
         scorer_preset(self.scorer).build(self.window)

@@ -1,4 +1,4 @@
-"""Which series a benchmark runs on."""
+"""The tasks of a data set in any layout that is registered, and which data set each belongs to."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def layouts() -> str:
     return f"{', '.join(LOADERS)}; {SYNTHETIC} needs no --data"
 
 
-def read_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[DetectionTask]:
+def load_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[DetectionTask]:
     """Return the tasks of a data set in a layout, or those of the names given, in the order of the data set.
 
     Raises:
         OptionError: an unknown layout or name, or data missing where they are needed, or given where they are not.
         DataError: a file is missing or malformed.
 
-    >>> [task.name for task in read_tasks(None, "synthetic", ["machine-1-2", "A1-real_1"])]
+    >>> [task.name for task in load_tasks(None, "synthetic", ["machine-1-2", "A1-real_1"])]
     ['machine-1-2', 'A1-real_1']
     """
     if form not in {*LOADERS, SYNTHETIC}:
