@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tsreward.envs import _compat as safety_import
+from tsreward.envs import _compat as _compat
 
 if importlib.util.find_spec("safety_gymnasium") is None:
     pytest.skip("safety-gymnasium is not installed", allow_module_level=True)
@@ -17,9 +17,9 @@ if importlib.util.find_spec("safety_gymnasium") is None:
 RESTORED = """
 import dataclasses, logging, os, random, sys, threading, warnings
 import gymnasium, gymnasium.vector, mujoco, numpy as np
-from tsreward.envs import safety_import
+from tsreward.envs import _compat
 
-safety_import._import_requirements()
+_compat._import_requirements()
 watched = [m for n, m in sys.modules.items() if n.split(".")[0] in ("gymnasium", "dataclasses", "mujoco", "numpy")]
 before = [dict(vars(module)) for module in watched]
 
@@ -28,10 +28,10 @@ def surroundings():
     return (state[1].tolist(), state[2:], random.getstate(), os.getcwd(), dict(os.environ), logging.root.level,
             list(logging.root.handlers), list(warnings.filters), list(sys.path), list(sys.meta_path))
 
-around, lent = surroundings(), safety_import._moved_names()
+around, lent = surroundings(), _compat._moved_names()
 assert "gymnasium.wrappers.time_limit" in lent, lent
 got = []
-threads = [threading.Thread(target=lambda: got.append(safety_import.import_safety_gymnasium())) for _ in range(4)]
+threads = [threading.Thread(target=lambda: got.append(_compat.import_safety_gymnasium())) for _ in range(4)]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
 assert len(got) == 4 and all(package is sys.modules["safety_gymnasium"] for package in got)
@@ -49,11 +49,11 @@ for module, old in zip(watched, before):
 
 UNAIDED = """
 import sys
-from tsreward.envs import safety_import
-safety_import._moved_names = None
-package = safety_import.import_safety_gymnasium()
+from tsreward.envs import _compat
+_compat._moved_names = None
+package = _compat.import_safety_gymnasium()
 assert package.__version__ == "9.0" and package is sys.modules["safety_gymnasium"]
-assert package is safety_import.import_safety_gymnasium()
+assert package is _compat.import_safety_gymnasium()
 """
 
 
@@ -75,9 +75,9 @@ def test_a_release_that_imports_unaided_is_left_alone(tmp_path):
 
 
 def test_lent_modules_are_taken_back_after_an_error():
-    names = set(safety_import._moved_names())
+    names = set(_compat._moved_names())
     before = dict(sys.modules)
-    with pytest.raises(ZeroDivisionError), safety_import._lent_modules():
+    with pytest.raises(ZeroDivisionError), _compat._lent_modules():
         assert names <= set(sys.modules)
         raise ZeroDivisionError
     assert sys.modules == before
@@ -96,18 +96,18 @@ def test_a_joint_number_in_an_array_is_cast():
     def init(agent):
         seen.extend([agent.engine.model.jnt(np.array([3])), agent.engine.model.jnt("hip"), agent.engine.model.nq])
 
-    safety_import._with_integer_joints(init)(agent)
+    _compat._with_integer_joints(init)(agent)
     assert seen == [3, "hip", 5]
     assert agent.engine is engine
 
 
 def test_the_viewer_gets_the_size_of_the_picture():
     model = SimpleNamespace(vis=SimpleNamespace(global_=SimpleNamespace(offwidth=64, offheight=48)))
-    viewer = safety_import._sized_viewer(lambda *args: args)
+    viewer = _compat._sized_viewer(lambda *args: args)
     assert viewer(model, "data") == (model, "data", 64, 48)
 
 
 def test_a_function_runs_with_other_names_and_its_module_stays():
-    doubled = safety_import.rebound(safety_import._only_number, float=lambda value: 2 * value)
+    doubled = _compat.rebound(_compat._only_number, float=lambda value: 2 * value)
     assert doubled(np.array([3.0])) == 6.0
-    assert safety_import._only_number(np.array([3.0])) == 3.0
+    assert _compat._only_number(np.array([3.0])) == 3.0
