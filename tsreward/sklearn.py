@@ -23,6 +23,19 @@ except ImportError as error:
 
 __all__ = ["AnomalyDetector"]
 
+_ORDER = "the rows are steps of one series: a smoothed score looks at the rows before its own"
+_SHORT = "the check fits fewer than 20 rows: a window of 10 rows does not fit into those before the held-out ones"
+EXPECTED_FAILED_CHECKS = {
+    "check_methods_sample_order_invariance": _ORDER,
+    "check_methods_subset_invariance": _ORDER,
+    "check_classifier_data_not_an_array": _SHORT,
+    "check_estimators_nan_inf": _SHORT,
+    "check_fit2d_1feature": _SHORT,
+    "check_n_features_in_after_fitting": _SHORT,
+}
+"""Check of scikit-learn's `check_estimator` -> why the default `AnomalyDetector` cannot pass it. The first two pass
+without smoothing, the others with a detector of single rows."""
+
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
     """A detector of tsreward with the conventions of scikit-learn's outlier detectors.

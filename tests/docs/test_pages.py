@@ -91,7 +91,7 @@ def test_every_command_stands_on_a_page() -> None:
 @pytest.mark.parametrize("page", [ROOT / "docs" / "extending.md", ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)
 def test_every_registry_that_a_page_names_is_there(page: Path) -> None:
     named = re.findall(r"`([A-Z_]+)` in `(tsreward[\w.]+)`", page.read_text(encoding="utf-8"))
-    assert len(named) == 7
+    assert len(named) >= 7
     assert all(isinstance(getattr(import_module(module), name), Registry) for name, module in named)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tsreward.functional.tensors import in_chunks
 from tsreward.testing.report import NotApplicable, Promise
-from tsreward.testing.worlds import SHORT, ScorerCase, all_windows, roc_auc, same_state
+from tsreward.testing.worlds import SHORT, ScorerCase, all_windows, same_state, separation
 
 _CHUNK = 8
 
@@ -118,7 +118,7 @@ def _varied(case: ScorerCase) -> str | None:
 
 
 def _planted(case: ScorerCase) -> str | None:
-    auc = roc_auc(case.fitted(case.unseen), case.fitted(case.unseen + 2))
+    auc = separation(case.fitted(case.unseen), case.fitted(case.unseen + 2))
     return None if auc > 0.99 else f"ROC AUC {auc:.3f} on windows that lie 2 too high, wanted more than 0.99."
 
 

@@ -23,8 +23,8 @@ from tsreward.testing.worlds import (
     all_windows,
     broken,
     hazard,
-    roc_auc,
     same_state,
+    separation,
     waves,
 )
 from tsreward.training import TrainOptions
@@ -47,7 +47,7 @@ def _separates(case: ScorerCase) -> str | None:
         raise NotApplicable("it is not trained by gradient")
     untrained = case.trained(TrainOptions(windows_per_epoch=None, epochs=1, learning_rate=0.0, seed=case.seed))
     mixed = broken(case.unseen, case.seed)
-    before, after = (roc_auc(scorer(case.unseen), scorer(mixed)) for scorer in (untrained, case.fitted))
+    before, after = (separation(scorer(case.unseen), scorer(mixed)) for scorer in (untrained, case.fitted))
     if after > case.learned_auc and after > before + 0.2:
         return None
     return f"ROC AUC {before:.2f} untrained, {after:.2f} trained; wanted more than {case.learned_auc} and 0.2 better."
@@ -125,7 +125,7 @@ def _negative_windows(case: ScorerCase) -> str | None:
     for known in [negative] if case.make().needs_negative else [None, negative]:
         scorer = case.make()
         scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=case.seed))
-        aucs.append(roc_auc(scorer(all_windows(unseen)), scorer(all_windows(hazardous))))
+        aucs.append(separation(scorer(all_windows(unseen)), scorer(all_windows(hazardous))))
     if aucs[-1] > case.supervised_auc and (len(aucs) == 1 or aucs[0] < 0.7):
         return None
     return (

@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from tsreward.detection.metrics import roc_auc
 from tsreward.scorers.base import Scorer
 from tsreward.sequences.probes import apart
 from tsreward.sequences.windows import WindowSet
@@ -56,9 +57,10 @@ def hazard(seed: int, window: int, episodes: int = 12, steps: int = 150, dim: in
     return windows.where(~windows.any_step(inside)), windows.where(inside[windows.last])
 
 
-def roc_auc(normal: Tensor, anomalous: Tensor) -> float:
-    """Return the chance that an anomalous score is above a normal one."""
-    return float((anomalous[:, None] > normal[None]).float().mean())
+def separation(normal: Tensor, anomalous: Tensor) -> float:
+    """Return the ROC AUC of scores [N] of normal and [M] of anomalous windows."""
+    labels = torch.cat([torch.zeros(len(normal)), torch.ones(len(anomalous))])
+    return roc_auc(labels.numpy(), torch.cat([normal, anomalous]).cpu().numpy())
 
 
 WINDOW, DIM = 4, 5

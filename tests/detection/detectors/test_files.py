@@ -1,10 +1,13 @@
 """What `save_detector` writes, `load_detector` reads again bit-identically; what has no safe form is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
 from tests.reliability.forge import signed
 from tests.reliability.models import fitted as fitted_model
+from tsreward.cli.main import main
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
 from tsreward.detection.detectors.composed import Ensemble, Smoothed
@@ -169,3 +172,11 @@ def test_numbers_that_no_fitted_detector_has_are_refused(task, path) -> None:
 
 def test_every_class_of_ours_has_a_name() -> None:
     assert DETECTOR_CLASSES.names(own=True) == ["ensemble", "fit_on_test", "random", "sklearn", "smoothed", "window"]
+
+
+def test_the_command_line_says_what_is_in_the_file(task, path, capsys) -> None:
+    save_detector(make_detector("pca").fit(task.train), path, note={"series": "a"})
+    assert main(["info", str(path)]) == 0
+    assert "n_features_in" in capsys.readouterr().out
+    assert main(["info", str(path), "--json"]) == 0
+    assert inner(json.loads(capsys.readouterr().out))["scorer"]["name"] == "pca"
