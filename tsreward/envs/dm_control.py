@@ -1,4 +1,4 @@
-"""The DeepMind Control Suite as Gymnasium environments: sensors or frames, and states that can be drawn again."""
+"""The DeepMind Control Suite as Gymnasium environments: sensors or frames, and states that can be re-rendered."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def mean_and_covariance(
 ) -> tuple[Float64[Tensor, " d"], Float64[Tensor, "d d"]]:
     """Return the mean and the (population) covariance of rows that come in batches, in float64.
 
-    Meant for standardised rows: sums of squares lose digits where the mean is large against the spread.
+    Meant for standardised rows: sums of squares lose digits where the mean is large against the standard deviation.
 
     >>> mean_and_covariance([torch.tensor([[1.0]]), torch.tensor([[3.0]])])
     (tensor([2.], dtype=torch.float64), tensor([[1.]], dtype=torch.float64))

@@ -29,11 +29,11 @@ class ActiveLearnerOptions(Options):
     updates: int = option(4, search=Range(1, 16, log=True))
     """Gradient steps in one refresh."""
     batch_size: int = 256
-    """Expert windows in one gradient step, and as many bad ones."""
+    """Expert windows in one gradient step, and as many negatives."""
     learning_rate: float = option(3e-4, above=0, below=1, search=Range(3e-5, 3e-3, log=True))
     noise: float = option(0.2, below=10)
-    """Standard deviation of noise on the windows of both sides, in that of a feature: what an agent shakes about the
-    expert while it explores is then no sign of it (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
+    """Standard deviation of noise on the windows of both sides, in standard deviations of a feature: exploration noise
+    is then no sign of the agent (instance noise, Sønderby et al. 2017, arXiv 1610.04490)."""
     recent: int = option(100_000, search=Range(2_000, 200_000, log=True))
     """Latest windows of the agent that serve as negatives; once failures are forgotten, they are paid for again."""
     negative_fraction: float = option(0.25, below=1, search=Range(0.05, 0.75))

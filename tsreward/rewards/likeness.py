@@ -17,7 +17,7 @@ from tsreward.rewards.calibration import Calibration
 Transform = Literal["exponential", "negative", "p_value", "auto", "odds", "least_squares"]
 
 SMALLEST_SCALE = 0.25
-"""Least c of the transform auto, in spreads q90 − q50 of the normal scores."""
+"""Least c of the transform auto, in ranges q90 − q50 of the normal scores."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LikenessOptions(RewardOptions):
     exponential, with c from behaviour that must not be rewarded. odds: 1 − (s²/(1 + s²))², for DeepSVDD that learns
     from an agent's windows. least_squares: max(0, 1 − s²/4), for Discriminator."""
     scale: float | None = option(None, above=0)
-    """c in units of the score; None takes the spread of normal scores, q90 − q50, or what auto measures."""
+    """c in units of the score; None takes the range q90 − q50 of normal scores, or what auto measures."""
     clip_low: float | None = option(None, high=1)
     """Quantile of normal scores below which scores are raised to it, e.g. 0.05; None does not clip."""
     clip_high: float | None = option(None, high=1)
@@ -81,13 +81,13 @@ class Likeness(RewardMode):
         options = self.options
         self.threshold.fill_(calibration.threshold(options.false_alarm_rate))
         self.origin.fill_(calibration.quantile(0.5))
-        spread = max(calibration.quantile(0.9) - calibration.quantile(0.5), 1e-6)
+        upper = max(calibration.quantile(0.9) - calibration.quantile(0.5), 1e-6)
         if options.scale is not None:
             self.scale.fill_(options.scale)
         elif self.uses_probes:
-            self.scale.fill_(max(_distance(float(self.origin), probes) / 3, SMALLEST_SCALE * spread))
+            self.scale.fill_(max(_distance(float(self.origin), probes) / 3, SMALLEST_SCALE * upper))
         else:
-            self.scale.fill_(spread)
+            self.scale.fill_(upper)
         if options.clip_low is not None:
             self.low.fill_(calibration.quantile(options.clip_low))
         if options.clip_high is not None:

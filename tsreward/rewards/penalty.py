@@ -20,7 +20,7 @@ class PenaltyOptions(RewardOptions):
     """Options of `Penalty`."""
 
     form: Literal["tail", "raw", "constant"] = option("tail", search=("tail", "constant"))
-    """tail: weight · unit · severity in [1/2, 1). raw: the paper's weight · score. constant: weight · unit."""
+    """tail: weight · unit · severity in [1/2, 1). raw: weight · score, as in AnoSeqs. constant: weight · unit."""
     weight: float = option(8.0, search=Range(0.5, 32.0, log=True))
     """λ: how much a flagged step costs; in typical single-step rewards, but for raw."""
     unit: float | None = option(None, above=0)

@@ -38,7 +38,7 @@ class AgentOptions(Options):
     """Every random number follows from it."""
     scoring: Literal["auto", "bulk", "step"] = "auto"
     """When a learned reward is computed: once per rollout or in chunks (bulk), or in every step; the agent is
-    the same to the bit. auto is bulk wherever the reward mode stays the same during a rollout."""
+    bit-identical. auto is bulk wherever the reward mode stays the same during a rollout."""
     library: Literal["torch", "jax"] = "torch"
     """torch: Stable-Baselines3. jax: sbx, the same algorithms on JAX; its SAC is several times faster on one core."""
     learning_rate: float | None = option(None, above=0, below=1)
@@ -50,13 +50,13 @@ class AgentOptions(Options):
     gamma: float = option(0.99, high=1)
     """Discount of later rewards, per decision."""
     tau: float = option(0.005, above=0, high=1)
-    """Share of the critic that its slow copy takes over in every gradient step (td3, sac)."""
+    """Polyak coefficient τ: how much of the critic its target network takes over in every gradient step (td3, sac)."""
     target_entropy: float | None = option(None, low=-inf)
     """Entropy that sac holds its policy at, in nats per dimension of the action; None is -1 (Haarnoja et al. 2018)."""
     layer_norm: bool = False
     """Normalise the layers of actor and critic (jax only): far fewer steps on dm_control."""
     normalise: bool = True
-    """Let the agent see observations by their running mean and spread; the reward model sees them as they are."""
+    """Let the agent see observations by their running mean and standard deviation; the reward model sees raw ones."""
     train_every: int = 1
     """Steps of all environments between two trainings (td3, sac)."""
     learning_starts: int | None = option(None, low=0)
@@ -74,7 +74,7 @@ LEARNING_RATE = {"ppo": 4e-4, "td3": 1e-3, "sac": 7e-4}
 
 @dataclass(frozen=True)
 class FallingRate:
-    """A learning rate for half of the steps, from there in a line to a share of it.
+    """Constant for half of the steps, then linear decay to a fraction of the learning rate.
 
     >>> rate = FallingRate(1e-3, final=0.1)
     >>> [round(rate(left), 6) for left in (1.0, 0.5, 0.25, 0.0)]
@@ -85,7 +85,7 @@ class FallingRate:
     final: float
 
     def __call__(self, progress_remaining: float) -> float:
-        """Return the rate where this share of the steps is left."""
+        """Return the rate where this fraction of the steps is left."""
         return self.start * min(1.0, self.final + (1 - self.final) * 2 * progress_remaining)
 
 

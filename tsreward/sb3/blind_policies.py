@@ -13,7 +13,8 @@ Policy = Callable[[np.ndarray], np.ndarray]
 """Observations [E, *obs] -> actions [E, *action]."""
 
 NOISE = 0.1
-"""Small noise: its standard deviation in half ranges of an action, or the share of discrete actions that are random."""
+"""Small noise: its standard deviation in units of half the range of an action, or the fraction of random discrete
+actions."""
 
 
 def random_actions(space: Space, rng: np.random.Generator) -> Policy:

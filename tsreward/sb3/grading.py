@@ -24,7 +24,8 @@ from tsreward.sequences.episodes import Episode
 
 
 def draw_episodes(graded: GradedEpisodes, size: int = 64, **options: Any) -> GradedEpisodes:
-    """Return the same episodes with frames [T + 1, size, size, C] (uint8) as observations, bit for bit as seen live.
+    """Return the same episodes with frames [T + 1, size, size, C] (uint8) as observations, bit-identical with live
+    ones.
 
     Frames of dm_control are drawn from the states; an Atari game is played again, because its screen does not follow
     from its memory. `options` are those of `make` for frames: `grey`, and for dm_control `camera` and `rendering`.
@@ -86,7 +87,7 @@ class GradingOptions(Options):
 
     policy: str = "train"
     """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
-    blind policy: it is that one, and at stage s a share s of its actions is kept and the others are random."""
+    blind policy: it is that one, and at stage s a fraction s of its actions is kept and the others are random."""
     num_episodes: int = 8
     """Complete episodes of every skill."""
     stages: tuple[float, ...] = option((0.05, 0.1, 0.25, 0.5), above=0, below=1, wanted=_STAGES)
@@ -101,7 +102,7 @@ class GradingOptions(Options):
     @property
     def skills(self) -> tuple[str, ...]:
         """Name of every skill, the least able first."""
-        return ("random", *(f"{share * 100:g} %" for share in self.stages), "expert")
+        return ("random", *(f"{fraction * 100:g} %" for fraction in self.stages), "expert")
 
 
 def collect_graded(
@@ -109,8 +110,8 @@ def collect_graded(
 ) -> GradedEpisodes:
     """Train an agent on the environment's reward, and record complete episodes of every skill on the way.
 
-    The skills are "random", the shares of the training as in "25 %", and "expert". Recording does not change the agent.
-    `stage` is called with the name of what begins.
+    The skills are "random", the fractions of the training as in "25 %", and "expert". Recording does not change the
+    agent. `stage` is called with the name of what begins.
 
     Raises:
         OptionError: no such environment or policy, or the algorithm cannot act in the environment.
@@ -132,7 +133,7 @@ def collect_graded(
         stage("random policy")
     record(blind_policy("random", space, agent.seed))
     if trained:
-        recorder = _Recorder(record, [share * agent.steps for share in options.stages], not options.stochastic)
+        recorder = _Recorder(record, [fraction * agent.steps for fraction in options.stages], not options.stochastic)
         expert = train_agent(env, agent, report=None if stage is None else stage("agent"), callbacks=[recorder])
         recorder.rest()
         record(policy_of(expert.algorithm, not options.stochastic))
@@ -140,10 +141,10 @@ def collect_graded(
     else:
         if stage is not None:
             stage(options.policy)
-        for number, share in enumerate((*options.stages, 1.0)):
+        for number, fraction in enumerate((*options.stages, 1.0)):
             mixing = np.random.default_rng([agent.seed, number])
             other = blind_policy("random", space, agent.seed + number)
-            record(_mixed(blind_policy(options.policy, space, agent.seed), other, share, mixing))
+            record(_mixed(blind_policy(options.policy, space, agent.seed), other, fraction, mixing))
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
@@ -174,18 +175,18 @@ class _Recorder(BaseCallback):
         return True
 
     def rest(self) -> None:
-        """Record what a short training has left out: several shares may end in one step."""
+        """Record what a short training has left out: several fractions may end in one step."""
         while self._at:
             self._at.pop(0)
             self._record(policy_of(self.model, self._deterministic))
 
 
-def _mixed(policy: Policy, other: Policy, share: float, rng: np.random.Generator) -> Policy:
-    """Return a policy that follows `policy` in a share of its decisions, drawn anew in each."""
+def _mixed(policy: Policy, other: Policy, fraction: float, rng: np.random.Generator) -> Policy:
+    """Return a policy that follows `policy` in a fraction of its decisions, drawn anew in each."""
 
     def act(obs: np.ndarray) -> np.ndarray:
         kept, random = policy(obs), other(obs)
-        follows = rng.random(len(obs)) < share
+        follows = rng.random(len(obs)) < fraction
         return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
 
     return act
