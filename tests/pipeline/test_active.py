@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.worlds import all_windows, roc_auc, waves
+from tests.worlds import all_windows, separation, waves
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import load, save
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
@@ -63,11 +63,11 @@ def test_what_the_agent_does_comes_to_earn_less(scorer: Scorer, transform: str) 
     model = odds(scorer, transform)
     learner = ActiveLearner(model, EXPERT, ActiveLearnerOptions(learning_rate=2e-3, batch_size=64, calibrate_every=10))
     bad = agent(5)(300)
-    before = roc_auc(model.score_windows(UNSEEN[:300]), model.score_windows(bad))
+    before = separation(model.score_windows(UNSEEN[:300]), model.score_windows(bad))
     for _ in range(10):
         learner.refresh(agent())
     assert learner.refreshes == 10
-    assert roc_auc(model.score_windows(UNSEEN[:300]), model.score_windows(bad)) > max(0.95, before)
+    assert separation(model.score_windows(UNSEEN[:300]), model.score_windows(bad)) > max(0.95, before)
     assert model.rate(UNSEEN[:300]).reward.mean() > model.rate(bad).reward.mean() + 0.5
     assert not scorer.training
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv1d, leaky_relu
 
 from tests.naive import squared_mahalanobis
-from tests.worlds import broken, roc_auc
+from tests.worlds import broken, separation
 from tsreward.functional.tensors import in_chunks
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.sequences.windows import WindowSet
@@ -64,7 +64,7 @@ def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: 
 def test_the_recurrent_network_learns_too(normal: WindowSet, unseen: Tensor, seed: int) -> None:
     scorer = DeepSVDD(4, DeepSVDDOptions(network="gru", hidden=32))
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
-    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
+    assert separation(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
 
 
 @pytest.mark.parametrize("window", [1, 2, 5, 8])
@@ -87,7 +87,7 @@ def test_recurrent_and_convolutional_embeddings_learn(
 ) -> None:
     scorer = DeepSVDD(4, DeepSVDDOptions(network=network, hidden=64, distance="mahalanobis"))
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=10))
-    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.8
+    assert separation(scorer(unseen), scorer(broken(unseen, seed))) > 0.8
     chunked = in_chunks(scorer, unseen[:30], scorer.chunk)
     assert torch.equal(in_chunks(scorer, unseen[3:4], scorer.chunk), chunked[3:4])
 
@@ -100,5 +100,5 @@ def test_the_gradient_penalty_flattens_the_score_around_normal_windows(normal: W
         rows = scorer.standardise(unseen).requires_grad_()
         (slope,) = torch.autograd.grad(scorer.measure(rows).sum(), rows)
         slopes.append(float(slope.square().sum((1, 2)).mean()))
-        assert roc_auc(scorer(unseen), scorer(unseen + 1)) > 0.9
+        assert separation(scorer(unseen), scorer(unseen + 1)) > 0.9
     assert slopes[1] < 0.5 * slopes[0]

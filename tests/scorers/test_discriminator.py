@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.worlds import all_windows, hazard, roc_auc
+from tests.worlds import all_windows, hazard, separation
 from tsreward.errors import DataError
 from tsreward.scorers.discriminator import Discriminator, DiscriminatorOptions
 from tsreward.sequences.probes import apart
@@ -36,6 +36,6 @@ def test_the_penalty_keeps_it_from_being_steep() -> None:
         answers = scorer.measure(scorer.standardise(windows))
         (slope,) = torch.autograd.grad(answers.sum(), windows)
         slopes.append(float(slope.square().sum((1, 2)).mean()))
-        aucs.append(roc_auc(scorer(all_windows(normal)), scorer(all_windows(negative))))
+        aucs.append(separation(scorer(all_windows(normal)), scorer(all_windows(negative))))
     assert slopes[1] < 0.2 * slopes[0]
     assert min(aucs) > 0.8

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.worlds import broken, roc_auc
+from tests.worlds import broken, separation
 from tsreward.errors import OptionError
 from tsreward.scorers.forecaster import Forecaster, ForecasterOptions
 from tsreward.sequences.windows import WindowSet
@@ -24,7 +24,7 @@ def test_every_form_learns_what_follows(normal: WindowSet, unseen: Tensor, seed:
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=15))
     wrong_end = unseen.clone()
     wrong_end[:, -1] = broken(unseen, seed)[:, -1]
-    assert roc_auc(scorer(unseen), scorer(wrong_end)) > 0.9
+    assert separation(scorer(unseen), scorer(wrong_end)) > 0.9
 
 
 def test_without_an_answer_it_expects_the_last_known_step(unseen: Tensor) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tests.naive import squared_mahalanobis
-from tests.worlds import all_windows, broken, hazard, roc_auc
+from tests.worlds import all_windows, broken, hazard, separation
 from tsreward.errors import OptionError
 from tsreward.functional.tensors import in_chunks
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
@@ -47,7 +47,7 @@ def test_steps_of_a_window_are_told_apart(normal: WindowSet, unseen: Tensor) -> 
 def test_both_decoders_learn(normal: WindowSet, unseen: Tensor, seed: int, decoder: str) -> None:
     scorer = vae(decoder=decoder)
     scorer.fit(normal, options=TrainOptions(windows_per_epoch=None, epochs=20))
-    assert roc_auc(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
+    assert separation(scorer(unseen), scorer(broken(unseen, seed))) > 0.75
 
 
 def test_training_draws_from_the_posterior_and_scoring_does_not(unseen: Tensor, seed: int) -> None:
@@ -78,7 +78,7 @@ def test_negative_windows_are_pushed_away(seed: int, negative_loss: str) -> None
         scorer = vae(negative_loss=negative_loss)
         scorer.fit(normal, known, TrainOptions(windows_per_epoch=None, epochs=20, seed=seed))
         scores.append((scorer(all_windows(good)), scorer(all_windows(bad))))
-    assert roc_auc(*scores[1]) > roc_auc(*scores[0]) + 0.15
+    assert separation(*scores[1]) > separation(*scores[0]) + 0.15
 
 
 def test_the_weight_of_negative_windows_counts(seed: int) -> None:
@@ -131,7 +131,7 @@ def test_a_broken_relation_among_small_errors_shows_in_their_mahalanobis_distanc
     for distance in ("mean", "mahalanobis"):
         scorer = vae(error="last", norm="l2", distance=distance)
         scorer.fit(normal, options=QUICK)
-        aucs[distance] = roc_auc(scorer(unseen), scorer(broken(unseen, seed)))
+        aucs[distance] = separation(scorer(unseen), scorer(broken(unseen, seed)))
     assert aucs["mahalanobis"] > max(aucs["mean"], 0.9)
 
 

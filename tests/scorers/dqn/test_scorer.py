@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.scorers.dqn.conftest import QUICK, Pool
-from tests.worlds import all_windows, roc_auc
+from tests.worlds import all_windows, separation
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.scorers.dqn.environment import DQNOptions, Labels
 from tsreward.scorers.dqn.labelling import ActiveOptions
@@ -103,7 +103,7 @@ def test_what_was_asked_helps_to_find_the_rest(active: tuple, pool: Pool) -> Non
     scorer, labels, _ = active
     scores = scorer(all_windows(pool.windows))
     unasked = labels.true == -1
-    assert roc_auc(scores[unasked & (pool.labels == 0)], scores[unasked & (pool.labels == 1)]) > 0.95
+    assert separation(scores[unasked & (pool.labels == 0)], scores[unasked & (pool.labels == 1)]) > 0.95
 
 
 def test_the_same_labels_may_be_given_and_the_pool_may_teach_what_is_normal(
@@ -116,7 +116,7 @@ def test_the_same_labels_may_be_given_and_the_pool_may_teach_what_is_normal(
         given = scorer.learn_from_labels(pool.windows, labels.true, known, options=QUICK)
         assert torch.equal(given.true, labels.true)
         scores.append(scorer(windows))
-        assert roc_auc(scores[-1][pool.labels == 0], scores[-1][pool.labels == 1]) > 0.9
+        assert separation(scores[-1][pool.labels == 0], scores[-1][pool.labels == 1]) > 0.9
     assert not torch.equal(*scores)
 
 
