@@ -228,7 +228,7 @@ def _all_steps(case: EnvironmentCase) -> Iterator[tuple[int, int, tuple]]:
 
 
 _INFO = "Add it to a copy of the info in every step: {**info, ...}."
-_STATE = "Call online.start(obs) in every reset, and online.step(obs, reward) once in every step."
+_STATE = "Call stream.start(obs) in every reset, and stream.step(obs, reward) once in every step."
 _SAME = "Take reward, score, p_value and flag from one call of RewardStream.step, unchanged."
 ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
     Promise("reset returns two", _resets, "Return (observation, info) from reset, as Gymnasium does."),
