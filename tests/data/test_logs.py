@@ -7,8 +7,9 @@ import pandas
 import pytest
 
 from tests.scripted import scripts
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
-from tsreward.data.logs import LogColumns, read_columns, read_log, read_observations
+from tsreward.data.logs import read_columns, read_log, read_observations
 from tsreward.errors import DataError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
@@ -47,21 +48,21 @@ def test_every_row_of_a_table_is_scored_by_the_window_that_ends_there(tmp_path, 
 def test_a_table_becomes_float32_values_and_labels(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("time,a,attack,host\n2020-01-01,1.5,0,x\n2020-01-02,3,True,\n")
-    log = read_log(path, LogColumns(label="attack", ignore=("host",), time="time"))
+    log = read_log(path, DataColumns(label="attack", ignore=("host",), time="time"))
     assert log.values.dtype == np.float32
     assert log.values.tolist() == [[1.5], [3]]
     assert log.labels is not None and log.labels.tolist() == [0, 1]
     assert log.time == ["2020-01-01", "2020-01-02"]
     with pytest.raises(DataError, match="has no column 'attacks': it has time, a, attack, host"):
-        read_log(path, LogColumns(label="attacks"))
+        read_log(path, DataColumns(label="attacks"))
     with pytest.raises(DataError, match="has no column left without time, a, attack, host"):
-        read_log(path, LogColumns(label="host", ignore=("time", "a", "attack")))
+        read_log(path, DataColumns(label="host", ignore=("time", "a", "attack")))
     path.write_text("a,b\n1,2\n3,1e39\n")
     with pytest.raises(DataError, match="row 2 of column 'b' must be a finite number within float32, found '1e"):
         read_log(path)
     path.write_text("a,y\n1,0\n3,-1\n")
     with pytest.raises(DataError, match=r"row 2 of label column 'y' must be 0 \(normal\) or 1 .*, found '-1': convert"):
-        read_log(path, LogColumns(label="y"))
+        read_log(path, DataColumns(label="y"))
 
 
 def test_parquet_is_read_as_its_csv_file_is(tmp_path):
@@ -69,11 +70,11 @@ def test_parquet_is_read_as_its_csv_file_is(tmp_path):
     frame = pandas.DataFrame({"a": np.arange(4.0), "b": 2, "attack": [False, True, False, False]})
     frame.to_csv(tmp_path / "log.csv", index=False)
     frame.set_index(stamps.rename("when")).to_parquet(tmp_path / "log.parquet")
-    columns = LogColumns(label="attack")
+    columns = DataColumns(label="attack")
     csv, parquet = (read_observations([tmp_path / name], columns)[0] for name in ("log.csv", "log.parquet"))
     np.testing.assert_array_equal(csv.obs, parquet.obs)
     np.testing.assert_array_equal(csv.costs, parquet.costs)
-    log = read_log(tmp_path / "log.parquet", LogColumns(label="attack", time="when", step=3600))
+    log = read_log(tmp_path / "log.parquet", DataColumns(label="attack", time="when", time_step=3600))
     assert log.time is not None and log.time[0].startswith("2024-04-30 22:00:00") and log.time[0].endswith("Z")
 
 
@@ -107,7 +108,7 @@ def test_single_columns_come_from_tables_and_npz(tmp_path):
 
 def test_labels_become_costs(tmp_path):
     (tmp_path / "c.csv").write_text("x,attack\n1,0\n2,1\n")
-    (episode,) = read_observations([tmp_path / "c.csv"], LogColumns(label="attack"))
+    (episode,) = read_observations([tmp_path / "c.csv"], DataColumns(label="attack"))
     assert episode.costs is not None
     assert episode.costs.tolist() == [0, 1]
 
@@ -123,4 +124,4 @@ def test_data_that_does_not_belong_together_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"none.npz holds no array"):
         read_observations([tmp_path / "none.npz"])
     with pytest.raises(DataError, match=r"wide.npy has no named columns: only a table"):
-        read_observations([tmp_path / "wide.npy"], LogColumns(label="attack"))
+        read_observations([tmp_path / "wide.npy"], DataColumns(label="attack"))

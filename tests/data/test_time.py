@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tsreward.data.logs import LogColumns
+from tsreward.data.columns import DataColumns
 from tsreward.data.time import Irregularity, StampError, TimeOrder, parse_stamps
 from tsreward.errors import DataError, OptionError
 
@@ -105,11 +105,11 @@ def test_the_zone_of_the_first_chunk_holds() -> None:
 
 
 def test_options_that_make_no_sense_are_refused() -> None:
-    for columns in ({"step": 1.0}, {"label_intervals": PATH}):
+    for columns in ({"time_step": 1.0}, {"label_intervals": PATH}):
         with pytest.raises(OptionError, match="is about time stamps: name their column with --time"):
-            LogColumns(**columns)
+            DataColumns(**columns)
     for step in (0.0, -1.0, np.inf, np.nan):
-        with pytest.raises(OptionError, match="--step must be a finite number > 0"):
-            LogColumns(time="t", step=step)
+        with pytest.raises(OptionError, match="--time-step must be a finite number > 0"):
+            DataColumns(time="t", time_step=step)
     with pytest.raises(OptionError, match="take either --label or --label-intervals"):
-        LogColumns(label="y", time="t", label_intervals=PATH)
+        DataColumns(label="y", time="t", label_intervals=PATH)

@@ -1,6 +1,6 @@
 """Ten ways to get the time of a log wrong, and what becomes of each.
 
-Stamps are in order, of one unit and one zone. Gaps and irregular steps are told, and refused only with --step.
+Stamps are in order, of one unit and one zone. Gaps and irregular steps are told, and refused only with --time-step.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from tests.reliability.malformed import FIT, ROWS, SCORE, Malformed, Unusual, log
 
 TIMED = f"{SCORE} --time t"
-STEPPED = f"{TIMED} --step 10"
+STEPPED = f"{TIMED} --time-step 10"
 MARKED = f"{TIMED} --label-intervals other.csv"
 
 
@@ -54,8 +54,8 @@ TIMES: dict[str, Malformed | Unusual] = {
     "36 gap is told": Unusual(
         timed(0, 1, 2, 9, 10), _values(5), TIMED, "with gaps: 1, other irregular steps: 0, the first at row 4"
     ),
-    "36 gap against --step": Malformed(
-        timed(0, 10, 50), "row 3 of time column 't' comes 40 after the row above, but --step asks for 10", STEPPED
+    "36 gap against --time-step": Malformed(
+        timed(0, 10, 50), "row 3 of time column 't' comes 40 after the row above, but --time-step asks for 10", STEPPED
     ),
     "37 NaT": Malformed(timed("2020-01-01", "NaT"), "row 2 of time column 't' must be ISO .* found 'NaT'", TIMED),
     "37 no stamp": Malformed(timed("", "2020-01-01"), "row 1 .* must be a number or ISO 8601 .* found nothing", TIMED),
@@ -71,8 +71,8 @@ TIMES: dict[str, Malformed | Unusual] = {
     "39 irregular step is told": Unusual(
         timed(0, 10, 20, 29, 40), _values(5), TIMED, "gaps: 0, other irregular steps: 2, the first at row 4"
     ),
-    "39 irregular step against --step": Malformed(
-        timed(0, 10, 19), "row 3 of time column 't' comes 9 after the row above, but --step asks for 10", STEPPED
+    "39 irregular step against --time-step": Malformed(
+        timed(0, 10, 19), "row 3 of time column 't' comes 9 after the row above, but --time-step asks for 10", STEPPED
     ),
     "40 interval ends before it starts": Malformed(
         TEN, "other.csv: row 2, the interval from 5 to 4, ends before it starts", MARKED, "start,end\n100,110\n5,4"

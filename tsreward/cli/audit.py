@@ -13,8 +13,8 @@ from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.data.columns import DataColumns
 from tsreward.data.graded import load_graded
-from tsreward.data.logs import LogColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
@@ -56,7 +56,7 @@ class Options(Arguments):
     """Id of the environment: blind policies are played in it."""
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     seed: int = option(0, low=0)
     strict: bool = False
     """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted."""

@@ -10,7 +10,7 @@ import tyro
 
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.data.logs import LogColumns
+from tsreward.data.columns import DataColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, OptionError, ShapeError
 from tsreward.io import load
@@ -33,7 +33,7 @@ class Options(Arguments):
     """Files of tsreward fit."""
     data: tuple[Path, ...] = ()
     """Data that the models are for: files of tsreward collect, tables, NPY or NPZ, or minari:ID; noise without any."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     env: str | None = None
     """Id of an environment that the models are for: it is wrapped, and acted in at random."""
     playing: tyro.conf.OmitArgPrefixes[EnvironmentOptions] = field(default_factory=EnvironmentOptions)

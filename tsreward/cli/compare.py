@@ -12,7 +12,7 @@ import tyro
 from tsreward.audit.comparison import compare
 from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.data.logs import LogColumns
+from tsreward.data.columns import DataColumns
 from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
@@ -36,7 +36,7 @@ class Options(Arguments):
     """Files of tsreward collect, tables (CSV, Parquet), NPY and NPZ arrays [T, D], or minari:ID."""
     out: Path | None = None
     """File of the page, .html; the JSON gets the same name with .json."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     windows: int = option(6, low=0)
     """Windows that are shown, at most."""
     json: bool = False

@@ -12,7 +12,8 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_shape, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.data.logs import LogColumns, read_columns, read_observations
+from tsreward.data.columns import DataColumns
+from tsreward.data.logs import read_columns, read_observations
 from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
 from tsreward.io import load
@@ -36,7 +37,7 @@ class Options(Arguments):
     where --label names no other."""
     labels: Path | None = None
     """Table or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     min_roc: float | None = option(None, high=1)
     """Exit with 1 where the area under the ROC is below this."""
     json: bool = False
@@ -49,7 +50,7 @@ class Options(Arguments):
             raise OptionError("evaluate takes either --model and --data, or --scores with --labels or --label.")
         if self.labels is not None and self.scores is None:
             raise OptionError("--labels belongs to --scores: name the label column of --data with --label.")
-        if self.scores is not None and self.columns != LogColumns(self.columns.label):
+        if self.scores is not None and self.columns.changed().keys() - {"label"}:
             raise OptionError("--scores takes no other column than --label: --ignore and --time belong to --data.")
 
 

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
+from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
-from tsreward.data.logs import LogColumns
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
 from tsreward.encoders.base import Encoder
@@ -54,7 +54,7 @@ class Options(Arguments, Generic[ScorerT, RewardT]):
     """Steps K in a window."""
     env: str | None = None
     """Environment that the episodes are from: its lidar, if it has any, is sorted for the scorer."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[ColumnsBesideReward] = field(default_factory=ColumnsBesideReward)
     config: Path | None = None
     """TOML file whose table [fit] gives options, as best.toml of tsreward tune; those on the command line win."""
     held_out: float = option(0.2, below=1)

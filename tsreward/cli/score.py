@@ -15,7 +15,8 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, check_shape, print_json
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.data.logs import Log, LogColumns, is_table
+from tsreward.data.columns import DataColumns
+from tsreward.data.logs import Log, is_table
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import read_episodes
 from tsreward.data.tables import Columns, csv_writer
@@ -109,7 +110,7 @@ class Options(Arguments):
     """File of tsreward fit."""
     out: str = "-"
     """File of the scores, .csv or .npz (which holds them in memory first); - is CSV on stdout."""
-    columns: tyro.conf.OmitArgPrefixes[LogColumns] = field(default_factory=LogColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     json: bool = False
     """Print a summary as one JSON document; needs --out."""
 

@@ -11,45 +11,13 @@ from types import TracebackType
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import episodes_from, is_episodes
 from tsreward.data.tables import Rows, open_table
 from tsreward.data.time import TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
-from tsreward.errors import DataError, OptionError
-from tsreward.options import Options, flag, option
+from tsreward.errors import DataError
 from tsreward.sequences.episodes import Episode
-
-
-@dataclass(frozen=True)
-class LogColumns(Options):
-    """What the columns of a log are; those that are not named here are sensors."""
-
-    label: str | None = None
-    """1 or True where a row is anomalous, else 0 or False."""
-    ignore: tuple[str, ...] = ()
-    """Left out, whatever they hold."""
-    time: str | None = None
-    """Time stamps, each after the one before: numbers of one unit, or ISO 8601 text in one zone."""
-    step: float | None = option(None, above=0)
-    """Seconds from stamp to stamp, in the unit of the column where it holds numbers; None takes any steps."""
-    label_intervals: Path | None = None
-    """Table with columns start and end, written as the time column is: what is anomalous, in place of --label."""
-
-    @classmethod
-    def title(cls, name: str) -> str:
-        return flag(name)
-
-    def check(self) -> None:
-        for name in ("step", "label_intervals"):
-            if getattr(self, name) is not None and self.time is None:
-                raise OptionError(f"{flag(name)} is about time stamps: name their column with --time.")
-        if self.label_intervals is not None and self.label is not None:
-            raise OptionError("Labels come from one place: take either --label or --label-intervals.")
-
-    @property
-    def named(self) -> bool:
-        """Whether any column is named, which only a table has."""
-        return self != LogColumns()
 
 
 @dataclass(frozen=True)
@@ -67,12 +35,12 @@ class LogChunk:
 class Log:
     """An open log, a file of text or Parquet (`open_table`); leave it with `with`."""
 
-    def __init__(self, path: Path, columns: LogColumns) -> None:
+    def __init__(self, path: Path, columns: DataColumns) -> None:
         self.path, self.columns = path, columns
         self._table = open_table(path)
         try:
             self.sensors = self._sensors()
-            self._order = None if columns.time is None else TimeOrder(path, columns.time, columns.step)
+            self._order = None if columns.time is None else TimeOrder(path, columns.time, columns.time_step)
             self._intervals = None if columns.label_intervals is None else LabelIntervals(columns.label_intervals)
         except BaseException:
             self._table.__exit__(None, None, None)
@@ -117,11 +85,7 @@ class Log:
     def _sensors(self) -> list[str]:
         columns, names = self.columns, self._table.names
         # The index of a pandas frame is no sensor, unless it is named as the time.
-        dropped = [
-            *self._table.index,
-            *columns.ignore,
-            *(name for name in (columns.label, columns.time) if name is not None),
-        ]
+        dropped = [*self._table.index, *columns.roles]
         self._table.require(dropped)
         sensors = [name for name in names if name not in dropped]
         if not sensors:
@@ -149,12 +113,12 @@ class Log:
             warnings.warn(
                 f"{self.path}: '{self.columns.time}' usually steps by {found.usual:g}, with gaps: {found.gaps}, other "
                 f"irregular steps: {found.others}, the first at row {found.first}: windows count rows, so they span "
-                f"them. --step {found.usual:g} makes this an error.",
+                f"them. --time-step {found.usual:g} makes this an error.",
                 stacklevel=3,
             )
 
 
-def read_log(path: Path, columns: LogColumns = LogColumns()) -> LogChunk:
+def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # noqa: B008 - frozen
     """Read a whole log; a warning tells of gaps in its time.
 
     Raises:
@@ -169,7 +133,7 @@ def read_log(path: Path, columns: LogColumns = LogColumns()) -> LogChunk:
     return LogChunk(values, np.concatenate(labels) if labels else None, time or None)
 
 
-def read_observations(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:
+def read_observations(paths: Sequence[Path], columns: DataColumns = DataColumns()) -> list[Episode]:  # noqa: B008
     """Read files of `save_episodes`, tables (CSV, Parquet), and NPY or NPZ files of arrays [T, D], as episodes.
 
     A log of T rows becomes an episode of T transitions whose first observation is its first row once more: every row is
@@ -221,7 +185,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
     return {name: arrays[name].astype(np.float64) for name in names}
 
 
-def _read(path: Path, columns: LogColumns) -> list[Episode]:
+def _read(path: Path, columns: DataColumns) -> list[Episode]:
     if is_table(path):
         log = read_log(path, columns)
         return [_episode(log.values, log.labels)]

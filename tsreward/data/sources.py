@@ -6,13 +6,14 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from tsreward.data.logs import LogColumns, read_observations
+from tsreward.data.columns import DataColumns
+from tsreward.data.logs import read_observations
 from tsreward.data.minari import is_minari, load_minari, minari_folder, minari_source
 from tsreward.errors import DataError
 from tsreward.sequences.episodes import Episode
 
 
-def read_episodes(paths: Sequence[Path], columns: LogColumns = LogColumns()) -> list[Episode]:  # noqa: B008 - frozen
+def read_episodes(paths: Sequence[Path], columns: DataColumns = DataColumns()) -> list[Episode]:  # noqa: B008 - frozen
     """Return the episodes of files (`read_observations`) and of Minari datasets, in order.
 
     Raises:

@@ -252,8 +252,8 @@ class TimeOrder:
                 row = int(np.argmax(off))
                 raise self._error(
                     first + row,
-                    f"comes {steps[row]:g} after the row above, but --step asks for {self.step:g}: fill the gap, or "
-                    f"leave --step out",
+                    f"comes {steps[row]:g} after the row above, but --time-step asks for {self.step:g}: fill the gap, "
+                    f"or leave --time-step out",
                 )
             return
         known = self.irregularity or Irregularity(float(np.median(steps)))
