@@ -30,7 +30,7 @@ from tsreward.sb3.training import AgentOptions, train_agent
 ENV = "SafetyHopperVelocity-v1"
 SOURCE_STEPS = 20_480
 SCORERS = {"Deep SAD": "deep_sad", "transformer AE": "transformer_ae", "KNN": "knn"}
-SCORINGS: dict[str, Literal["bulk", "step"]] = {"in bulk": "bulk", "per step": "step"}
+SCORINGS = {"in bulk": True, "per step": False}
 Algorithm = Literal["ppo", "sac"]
 STEPS: dict[tuple[Algorithm, int], int] = {
     ("ppo", 1): 8_192,
@@ -86,7 +86,7 @@ def main(options: Options) -> None:
             agent = agent_of(*case, options.scale)
             arms = [Arm(agent)]
             for label, model in models.items():
-                arms += [Arm(replace(agent, scoring=how), model, label, when) for when, how in SCORINGS.items()]
+                arms += [Arm(replace(agent, lazy=how), model, label, when) for when, how in SCORINGS.items()]
             per_step = [[seconds_per_step(arm) for arm in arms] for _ in range(options.rounds)]
             for index, arm in enumerate(arms):
                 records.append(record_of(arm, [row[0] for row in per_step], [row[index] for row in per_step]))

@@ -13,7 +13,7 @@ import tsreward
 PACKAGE = Path(tsreward.__file__).parent
 LEVELS = [
     {"errors"},
-    {"files", "options", "registry"},
+    {"files", "interrupts", "options", "registry"},
     {"functional"},
     {"sequences"},
     {"training"},

@@ -359,12 +359,12 @@ def delivered(
 
 
 def trained_agent(
-    algorithm: Any, model: RewardModel | None, learner: Any = None, bonus: Any = None, scoring: Any = "auto"
+    algorithm: Any, model: RewardModel | None, learner: Any = None, bonus: Any = None, lazy: bool | None = None
 ) -> tuple[Any, Any, np.ndarray]:
     """Return policy, record and the returns of a roll-out of an agent that the package trains on Pendulum."""
     options = AgentOptions(
         algorithm=algorithm, steps=1200, num_envs=2, hidden=16, rollout=128, gradient_steps=1, train_every=2, seed=4,
-        scoring=scoring, batch_size=64, learning_starts=200,
+        lazy=lazy, batch_size=64, learning_starts=200,
     )  # fmt: skip
     agent = train_agent("Pendulum-v1", options, model, active=learner, bonus=bonus)
     return agent.algorithm.policy, agent.record, true_returns(roll_out(agent, "Pendulum-v1", 2, seed=9))

@@ -328,20 +328,20 @@ def _learning() -> Iterator[tuple[str, Any]]:
 
 @case("agents/package")
 def _package() -> Iterator[tuple[str, Any]]:
-    for algorithm, scoring, mode in (
-        ("ppo", "auto", "penalty-tail"),
-        ("ppo", "auto", "lagrangian"),
-        ("sac", "auto", "likeness-exponential"),
-        ("td3", "step", "penalty-constant"),
-        ("sac", "auto", "learning"),
-        ("ppo", "auto", "learning"),
-        ("ppo", "auto", "environment"),
+    for algorithm, lazy, mode in (
+        ("ppo", None, "penalty-tail"),
+        ("ppo", None, "lagrangian"),
+        ("sac", None, "likeness-exponential"),
+        ("td3", False, "penalty-constant"),
+        ("sac", None, "learning"),
+        ("ppo", None, "learning"),
+        ("ppo", None, "environment"),
     ):
         learner = api.active_learner("deep_sad", upright(0)) if mode == "learning" else None
         model = None
         if mode not in ("learning", "environment"):
             model = api.fit_model("mahalanobis", mode, upright(0), upright(9, 3))
-        policy, record, returns = api.trained_agent(algorithm, model, learner, scoring=scoring)
+        policy, record, returns = api.trained_agent(algorithm, model, learner, lazy=lazy)
         yield f"{algorithm}/{mode}/parameters", parameters(policy)
         yield f"{algorithm}/{mode}/returns", api.true_returns(record)
         yield f"{algorithm}/{mode}/played", returns

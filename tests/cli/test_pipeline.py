@@ -177,6 +177,11 @@ def test_a_form_is_for_penalties(made, tmp_path, complaint):
     assert "--form raw is for --reward penalty, got --reward likeness" in complaint(*arguments)
 
 
+def test_two_forms_are_refused(made, tmp_path, complaint):
+    arguments = ("fit", "--data", made.episodes, "--out", tmp_path / "m", "--form", "raw", "--reward.form", "constant")
+    assert "--form raw and --reward.form constant say two things" in complaint(*arguments)
+
+
 def test_total_timesteps_are_steps(made, tmp_path, document):
     arguments = ("--env", "Tiny/Plain-v0", "--model", made.model, "--total-timesteps=200", "--hidden", "4")
     assert document("train", *arguments, "--out", tmp_path / "run")["steps"] == 200

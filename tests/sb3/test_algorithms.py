@@ -105,7 +105,7 @@ def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
     [
         ({"algorithm": "dqn"}, "AgentOptions.algorithm must be 'ppo', 'td3' or 'sac', got 'dqn'"),
         ({"library": "tensorflow"}, "AgentOptions.library must be 'torch' or 'jax', got 'tensorflow'"),
-        ({"scoring": "late"}, "AgentOptions.scoring must be 'auto', 'bulk' or 'step', got 'late'"),
+        ({"lazy": "late"}, "AgentOptions.lazy must be true or false or None, got 'late'"),
         ({"steps": 0}, "AgentOptions.steps must be an integer >= 1, got 0"),
         ({"train_every": 0}, "AgentOptions.train_every must be an integer >= 1, got 0"),
         ({"learning_starts": -1}, "AgentOptions.learning_starts must be an integer >= 0 or None, got -1"),

@@ -125,9 +125,9 @@ def test_what_does_not_fit_an_active_scorer_is_refused(models):
         train_agent("Tiny/Cost-v0", SMALL, models["penalty"], active=active)
     with pytest.raises(OptionError, match="adds a bonus to a learned reward only: give model or active too"):
         train_agent("Tiny/Cost-v0", SMALL, bonus=RandomNetworkDistillation(2, 3))
-    with pytest.raises(OptionError, match=r"is asked in bulk, not in every step: leave AgentOptions\.scoring"):
-        train_agent("Tiny/Cost-v0", replace(SMALL, scoring="step"), active=active)
-    with pytest.raises(OptionError, match="is asked in bulk, not in every step"):
+    with pytest.raises(OptionError, match=r"is asked once per rollout, not in every step: leave AgentOptions\.lazy"):
+        train_agent("Tiny/Cost-v0", replace(SMALL, lazy=False), active=active)
+    with pytest.raises(OptionError, match="is asked once per rollout, not in every step"):
         train_agent("Tiny/Cost-v0", SMALL, models["lagrangian"], bonus=RandomNetworkDistillation(2, 3))
 
 

@@ -129,6 +129,8 @@ def run(options: Options[Any, Any]) -> int:
 def _mode(options: Options[Any, Any]) -> RewardMode:
     given = options.reward_options
     if options.form not in (None, "lagrangian"):
+        if given.form not in (options.form, type(given)().form):
+            raise OptionError(f"--form {options.form} and --reward.form {given.form} say two things: give one of them.")
         given = replace(given, form=options.form)
     return MODES[_reward(options.reward, options.form)](given)
 

@@ -36,9 +36,9 @@ class AgentOptions(Options):
     """Updates after every `train_every` steps of all environments (td3, sac)."""
     seed: int = option(0, low=0, high=2**32 - 1)
     """Every random number follows from it."""
-    scoring: Literal["auto", "bulk", "step"] = "auto"
-    """When a learned reward is computed: once per rollout or in chunks (bulk), or in every step; the agent is
-    bit-identical. auto is bulk wherever the reward mode stays the same during a rollout."""
+    lazy: bool | None = None
+    """Compute a learned reward once per rollout or in chunks, not in every step; the agent is bit-identical. None is
+    lazy wherever the reward mode stays the same during a rollout."""
     library: Literal["torch", "jax"] = "torch"
     """torch: Stable-Baselines3. jax: sbx, the same algorithms on JAX; its SAC is several times faster on one core."""
     learning_rate: float | None = option(None, above=0, below=1)

@@ -62,7 +62,7 @@ def train_agent(
     needs.
 
     Raises:
-        OptionError: no such environment, or one that the algorithm cannot act in; scoring in bulk for `Lagrangian`, or
+        OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
             in every step for what learns; or another model than that of `active`.
         ShapeError: observations that are not arrays of real numbers, or not those of the model.
         ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
@@ -116,11 +116,11 @@ def _with_learned_reward(
     reward_obs: RewardSource,
 ) -> LearnedRewardVecEnv:
     """Return `venv` with the rewards of `model`, computed when `options` say."""
-    lazy = options.scoring == "bulk" or (options.scoring == "auto" and not model.mode.moves_while_training)
+    lazy = not model.mode.moves_while_training if options.lazy is None else options.lazy
     if not lazy and (learns or bonus is not None):
         raise OptionError(
-            "A scorer or a bonus that learns is asked in bulk, not in every step: leave AgentOptions.scoring at "
-            "'auto', with another mode than Lagrangian."
+            "A scorer or a bonus that learns is asked once per rollout, not in every step: leave AgentOptions.lazy at "
+            "None, with another mode than Lagrangian."
         )
     return LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
 

@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from tsreward.errors import TSRewardError
+from tsreward.interrupts import ENDING, held_back
 from tsreward.tuning.objective import Objective, Outcome
 from tsreward.tuning.space import Setting
 
@@ -54,7 +55,7 @@ def work(objective: Objective, setting: Setting, connection: Connection, others:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     answers: SimpleQueue[bool] = SimpleQueue()
@@ -91,7 +92,6 @@ def _listen(connection: Connection, answers: SimpleQueue[bool]) -> None:
 
 
 Start = Literal["server", "fork"]
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Pool:
         others = [here, *self._running, *self._closed] if self._forks else []  # else they are not inherited
         arguments = (self._objective, setting, there, others)
         process = self._context.Process(target=work, args=arguments, name=f"trial-{trial.number}", daemon=True)
-        with _uninterrupted():  # half of what a process is sent would be a traceback of its own
+        with held_back():  # half of what a process is sent would be a traceback of its own
             process.start()
         there.close()
         self._running[here] = _Running(trial, process, here)
@@ -195,7 +195,7 @@ def deferred() -> Iterator[None]:
         if len(came) > 1:
             _deliver(before, came.pop())
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         before[number] = signal.getsignal(number)
         signal.signal(number, wait)
     try:
@@ -216,13 +216,3 @@ def _deliver(before: dict[int, Any], signalled: tuple[int, Any]) -> None:
     elif handler is signal.SIG_DFL:
         signal.signal(number, handler)
         signal.raise_signal(number)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let signals that end a command wait until the block has ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -8,8 +8,8 @@ import resource
 import signal
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, fields, replace
 from importlib.metadata import version
 from itertools import product
@@ -35,6 +35,7 @@ from tsreward.detection.bench.records import (
 from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.interrupts import ENDING, held_back
 from tsreward.sequences.series import DetectionTask
 
 
@@ -251,7 +252,6 @@ class Work:
 
 
 _PRELOADED = ["torch", "tsreward.detection.detectors.presets", "tsreward.detection.bench.runner"]
-_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], None]) -> None:
@@ -273,7 +273,7 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
                 process = context.Process(
                     target=_run_in_process, args=(work, folder, torch.get_num_threads()), daemon=True
                 )
-                with _uninterrupted():  # half of what a process is sent would be a traceback of its own
+                with held_back():  # half of what a process is sent would be a traceback of its own
                     process.start()
                 running[process.sentinel] = (process, work)
             for sentinel in wait(list(running)):
@@ -294,18 +294,8 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
             process.join()
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let signals that end a command wait until the block has ended."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _run_in_process(work: Work, folder: Path, threads: int) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)  # the server of processes was started while they were blocked
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the server of processes was started while they were blocked
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
     torch.set_num_threads(threads)
     with redirect_stdout(sys.stderr):
