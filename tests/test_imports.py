@@ -13,7 +13,7 @@ import tsreward
 PACKAGE = Path(tsreward.__file__).parent
 LEVELS = [
     {"errors"},
-    {"files", "interrupts", "options", "registry"},
+    {"files", "interrupts", "named_warnings", "options", "registry"},
     {"functional"},
     {"sequences"},
     {"training"},

@@ -50,7 +50,9 @@ from .errors import NotFittedError as NotFittedError
 from .errors import OptionError as OptionError
 from .errors import ProtocolError as ProtocolError
 from .errors import ShapeError as ShapeError
+from .errors import StrictError as StrictError
 from .errors import TSRewardError as TSRewardError
+from .errors import TSRewardWarning as TSRewardWarning
 from .io import load as load
 from .io import save as save
 from .pipeline.active import ActiveLearner as ActiveLearner

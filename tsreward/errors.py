@@ -33,6 +33,14 @@ class ProtocolError(TSRewardError, RuntimeError):
     """An environment breaks the protocol that an adapter relies on."""
 
 
+class StrictError(TSRewardError, ValueError):
+    """A warning, where strict asks for an error."""
+
+
+class TSRewardWarning(UserWarning):
+    """Something is probably wrong, and a result is there all the same; see `tsreward.named_warnings`."""
+
+
 class MissingExtraError(TSRewardError, ImportError):
     """An optional dependency is not installed; the message holds the install command."""
 

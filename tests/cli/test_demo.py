@@ -26,7 +26,17 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "results.json",
     ]
     results = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert set(results) == {"env", "source_env", "seed", "steps", "scorer", "vanilla", "penalised", "versions"}
+    assert set(results) == {
+        "env",
+        "source_env",
+        "seed",
+        "steps",
+        "scorer",
+        "vanilla",
+        "penalised",
+        "warnings",
+        "versions",
+    }
     assert set(results["scorer"]) == {"name", "roc", "average_precision"}
     assert set(results["vanilla"]) == set(results["penalised"]) == AGENT
     assert {"python", "tsreward", "torch", "numpy", "gymnasium", "stable-baselines3"} <= set(results["versions"])

@@ -133,7 +133,7 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
-    assert set(results) == {"env", "algorithm", "seed", "steps", "model", "agent", "versions"}
+    assert set(results) == {"env", "algorithm", "seed", "steps", "model", "agent", "warnings", "versions"}
     assert set(results["agent"]) == {"return", "cost", "length", "cost_rate", "final_cost_rate"}
     assert json.loads((out / "config.json").read_text())["agent"]["hidden"] == 8
 

@@ -58,8 +58,9 @@ class Options(Arguments):
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     seed: int = option(0, low=0)
-    strict: bool = False
-    """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted."""
+    strict: bool = field(default=False, kw_only=True)
+    """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted; with 2 at the first
+    warning about the data."""
     json: bool = False
     """Print what the JSON file holds."""
 

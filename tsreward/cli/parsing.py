@@ -8,13 +8,14 @@ import io
 import sys
 import tomllib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import tyro
 
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.named_warnings import open_log
 from tsreward.options import Options, flag
 
 
@@ -93,6 +94,9 @@ _FLAGS = (tyro.conf.FlagCreatePairsOff,)
 class Arguments(Options):
     """Base of the options of a command: messages call them as they are typed."""
 
+    strict: bool = field(default=False, kw_only=True)
+    """End with exit code 2 at the first warning about the data."""
+
     @classmethod
     def title(cls, name: str) -> str:
         return flag(name)
@@ -109,7 +113,7 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
     try:
         with contextlib.redirect_stderr(explained):
             _check_config(options, command, arguments)
-            return tyro.cli(options, prog=f"tsreward {command}", args=list(arguments), config=_FLAGS)
+            parsed = tyro.cli(options, prog=f"tsreward {command}", args=list(arguments), config=_FLAGS)
     except SystemExit as stop:
         cause: BaseException | None = stop
         while cause is not None:
@@ -118,6 +122,9 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
             cause = cause.__context__
         sys.stderr.write(explained.getvalue())
         raise
+    if (log := open_log()) is not None:
+        log.strict = getattr(parsed, "strict", False)
+    return parsed
 
 
 def _check_config(options: type[object], command: str, arguments: Sequence[str]) -> None:
