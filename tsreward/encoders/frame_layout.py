@@ -72,7 +72,9 @@ class FrameLayout(Options):
             else:
                 near = nearest(name, ("stack=4", "scaled"))
                 hint = f": did you mean {near[0]}?" if near else "."
-                raise OptionError(f"A layout of frames is AXES,stack=N,scaled, e.g. CHW,stack=4; got {shown(text)}{hint}")
+                raise OptionError(
+                    f"A layout of frames is AXES,stack=N,scaled, e.g. CHW,stack=4; got {shown(text)}{hint}"
+                )
         return cls(axes.upper(), **values)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
@@ -153,6 +155,8 @@ class FrameLayout(Options):
             self._refuse_kind(values)
         if values.dtype == torch.uint8 or not values.numel():
             return values.to(torch.uint8)
+        if not values.is_floating_point():
+            values = values.long()  # torch finds no minimum of unsigned integers
         low, high = float(values.min()), float(values.max())
         top = 1 if self.scaled else 255
         if not 0 <= low <= high <= top:  # NaN too

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tsreward.encoders.base import Encoder, EncoderOptions
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import is_picture
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.pixels import blank_rectangles, resize_area
@@ -110,8 +111,14 @@ class FrameEncoder(Encoder, Generic[OptionsT]):
             raise DataError(
                 f"{type(self).__name__} expects frames of uint8, 0 to 255, got {kind}"
                 f"{' between 0 and 1' * scaled}: give the environment's bytes, before any scaling"
-                f"{', or (255 * frames).round() as uint8' * scaled}."
+                f"{', or (255 * frames).round() as uint8' * scaled}{self._declared(obs, scaled)}."
             )
+
+    def _declared(self, obs: Tensor, scaled: bool) -> str:
+        """Return the remedy where a layout can be declared: for single frames of integers, or scaled ones."""
+        if self.stack > 1 or not (scaled or not obs.is_floating_point()):
+            return ""
+        return f", or {FrameLayout(scaled=scaled).remedy}"
 
     def _encode_piece(self, obs: Tensor) -> Tensor:
         distinct = torch.ones(len(obs), dtype=torch.bool, device=obs.device)

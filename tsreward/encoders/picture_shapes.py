@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tsreward.encoders.frame_layout import layout_between
+
 _CHANNELS = (1, 3, 4)
 
 
@@ -23,16 +25,27 @@ def are_pictures(obs: np.ndarray) -> bool:
     return obs.dtype == np.uint8 and is_picture(obs.shape[1:])
 
 
-def picture_remedy(wanted: Sequence[int], got: Sequence[int]) -> str | None:
+def picture_remedy(
+    wanted: Sequence[int], got: Sequence[int], scaled: bool = False, stack: int | None = None
+) -> str | None:
     """Return the remedy where pictures of shape `got` come to a model of pictures `wanted`, (H, W, C) or (S, H, W, C).
 
-    None where these are no pictures, or have nothing in common.
+    None where these are no pictures, or have nothing in common. `scaled` says that the values are from 0 to 1, and
+    `stack` how many frames are known to be stacked.
 
-    >>> picture_remedy((64, 64, 3), (3, 64, 64))
-    'the channels come first, and must come last: frames.transpose(0, 2, 3, 1)'
+    >>> picture_remedy((64, 64, 3), (64, 48, 3))
+    'draw or resize them to 64 x 64 pixels, e.g. with FrameOptions(size=(64, 64))'
     """
     wanted, got = tuple(wanted), tuple(got)
+    remedy, layout = _remedy(wanted, got), layout_between(wanted, got, scaled, stack)
+    declared = None if layout is None or (got == wanted and not scaled) else layout.remedy
+    return ", or ".join(filter(None, (remedy, declared))) or None
+
+
+def _remedy(wanted: tuple[int, ...], got: tuple[int, ...]) -> str | None:
     if len(wanted) not in (3, 4) or wanted[-1] not in _CHANNELS:
+        return None
+    if got == wanted:
         return None
     if got == (*wanted[:-3], wanted[-1], *wanted[-3:-1]):
         axes = ", ".join(map(str, (*range(len(got) - 2), len(got) - 1, len(got), len(got) - 2)))

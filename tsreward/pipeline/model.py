@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.encoders.base import Encoder, Identity
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import NotFittedError, OptionError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import WideBatches, as_tensor
@@ -34,6 +35,16 @@ class StepReward(NamedTuple):
     """float32, conformal p-value of the score among normal ones, in (0, 1]."""
     is_anomaly: Tensor
     """bool, the score passes the threshold."""
+
+
+def _undone(data: Any, frames: FrameLayout) -> Any:
+    """Return windows or episodes over the frames that stand in their observations."""
+    if data is None:
+        return None
+    if isinstance(data, WindowSet):
+        return data.map(frames.frames)
+    rows = [getattr(episode, "obs", episode) for episode in data]
+    return [frames.frames(part if isinstance(part, Tensor) else as_tensor(np.asarray(part))) for part in rows]
 
 
 class RewardModel(nn.Module):
@@ -95,6 +106,7 @@ class RewardModel(nn.Module):
         calibration_fraction: float = 0.25,
         report: Report | None = None,
         probes: Windows | None = None,
+        frames: FrameLayout | None = None,
     ) -> Self:
         """Fit scorer, calibration and reward mode, and return the model.
 
@@ -109,11 +121,15 @@ class RewardModel(nn.Module):
             report: called after every epoch.
             probes: windows of behaviour that must not be rewarded, from which some modes take their scale; None takes
                 the negatives.
+            frames: how frames stand in all these observations, where the model reads single ones; None takes them as
+                they are.
 
         Raises:
             DataError: too little or damaged data.
             ShapeError: observations of another shape than the encoder's.
         """
+        if frames is not None:
+            normal, negative, probes = (_undone(data, frames) for data in (normal, negative, probes))
         normal = self.windows(normal)
         self.encoder.adopt_shape(normal.store.shape[1:])
         learned, held = self.features(normal).split(calibration_fraction, options.seed + 1)
@@ -166,12 +182,13 @@ class RewardModel(nn.Module):
             return torch.cat([self.score_windows(batch) for batch in windows.batches(1024)])
         return self._wide_scorer(self.scorer, windows, self.chunk)
 
-    def score(self, data: Any) -> Any:
+    def score(self, data: Any, frames: FrameLayout | None = None) -> Any:
         """Return scores (float32, higher is stranger) of what people have.
 
         Args:
             data: feature windows [B, K, D] or a `WindowSet` of features, for scores [B], not smoothed; or what
                 `tsreward.relabel` takes, for smoothed scores [T] of every step, in a list where a list was given.
+            frames: how frames stand in the observations, where the model reads single ones.
 
         Raises:
             ShapeError: windows or observations of another shape than the model's.
@@ -185,7 +202,8 @@ class RewardModel(nn.Module):
         episodes, alone = as_episodes(data)
         if not episodes:
             return []
-        features = [self.encode(as_tensor(episode.obs)) for episode in episodes]
+        obs = [as_tensor(episode.obs) for episode in episodes]
+        features = [self.encode(part if frames is None else frames.frames(part)) for part in obs]
         scores = self.score_episodes(features).split([len(episode) for episode in episodes])
         return scores[0] if alone else list(scores)
 

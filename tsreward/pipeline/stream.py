@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import DataError, ProtocolError, ShapeError
 from tsreward.functional.shaping import smooth_step
 from tsreward.pipeline.model import RewardModel, StepReward
@@ -27,10 +28,17 @@ class RewardStream:
         model: a fitted model.
         num_envs: E, the number of episodes that run side by side.
         bonus: its value for every window is added to the reward.
+        frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
     """
 
-    def __init__(self, model: RewardModel, num_envs: int, bonus: ExplorationBonus | None = None) -> None:
-        self.model, self.num_envs, self.bonus = model, num_envs, bonus
+    def __init__(
+        self,
+        model: RewardModel,
+        num_envs: int,
+        bonus: ExplorationBonus | None = None,
+        frames: FrameLayout | None = None,
+    ) -> None:
+        self.model, self.num_envs, self.bonus, self.frames = model, num_envs, bonus, frames
         self._back = (model.window - 1) * model.frame_skip
         """Steps that a window reaches back."""
         self._history: Tensor | None = None
@@ -55,6 +63,7 @@ class RewardStream:
             DataError: NaN or inf in an observation.
         """
         self._check(obs)
+        obs = self._seen(obs)
         if self._noted:
             self._begun.append(_Begun(self.pending, obs.clone(), None if mask is None else mask.clone()))
             return
@@ -78,7 +87,8 @@ class RewardStream:
         """
         self._check_step(obs, env_reward, mask)
         paid = None if env_reward is None else env_reward.clone()[None]
-        self._noted.append(_Steps(obs.clone()[None], paid, None if mask is None else mask.clone()[None]))
+        seen = self._seen(obs).clone()[None]
+        self._noted.append(_Steps(seen, paid, None if mask is None else mask.clone()[None]))
 
     def push_many(self, obs: Tensor, env_reward: Tensor | None = None) -> None:
         """Note T steps at once: observations [T, E, *obs] and rewards [T, E], as T times `push`.
@@ -87,7 +97,8 @@ class RewardStream:
             ProtocolError, ShapeError, DataError: as `push`.
         """
         self._check_step(obs.flatten(0, 1), None if env_reward is None else env_reward.flatten(), None, steps=len(obs))
-        self._noted.append(_Steps(obs, env_reward, None))
+        seen = obs if self.frames is None else self._seen(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
+        self._noted.append(_Steps(seen, env_reward, None))
 
     @torch.inference_mode()
     def step(self, obs: Tensor, env_reward: Tensor | None = None, mask: Tensor | None = None) -> StepReward:
@@ -101,7 +112,7 @@ class RewardStream:
         if self._noted:
             raise ProtocolError("RewardStream.step: steps that were pushed are not read yet: call flush() first.")
         assert self._history is not None
-        store = torch.cat([self._history, self._encode(obs, mask)[:, None]], 1)
+        store = torch.cat([self._history, self._encode(self._seen(obs), mask)[:, None]], 1)
         windows, history = store[:, :: self.model.frame_skip], store[:, 1:]
         self._history = history if mask is None else torch.where(_as_column(mask, history), history, self._history)
         self._windows = windows, None
@@ -212,6 +223,10 @@ class RewardStream:
         if self.bonus is None:
             return earned
         return earned._replace(reward=earned.reward + self.bonus(self.windows() if windows is None else windows))
+
+    def _seen(self, obs: Tensor) -> Tensor:
+        """Return what the model reads of observations [B, *obs]."""
+        return obs if self.frames is None else self.frames.frames(obs)
 
     def _encode(self, obs: Tensor, mask: Tensor | None) -> Tensor:
         """Return features [E, D], zeros where `mask` is false: what stands there is encoded when its turn comes."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError, ProtocolError, ShapeError, missing_extra
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
@@ -49,6 +50,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             as it is.
         reward_obs: what the model looks at: "observation", or "frame" for `info["frame"]`.
         lazy: whether rewards are computed later, many at once.
+        frames: how frames stand in what the model looks at, where other wrappers stack, transpose or scale them: the
+            model reads the newest ones, and the agent keeps its own observations.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
@@ -67,9 +70,10 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         bonus: ExplorationBonus | None = None,
         reward_obs: RewardSource = "observation",
         lazy: bool = False,
+        frames: FrameLayout | None = None,
     ) -> None:
         _refuse_normaliser(venv)
-        self._reward_obs = _RewardObs(venv, model, reward_obs)
+        self._reward_obs = _RewardObs(venv, model, reward_obs, frames)
         if lazy and model.mode.moves_while_training:
             raise OptionError(
                 f"Lazy rewards need a mode that stays the same, and {type(model.mode).__name__} moves while an agent "
@@ -77,7 +81,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             )
         super().__init__(venv)
         self.model, self.bonus, self.lazy = model, bonus, lazy
-        self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus)
+        self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus, frames)
         self.driven = False
         """Whether somebody takes lazy rewards and moves the reward mode. `LearnedRewardCallback` sets it for the time
         of a training; set it where a loop of your own does, or to evaluate with a mode as it is."""
@@ -155,14 +159,14 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 class _RewardObs:
     """Finds what the model sees when episodes begin, and where steps arrive before environments reset themselves."""
 
-    def __init__(self, venv: VecEnv, model: RewardModel, source: RewardSource) -> None:
+    def __init__(self, venv: VecEnv, model: RewardModel, source: RewardSource, layout: FrameLayout | None) -> None:
         if source not in ("observation", "frame"):
             raise OptionError(f"LearnedRewardVecEnv.reward_obs is 'observation' or 'frame', got '{source}'.")
         if source == "observation":
-            check_model("LearnedRewardVecEnv", model, venv.observation_space)
+            check_model("LearnedRewardVecEnv", model, venv.observation_space, layout, venv)
         else:
             check_fitted("LearnedRewardVecEnv", model)
-        self._venv, self._model, self._source = venv, model, source
+        self._venv, self._model, self._source, self._layout = venv, model, source, layout
 
     def begun(self, obs: np.ndarray) -> np.ndarray:
         """Return what is seen [E, *obs] where every environment was last reset; `obs` is what `reset` gave."""
@@ -182,9 +186,10 @@ class _RewardObs:
                     f"Environment {index} gave no info['frame'] for LearnedRewardVecEnv to look at: make it with "
                     f"frames beside the observation (tsreward.envs.pixels.FrameInInfo), or look at the observation."
                 )
-            if info["frame"].shape != self._model.obs_shape:
+            shape = info["frame"].shape if self._layout is None else self._layout.frame_shape(info["frame"].shape)
+            if shape != self._model.obs_shape:
                 raise ShapeError(
-                    f"LearnedRewardVecEnv: the environment gives frames {info['frame'].shape} but the model reads "
+                    f"LearnedRewardVecEnv: the environment gives frames {shape} but the model reads "
                     f"{self._model.obs_shape}: make the environment with frames of that size."
                 )
         return np.stack([info["frame"] for info in infos])

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 
+from tsreward.encoders.frame_layout import FrameLayout
+from tsreward.encoders.frames import FrameEncoder
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import NotFittedError, ShapeError
+from tsreward.errors import DataError, NotFittedError, ShapeError
 from tsreward.pipeline.model import RewardModel
 
 INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
 """What every adapter adds to `info`: the environment's reward, the (smoothed) score, its p-value, the flag."""
 
 
-def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> None:
+def check_model(
+    who: str, model: RewardModel, space: gymnasium.Space[Any], frames: FrameLayout | None = None, env: Any = None
+) -> None:
     """Check that a model can read the observations of one environment.
 
+    Args:
+        who: reads them.
+        model: a fitted model.
+        space: of one observation.
+        frames: how frames stand in it.
+        env: the environment, whose wrappers tell a layout of frames that is not declared.
+
     Raises:
-        ShapeError: `space` is not a Box of the shape that the model was made for.
+        ShapeError: `space` is not a Box of the shape that the model was made for, or not of the layout.
+        DataError: the Box holds other values than the layout declares.
         NotFittedError: the model is not fitted.
     """
     check_fitted(who, model)
@@ -28,14 +41,55 @@ def check_model(who: str, model: RewardModel, space: gymnasium.Space[Any]) -> No
             f"{who} reads Box observations {wanted}, got {space}: put gymnasium.wrappers.FlattenObservation round "
             f"the single environment, and fit the model on what that gives."
         )
-    if space.shape != wanted:
-        remedy = picture_remedy(wanted, space.shape) or (
+    if frames is not None:
+        check_values(who, frames, space)
+    shape = space.shape if frames is None else frames.frame_shape(space.shape)
+    if shape != wanted:
+        scaled = isinstance(model.encoder, FrameEncoder) and is_scaled(space)
+        remedy = picture_remedy(wanted, shape, scaled, stacked_frames(env)) or (
             "fit a model on this environment, or put the same observation wrappers round it that the model was fitted "
             "with"
         )
         raise ShapeError(
-            f"{who}: the environment gives observations {space.shape} but the model reads {wanted}: {remedy}."
+            f"{who}: the environment gives observations {space.shape}{_as_frames(frames, shape)} but the model reads "
+            f"{wanted}: {remedy}."
         )
+
+
+def _as_frames(frames: FrameLayout | None, shape: tuple[int, ...]) -> str:
+    return "" if frames is None else f", with {frames!r} frames {shape},"
+
+
+def is_scaled(space: gymnasium.spaces.Box) -> bool:
+    """Tell whether a Box holds numbers from 0 to 1, of two axes or more, as scaled frames are."""
+    within = space.dtype.kind == "f" and len(space.shape) > 1  # type: ignore[union-attr]
+    return within and float(space.low.min()) == 0 and float(space.high.max()) == 1
+
+
+def check_values(who: str, frames: FrameLayout, space: gymnasium.spaces.Box) -> None:
+    """Check that a Box can hold the values that a layout declares.
+
+    Raises:
+        DataError: it cannot.
+    """
+    kind = space.dtype.kind  # type: ignore[union-attr]
+    if frames.scaled and kind != "f":
+        raise DataError(f"{who}: {frames!r} declares numbers from 0 to 1, got {space.dtype}: leave out scaled.")
+    if not frames.scaled and is_scaled(space):
+        right = replace(frames, scaled=True)
+        raise DataError(f"{who}: the environment gives {space.dtype} from 0 to 1, not bytes: {right.remedy}.")
+
+
+def stacked_frames(env: Any) -> int | None:
+    """Return how many frames the wrappers of an environment stack in one observation, or None where none does."""
+    while env is not None:
+        stack = getattr(env, "n_stack", None) or vars(env).get("stack_size")  # VecFrameStack; FrameStackObservation
+        if stack is None and hasattr(env, "stacked_obs"):
+            stack = getattr(env.stacked_obs, "n_stack", None)
+        if isinstance(stack, int) and stack > 1:
+            return stack
+        env = vars(env).get("venv") or vars(env).get("env") or next(iter(vars(env).get("envs", ())), None)
+    return None
 
 
 def check_fitted(who: str, model: RewardModel) -> None:

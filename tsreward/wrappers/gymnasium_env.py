@@ -10,6 +10,7 @@ import torch
 from gymnasium.utils import RecordConstructorArgs
 from torch import Tensor
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.stream import RewardStream
@@ -21,6 +22,8 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
     """Give the rewards of `model`, and keep the environment's in `info["original_reward"]`.
 
     The info also gets `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every other key stays, `cost` among them.
+    `frames` says how frames stand in the observation, where other wrappers stack, transpose or scale them: the model
+    reads the newest one, and the agent keeps its own observation.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -30,12 +33,18 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
 
     stream: RewardStream
 
-    def __init__(self, env: gymnasium.Env, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+    def __init__(
+        self,
+        env: gymnasium.Env,
+        model: RewardModel,
+        bonus: ExplorationBonus | None = None,
+        frames: FrameLayout | None = None,
+    ) -> None:
         # Without a copy: the recorded model is the one that runs, not a second one per environment.
-        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus)
+        RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus, frames=frames)
         gymnasium.Wrapper.__init__(self, env)
-        check_model(type(self).__name__, model, env.observation_space)
-        self.stream = RewardStream(model, 1, bonus)
+        check_model(type(self).__name__, model, env.observation_space, frames, env)
+        self.stream = RewardStream(model, 1, bonus, frames)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin its episode."""

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv, VectorWrapper
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import ProtocolError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
@@ -29,6 +30,9 @@ class LearnedRewardVector(VectorWrapper):
     In NEXT_STEP the step after an end only resets. It earns no learned reward: there the reward and the score are 0,
     the p-value is 1, nothing is flagged, and the masks are false.
 
+    `frames` says how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
+    reads the newest ones, and the agent keeps its own observations.
+
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
         NotFittedError: the model is not fitted.
@@ -39,10 +43,16 @@ class LearnedRewardVector(VectorWrapper):
 
     stream: RewardStream
 
-    def __init__(self, envs: VectorEnv, model: RewardModel, bonus: ExplorationBonus | None = None) -> None:
+    def __init__(
+        self,
+        envs: VectorEnv,
+        model: RewardModel,
+        bonus: ExplorationBonus | None = None,
+        frames: FrameLayout | None = None,
+    ) -> None:
         super().__init__(envs)
-        check_model(type(self).__name__, model, envs.single_observation_space)
-        self.stream = RewardStream(model, envs.num_envs, bonus)
+        check_model(type(self).__name__, model, envs.single_observation_space, frames, envs)
+        self.stream = RewardStream(model, envs.num_envs, bonus, frames)
         self._mode = _autoreset_mode(envs)
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
 
