@@ -16,6 +16,7 @@ from tsreward.data.episodes import load_episodes
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.envs.make import ENV_FAMILIES, family_of
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
@@ -99,6 +100,11 @@ def run(
         raise OptionError(
             f"Masks and the encoder {options.encoder} are for frames, and the reward looks at observations "
             f"{list(shape)} of {options.env}: give frames, e.g. 64."
+        )
+    if options.frames is not None and family_of(options.env) is None:
+        raise OptionError(
+            f"frames={options.frames} are drawn by the environments of the families {', '.join(ENV_FAMILIES)}, got "
+            f"{options.env}: leave frames out, and let the environment observe pictures itself."
         )
     data = gather(options, agent, stage)
     encoder = fit_encoder(options, data)

@@ -12,7 +12,7 @@ import torch
 from gymnasium.spaces import Box
 
 from tsreward.envs.make import make
-from tsreward.errors import MissingExtraError, OptionError, ProtocolError, ShapeError
+from tsreward.errors import OptionError, ProtocolError, ShapeError
 
 
 @contextmanager
@@ -36,10 +36,7 @@ def check_environment(env: str, algorithm: str | None = None, needs_cost: bool =
         ProtocolError: it gives no info["cost"] although `needs_cost`.
         MissingExtraError: a package that it needs is not installed.
     """
-    try:
-        made = make(env)
-    except gymnasium.error.DependencyNotInstalled as error:
-        raise MissingExtraError(f"{env} needs a package that is not installed: {error}") from error
+    made = make(env)
     try:
         check_spaces(env, made.observation_space, made.action_space, algorithm)
         if needs_cost:
