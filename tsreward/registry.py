@@ -150,6 +150,29 @@ class Registry(Generic[T]):
             f"offer it as an entry point of the group '{self.group}'. Known: {', '.join(self.names())}."
         )
 
+    def fits(self, thing: Any) -> bool:
+        """Tell whether something is of this kind."""
+        return self._of is not Callable and _is(thing, self._of)
+
+    def is_from(self, name: str, module: str) -> bool:
+        """Tell whether a module has registered something under `name`."""
+        return name in self._things and _place(self._things[name]).startswith(f"{module}.")
+
+    def named(self, thing: T) -> str:
+        """Return what a thing is called; a class that nobody has registered is put under its own name.
+
+        Raises:
+            OptionError: something else has that name, or the thing is no class.
+        """
+        known = next((name for name, other in self._things.items() if other is thing), None)
+        if known is not None:
+            return known
+        if not isinstance(thing, type):
+            raise OptionError(f"{_place(thing)} is a {self.kind} without a name: register it under one.")
+        self._discover()
+        self.add(thing.__name__, thing)
+        return thing.__name__
+
     def package(self, name: str) -> str:
         """Return the name of the installed package that `name` comes from, or '' where that is none, as a script."""
         if name in self._offered:
@@ -189,7 +212,10 @@ class Registry(Generic[T]):
         if package is None or package == OWN:
             return ""
         if not package:
-            return " The file was made with one that no package has: import the module that registers it first."
+            return (
+                " The file was made with one that no package has: import the module that registers it first, "
+                "with --import my_module on the command line."
+            )
         try:
             here = f"is installed here as version {metadata.version(package)} and does not have it"
         except (metadata.PackageNotFoundError, ValueError):

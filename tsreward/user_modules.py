@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tsreward.errors import OptionError, nearest, shown
@@ -26,7 +27,7 @@ def current_folder_searched() -> Iterator[None]:
     if sys.flags.safe_path:
         yield
         return
-    folder = os.getcwd()
+    folder = str(Path.cwd())
     sys.path.insert(0, folder)
     importlib.invalidate_caches()  # the module may have been written a moment ago
     try:
@@ -58,10 +59,14 @@ def import_user_module(module: str, named: str) -> Any:
         with current_folder_searched():
             return importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name is not None and f"{module}.".startswith(error.name + "."):
+        if (
+            isinstance(error, ModuleNotFoundError)
+            and error.name is not None
+            and f"{module}.".startswith(error.name + ".")
+        ):
             raise OptionError(
                 f"There is no module {error.name}, which {shown(named)} names: write its file as {error.name}.py into "
-                f"the current folder, {os.getcwd()}, or install it."
+                f"the current folder, {Path.cwd()}, or install it."
             ) from error
         raise OptionError(
             f"The module {module}, which {shown(named)} names, cannot be imported: {what_went_wrong(error)}."

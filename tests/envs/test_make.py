@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 
-from tsreward.envs.make import ActionRepeat, make
+from tsreward.envs.make import ActionRepeat, family_of, make
 from tsreward.errors import OptionError
 
 ID = "SafetyPointGoal1-v0"
@@ -57,10 +57,83 @@ def test_an_unknown_id_gets_the_nearest_one(id, near):
         make(id)
 
 
-@pytest.mark.parametrize("id", ["", "two words"])
-def test_a_malformed_id_is_unknown(id):
-    with pytest.raises(OptionError, match=f"Unknown environment '{id}'"):
+JUNK = {
+    "": "The id of an environment is empty: name one",
+    " ": "The id of an environment is empty: name one",
+    "two words": "Unknown environment 'two words'",
+    "dmc": "Unknown environment 'dmc'",
+    "/": "Unknown environment '/'",
+    "x/": "Unknown environment 'x/'",
+    "nosuchmod:X-v0": "There is no module nosuchmod, which 'nosuchmod:X-v0' names: write its file as nosuchmod.py",
+    "a.b:c": "There is no module a, which 'a.b:c' names",
+    "json.nosuch:X-v0": "There is no module json.nosuch, which",
+    "json:X-v0": "The module of 'json:X-v0' does not register it. Unknown environment 'X-v0'",
+    ":::": "':::' is no id of an environment: options after a colon belong to the ids of families",
+    ":X-v0": "':X-v0' is no id of an environment",
+    "json:": "'json:' is no id of an environment",
+    "../up:X-v0": "'../up:X-v0' is no id of an environment",
+    "CartPole-v1:frames=3": "'CartPole-v1:frames=3' is no id of an environment",
+    "dmc/": "'dmc/' names no environment of the family dmc: write dmc/NAME",
+    "dmc//": "'dmc//' names no environment of the family dmc",
+    "atari/": "'atari/' names no environment of the family atari: write atari/NAME",
+    "atari/:ram": "'atari/' names no environment of the family atari",
+    "atari/Pong/x": "'atari/Pong/x' names no environment of the family atari",
+    "Safety": "Unknown environment 'Safety'",
+    "\x1b[31m-v0": "Unknown environment '\\x1b[31m-v0'",
+}
+
+
+@pytest.mark.parametrize("id", JUNK)
+def test_junk_is_named_as_what_it_is(id):
+    with pytest.raises(OptionError) as caught:
         make(id)
+    assert str(caught.value).startswith(JUNK[id])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def registered():
+    """Return a function that registers ids for one test."""
+    ids = []
+
+    def register(id, **options):
+        gymnasium.register(id, lambda: gymnasium.make("CartPole-v1").unwrapped, **options)
+        ids.append(id)
+
+    yield register
+    for id in ids:
+        gymnasium.registry.pop(id, None)
+
+
+@pytest.mark.parametrize("id", ["dmc/Mine-v0", "atari/Mine-v0", "SafetyMine-v0", "Safety/Mine-v0", "dmc/walker-walk"])
+def test_a_registered_id_wins_over_a_family(registered, id):
+    before = gymnasium.registry.get(id)
+    registered(id)
+    try:
+        env = make(id, action_repeat=2)
+        assert family_of(id) is None
+        assert isinstance(env.unwrapped, gymnasium.envs.classic_control.CartPoleEnv)
+        env.reset(seed=0)
+        assert env.step(0)[1] == 2.0
+    finally:
+        if before is not None:
+            gymnasium.registry[id] = before
+
+
+@pytest.mark.filterwarnings("ignore")  # Gymnasium tells which version it takes
+def test_so_does_one_without_its_version(registered):
+    registered("SafetyMine-v3")
+    assert isinstance(make("SafetyMine").unwrapped, gymnasium.envs.classic_control.CartPoleEnv)
+
+
+def test_a_fault_of_an_entry_point_is_shown_as_what_it_is(registered):
+    gymnasium.register("Mine/Gone-v0", "no_such_module_here:Env")
+    gymnasium.register("Mine/Lost-v0", "json:NoSuchClass")
+    try:
+        with pytest.raises(OptionError, match="Mine/Gone-v0' cannot be made: ModuleNotFoundError: No module named"):
+            make("Mine/Gone-v0")
+    finally:
+        del gymnasium.registry["Mine/Gone-v0"], gymnasium.registry["Mine/Lost-v0"]
 
 
 def test_a_fault_of_a_known_environment_is_not_hidden():

@@ -225,9 +225,9 @@ def test_check_environment_finds_what_does_not_suit():
 def test_a_package_that_an_environment_lacks_is_named(monkeypatch):
     import gymnasium
 
-    def lacking(id):
+    def lacking(id, **options):
         raise gymnasium.error.DependencyNotInstalled('box2d is not installed, run `pip install "gymnasium[box2d]"`')
 
-    monkeypatch.setattr("tsreward.sb3.environment_checks.make", lacking)
+    monkeypatch.setattr("gymnasium.make", lacking)
     with pytest.raises(MissingExtraError, match=r"LunarLander-v3 needs a package .* `pip install .gymnasium.box2d..`"):
         check_environment("LunarLander-v3")

@@ -51,7 +51,7 @@ def run(options: Options) -> int:
         recipe = replace(recipe, steps=min(recipe.steps, QUICK_STEPS))
     prefer_one_thread()
     check_reporting()
-    path = options.out or run_path("demo", recipe.target_env or recipe.env, recipe.seed)
+    path = options.out or run_path("demo", recipe.target, recipe.seed)
     with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(recipe, stages)

@@ -85,7 +85,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 2
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
-    return import_module(COMMANDS[command][1]).main(_with_config(command, rest))
+    return import_module(COMMANDS[command][1]).main(_with_config(command, _with_own_names(rest)))
 
 
 def _alias(argument: str) -> str:
@@ -95,6 +95,15 @@ def _alias(argument: str) -> str:
     '--agent.steps=100'
     """
     return re.sub(r"^(--(?:[\w-]+\.)*)total[-_]timesteps(?==|$)", r"\1steps", argument)
+
+
+def _with_own_names(arguments: list[str]) -> list[str]:
+    """Return the arguments with what users call my_module:Name under its registered name."""
+    if not any(":" in argument or argument.partition("=")[0] == "--import" for argument in arguments):
+        return arguments
+    from tsreward.cli.own_names import with_own_names
+
+    return with_own_names(arguments)
 
 
 def _with_config(command: str, arguments: list[str]) -> list[str]:
@@ -119,6 +128,8 @@ def _help() -> str:
             "",
             "tsreward COMMAND --help shows its options, tsreward --version the version.",
             "--total-timesteps is another name of --steps.",
+            "--import MODULE registers scorers, encoders and reward modes of your own, of which a model file is made;",
+            "environments, scorers, encoders, reward modes and cost functions are also named as MODULE:NAME.",
         ]
     )
 

@@ -164,5 +164,7 @@ def _make(id: str, named: str, **options: Any) -> gymnasium.Env:
         raise
     except gymnasium.error.DependencyNotInstalled as error:
         raise MissingExtraError(f"{named} needs a package that is not installed: {error}") from error
-    except Exception as error:  # whatever the constructor of the environment raises
+    except Exception as error:
+        if id == named and not isinstance(error, (gymnasium.error.Error, ImportError, SyntaxError)):
+            raise
         raise OptionError(f"The environment {shown(named)} cannot be made: {what_went_wrong(error)}.") from error

@@ -63,6 +63,11 @@ class AnoSeqsOptions(Options):
     seed: int = option(0, low=0)
     """Every random number follows from it."""
 
+    @property
+    def target(self) -> str:
+        """Environment of the target agent."""
+        return self.env if self.target_env is None else self.target_env
+
     def check(self) -> None:
         scorer_preset(self.scorer).build(self.window)
         reward_mode(self)
@@ -91,7 +96,7 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
         DataError: no safe window, or no finished episode.
     """
     check_environments(options)
-    target = options.target_env or options.env
+    target = options.target
     episodes: list[Episode] = []
     for number in range(options.sources):
         agent = _agent(options, options.seed + SOURCE_SEED + number)
@@ -114,7 +119,7 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
 
 def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
     """Return what `write_run` keeps of a run of the method."""
-    env, agents = options.target_env or options.env, {"vanilla": result.vanilla, "penalised": result.penalised}
+    env, agents = options.target, {"vanilla": result.vanilla, "penalised": result.penalised}
     results = {
         "env": env,
         "source_env": options.env,
@@ -150,7 +155,7 @@ def check_environments(options: AnoSeqsOptions) -> None:
         ShapeError: the observations are no arrays, or differ in shape.
         ProtocolError: one of them gives no info["cost"].
     """
-    envs = dict.fromkeys((options.env, options.target_env or options.env))
+    envs = dict.fromkeys((options.env, options.target))
     shapes = {env: check_environment(env, options.algorithm, needs_cost=True) for env in envs}
     if len(set(shapes.values())) > 1:
         listed = " but ".join(f"{env} gives observations {shape}" for env, shape in shapes.items())

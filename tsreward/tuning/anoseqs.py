@@ -59,7 +59,7 @@ class AnoSeqsTuning(Options):
     @property
     def target(self) -> str:
         """Environment of the target agents."""
-        return self.target_env or self.env
+        return self.env if self.target_env is None else self.target_env
 
     def agent(self, seed: int) -> AgentOptions:
         """Return how an agent is trained."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from tsreward.errors import TSRewardError
 from tsreward.interrupts import ENDING, held_back
+from tsreward.pipeline.own_names import import_own, named_modules
 from tsreward.tuning.objective import Objective, Outcome
 from tsreward.tuning.space import Setting
 
@@ -49,8 +50,13 @@ class Pruned(BaseException):
     """The trial is to end here; no `except Exception` of a library may stop this."""
 
 
-def work(objective: Objective, setting: Setting, connection: Connection, others: Sequence[Closable]) -> None:
-    """Evaluate a setting, and send what is reported and how it ended. `others` are what a fork left open here."""
+def work(
+    objective: Objective, setting: Setting, connection: Connection, others: Sequence[Closable], own: Sequence[str] = ()
+) -> None:
+    """Evaluate a setting, and send what is reported and how it ended.
+
+    `others` are what a fork left open here, `own` the modules that the user named (`named_modules`).
+    """
     for other in others:
         other.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
@@ -67,11 +73,12 @@ def work(objective: Objective, setting: Setting, connection: Connection, others:
             raise Pruned
 
     with redirect_stdout(sys.stderr):  # what simulators print
-        connection.send(_ended(objective, setting, report))
+        connection.send(_ended(objective, setting, report, own))
 
 
-def _ended(objective: Objective, setting: Setting, report: Any) -> Ended:
+def _ended(objective: Objective, setting: Setting, report: Any, own: Sequence[str]) -> Ended:
     try:
+        import_own(own)
         return Ended(objective.evaluate(setting, report))
     except Pruned:
         return Ended()
@@ -130,7 +137,7 @@ class Pool:
         """Evaluate a setting in a new process."""
         here, there = self._context.Pipe()
         others = [here, *self._running, *self._closed] if self._forks else []  # else they are not inherited
-        arguments = (self._objective, setting, there, others)
+        arguments = (self._objective, setting, there, others, named_modules())
         process = self._context.Process(target=work, args=arguments, name=f"trial-{trial.number}", daemon=True)
         with held_back():  # half of what a process is sent would be a traceback of its own
             process.start()

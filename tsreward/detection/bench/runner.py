@@ -36,6 +36,7 @@ from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
 from tsreward.interrupts import ENDING, held_back
+from tsreward.pipeline.own_names import import_own, named_modules
 from tsreward.sequences.series import DetectionTask
 
 
@@ -271,7 +272,7 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
             while waiting and len(running) < jobs:
                 work = waiting.popleft()
                 process = context.Process(
-                    target=_run_in_process, args=(work, folder, torch.get_num_threads()), daemon=True
+                    target=_run_in_process, args=(work, folder, torch.get_num_threads(), named_modules()), daemon=True
                 )
                 with held_back():  # half of what a process is sent would be a traceback of its own
                     process.start()
@@ -294,12 +295,13 @@ def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], No
             process.join()
 
 
-def _run_in_process(work: Work, folder: Path, threads: int) -> None:
+def _run_in_process(work: Work, folder: Path, threads: int, own: Sequence[str]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the server of processes was started while they were blocked
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
     torch.set_num_threads(threads)
     with redirect_stdout(sys.stderr):
         try:
+            import_own(own)
             work.run(folder)
         except TSRewardError as error:
             raise SystemExit(str(error)) from None  # one line on stderr, and exit code 1
