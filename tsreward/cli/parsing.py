@@ -91,15 +91,20 @@ _FLAGS = (tyro.conf.FlagCreatePairsOff,)
 
 
 @dataclass(frozen=True)
-class Arguments(Options):
-    """Base of the options of a command: messages call them as they are typed."""
-
-    strict: bool = field(default=False, kw_only=True)
-    """End with exit code 2 at the first warning about the data."""
+class SomeArguments(Options):
+    """Base of a part of the options of a command: messages call them as they are typed."""
 
     @classmethod
     def title(cls, name: str) -> str:
         return flag(name)
+
+
+@dataclass(frozen=True)
+class Arguments(SomeArguments):
+    """Base of the options of a command."""
+
+    strict: bool = field(default=False, kw_only=True)
+    """End with exit code 2 at the first warning about the data."""
 
 
 def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> OptionsT:

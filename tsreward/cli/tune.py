@@ -12,7 +12,7 @@ import tyro
 
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
-from tsreward.cli.parsing import Arguments, parse, peek
+from tsreward.cli.parsing import Arguments, SomeArguments, parse, peek
 from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.datasets.tasks import layouts, load_tasks
 from tsreward.errors import DataError, OptionError, unknown_name
@@ -29,7 +29,7 @@ from tsreward.tuning.study import opened
 
 
 @dataclass(frozen=True)
-class DetectTuning(Arguments):
+class DetectTuning(SomeArguments):
     """What a detector is tuned on."""
 
     data: Path | None = None
