@@ -43,6 +43,8 @@ def run(options: Options) -> int:
         print_json(content)
         return 0
     rows: list[tuple[str, object]] = []
+    if content["columns"]:
+        rows += [("columns", json.dumps([name for name, _ in content["columns"]])[1:-1])]
     for name in (*_PARTS, "note", "versions"):
         rows += _rows(name, content[name]) if name in content else []
     rows += [("tensors", len(content["tensors"])), ("bytes", f"{content['bytes']:,}"), ("sha256", content["sha256"])]

@@ -4,8 +4,9 @@
  "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
 
 The parts of a reward model: "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package",
-"options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk".
-Those of a detector: "detector": {"name", "package", "params"}, "n_features_in", "held_out": how many scores.
+"options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk",
+"columns": [[name, kind], ...] of what it was fitted on, empty where they had no names.
+Those of a detector: "detector": {"name", "package", "params"}, "n_features_in", "columns", "held_out": how many scores.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor
 
 from tsreward.errors import CheckpointError, OptionError, shown
 from tsreward.io.header import DTYPES, METADATA_KEY, Entry, canonical, parse
+from tsreward.sequences.columns import Columns
 
 SCHEMA = 1
 # What each part of the entry is; a window or a width that no tensor bounds is bounded here.
@@ -49,11 +51,13 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
         "calibration": {"size": range(2, 2**24 + 1)},
         "frame_skip": range(1, 2**16 + 1),
         "chunk": range(1, 2**16 + 1),
+        "columns": list,
     },
     "detector": {
         **_SHARED,
         "detector": {"name": str, "package": str, "params": dict},
         "n_features_in": range(1, 2**24 + 1),
+        "columns": list,
         "held_out": range(2**27),
     },
 }
@@ -62,6 +66,28 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
 def kind_of(manifest: dict[str, Any]) -> str:
     """Return what the file holds: model or detector."""
     return "detector" if "detector" in manifest else "model"
+
+
+def list_columns(columns: Columns | None) -> list[list[str]]:
+    """Return the names and kinds of columns as a file holds them."""
+    if columns is None:
+        return []
+    return [list(pair) for pair in zip(columns.names, columns.kinds or [""] * len(columns), strict=True)]
+
+
+def columns_from(listed: list[Any], dim: int) -> Columns | None:
+    """Return the columns that `list_columns` wrote; None where there are no names.
+
+    Raises:
+        CheckpointError: something else, or not those of D = `dim` features.
+    """
+    if not listed:
+        return None
+    pairs = all(isinstance(pair, list) and len(pair) == 2 and all(type(part) is str for part in pair) for pair in listed)
+    if not pairs or len(listed) != dim or len({pair[0] for pair in listed}) != dim:
+        raise CheckpointError(f"Its metadata has columns {shown(listed)}, not {dim} different names with their kinds.")
+    kinds = tuple(kind for _, kind in listed)
+    return Columns(tuple(name for name, _ in listed), kinds if any(kinds) else ())
 
 
 def complete(parts: dict[str, Any], note: dict[str, Any] | None) -> dict[str, Any]:

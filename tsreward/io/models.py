@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from tsreward.encoders.base import ENCODERS, Encoder
 from tsreward.errors import CheckpointError, NotFittedError, OptionError, shown
-from tsreward.io.manifest import complete
+from tsreward.io.manifest import columns_from, complete, list_columns
 from tsreward.io.store import Kind, read, require, write
 from tsreward.pipeline.model import RewardModel
 from tsreward.registry import Registry
@@ -71,6 +72,7 @@ def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str,
         "calibration": {"size": model.calibration.size},
         "frame_skip": model.frame_skip,
         "chunk": model.chunk,
+        "columns": list_columns(model.columns),
     }
     return complete(parts, note)
 
@@ -95,6 +97,7 @@ def _make(manifest: dict[str, Any]) -> RewardModel:
         chunk=manifest["chunk"],
     )
     model.calibration = Calibration(manifest["calibration"]["size"])
+    model.columns = columns_from(manifest["columns"], math.prod(model.obs_shape))
     return model.eval()
 
 

@@ -17,11 +17,14 @@ from tsreward.functional.tensors import WideBatches, as_tensor
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import Scorer
-from tsreward.sequences.episodes import as_episodes
+from tsreward.sequences.columns import Columns, ordered
+from tsreward.sequences.episodes import Episode, as_episodes
+from tsreward.sequences.frames import is_frame, read_frame
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
-Windows = WindowSet | Sequence[np.ndarray] | Sequence[Tensor]
+Windows = WindowSet | Sequence[Any]
+"""Windows over raw observations; or episodes: arrays, tensors or DataFrames [T, *obs], or `Episode`s."""
 
 
 class StepReward(NamedTuple):
@@ -45,6 +48,26 @@ def _undone(data: Any, frames: FrameLayout) -> Any:
         return data.map(frames.frames)
     rows = [getattr(episode, "obs", episode) for episode in data]
     return [frames.frames(part if isinstance(part, Tensor) else as_tensor(np.asarray(part))) for part in rows]
+
+
+def _windows_of(data: Sequence[Any], window: int, frame_skip: int) -> WindowSet:
+    """Return the windows of episodes [T, *obs], with the names of their columns where they have some."""
+    parts = [_rows(part) for part in ([data] if isinstance(data, Episode) or is_frame(data) else data)]
+    columns = next((own for _, own in parts if own is not None), None)
+    rows = [
+        values if own is None else ordered(values, own, columns, "the first episode", f"Episode {index}")
+        for index, (values, own) in enumerate(parts)
+    ]
+    return WindowSet.from_episodes(rows, window, frame_skip).named(columns)
+
+
+def _rows(data: Any) -> tuple[Any, Columns | None]:
+    if isinstance(data, Episode):
+        return data.obs, data.columns
+    if not is_frame(data):
+        return data, None
+    frame = read_frame(data)
+    return frame.values, frame.columns
 
 
 class RewardModel(nn.Module):
@@ -79,6 +102,8 @@ class RewardModel(nn.Module):
             )
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
+        self.columns: Columns | None = None
+        """Names of the columns that it was fitted on, by which other data is matched; None where they had none."""
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
 
     @property
@@ -113,7 +138,8 @@ class RewardModel(nn.Module):
         A fraction of the normal episodes is never shown to the scorer: calibration and thresholds come from it.
 
         Args:
-            normal: windows over raw observations, or episodes [T, *obs] that are all normal.
+            normal: windows over raw observations, or episodes [T, *obs] that are all normal. Of DataFrames, the names
+                of the columns are kept in `columns`.
             negative: the same of known anomalous behaviour, for scorers that learn from it.
             rewards: environment rewards of any shape; their mean absolute value is the unit of a penalty.
             options: how networks are trained.
@@ -125,12 +151,14 @@ class RewardModel(nn.Module):
                 they are.
 
         Raises:
-            DataError: too little or damaged data.
+            DataError: too little or damaged data, or columns that differ.
             ShapeError: observations of another shape than the encoder's.
         """
+        self.columns = None
         if frames is not None:
             normal, negative, probes = (_undone(data, frames) for data in (normal, negative, probes))
         normal = self.windows(normal)
+        self.columns = normal.columns
         self.encoder.adopt_shape(normal.store.shape[1:])
         learned, held = self.features(normal).split(calibration_fraction, options.seed + 1)
         bad = None if negative is None else self.features(negative)
@@ -148,17 +176,30 @@ class RewardModel(nn.Module):
         """Return windows over raw observations, of such windows or of episodes [T, *obs].
 
         Raises:
-            DataError: damaged episodes, or none.
+            DataError: damaged episodes, or none; columns that the model was not fitted on.
             ShapeError: windows of another length K or frame_skip than the model's.
         """
         if not isinstance(windows, WindowSet):
-            windows = WindowSet.from_episodes(windows, self.window, self.frame_skip)
+            windows = _windows_of(windows, self.window, self.frame_skip)
+        windows = windows.in_order(self.columns, "the model", "The data")
         if windows.window != self.window or windows.frame_skip != self.frame_skip:
             raise ShapeError(
                 f"RewardModel reads windows of {self.window} steps with frame_skip {self.frame_skip}, got "
                 f"{windows.window} and {windows.frame_skip}: build the WindowSet with the model's."
             )
         return windows
+
+    def in_order(self, episode: Episode, where: str = "The data") -> Episode:
+        """Return an episode with its columns in the order that the model was fitted on; one without names as it is.
+
+        Args:
+            episode: what is about to be encoded.
+            where: what it is called in messages.
+
+        Raises:
+            DataError: a column is missing, or one is there that the model was not fitted on.
+        """
+        return episode.in_order(self.columns, "the model", where)
 
     def features(self, windows: Windows) -> WindowSet:
         """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
@@ -182,27 +223,29 @@ class RewardModel(nn.Module):
             return torch.cat([self.score_windows(batch) for batch in windows.batches(1024)])
         return self._wide_scorer(self.scorer, windows, self.chunk)
 
-    def score(self, data: Any, frames: FrameLayout | None = None) -> Any:
+    def score(self, data: Any, frames: FrameLayout | None = None, ignore: Sequence[str] = ()) -> Any:
         """Return scores (float32, higher is stranger) of what people have.
 
         Args:
             data: feature windows [B, K, D] or a `WindowSet` of features, for scores [B], not smoothed; or what
                 `tsreward.relabel` takes, for smoothed scores [T] of every step, in a list where a list was given.
             frames: how frames stand in the observations, where the model reads single ones.
+            ignore: columns of a DataFrame that are left out; all others must be those that the model was fitted on, in
+                any order.
 
         Raises:
             ShapeError: windows or observations of another shape than the model's.
-            DataError: something else, or NaN or inf.
+            DataError: something else, NaN or inf, or a column that is missing or unknown.
         """
         if isinstance(data, WindowSet):
             return self.score_windows(data)
         shape = tuple(getattr(data, "shape", ()))[1:]
         if shape == (self.window, self.scorer.dim) != self.obs_shape:
             return self.score_windows(torch.as_tensor(data))
-        episodes, alone = as_episodes(data)
+        episodes, alone = as_episodes(data, ignore)
         if not episodes:
             return []
-        obs = [as_tensor(episode.obs) for episode in episodes]
+        obs = [as_tensor(self.in_order(episode).obs) for episode in episodes]
         features = [self.encode(part if frames is None else frames.frames(part)) for part in obs]
         scores = self.score_episodes(features).split([len(episode) for episode in episodes])
         return scores[0] if alone else list(scores)

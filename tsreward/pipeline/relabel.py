@@ -17,11 +17,18 @@ from tsreward.sequences.episodes import Episode, as_episodes
 
 @overload
 def relabel(
-    model: RewardModel, data: Episode | np.ndarray | Tensor, frames: FrameLayout | None = None
+    model: RewardModel,
+    data: Episode | np.ndarray | Tensor,
+    frames: FrameLayout | None = None,
+    ignore: Sequence[str] = (),
 ) -> StepReward: ...
 @overload
-def relabel(model: RewardModel, data: Sequence[Any], frames: FrameLayout | None = None) -> list[StepReward]: ...
-def relabel(model: RewardModel, data: Any, frames: FrameLayout | None = None) -> StepReward | list[StepReward]:
+def relabel(
+    model: RewardModel, data: Sequence[Any], frames: FrameLayout | None = None, ignore: Sequence[str] = ()
+) -> list[StepReward]: ...
+def relabel(
+    model: RewardModel, data: Any, frames: FrameLayout | None = None, ignore: Sequence[str] = ()
+) -> StepReward | list[StepReward]:
     """Return what the T transitions of every episode earn, each part [T]; entry t belongs to the arrival at step t + 1.
 
     Args:
@@ -29,14 +36,16 @@ def relabel(model: RewardModel, data: Any, frames: FrameLayout | None = None) ->
         data: an `Episode`, an array or tensor [T, *obs] or a DataFrame, for one `StepReward`; or a list of these, for a
             list of them. Of an array of T rows each row is arrived at, the first one from itself.
         frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
+        ignore: columns of a DataFrame that are left out; all others must be those that the model was fitted on, in any
+            order.
 
     Raises:
         ShapeError: observations of another shape than the model's.
-        DataError: something else, or NaN or inf in an observation or a reward.
+        DataError: something else, NaN or inf in an observation or a reward, or a column that is missing or unknown.
         OptionError: the mode lowers rewards of the environment, and an episode has none.
     """
-    episodes, alone = as_episodes(data)
-    earned = [_relabel(model, episode, frames) for episode in episodes]
+    episodes, alone = as_episodes(data, ignore)
+    earned = [_relabel(model, model.in_order(episode), frames) for episode in episodes]
     return earned[0] if alone else earned
 
 

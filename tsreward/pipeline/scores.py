@@ -14,7 +14,9 @@ from tsreward.errors import DataError, ShapeError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
+from tsreward.sequences.columns import ordered
 from tsreward.sequences.episodes import Episode
+from tsreward.sequences.frames import is_frame, read_frame
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,10 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
 
 
 class ScoreStream:
-    """The state of one log, whose rows are pushed in chunks."""
+    """The state of one log, whose rows are pushed in chunks; columns in `ignore` are left out of DataFrames."""
 
-    def __init__(self, model: RewardModel) -> None:
-        self.model, self.rows = model, 0
+    def __init__(self, model: RewardModel, ignore: Sequence[str] = ()) -> None:
+        self.model, self.rows, self.ignore = model, 0, ignore
         self._stream = RewardStream(model, 1)
 
     def push(self, chunk: Any) -> Scores:
@@ -97,6 +99,9 @@ class ScoreStream:
         return StepReward(*(part[:, 0] for part in self._stream.flush()))
 
     def _checked(self, chunk: Any) -> Tensor:
+        if is_frame(chunk):
+            frame = read_frame(chunk, self.ignore)
+            chunk = ordered(frame.values, frame.columns, self.model.columns, "the model", "The chunk")
         values = np.asarray(chunk)
         if values.ndim < 1 or values.shape[1:] != self.model.obs_shape or not len(values):
             expected = ", ".join(map(str, self.model.obs_shape))
@@ -109,14 +114,19 @@ class ScoreStream:
         return as_tensor(values)
 
 
-def stream_scores(model: RewardModel, chunks: Iterable[Any]) -> Iterator[Scores]:
+def stream_scores(model: RewardModel, chunks: Iterable[Any], ignore: Sequence[str] = ()) -> Iterator[Scores]:
     """Yield the scores of every chunk of one log, arrays [T, D] or DataFrames (their index is kept).
 
     They are those of `score_episodes` for the whole log, bit-identical on CPU, however it is cut.
 
+    Args:
+        model: a fitted model.
+        chunks: arrays [T, D] or DataFrames, in order.
+        ignore: columns of the DataFrames that are left out; all others must be those that the model was fitted on.
+
     Raises:
         ShapeError: rows of another shape than the model's.
-        DataError: NaN or inf in a row.
+        DataError: NaN or inf in a row, or a column that is missing or unknown.
 
     >>> from tsreward.rewards.likeness import Likeness
     >>> from tsreward.scorers.mahalanobis import Mahalanobis
@@ -127,6 +137,6 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any]) -> Iterator[Scores]
     >>> bool((np.concatenate(parts) == next(stream_scores(model, [log])).score).all())
     True
     """
-    stream = ScoreStream(model)
+    stream = ScoreStream(model, ignore)
     for chunk in chunks:
         yield stream.push(chunk)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
+from tsreward.sequences.columns import Columns, ordered
+from tsreward.sequences.frames import is_frame, read_frame
 from tsreward.sequences.windows import WindowSet
 
 
@@ -25,11 +27,17 @@ class Episode:
     """[T, *action]."""
     terminated: bool = False
     """Whether the environment ended the episode, rather than a time limit."""
+    columns: Columns | None = None
+    """Names of the D columns of observations [T + 1, D]; None where they have none."""
 
     def __post_init__(self) -> None:
         if self.obs.ndim < 2 or len(self.obs) < 2:
             raise ShapeError(
                 f"Episode expects observations [T + 1, *obs] of at least one step, got {list(self.obs.shape)}."
+            )
+        if self.columns is not None and self.obs.shape[1:] != (len(self.columns),):
+            raise ShapeError(
+                f"Episode has {len(self.columns)} names of columns for observations {list(self.obs.shape)}."
             )
         for name in ("rewards", "costs", "actions"):
             values = getattr(self, name)
@@ -48,36 +56,81 @@ class Episode:
     def __len__(self) -> int:
         return len(self.obs) - 1
 
+    def in_order(self, wanted: Columns | None, who: str, where: str) -> Episode:
+        """Return the episode with the columns of its observations in the order that `who` was fitted on.
 
-def as_episodes(data: Any) -> tuple[list[Episode], bool]:
+        Raises:
+            DataError, ShapeError: they are not these columns, see `Columns.places`.
+        """
+        if self.columns is None or wanted is None:
+            return self
+        obs = ordered(self.obs, self.columns, wanted, who, where)
+        return self if obs is self.obs else replace(self, obs=obs, columns=wanted)
+
+    def without(self, ignore: Sequence[str], where: str = "The episode") -> Episode:
+        """Return the episode without some columns of its observations.
+
+        Raises:
+            DataError: it has no such column.
+        """
+        if not ignore:
+            return self
+        columns = None if self.columns is None else self.columns.without(ignore, where)
+        obs = ordered(self.obs, self.columns, columns, "the rest", where, ignore)
+        return replace(self, obs=obs, columns=columns)
+
+
+def columns_of(episodes: Sequence[Episode]) -> tuple[Columns | None, list[Episode]]:
+    """Return the names of the columns of the first episode that has some, and all episodes with the columns in its order.
+
+    Raises:
+        DataError, ShapeError: an episode has other columns.
+    """
+    columns = next((episode.columns for episode in episodes if episode.columns is not None), None)
+    aligned = [
+        episode.in_order(columns, "the first episode", f"Episode {index}") for index, episode in enumerate(episodes)
+    ]
+    return columns, aligned
+
+
+def as_episodes(data: Any, ignore: Sequence[str] = ()) -> tuple[list[Episode], bool]:
     """Return what people have as episodes, and whether it was one alone.
 
     An array of T rows becomes T transitions: its first row stands in front once more, so that every row is arrived at;
     as short history repeats the first observation anyway, no window changes.
 
     Args:
-        data: an `Episode`, an array or tensor [T, *obs], a DataFrame of numbers, or a list of these.
+        data: an `Episode`, an array or tensor [T, *obs], a DataFrame or another table of numbers (`read_frame`), whose
+            columns keep their names, or a list of these.
+        ignore: columns that are left out, whatever they hold.
 
     Raises:
-        DataError: something else, or NaN or inf in it.
+        DataError: something else, NaN or inf in it, or no such column to ignore.
 
     >>> as_episodes(np.zeros((3, 2)))[0][0].obs.shape
     (4, 2)
     """
     if isinstance(data, Episode):
-        return [data], True
-    if hasattr(data, "__array__"):
-        return [_as_episode(data)], True
+        return [data.without(ignore)], True
+    if hasattr(data, "__array__") or is_frame(data):
+        return [_as_episode(data, ignore)], True
     if isinstance(data, str | bytes | dict) or not isinstance(data, Iterable):
         raise DataError(f"Expected an Episode, an array [T, *obs], a DataFrame or a list of these, got {_kind(data)}.")
     parts = list(data)
-    return [part if isinstance(part, Episode) else _as_episode(part) for part in parts], False
+    return [
+        part.without(ignore) if isinstance(part, Episode) else _as_episode(part, ignore) for part in parts
+    ], False
 
 
-def _as_episode(data: Any) -> Episode:
-    if not hasattr(data, "__array__"):
+def _as_episode(data: Any, ignore: Sequence[str]) -> Episode:
+    columns = None
+    if is_frame(data):
+        frame = read_frame(data, ignore)
+        rows, columns = frame.values, frame.columns
+    elif hasattr(data, "__array__"):
+        rows = np.asarray(data)
+    else:
         raise DataError(f"Expected an Episode, an array [T, *obs] or a DataFrame in the list, got {_kind(data)}.")
-    rows = np.asarray(data)
     if rows.dtype.kind not in "biuf" or rows.ndim < 2 or not len(rows):
         raise DataError(
             f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(rows.shape)} of {rows.dtype}: give one "
@@ -85,8 +138,11 @@ def _as_episode(data: Any) -> Episode:
         )
     bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(1)) if rows.dtype.kind == "f" else []
     if len(bad):
-        raise DataError(f"Row {bad[0]} (from 0) holds NaN or inf: fill or drop it first.")
-    return Episode(np.concatenate([rows[:1], rows]))
+        place = int(np.argmax(~np.isfinite(rows[bad[0]].reshape(-1))))
+        column = f" in column '{columns.names[place]}'" if columns else ""
+        raise DataError(f"Row {bad[0]} (from 0) holds NaN or inf{column}: fill or drop it first.")
+    episode = Episode(np.concatenate([rows[:1], rows]), columns=columns)
+    return episode if is_frame(data) else episode.without(ignore, "An array")
 
 
 def _kind(data: Any) -> str:
@@ -107,7 +163,8 @@ def safe_windows(episodes: Sequence[Episode], window: int, frame_skip: int = 1) 
             raise DataError(f"Episode {index} has no costs: collect from an environment that gives info['cost'].")
         if not np.isfinite(episode.costs).all():
             raise DataError(f"Episode {index} has NaN or inf among its costs: whether those steps are safe is unknown.")
-    windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, frame_skip)
+    columns, episodes = columns_of(episodes)
+    windows = WindowSet.from_episodes([episode.obs for episode in episodes], window, frame_skip).named(columns)
     costly = np.concatenate([np.concatenate([[False], np.asarray(episode.costs) > 0]) for episode in episodes])
     safe = ~windows.any_step(costly)
     arrivals = windows.last > windows.first  # the window of a first observation has no cost in any case

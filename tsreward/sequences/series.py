@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
+from tsreward.sequences.columns import Columns, ordered
+from tsreward.sequences.frames import is_frame, read_frame
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,30 @@ class Series:
         index = None if self.index is None else self.index[part]
         return Series(self.values[part], labels, self.name, self.columns, index)
 
+    def in_order(self, wanted: Columns | None, who: str) -> Series:
+        """Return the series with the columns in the order that `who` was fitted on; one without names as it is.
+
+        Raises:
+            DataError, ShapeError: they are not these columns, see `Columns.places`.
+        """
+        if wanted is None or not self.columns:
+            return self
+        values = ordered(self.values, Columns(self.columns), wanted, who, f"'{self.name}'")
+        return self if values is self.values else replace(self, values=values, columns=wanted.names)
+
+    def without(self, ignore: Sequence[str]) -> Series:
+        """Return the series without some columns.
+
+        Raises:
+            DataError: it has no such column.
+        """
+        if not ignore:
+            return self
+        found = Columns(self.columns) if self.columns else None
+        values = ordered(self.values, found, None, "the rest", f"'{self.name}'", ignore)
+        kept = tuple(name for name in self.columns if name not in set(ignore))
+        return replace(self, values=values, columns=kept)
+
 
 @dataclass(frozen=True)
 class DetectionTask:
@@ -90,23 +117,29 @@ class DetectionTask:
             raise ShapeError(
                 f"{self.name}: training rows of {self.train.dim} columns, but test rows of {self.test.dim}."
             )
+        columns = Columns(self.train.columns) if self.train.columns else None
+        object.__setattr__(self, "test", self.test.in_order(columns, "the training part"))
         if self.test.labels is None:
             raise DataError(f"{self.name}: the test part has no labels: a benchmark needs them.")
 
 
-def as_series(data: Any, name: str = "series") -> Series:
-    """Return a Series, an array [T] or [T, D], or a pandas DataFrame or Series (its index is kept) as a Series.
+def as_series(data: Any, name: str = "series", ignore: Sequence[str] = ()) -> Series:
+    """Return a Series, an array [T] or [T, D], a table (`read_frame`) or a pandas Series as a Series.
+
+    The index of a pandas object is kept. Columns in `ignore` are left out, whatever they hold.
 
     Raises:
-        ShapeError: another shape, or columns that are not numbers.
-        DataError: NaN or inf.
+        ShapeError: another shape, or an array that is no numbers.
+        DataError: NaN or inf, a column that is no numbers, or no such column to ignore.
 
     >>> as_series(np.array([1.0, 2.0])).values.shape
     (2, 1)
     """
     if isinstance(data, Series):
-        return data
+        return data.without(ignore)
+    if is_frame(data):
+        frame = read_frame(data, ignore)
+        return Series(frame.values, None, name, frame.columns.names, frame.index)
     values = np.asarray(data)
-    columns = tuple(map(str, data.columns)) if hasattr(data, "columns") else ()
     index = data.index if hasattr(data, "iloc") else None
-    return Series(values[:, None] if values.ndim == 1 else values, None, name, columns, index)
+    return Series(values[:, None] if values.ndim == 1 else values, None, name, (), index).without(ignore)

@@ -12,6 +12,7 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.seeding import generator
 from tsreward.functional.tensors import as_tensor
 from tsreward.functional.windows import window_rows
+from tsreward.sequences.columns import Columns, ordered
 
 
 class WindowSet:
@@ -20,9 +21,19 @@ class WindowSet:
     Windows never cross episodes; short history repeats the first observation of the episode.
     """
 
-    def __init__(self, store: Tensor, last: Tensor, first: Tensor, window: int, frame_skip: int = 1) -> None:
+    def __init__(
+        self,
+        store: Tensor,
+        last: Tensor,
+        first: Tensor,
+        window: int,
+        frame_skip: int = 1,
+        columns: Columns | None = None,
+    ) -> None:
         self.store, self.last, self.first = store, last, first
         self.window, self.frame_skip = window, frame_skip
+        self.columns = columns
+        """Names of the D columns of a store [S, D] of raw observations; None where they have none."""
 
     @classmethod
     def from_episodes(cls, episodes: Sequence[np.ndarray | Tensor], window: int, frame_skip: int = 1) -> WindowSet:
@@ -86,7 +97,7 @@ class WindowSet:
 
         Raises:
             DataError: no sets.
-            ShapeError: they differ in window, frame_skip or the shape of an observation.
+            ShapeError, DataError: they differ in window, frame_skip, the shape or the columns of an observation.
 
         >>> parts = [WindowSet.from_episodes([torch.zeros(steps, 1)], window=2) for steps in (3, 4)]
         >>> WindowSet.concat(parts).first.tolist()
@@ -101,6 +112,11 @@ class WindowSet:
                     f"WindowSet.concat expects sets of one window, frame_skip and observation shape; set 0 has "
                     f"{kinds[0]}, set {index} has {kind}."
                 )
+        columns = next((part.columns for part in parts if part.columns is not None), None)
+        parts = [
+            part.in_order(columns, "the first set of windows", f"Set {index} of windows")
+            for index, part in enumerate(parts)
+        ]
         offsets = np.cumsum([0, *(len(part.store) for part in parts[:-1])]).tolist()
         return cls(
             torch.cat([part.store for part in parts]),
@@ -108,7 +124,22 @@ class WindowSet:
             torch.cat([part.first + offset for part, offset in zip(parts, offsets, strict=True)]),
             parts[0].window,
             parts[0].frame_skip,
+            columns,
         )
+
+    def named(self, columns: Columns | None) -> WindowSet:
+        """Return the same windows with names of the columns of the store."""
+        return WindowSet(self.store, self.last, self.first, self.window, self.frame_skip, columns)
+
+    def in_order(self, wanted: Columns | None, who: str, where: str) -> WindowSet:
+        """Return the same windows with the columns of the store in the order that `who` was fitted on.
+
+        Raises:
+            DataError, ShapeError: they are not these columns, see `Columns.places`.
+        """
+        if self.columns is None or wanted is None:
+            return self
+        return self.map(lambda store: ordered(store, self.columns, wanted, who, where)).named(wanted)
 
     def __len__(self) -> int:
         return len(self.last)
@@ -132,7 +163,7 @@ class WindowSet:
         keep = torch.as_tensor(keep)
         if keep.shape != self.last.shape:
             raise ShapeError(f"WindowSet.where expects flags [{len(self)}], got {list(keep.shape)}.")
-        return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip)
+        return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip, self.columns)
 
     def any_step(self, flags: Tensor | np.ndarray) -> Tensor:
         """Tell for every window [B] whether any of its steps is flagged; `flags` has one entry per row of the store."""
@@ -142,14 +173,13 @@ class WindowSet:
         return flags[window_rows(self.last, self.first, self.window, self.frame_skip)].any(1)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> WindowSet:
-        """Return the same windows over `function(store)`: each row is transformed once."""
+        """Return the same windows over `function(store)`: each row is transformed once, and columns lose their names."""
         return WindowSet(function(self.store), self.last, self.first, self.window, self.frame_skip)
 
     def to(self, device: torch.device | str) -> WindowSet:
         """Return the same windows on another device."""
-        return WindowSet(
-            self.store.to(device), self.last.to(device), self.first.to(device), self.window, self.frame_skip
-        )
+        moved = (part.to(device) for part in (self.store, self.last, self.first))
+        return WindowSet(*moved, self.window, self.frame_skip, self.columns)
 
     def split(self, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
         """Return (the rest, `fraction` of the episodes), split by episode so that no window is seen from both sides.

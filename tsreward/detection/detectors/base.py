@@ -6,7 +6,7 @@ import inspect
 import math
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from torch import Tensor
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError, shown, unknown_name
 from tsreward.registry import Registry
+from tsreward.sequences.columns import Columns
 from tsreward.sequences.series import Series, as_series
 
 DetectorT = TypeVar("DetectorT", bound="Detector")
@@ -42,6 +43,8 @@ class Detector(ABC):
     threshold: str = "conformal"
     n_features_in_: int | None = None
     """Number D of columns it was fitted on; None before."""
+    feature_names_in_: np.ndarray | None = None
+    """[D] names of these columns, as objects; None before, and where they had none. Other data is matched by them."""
     held_out_scores_: np.ndarray = np.zeros(0)
     """[N] float64: scores of the last rows of the series it was fitted on, by the same detector fitted on the rows
     before them; empty where `false_alarm_rate` is None."""
@@ -71,8 +74,10 @@ class Detector(ABC):
     def measure(self, series: Series) -> np.ndarray:
         """Return scores [T] float64 of the rows."""
 
-    def fit(self: DetectorT, X: Any) -> DetectorT:
+    def fit(self: DetectorT, X: Any, ignore: Sequence[str] = ()) -> DetectorT:
         """Learn what is normal from a Series, an array [T, D] or a DataFrame, and return the detector.
+
+        Columns in `ignore` are left out; the names of the others are kept.
 
         Labels, if any, are not looked at. Where there is a `false_alarm_rate`, the detector is first fitted without the
         last quarter of the rows (see `held_out_scores`), and then on all of them.
@@ -80,44 +85,48 @@ class Detector(ABC):
         Raises:
             ShapeError, DataError: what is no finite numbers [T, D], or too little of it.
         """
-        series = as_series(X)
+        series = as_series(X, ignore=ignore)
         held_out = np.zeros(0)
         if self.false_alarm_rate is not None:
             held_out = held_out_scores(self, series)
         self.n_features_in_ = None
         self.learn(series)
         self.n_features_in_, self.held_out_scores_ = series.dim, held_out
+        self.feature_names_in_ = np.array(series.columns, dtype=object) if series.columns else None
         return self
 
-    def decision_function(self, X: Any) -> Any:
+    def decision_function(self, X: Any, ignore: Sequence[str] = ()) -> Any:
         """Return one score per row, higher is more anomalous: an array [T] float64, or a pandas Series for a DataFrame.
 
-        A pandas Series has the index of the DataFrame.
+        A pandas Series has the index of the DataFrame. Columns with names may stand in any order, and those in `ignore`
+        are left out.
 
         Raises:
             NotFittedError: before `fit`.
             ShapeError: another number of columns than in `fit`.
-            DataError: a score is NaN or infinite.
+            DataError: a column is missing or unknown, or a score is NaN or infinite.
         """
-        series = as_series(X)
+        series = as_series(X, ignore=ignore)
         if self.n_features_in_ is None:
             raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
+        if self.feature_names_in_ is not None:
+            series = series.in_order(Columns(tuple(self.feature_names_in_)), self.title)
         if series.dim != self.n_features_in_:
             raise ShapeError(
                 f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
             )
         return _indexed(self.scores(series), X, "score")
 
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, ignore: Sequence[str] = ()) -> Any:
         """Return 1 for the rows whose score passes `threshold_`, and 0 for the others: int64 [T], or a pandas Series.
 
         Raises:
             NotFittedError: before `fit`.
             ShapeError: another number of columns than in `fit`.
-            DataError: as for `threshold_`, or a score is NaN or infinite.
+            DataError: as for `threshold_`, a column is missing or unknown, or a score is NaN or infinite.
         """
         threshold = self.threshold_
-        return _indexed((np.asarray(self.decision_function(X)) > threshold).astype(np.int64), X, "is_anomaly")
+        return _indexed((np.asarray(self.decision_function(X, ignore)) > threshold).astype(np.int64), X, "is_anomaly")
 
     @property
     def threshold_(self) -> float:

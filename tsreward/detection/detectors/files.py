@@ -11,8 +11,9 @@ from torch import Tensor
 
 from tsreward.detection.detectors.base import Detector, from_json, to_json
 from tsreward.errors import CheckpointError, NotFittedError, shown
-from tsreward.io.manifest import complete
+from tsreward.io.manifest import columns_from, complete, list_columns
 from tsreward.io.store import Kind, read, require, write
+from tsreward.sequences.columns import Columns
 
 
 def save_detector(detector: Detector, path: Path | str, note: dict[str, Any] | None = None) -> None:
@@ -47,10 +48,12 @@ def save_detector(detector: Detector, path: Path | str, note: dict[str, Any] | N
     """
     if detector.n_features_in_ is None:
         raise NotFittedError(f"{detector.title} is not fitted, so there is nothing to save to {path}: call fit first.")
+    names = detector.feature_names_in_
     tensors = _tensors(detector)  # says first why a detector cannot be saved
     parts = {
         "detector": to_json(detector),
         "n_features_in": detector.n_features_in_,
+        "columns": list_columns(None if names is None else Columns(tuple(names))),
         "held_out": len(detector.held_out_scores_),
     }
     write(DETECTOR, path, complete(parts, note), tensors)
@@ -72,6 +75,8 @@ def _make(manifest: dict[str, Any]) -> Detector:
     detector = from_json(manifest["detector"])
     detector.allocate(manifest["n_features_in"])
     detector.n_features_in_ = manifest["n_features_in"]
+    columns = columns_from(manifest["columns"], detector.n_features_in_)
+    detector.feature_names_in_ = None if columns is None else np.array(columns.names, dtype=object)
     detector.held_out_scores_ = np.zeros(manifest["held_out"])
     return detector
 
