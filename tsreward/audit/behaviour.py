@@ -99,11 +99,14 @@ def observe(model: RewardModel, name: str, episodes: Sequence[Episode]) -> Behav
     """Encode every observation once and rate all transitions.
 
     Raises:
-        DataError: no episodes, or NaN or inf in them.
+        DataError: no episodes, NaN or inf in them, or columns that the model was not fitted on.
         ShapeError: observations of another shape than the model's.
     """
     if not episodes:
         raise DataError(f"The audit got no episodes of {name} behaviour: give at least one.")
+    episodes = [
+        model.in_order(episode, f"Episode {index} of {name} behaviour") for index, episode in enumerate(episodes)
+    ]
     for index, episode in enumerate(episodes):
         if episode.obs.shape[1:] != model.obs_shape:
             raise ShapeError(

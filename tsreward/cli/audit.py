@@ -11,7 +11,7 @@ import tyro
 
 from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.graded import load_graded
@@ -91,7 +91,8 @@ def run(options: Options) -> int:
     sets, action_repeat = _graded(options.graded) if options.graded else (_given(options), 1)
     sources = {"good": options.good, "bad": options.bad, "half_trained": options.half_trained}
     for name, episodes in sets.items():
-        check_shape(model, options.model, episodes, (sources.get(name) or [options.graded or options.out])[0])
+        source = (sources.get(name) or [options.graded or options.out])[0]
+        sets[name] = fitting(model, options.model, episodes, source)
     compared = _compared(options, model, sets.pop("episodes", None))
     blind = _blind(options, options.action_repeat or action_repeat)
     found = audit_reward(
@@ -139,8 +140,7 @@ def _compared(options: Options, model: RewardModel, graded: list[Episode] | None
     if not options.data:
         return graded if graded is not None and (model.mode.replaces or graded[0].costs is not None) else None
     episodes = read_episodes(options.data, options.columns)
-    check_shape(model, options.model, episodes, options.data[0])
-    return episodes
+    return fitting(model, options.model, episodes, options.data[0])
 
 
 def _blind(options: Options, action_repeat: int) -> dict[str, list[Episode]] | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.audit.comparison import compare
-from tsreward.cli.output import check_output, check_shape, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.sources import digest, read_episodes
@@ -62,7 +62,7 @@ def run(options: Options) -> int:
     models = load(options.first), load(options.second)
     episodes = read_episodes(options.data, options.columns)
     for model, file in zip(models, (options.first, options.second), strict=True):
-        check_shape(model, file, episodes, options.data[0])
+        fitting(model, file, episodes, options.data[0])
     names = str(options.first), str(options.second)
     comparison = compare(*models, episodes, names, options.windows)
     document = comparison.to_json() | {

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_shape, print_json, print_table
+from tsreward.cli.output import fitting, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import read_columns, read_observations
@@ -84,7 +84,7 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     assert options.model is not None and options.data is not None
     model = load(options.model)
     episodes = read_observations([options.data], options.columns)
-    check_shape(model, options.model, episodes, options.data)
+    episodes = fitting(model, options.model, episodes, options.data)
     scores = score_episodes(model, episodes)
     if scores.label is None:
         raise DataError(

@@ -63,18 +63,21 @@ def run_path(command: str, env: str, seed: int) -> Path:
     return Path("runs") / f"{command}-{env.replace('/', '-')}-seed{seed}-{now}"
 
 
-def check_shape(model: RewardModel, model_file: Path, episodes: Sequence[Episode], data_file: Path) -> None:
-    """Check that the model reads what the data holds.
+def fitting(model: RewardModel, model_file: Path, episodes: Sequence[Episode], data_file: Path) -> list[Episode]:
+    """Return the episodes with their columns in the order that the model was fitted on.
 
     Raises:
+        DataError: a column is missing or unknown.
         ShapeError: the observations have another shape than those the model was fitted on.
     """
+    episodes = [episode.in_order(model.columns, str(model_file), str(data_file)) for episode in episodes]
     found = episodes[0].obs.shape[1:]
     if found != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, found) or "score data of the kind that the model was fitted on"
         raise ShapeError(
             f"{model_file} reads observations {list(model.obs_shape)}, but {data_file} holds {list(found)}: {remedy}."
         )
+    return episodes
 
 
 class Stages:

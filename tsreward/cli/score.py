@@ -13,7 +13,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, check_output, check_shape, print_json
+from tsreward.cli.output import Stages, check_output, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, is_table
@@ -25,6 +25,7 @@ from tsreward.files import open_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import Scores, ScoreStream, score_episodes
+from tsreward.sequences.columns import ordered
 
 
 class Summary:
@@ -148,13 +149,16 @@ def run(options: Options) -> int:
 
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
     episodes = read_episodes([options.data], options.columns)
-    check_shape(model, options.model, episodes, options.data)
+    episodes = fitting(model, options.model, episodes, options.data)
     yield columns_of(score_episodes(model, episodes))
 
 
 def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:
     with Log(options.data, options.columns) as log:
-        if (len(log.sensors),) != model.obs_shape:
+        found = log.found
+        if model.columns is not None:
+            model.columns.places(found, str(options.model), str(options.data))  # before a cell is looked at
+        elif (len(log.sensors),) != model.obs_shape:
             raise ShapeError(
                 f"{options.model} reads observations {list(model.obs_shape)}, but {options.data} holds "
                 f"[{len(log.sensors)}]: score data of the kind that the model was fitted on, and leave out other "
@@ -162,6 +166,7 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
             )
         stream, report = ScoreStream(model), None
         for chunk in log.chunks():
-            yield columns_of(stream.push(chunk.values), chunk.labels, options.columns.time, chunk.time)
+            rows = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
+            yield columns_of(stream.push(rows), chunk.labels, options.columns.time, chunk.time)
             report = report or stages("bytes")  # not before there is a score: an error in the first rows stands alone
             report(*log.progress)

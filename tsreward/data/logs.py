@@ -17,6 +17,7 @@ from tsreward.data.tables import Rows, open_table
 from tsreward.data.time import TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
+from tsreward.sequences.columns import Columns
 from tsreward.sequences.episodes import Episode
 
 
@@ -30,6 +31,8 @@ class LogChunk:
     """[T] float64, 0 or 1; None where the log has none."""
     time: list[str] | None
     """[T] stamps as they stand in the file; None where no column was named."""
+    columns: Columns
+    """Names of the D columns."""
 
 
 class Log:
@@ -40,6 +43,8 @@ class Log:
         self._table = open_table(path)
         try:
             self.sensors = self._sensors()
+            kinds = tuple(map(self._table.kind, self.sensors))
+            self.found = Columns(tuple(self.sensors), kinds if any(kinds) else ())
             self._order = None if columns.time is None else TimeOrder(path, columns.time, columns.time_step)
             self._intervals = None if columns.label_intervals is None else LabelIntervals(columns.label_intervals)
         except BaseException:
@@ -77,7 +82,7 @@ class Log:
             if self._order is not None and cells is not None:
                 stamps = self._order.check(cells, rows.first)
                 labels = labels if self._intervals is None else self._intervals.mark(stamps)
-            yield LogChunk(values, labels, cells)
+            yield LogChunk(values, labels, cells, self.found)
         if self._intervals is not None:
             self._intervals.finish()
         self._warn_of_gaps()
@@ -130,7 +135,7 @@ def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # n
     labels = [chunk.labels for chunk in chunks if chunk.labels is not None]
     time = [stamp for chunk in chunks for stamp in chunk.time or ()]
     values = np.concatenate([chunk.values for chunk in chunks])
-    return LogChunk(values, np.concatenate(labels) if labels else None, time or None)
+    return LogChunk(values, np.concatenate(labels) if labels else None, time or None, chunks[0].columns)
 
 
 def read_observations(paths: Sequence[Path], columns: DataColumns = DataColumns()) -> list[Episode]:  # noqa: B008
@@ -147,6 +152,8 @@ def read_observations(paths: Sequence[Path], columns: DataColumns = DataColumns(
     episodes: list[Episode] = []
     for path in paths:
         read = _read(path, columns)
+        names = (episodes or read)[0].columns
+        read = [episode.in_order(names, str(paths[0]), str(path)) for episode in read]
         first = (episodes or read)[0].obs.shape[1:]
         for episode in read:
             if episode.obs.shape[1:] != first:
@@ -188,7 +195,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 def _read(path: Path, columns: DataColumns) -> list[Episode]:
     if is_table(path):
         log = read_log(path, columns)
-        return [_episode(log.values, log.labels)]
+        return [_episode(log.values, log.labels, log.columns)]
     if columns.named:
         raise DataError(f"{path} has no named columns: only a table has a label column or columns to ignore.")
     arrays = read_arrays(path)
@@ -199,8 +206,8 @@ def _read(path: Path, columns: DataColumns) -> list[Episode]:
     return [_episode(_checked(array, f"{path}, array '{name}',")) for name, array in arrays.items()]
 
 
-def _episode(values: np.ndarray, labels: np.ndarray | None = None) -> Episode:
-    return Episode(np.concatenate([values[:1], values]), costs=labels)
+def _episode(values: np.ndarray, labels: np.ndarray | None = None, columns: Columns | None = None) -> Episode:
+    return Episode(np.concatenate([values[:1], values]), costs=labels, columns=columns)
 
 
 def _checked(array: np.ndarray, where: str) -> np.ndarray:

@@ -32,6 +32,7 @@ from tsreward.options import Options
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.pipeline.scores import ScoreStream
+from tsreward.sequences.columns import Columns
 
 
 @dataclass
@@ -158,7 +159,7 @@ def _relabel_npz(model: RewardModel, source: Path, target: Path, note: dict[str,
     arrays.pop("metadata", None)
     if "original_rewards" in arrays:
         arrays["rewards"] = arrays.pop("original_rewards")
-    episodes = episodes_from(arrays, source)
+    episodes = [model.in_order(episode, str(source)) for episode in episodes_from(arrays, source)]
     if (found := episodes[0].obs.shape[1:]) != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, found) or "relabel data of the kind that the model was fitted on"
         raise ShapeError(
@@ -240,6 +241,9 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: StepColum
     with ExitStack() as stack:
         table = stack.enter_context(open_table(data))
         observed, paid = columns.observed(data, table.names), columns.paid(table.names)
+        if model.columns is not None:
+            found = Columns(tuple(observed))
+            observed = [observed[place] for place in model.columns.places(found, "the model", str(data))]
         rewards = _StepRewards(model, data, len(observed), paid is not None)
         file = stack.enter_context(open_atomic(out))
         if isinstance(table, ParquetTable):

@@ -23,6 +23,8 @@ def read_episodes(paths: Sequence[Path], columns: DataColumns = DataColumns()) -
     episodes: list[Episode] = []
     for path in paths:
         read = load_minari(minari_source(path)) if is_minari(path) else read_observations([path], columns)
+        names = (episodes or read)[0].columns
+        read = [episode.in_order(names, str(paths[0]), str(path)) for episode in read]
         first = (episodes or read)[0].obs.shape[1:]
         if wrong := [episode.obs.shape[1:] for episode in read if episode.obs.shape[1:] != first]:
             raise DataError(

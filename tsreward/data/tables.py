@@ -148,6 +148,10 @@ class Table(ABC):
         found = repr(cell[:40]) if cell.strip() else "nothing"
         return DataError(f"{self.path}: row {row} of {kind} '{name}' must be {wanted}, found {found}: {remedy}.")
 
+    def kind(self, name: str) -> str:
+        """Return what values a column holds, as the file says; "" where it does not."""
+        return ""
+
     @abstractmethod
     def _open(self) -> list[str]:
         """Return the names of the columns."""
@@ -280,6 +284,9 @@ class ParquetTable(Table):
         kept = (self.schema.pandas_metadata or {}).get("index_columns", [])
         self.index = tuple(name.strip() for name in self.schema.names if name in kept)
         return [name.strip() for name in self.schema.names]
+
+    def kind(self, name: str) -> str:
+        return str(self.schema.types[self.names.index(name)])
 
     def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
         import pyarrow

@@ -85,7 +85,7 @@ def _refuse_constant(name: str) -> float:
 
 
 MAX_FILE = 2**30
-MAX_HEADER = 2**20
+MAX_HEADER = 2**22
 MAX_TENSORS = 4096
 MAX_AXES = 8
 DTYPES = {"BOOL": torch.bool, "U8": torch.uint8, "I64": torch.int64, "F32": torch.float32, "F64": torch.float64}

@@ -83,8 +83,8 @@ def columns_from(listed: list[Any], dim: int) -> Columns | None:
     """
     if not listed:
         return None
-    pairs = all(isinstance(pair, list) and len(pair) == 2 and all(type(part) is str for part in pair) for pair in listed)
-    if not pairs or len(listed) != dim or len({pair[0] for pair in listed}) != dim:
+    texts = [pair for pair in listed if isinstance(pair, list) and [type(part) for part in pair] == [str, str]]
+    if not len(texts) == len(listed) == dim == len({name for name, _ in texts}):
         raise CheckpointError(f"Its metadata has columns {shown(listed)}, not {dim} different names with their kinds.")
     kinds = tuple(kind for _, kind in listed)
     return Columns(tuple(name for name, _ in listed), kinds if any(kinds) else ())

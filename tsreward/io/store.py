@@ -102,7 +102,8 @@ def describe(path: Path | str) -> dict[str, Any]:
     """Return what a file of `save` or `save_detector` holds, with all digests checked and without building the thing.
 
     The keys are schema, versions, the parts (of a model: encoder, scorer, mode, calibration, frame_skip, chunk,
-    columns; of a detector: detector, n_features_in, columns, held_out), note, sha256, bytes, and tensors: name -> its dtype, shape and sha256.
+    columns; of a detector: detector, n_features_in, columns, held_out), note, sha256, bytes, and tensors: name -> its
+    dtype, shape and sha256.
 
     Raises:
         CheckpointError: as for `load`, but for what only building the thing shows.

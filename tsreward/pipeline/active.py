@@ -93,6 +93,7 @@ class ActiveLearner:
         expert = model.windows(expert)
         if not scorer.fitted:
             model.encoder.adopt_shape(expert.store.shape[1:])
+            model.columns = expert.columns
         learned, held = model.features(expert).split(options.held_out, options.seed)
         if not scorer.fitted:
             scorer.begin(learned, options.seed)

@@ -20,7 +20,7 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
 from tsreward.rewards.base import RewardMode
 from tsreward.scorers.presets import ScorerPreset
-from tsreward.sequences.episodes import Episode, safe_windows
+from tsreward.sequences.episodes import Episode, columns_of, safe_windows
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -54,7 +54,8 @@ def fit_reward(
     if any(episode.costs is not None for episode in episodes):
         normal, unsafe = safe_windows(episodes, window)
     else:
-        normal, unsafe = WindowSet.from_episodes([episode.obs for episode in episodes], window), None
+        columns, episodes = columns_of(episodes)
+        normal, unsafe = WindowSet.from_episodes([episode.obs for episode in episodes], window).named(columns), None
     negative = unsafe if scorer.negative else None
     rewards = [episode.rewards for episode in episodes if episode.rewards is not None]
     model.fit(normal, negative, np.concatenate(rewards) if rewards else None, options, report=report)

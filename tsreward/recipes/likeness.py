@@ -310,7 +310,7 @@ def reward_model(
     """
     scorer = scorer_preset(options.scorer)
     model = RewardModel(scorer.build(options.window), options.likeness(), encoder)
-    expert = [episode.obs for episode in data.expert]
+    expert = data.expert
     negatives = negative_windows(options, data, active.seed)
     if options.learning == "active":
         return model, ActiveLearner(model, expert, active, negatives)

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from tsreward.errors import DataError, ShapeError, nearest, shown
 
-
 RowsT = TypeVar("RowsT", np.ndarray, Tensor)
 
 
@@ -53,20 +52,20 @@ class Columns:
         """
         for name in ignore:
             if name not in self.names:
-                raise DataError(f"{where} has no column {_quoted(name)} that could be ignored{_like(name, self.names)}.")
+                raise DataError(f"{where} has no column {_quoted(name)} to ignore{_like(name, self.names)}.")
         left = [place for place, name in enumerate(self.names) if name not in set(ignore)]
         if not left:
             raise DataError(f"{where} has no column left without {', '.join(ignore)}: keep at least one.")
         return self.take(left)
 
     def places(self, found: Columns, who: str, where: str, ignore: Sequence[str] = ()) -> list[int]:
-        """Return the place [D] among the columns `found` of each of these, which `who` was fitted on.
+        """Return the place [D] among the columns `found` of each of these.
 
         Names that only count are no names: such columns are matched by position.
 
         Args:
             found: the columns of other data.
-            who: what was fitted on these columns, for messages.
+            who: what has these columns, for messages.
             where: the other data, for messages.
             ignore: columns of the other data that are left out.
 
@@ -81,20 +80,20 @@ class Columns:
         left = {name: position for position, name in enumerate(found.names) if name in kept}
         if left.keys() != set(self.names) and (self.counted or found.counted):
             if len(left) != len(self):
-                raise ShapeError(f"{who} was fitted on {len(self)} columns, but {where} has {len(left)}.")
+                raise ShapeError(f"{who} has {len(self)} columns, but {where} has {len(left)}.")
             return list(left.values())
         for name in self.names:
             if name not in left:
                 others = [other for other in left if other not in self.names]
-                hint = f"; has it become {_quoted(near[0])}?" if (near := nearest(name, others)) else ":"
+                hint = f"; has it become {_quoted(near[0])}?" if (near := nearest(name, others)) else "."
                 raise DataError(
-                    f"{where} has no column {_quoted(name)}, which {who} was fitted on{hint} It has "
+                    f"{where} lacks the column {_quoted(name)} of {who}{hint} It has "
                     f"{_listed(left)}: rename the column, or take data that has it."
                 )
         for name in left:
             if name not in self.names:
                 raise DataError(
-                    f"{where} has a column {_quoted(name)}, which {who} was not fitted on{_like(name, self.names)}: "
+                    f"{where} has a column {_quoted(name)}, which is none of {who}{_like(name, self.names)}: "
                     f"leave it out with --ignore {name if name.isidentifier() else _quoted(name)} (ignore= in Python)."
                 )
         return [left[name] for name in self.names]

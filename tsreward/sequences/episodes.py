@@ -81,7 +81,7 @@ class Episode:
 
 
 def columns_of(episodes: Sequence[Episode]) -> tuple[Columns | None, list[Episode]]:
-    """Return the names of the columns of the first episode that has some, and all episodes with the columns in its order.
+    """Return the names of the columns of the first episode that has some, and all episodes with columns in its order.
 
     Raises:
         DataError, ShapeError: an episode has other columns.
@@ -117,9 +117,7 @@ def as_episodes(data: Any, ignore: Sequence[str] = ()) -> tuple[list[Episode], b
     if isinstance(data, str | bytes | dict) or not isinstance(data, Iterable):
         raise DataError(f"Expected an Episode, an array [T, *obs], a DataFrame or a list of these, got {_kind(data)}.")
     parts = list(data)
-    return [
-        part.without(ignore) if isinstance(part, Episode) else _as_episode(part, ignore) for part in parts
-    ], False
+    return [part.without(ignore) if isinstance(part, Episode) else _as_episode(part, ignore) for part in parts], False
 
 
 def _as_episode(data: Any, ignore: Sequence[str]) -> Episode:

@@ -71,7 +71,7 @@ def _reader(data: Any) -> Callable[[Any, Sequence[str]], Frame] | None:
     if hasattr(data, "iloc"):
         return _of_pandas if hasattr(data, "columns") else None
     # `__dataframe__` is also what older polars and others give; a RecordBatch has only the Arrow protocol.
-    if hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns") or hasattr(data, "__dataframe__"):
+    if (hasattr(data, "__arrow_c_stream__") and hasattr(data, "columns")) or hasattr(data, "__dataframe__"):
         return _of_arrow
     return _of_arrow if hasattr(data, "__arrow_c_array__") and hasattr(data, "schema") else None
 
@@ -103,7 +103,7 @@ def _pandas_numbers(column: Any, name: str) -> np.ndarray:
     categories = getattr(kind, "categories", None)
     if categories is not None:
         column = column.astype(object)
-    elif isinstance(kind, np.dtype) and kind.kind != "O" or str(kind) in ("str", "string", "interval"):
+    elif (isinstance(kind, np.dtype) and kind.kind != "O") or str(kind) in ("str", "string", "interval"):
         raise _no_numbers(name, str(kind))
     try:
         if isinstance(kind, np.dtype) or categories is not None:

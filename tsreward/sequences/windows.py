@@ -173,13 +173,13 @@ class WindowSet:
         return flags[window_rows(self.last, self.first, self.window, self.frame_skip)].any(1)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> WindowSet:
-        """Return the same windows over `function(store)`: each row is transformed once, and columns lose their names."""
+        """Return the same windows over `function(store)`: each row is transformed once, and loses its names."""
         return WindowSet(function(self.store), self.last, self.first, self.window, self.frame_skip)
 
     def to(self, device: torch.device | str) -> WindowSet:
         """Return the same windows on another device."""
-        moved = (part.to(device) for part in (self.store, self.last, self.first))
-        return WindowSet(*moved, self.window, self.frame_skip, self.columns)
+        store, last, first = (part.to(device) for part in (self.store, self.last, self.first))
+        return WindowSet(store, last, first, self.window, self.frame_skip, self.columns)
 
     def split(self, fraction: float, seed: int) -> tuple[WindowSet, WindowSet]:
         """Return (the rest, `fraction` of the episodes), split by episode so that no window is seen from both sides.

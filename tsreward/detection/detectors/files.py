@@ -75,7 +75,7 @@ def _make(manifest: dict[str, Any]) -> Detector:
     detector = from_json(manifest["detector"])
     detector.allocate(manifest["n_features_in"])
     detector.n_features_in_ = manifest["n_features_in"]
-    columns = columns_from(manifest["columns"], detector.n_features_in_)
+    columns = columns_from(manifest["columns"], manifest["n_features_in"])
     detector.feature_names_in_ = None if columns is None else np.array(columns.names, dtype=object)
     detector.held_out_scores_ = np.zeros(manifest["held_out"])
     return detector
