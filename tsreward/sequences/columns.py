@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
 
-from tsreward.errors import DataError, ShapeError, nearest, shown
+from tsreward.errors import DataError, ShapeError, shown
 
 RowsT = TypeVar("RowsT", np.ndarray, Tensor)
 
@@ -85,7 +86,7 @@ class Columns:
         for name in self.names:
             if name not in left:
                 others = [other for other in left if other not in self.names]
-                hint = f"; has it become {_quoted(near[0])}?" if (near := nearest(name, others)) else "."
+                hint = f"; has it become {_quoted(near)}?" if (near := _nearest(name, others)) else "."
                 raise DataError(
                     f"{where} lacks the column {_quoted(name)} of {who}{hint} It has "
                     f"{_listed(left)}: rename the column, or take data that has it."
@@ -117,8 +118,15 @@ def ordered(
 
 
 def _like(name: str, known: Iterable[str]) -> str:
-    near = nearest(name, known)
-    return f" (is it {_quoted(near[0])}?)" if near else ""
+    near = _nearest(name, known)
+    return f" (is it {_quoted(near)}?)" if near else ""
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is like this one, upper and lower case alike, if there is one."""
+    folded = {other.casefold()[:100]: other for other in known}
+    near = get_close_matches(name.casefold()[:100], folded, n=1)
+    return folded[near[0]] if near else None
 
 
 def _listed(names: Iterable[str]) -> str:
