@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -93,7 +94,7 @@ def episodes_from(arrays: dict[str, np.ndarray], path: Path) -> list[Episode]:
                 f"{path}: 'lengths' promises {rows} rows of '{name}', found shape {list(arrays[name].shape)}."
             )
     bounds, borders = np.cumsum(lengths + 1)[:-1], np.cumsum(lengths)[:-1]
-    parts = {name: np.split(arrays[name], borders) for name in _OPTIONAL if name in arrays}
+    parts: dict[str, Any] = {name: np.split(arrays[name], borders) for name in _OPTIONAL if name in arrays}
     parts["obs"] = np.split(arrays["obs"], bounds)
     for name, values in parts.items():
         _check_finite(path, name, values, arrays[name])
