@@ -15,8 +15,8 @@ from tsreward.envs import dm_control
 from tsreward.envs.dm_control import PLACED, dmc_ids
 from tsreward.envs.make import make
 from tsreward.errors import MissingExtraError, OptionError, ShapeError
-from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_env import LearnedReward
+from tsreward.wrappers.infos import INFO_KEYS
 
 pytestmark = pytest.mark.usefixtures("dmc")
 CHECKED = pytest.mark.filterwarnings("ignore:.*A Box observation space")

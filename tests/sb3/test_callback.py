@@ -167,7 +167,7 @@ def test_what_cannot_learn_is_refused() -> None:
     ):
         taught(venv, learner, replay_buffer_class=NStepReplayBuffer)
     with pytest.raises(ProtocolError, match="is not the LearnedRewardVecEnv that its callback was given"):
-        taught(lazy(venv, learner.model), learner, outer=lambda _: scripted(2))
+        taught(lazy(scripted(2), learner.model), learner, outer=lambda _: scripted(2))
     smoothed = small_model(smoothing=0.5)
     with pytest.raises(OptionError, match=r"smooths scores over time"):
         taught(lazy(scripted(2), smoothed, bonus=Doubling()))

@@ -34,7 +34,7 @@ from tsreward.pipeline.relabel import relabel
 from tsreward.sb3 import vec_env as sb3
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.sequences.episodes import Episode
-from tsreward.wrappers.checks import INFO_KEYS
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS
 
 LENGTHS = (7, 1, 12)
 
@@ -64,7 +64,8 @@ def test_everything_but_the_reward_is_left_as_it_is(model: RewardModel) -> None:
     for (obs, rewards, dones, infos), own in zip(plain[1:], found[1:], strict=True):
         assert [info["original_reward"] for info in own[3]] == rewards.tolist()
         assert [[type(info[key]) for key in INFO_KEYS] for info in own[3]] == [[float, float, float, bool]] * 3
-        rest = [{key: value for key, value in info.items() if key not in INFO_KEYS} for info in own[3]]
+        keys = (*INFO_KEYS, *EPISODE_KEYS)
+        rest = [{key: value for key, value in info.items() if key not in keys} for info in own[3]]
         assert data_equivalence((obs, dones, infos), (own[0], own[2], rest), exact=True)
 
 
@@ -175,8 +176,10 @@ def test_the_environment_can_be_asked_through_the_wrapper(model: RewardModel) ->
 
 def test_lazily_everything_is_left_as_it_is(model: RewardModel) -> None:
     plain, found = play(scripted(3), 60), play(lazy(scripted(3), model, driven=True), 60)
-    for step, own in zip(plain, found, strict=True):
-        assert data_equivalence(step, own, exact=True)
+    assert data_equivalence(plain[0], found[0], exact=True)
+    for step, (*own, infos) in zip(plain[1:], found[1:], strict=True):
+        assert [info.pop("ep_true_rew", None) is not None for info in infos] == step[2].tolist()
+        assert data_equivalence(step, (*own, infos), exact=True)
 
 
 @pytest.mark.parametrize("make", [DummyVecEnv, partial(SubprocVecEnv, start_method="fork")])

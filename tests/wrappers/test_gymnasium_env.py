@@ -16,8 +16,8 @@ from tests.scripted import ScriptedEnv, play_single, scripts, small_model
 from tsreward.envs.make import make
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import RandomNetworkDistillation
-from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_env import LearnedReward
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS
 
 
 def environment(id: str) -> gymnasium.Env:
@@ -37,6 +37,8 @@ def test_everything_but_the_reward_is_left_as_it_is(id: str) -> None:
         if len(found) == 5:
             info = found[4]
             own = {key: info.pop(key) for key in INFO_KEYS}
+            sums = [info.pop(key) for key in EPISODE_KEYS if key in info]
+            assert [*map(type, sums)] == [float, float] * (found[2] or found[3])
             assert own["original_reward"] == wanted[1]
             assert [type(found[1]), *map(type, list(own.values())[1:])] == [float, float, float, bool]
             wanted, found = (*wanted[:1], *wanted[2:]), (*found[:1], *found[2:])
@@ -83,6 +85,7 @@ def test_a_bonus_is_added(model: RewardModel) -> None:
     for entry, other in zip(plain, richer, strict=True):
         if len(entry) == 5:
             assert other[1] > entry[1]
+            other[4].pop("ep_learned_rew", None), entry[4].pop("ep_learned_rew", None)
             assert other[4] == entry[4]
 
 

@@ -17,10 +17,10 @@ from tsreward.errors import ProtocolError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
-from tsreward.wrappers.checks import INFO_KEYS
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS
 
-OWN_KEYS = {*INFO_KEYS, *(f"_{key}" for key in INFO_KEYS)}
+OWN_KEYS = {mask + key for mask in ("", "_") for key in (*INFO_KEYS, *EPISODE_KEYS)}
 
 
 def scripted(mode: AutoresetMode = AutoresetMode.NEXT_STEP, num_envs: int = 3) -> SyncVectorEnv:

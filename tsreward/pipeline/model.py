@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Self
 
@@ -105,6 +106,12 @@ class RewardModel(nn.Module):
         self.columns: Columns | None = None
         """Names of the columns that it was fitted on, by which other data is matched; None where they had none."""
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
+
+    def with_mode(self, mode: RewardMode) -> RewardModel:
+        """Return the same model with another reward mode; everything else is shared."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "mode": mode}
+        return other
 
     @property
     def window(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from tsreward.encoders.frame_layout import FrameLayout
+from tsreward.errors import ProtocolError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
@@ -21,13 +22,25 @@ def relabel(
     data: Episode | np.ndarray | Tensor,
     frames: FrameLayout | None = None,
     ignore: Sequence[str] = (),
+    *,
+    multiplier: float | None = None,
 ) -> StepReward: ...
 @overload
 def relabel(
-    model: RewardModel, data: Sequence[Any], frames: FrameLayout | None = None, ignore: Sequence[str] = ()
+    model: RewardModel,
+    data: Sequence[Any],
+    frames: FrameLayout | None = None,
+    ignore: Sequence[str] = (),
+    *,
+    multiplier: float | None = None,
 ) -> list[StepReward]: ...
 def relabel(
-    model: RewardModel, data: Any, frames: FrameLayout | None = None, ignore: Sequence[str] = ()
+    model: RewardModel,
+    data: Any,
+    frames: FrameLayout | None = None,
+    ignore: Sequence[str] = (),
+    *,
+    multiplier: float | None = None,
 ) -> StepReward | list[StepReward]:
     """Return what the T transitions of every episode earn, each part [T]; entry t belongs to the arrival at step t + 1.
 
@@ -38,15 +51,38 @@ def relabel(
         frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
         ignore: columns of a DataFrame that are left out; all others must be those that the model was fitted on, in any
             order.
+        multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
 
     Raises:
+        ProtocolError: a mode that moves while an agent trains, without a multiplier.
         ShapeError: observations of another shape than the model's.
         DataError: something else, NaN or inf in an observation or a reward, or a column that is missing or unknown.
         OptionError: the mode lowers rewards of the environment, and an episode has none.
     """
+    model = still(model, multiplier)
     episodes, alone = as_episodes(data, ignore)
     earned = [_relabel(model, model.in_order(episode), frames) for episode in episodes]
     return earned[0] if alone else earned
+
+
+def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
+    """Return a model whose reward mode stays the same, with this multiplier where one is given.
+
+    Raises:
+        ProtocolError: a mode that moves while an agent trains, without a multiplier.
+        OptionError: a multiplier for a mode that has none.
+    """
+    if multiplier is not None:
+        return model.with_mode(model.mode.fixed(multiplier))
+    if model.mode.moves_while_training:
+        now = getattr(model.mode, "multiplier", None)
+        stays = "" if now is None else f" and its multiplier is {float(now):g}"
+        raise ProtocolError(
+            f"A recording cannot be paid by a {type(model.mode).__name__}, which an agent's training moves: no agent "
+            f"trains here{stays}. Give a multiplier that stays: multiplier=1.0 in Python, --multiplier on the command "
+            f"line; or use the mode penalty."
+        )
+    return model
 
 
 def _relabel(model: RewardModel, episode: Episode, frames: FrameLayout | None) -> StepReward:

@@ -31,13 +31,16 @@ class RewardMode(nn.Module, ABC):
     Options: ClassVar[type[RewardOptions]]
     replaces: ClassVar[bool]
     """Whether the learned reward takes the place of the environment's."""
-    moves_while_training: ClassVar[bool] = False
-    """Whether `update` has to be called after every rollout."""
     threshold: Tensor
 
     def __init__(self, options: RewardOptions) -> None:
         super().__init__()
         self.options = options
+
+    @property
+    def moves_while_training(self) -> bool:
+        """Whether `update` has to be called after every rollout."""
+        return False
 
     @property
     def uses_probes(self) -> bool:
@@ -77,6 +80,14 @@ class RewardMode(nn.Module, ABC):
             OptionError: the mode has no weight.
         """
         raise OptionError(f"A penalty weight is for the mode penalty, but this model's is {type(self).__name__}.")
+
+    def fixed(self, multiplier: float | None = None) -> RewardMode:
+        """Return the same fitted mode with a multiplier that stays; None keeps the present one.
+
+        Raises:
+            OptionError: the mode has no multiplier.
+        """
+        raise OptionError(f"A multiplier is for the mode lagrangian, but this model's is {type(self).__name__}.")
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
         """Follow a rollout in which `flag_rate` of the steps were anomalous; modes that stay the same do nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -27,6 +27,8 @@ class LagrangianOptions(RewardOptions):
     """How fast the multiplier follows: μ ← μ + learning_rate · (seen flag rate − target) after every rollout."""
     cap: float = option(10.0, above=0, search=Range(2.0, 50.0, log=True))
     """The multiplier never exceeds this."""
+    multiplier: float | None = None
+    """A multiplier that stays, for rewards without an agent that trains; None lets it follow the flag rate."""
     unit: float | None = option(None, above=0)
     """A typical single-step |reward|; None takes it from the data given to fit."""
 
@@ -55,7 +57,6 @@ class Lagrangian(RewardMode):
     Options = LagrangianOptions
     options: LagrangianOptions
     replaces = False
-    moves_while_training = True
     unit: Tensor
     multiplier: Tensor
     longest: Tensor
@@ -66,8 +67,21 @@ class Lagrangian(RewardMode):
         self._warned = False
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))
-        self.register_buffer("multiplier", torch.tensor(0.0, dtype=torch.float64))
+        self.register_buffer("multiplier", torch.tensor(options.multiplier or 0.0, dtype=torch.float64))
         self.register_buffer("longest", torch.tensor(0.0, dtype=torch.float64))
+
+    @property
+    def moves_while_training(self) -> bool:
+        """Whether `update` has to be called after every rollout: unless the multiplier stays."""
+        return self.options.multiplier is None
+
+    def fixed(self, multiplier: float | None = None) -> Lagrangian:
+        """Return the same fitted mode with a multiplier that stays: the given one, or the present one."""
+        stays = float(self.multiplier) if multiplier is None else multiplier
+        mode = Lagrangian(replace(self.options, multiplier=stays))
+        mode.load_state_dict(self.state_dict())
+        mode.multiplier.fill_(stays)
+        return mode
 
     @property
     def needs_unit(self) -> bool:
@@ -80,7 +94,7 @@ class Lagrangian(RewardMode):
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
         self.unit.fill_(reward_unit(self.options.unit, unit, "Lagrangian"))
-        self.multiplier.fill_(0.0)
+        self.multiplier.fill_(self.options.multiplier or 0.0)
         self.longest.fill_(0.0)
         self._warned = False
         return self
@@ -96,7 +110,9 @@ class Lagrangian(RewardMode):
         return -self.unit * (scores > self.threshold)
 
     def update(self, flag_rate: float, episode_length: float | None = None) -> None:
-        """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged."""
+        """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged, unless it stays."""
+        if not self.moves_while_training:
+            return
         moved = float(self.multiplier) + self.options.learning_rate * (flag_rate - self.target)
         self.multiplier.fill_(min(max(moved, 0.0), self.options.cap))
         if episode_length is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -14,7 +15,9 @@ from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.checks import INFO_KEYS, check_fitted, check_model
+from tsreward.wrappers.checks import check_fitted, check_model
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.stack import check_stack
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
@@ -32,13 +35,14 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 
     **In every step** (`lazy=False`), `step` returns them in float32, as everywhere in Stable-Baselines3. The infos keep
     the environment's reward in `original_reward` and get `anomaly_score`, `anomaly_p_value` and `is_anomaly`; every
-    other key stays. A VecMonitor outside logs the learned return as `rollout/ep_rew_mean`, a Monitor inside the true
-    one.
+    other key stays. In the last step of an episode they get `ep_learned_rew` and `ep_true_rew`, the sums of both
+    rewards, which `LearnedRewardCallback` logs. A VecMonitor outside logs the learned return as `rollout/ep_rew_mean`,
+    a Monitor inside the true one.
 
     **Lazily** (`lazy=True`), steps are noted and scored together: for PPO and A2C when a rollout ends, for SAC and TD3
     in chunks or when a transition is sampled. The rewards are bit-identical, in less time, and a scorer may go on
-    learning meanwhile. `step` returns the environment's rewards and leaves the infos as they are;
-    `LearnedRewardCallback` puts the learned rewards where the algorithm learns from them.
+    learning meanwhile. `step` returns the environment's rewards and leaves the infos as they are, but for
+    `ep_true_rew`; `LearnedRewardCallback` puts the learned rewards where the algorithm learns from them.
 
     What needs a callback refuses to step without one: lazy rewards, and a reward mode that moves while an agent trains
     (`Lagrangian`). To normalise, put VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`.
@@ -52,16 +56,22 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         lazy: whether rewards are computed later, many at once.
         frames: how frames stand in what the model looks at, where other wrappers stack, transpose or scale them: the
             model reads the newest ones, and the agent keeps its own observations.
+        nested: another learned reward inside is meant: this one is added to it, and what the inner one says is in the
+            infos under `inner_anomaly_score` and so on, its reward under `inner_reward`.
+        allow_normalised: the model was fitted on what normalisers of single environments give.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
         NotFittedError: the model is not fitted.
         OptionError: `reward_obs` is neither observation nor frame; or lazy rewards of a mode that moves while an agent
             trains.
-        ProtocolError: there is a VecNormalize inside; or, in a step, the callback is missing, an episode ended without
-            `terminal_observation`, or there is no frame to look at.
+        ProtocolError: there is a VecNormalize inside, or another normaliser or a learned reward that is not allowed;
+            or, in a step, the callback is missing, an episode ended without `terminal_observation`, or there is no
+            frame to look at.
         DataError: in a step, an observation or a reward is NaN or inf.
     """
+
+    is_learned_reward = True
 
     def __init__(
         self,
@@ -71,8 +81,12 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         reward_obs: RewardSource = "observation",
         lazy: bool = False,
         frames: FrameLayout | None = None,
+        *,
+        nested: bool = False,
+        allow_normalised: bool = False,
     ) -> None:
         _refuse_normaliser(venv)
+        self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
         self._reward_obs = _RewardObs(venv, model, reward_obs, frames)
         if lazy and model.mode.moves_while_training:
             raise OptionError(
@@ -87,6 +101,11 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         of a training; set it where a loop of your own does, or to evaluate with a mode as it is."""
         self.age = np.full(venv.num_envs, -1)
         """[E] steps of the episode before the last step."""
+        self.finished: deque[tuple[float, float]] = deque(maxlen=100)
+        """The learned and the true returns of the latest episodes, without a bonus where rewards are lazy."""
+        self._returns, self._true_returns = EpisodeReturns(venv.num_envs), EpisodeReturns(venv.num_envs)
+        self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
+        """The environments' rewards [E] and ends [E] of lazy steps that are not paid yet; None is a reset."""
 
     def reset(self) -> np.ndarray:
         """Reset all environments and begin their episodes."""
@@ -94,6 +113,11 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         assert isinstance(obs, np.ndarray)  # the space is a Box
         self.stream.start(as_tensor(self._reward_obs.begun(obs)))
         self._next_age = np.zeros(self.num_envs, np.int64)
+        self._true_returns.begin()
+        if self.lazy:
+            self._unpaid.append(None)
+        else:
+            self._returns.begin()
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -111,13 +135,30 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
         self.age = self._next_age
         self._next_age = np.where(dones, 0, self.age + 1)
+        true = env_rewards
+        if self._nested:
+            true = np.array([info["original_reward"] for info in infos])
+            infos = [inner_apart(info, paid) for info, paid in zip(infos, env_rewards.tolist(), strict=True)]
         if earned is None:
+            self._unpaid.append((true.copy(), dones.copy()))
+            sums = self._true_returns.add(true, true, dones)[1].tolist()
+            infos = [{**info, EPISODE_KEYS[1]: sums[i]} if dones[i] else info for i, info in enumerate(infos)]
             return obs, env_rewards.copy(), dones, infos
-        columns = (env_rewards, earned.score, earned.p_value, earned.is_anomaly)
+        rewards = earned.reward.numpy().astype(np.float32)
+        columns = (true, earned.score, earned.p_value, earned.is_anomaly)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         infos = [{**info, **dict(zip(INFO_KEYS, row, strict=True))} for info, row in zip(infos, rows, strict=True)]
+        for index, both in self._ended(rewards, true, dones):
+            infos[index] |= dict(zip(EPISODE_KEYS, both, strict=True))
         # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
-        return obs, earned.reward.numpy().astype(np.float32), dones, infos
+        return obs, rewards, dones, infos
+
+    def _ended(self, rewards: np.ndarray, true: np.ndarray, dones: np.ndarray) -> list[tuple[int, tuple[float, float]]]:
+        """Count a step; return which environments ended an episode, with which learned and true return."""
+        sums = self._returns.add(rewards, true, dones)
+        ended = [(int(index), (float(sums[0, index]), float(sums[1, index]))) for index in np.flatnonzero(dones)]
+        self.finished += [both for _, both in ended]
+        return ended
 
     @property
     def pending(self) -> int:
@@ -131,7 +172,14 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             ProtocolError: there was none.
         """
         earned = self.stream.flush()
-        return earned.reward.numpy().astype(np.float32), earned
+        rewards, unpaid = earned.reward.numpy().astype(np.float32), self._unpaid
+        self._unpaid, waiting = [], iter(rewards)
+        for step in unpaid:
+            if step is None:
+                self._returns.begin()
+            else:
+                self._ended(next(waiting), *step)
+        return rewards, earned
 
     def windows(self) -> torch.Tensor:
         """Return the feature windows [T · E, K, D] of the steps that were last taken, oldest first.

@@ -10,11 +10,8 @@ import gymnasium
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import DataError, NotFittedError, ShapeError
+from tsreward.errors import DataError, NotFittedError, ProtocolError, ShapeError
 from tsreward.pipeline.model import RewardModel
-
-INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
-"""What every adapter adds to `info`: the environment's reward, the (smoothed) score, its p-value, the flag."""
 
 
 def check_model(
@@ -100,3 +97,24 @@ def check_fitted(who: str, model: RewardModel) -> None:
     """
     if not bool(model.scorer.fitted) or not int(model.calibration.count):
         raise NotFittedError(f"{who} got a model that is not fitted: call model.fit(...) or load a fitted one first.")
+
+
+def check_driven(who: str, model: RewardModel, driven: bool) -> None:
+    """Check that a reward mode that moves while an agent trains is moved by somebody.
+
+    Raises:
+        ProtocolError: nobody does.
+    """
+    if model.mode.moves_while_training and not driven:
+        raise ProtocolError(f"{who} got a model whose {still_remedy(model)}")
+
+
+def still_remedy(model: RewardModel) -> str:
+    """Say what a mode that nobody moves would do, and what to do about it."""
+    now = getattr(model.mode, "multiplier", None)
+    stays = "" if now is None else f", so its multiplier stays {float(now):g}"
+    return (
+        f"{type(model.mode).__name__} nothing moves{stays}: train with LearnedRewardVecEnv and LearnedRewardCallback; "
+        f"give it a multiplier that stays, model.mode = model.mode.fixed(1.0); or say driven=True where a loop of your "
+        f"own calls model.mode.update."
+    )

@@ -15,7 +15,9 @@ from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.checks import INFO_KEYS, check_model
+from tsreward.wrappers.checks import check_driven, check_model
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.stack import check_stack
 
 Mode = Literal["NextStep", "SameStep", "Disabled"]
 
@@ -30,18 +32,31 @@ class LearnedRewardVector(VectorWrapper):
     In NEXT_STEP the step after an end only resets. It earns no learned reward: there the reward and the score are 0,
     the p-value is 1, nothing is flagged, and the masks are false.
 
-    `frames` says how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
-    reads the newest ones, and the agent keeps its own observations.
+    In steps in which episodes end, the infos get `ep_learned_rew` and `ep_true_rew`, the sums of both rewards, with the
+    masks `_ep_learned_rew` and `_ep_true_rew`.
+
+    Args:
+        envs: environments with Box observations of the model's shape.
+        model: a fitted model.
+        bonus: added to the rewards.
+        frames: how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
+            reads the newest one, and the agent keeps its own observations.
+        nested: another learned reward inside is meant: this one is added to it, and what the inner one says is in the
+            infos under `inner_anomaly_score` and so on, its rewards under `inner_reward`.
+        allow_normalised: the model was fitted on what normalisers inside give.
+        driven: a loop of your own calls `model.mode.update`, for a mode that moves while an agent trains.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
         NotFittedError: the model is not fitted.
-        ProtocolError: the autoreset mode is not known; or, in a step, SAME_STEP without `final_obs`, or DISABLED
+        ProtocolError: the autoreset mode is not known; a normaliser or a learned reward inside that is not allowed; a
+            mode that nobody moves; or, in a step, SAME_STEP without `final_obs`, or DISABLED
             without a reset after an end.
         DataError: in a step, an observation holds NaN or inf.
     """
 
     stream: RewardStream
+    is_learned_reward = True
 
     def __init__(
         self,
@@ -49,12 +64,26 @@ class LearnedRewardVector(VectorWrapper):
         model: RewardModel,
         bonus: ExplorationBonus | None = None,
         frames: FrameLayout | None = None,
+        *,
+        nested: bool = False,
+        allow_normalised: bool = False,
+        driven: bool = False,
     ) -> None:
         super().__init__(envs)
-        check_model(type(self).__name__, model, envs.single_observation_space, frames, envs)
+        who = type(self).__name__
+        check_model(who, model, envs.single_observation_space, frames, envs)
+        self._nested = check_stack(who, envs, allow_normalised, nested)
+        check_driven(who, model, driven)
+        self._returns = EpisodeReturns(envs.num_envs)
         self.stream = RewardStream(model, envs.num_envs, bonus, frames)
         self._mode = _autoreset_mode(envs)
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
+
+    @property
+    def autoreset_mode(self) -> Any:
+        """The `gymnasium.vector.AutoresetMode` of the environments; "NextStep" where Gymnasium has no such class."""
+        modes = getattr(gymnasium.vector, "AutoresetMode", None)
+        return self._mode if modes is None else modes(self._mode)
 
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
@@ -67,6 +96,7 @@ class LearnedRewardVector(VectorWrapper):
         obs, infos = super().reset(seed=seed, options=options)
         self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
         self._waiting = self._waiting & ~mask
+        self._returns.begin(mask)
         return obs, infos
 
     def step(self, actions: Any) -> tuple[Any, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
@@ -87,15 +117,34 @@ class LearnedRewardVector(VectorWrapper):
             self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
         if self._mode != "SameStep":
             self._waiting = ended
+        true = np.array(env_rewards)
+        if self._nested:
+            true = _original(infos, ended, self.num_envs)
+            infos = inner_apart(infos, np.array(env_rewards)) | {"_inner_reward": moved.copy()}
+        rewards = np.where(moved, earned.reward.numpy(), 0.0)
         infos = {
             **infos,
-            "original_reward": np.array(env_rewards),
+            "original_reward": true,
             "anomaly_score": np.where(moved, earned.score.numpy(), np.float32(0)),
             "anomaly_p_value": np.where(moved, earned.p_value.numpy(), np.float32(1)),
             "is_anomaly": moved & earned.is_anomaly.numpy(),
         }
         infos |= {f"_{key}": moved.copy() for key in INFO_KEYS}
-        return obs, np.where(moved, earned.reward.numpy(), 0.0), terminated, truncated, infos
+        sums = self._returns.add(rewards, np.where(moved, true, 0.0), ended)
+        if ended.any():
+            for key, sum_ in zip(EPISODE_KEYS, sums, strict=True):
+                infos |= {key: np.where(ended, sum_, 0.0), f"_{key}": ended.copy()}
+        return obs, rewards, terminated, truncated, infos
+
+
+def _original(infos: dict[str, Any], ended: np.ndarray, num_envs: int) -> np.ndarray:
+    """Return the environments' rewards [E] that a learned reward inside has kept.
+
+    Where single environments are wrapped, SAME_STEP moves the info of an episode's last step to `final_info`.
+    """
+    rewards = np.array(infos.get("original_reward", np.zeros(num_envs)), np.float64)
+    final = infos.get("final_info", {}).get("original_reward")
+    return rewards if final is None else np.where(ended, final, rewards)
 
 
 def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: dict[str, Any]) -> np.ndarray:

@@ -1,0 +1,53 @@
+"""What learned rewards say in `info`: of every step, of an episode that ended, and of a learned reward inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
+"""What every adapter adds to `info`: the environment's reward, the (smoothed) score, its p-value, the flag."""
+EPISODE_KEYS = ("ep_learned_rew", "ep_true_rew")
+"""What is added in the last step of an episode: the sums of its learned rewards and of the environment's."""
+_INNER = "inner_"
+_SET_ASIDE = (*INFO_KEYS[1:], "ep_learned_rew", "reward")
+
+
+class EpisodeReturns:
+    """Sums of the learned rewards and of the environment's over the running episodes of E environments."""
+
+    def __init__(self, num_envs: int) -> None:
+        self._sums = np.zeros((2, num_envs))
+
+    def begin(self, mask: np.ndarray | None = None) -> None:
+        """Begin episodes anew, only where `mask` [E] is true."""
+        self._sums[:, slice(None) if mask is None else mask] = 0
+
+    def add(self, learned: Any, true: Any, ended: Any) -> np.ndarray:
+        """Add the rewards [E] of a step; return the sums [2, E], learned and true, and forget them where it ended."""
+        self._sums[0] += learned
+        self._sums[1] += true
+        sums = self._sums.copy()
+        self._sums[:, ended] = 0
+        return sums
+
+
+def inner_apart(info: dict[str, Any], paid: Any) -> dict[str, Any]:
+    """Return `info` of a learned reward inside another, with what that one says under names that begin with inner_.
+
+    `original_reward` and `ep_true_rew` stay: they are the environment's. `inner_reward` is what the inner one paid.
+
+    >>> inner_apart({"original_reward": 1.0, "anomaly_score": 3.0, "cost": 0.0}, 0.5)
+    {'original_reward': 1.0, 'inner_anomaly_score': 3.0, 'cost': 0.0, 'inner_reward': 0.5}
+    """
+    return {_apart(key): value for key, value in info.items()} | {f"{_INNER}reward": paid}
+
+
+def _apart(key: str) -> str:
+    mask, bare = ("_", key[1:]) if key.startswith("_") else ("", key)  # masks of vector environments
+    last = bare
+    while last.startswith(_INNER):
+        last = last.removeprefix(_INNER)
+    said = last in _SET_ASIDE and (last != "reward" or last != bare)
+    return f"{mask}{_INNER}{bare}" if said else key
