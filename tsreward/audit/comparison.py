@@ -11,7 +11,7 @@ import numpy as np
 from tsreward.audit.agreement import pearson, spearman
 from tsreward.errors import OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.relabel import relabel_as_is
 from tsreward.sequences.episodes import Episode
 
 
@@ -151,7 +151,7 @@ def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, has_reward
             )
     steps = []
     for episode in episodes:
-        steps += relabel(model, [episode if has_rewards else replace(episode, rewards=np.zeros(len(episode)))])
+        steps += relabel_as_is(model, [episode if has_rewards else replace(episode, rewards=np.zeros(len(episode)))])
     score = np.concatenate([step.score.numpy() for step in steps]).astype(np.float64)
     ordered = np.sort(score)
     return ModelRatings(

@@ -80,7 +80,7 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
 
         inner = make(options.env)
         try:
-            checks += check_reward_env(LearnedReward(inner, model), model, options.playing).checks
+            checks += check_reward_env(LearnedReward(inner, model, driven=True), model, options.playing).checks
         except ShapeError as error:
             checks += (
                 Check(f"it fits {options.env}", False, "Name the environment that it was fitted for.", str(error)),

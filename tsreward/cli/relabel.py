@@ -39,6 +39,8 @@ class Options(Arguments):
     out: Path
     """What is written, of the same kind as the data, and neither them nor the model; for minari:ID, a new ID."""
     columns: tyro.conf.OmitArgPrefixes[StepColumns] = field(default_factory=StepColumns)
+    multiplier: float | None = None
+    """Weight of a lagrangian penalty, which no agent's training moves here."""
     json: bool = False
     """Print a summary as one JSON document."""
 
@@ -53,7 +55,7 @@ def run(options: Options) -> int:
     relabelled_kind(options.data, options.out, options.columns)
     _check_paths(options)
     model = load(options.model)
-    done = relabel_file(model, options.data, options.out, options.columns, _metadata(options))
+    done = relabel_file(model, options.data, options.out, options.columns, _metadata(options), options.multiplier)
     paid = done.original_reward
     summary = {
         "file": str(options.out),

@@ -30,7 +30,7 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import new_folder, open_atomic, write_atomic
 from tsreward.options import Options
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.relabel import relabel, still
 from tsreward.pipeline.scores import ScoreStream
 from tsreward.sequences.columns import Columns
 
@@ -95,6 +95,7 @@ def relabel_file(
     target: Path,
     columns: StepColumns = StepColumns(),
     note: dict[str, Any] | None = None,
+    multiplier: float | None = None,
 ) -> Relabelled:
     """Write `source` with the rewards of `model` as `target`, which appears when all of it is written.
 
@@ -109,14 +110,17 @@ def relabel_file(
         columns: what the columns of a table are.
         note: JSON values for the metadata: the array metadata (.npz), the metadata tsreward (Parquet, Minari), or a
             file beside the table, FILE.json (CSV).
+        multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
 
     Raises:
+        ProtocolError: a mode that moves while an agent trains, without a multiplier.
         OptionError: files of other kinds, or the model lowers rewards of the environment, and there are none.
         DataError: the data are damaged or do not fit the columns, or `target` cannot be written.
         ShapeError: observations of another shape than the model's.
         MissingExtraError: minari is not installed.
     """
     kind, note = relabelled_kind(source, target, columns), note or {}
+    model = still(model, multiplier)
     if kind == "minari":
         return relabel_minari(model, minari_source(source), minari_source(target), note)
     if kind == "npz":

@@ -61,8 +61,15 @@ def relabel(
     """
     model = still(model, multiplier)
     episodes, alone = as_episodes(data, ignore)
-    earned = [_relabel(model, model.in_order(episode), frames) for episode in episodes]
+    earned = relabel_as_is(model, episodes, frames)
     return earned[0] if alone else earned
+
+
+def relabel_as_is(
+    model: RewardModel, episodes: Sequence[Episode], frames: FrameLayout | None = None
+) -> list[StepReward]:
+    """Return `relabel` of episodes with the reward mode as it is, also one that an agent's training would move."""
+    return [_relabel(model, model.in_order(episode), frames) for episode in episodes]
 
 
 def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:

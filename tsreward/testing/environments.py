@@ -10,11 +10,12 @@ from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel, StepReward
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.relabel import relabel_as_is
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.report import CheckReport, NotApplicable, Promise, touched, try_all
 
@@ -76,7 +77,7 @@ class EnvironmentCase:
     @cached_property
     def wanted(self) -> list[StepReward]:
         """What the model gives for the same observations and rewards in bulk."""
-        return relabel(self.model, [self._episode(played) for played in self.played])
+        return relabel_as_is(self.model, [self._episode(played) for played in self.played])
 
     @cached_property
     def drawn(self) -> list[str]:
@@ -200,6 +201,21 @@ def _threshold(case: EnvironmentCase) -> str | None:
     return None
 
 
+def _lowered(case: EnvironmentCase) -> str | None:
+    mode = case.model.mode
+    if mode.replaces:
+        raise NotApplicable("the learned reward takes the place of the environment's")
+    flagged = [(index, position, step) for index, position, step in _all_steps(case) if bool(step[4]["is_anomaly"])]
+    if not flagged:
+        raise NotApplicable(f"no step of {case.options.steps} was flagged")
+    paid = torch.tensor([float(step[4]["original_reward"]) for _, _, step in flagged], dtype=torch.float64)
+    calm = mode(torch.full(paid.shape, -torch.inf), torch.ones(paid.shape), paid)
+    for (index, position, step), otherwise in zip(flagged, calm.tolist(), strict=True):
+        if float(step[1]) >= otherwise:
+            return f"Episode {index}, step {position}: flagged, and paid {step[1]} as if it were not."
+    return None
+
+
 def _same_seed(case: EnvironmentCase) -> str | None:
     again = case.play()
     rewards = [[step[1] for played in episodes for step in played.steps] for episodes in (case.played, again)]
@@ -250,6 +266,12 @@ ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
         for part in ("reward", "score", "p_value", "is_anomaly")
     ),
     Promise("is_anomaly is score above threshold", _threshold, _SAME),
+    Promise(
+        "flagged steps are paid less",
+        _lowered,
+        "A Lagrangian's multiplier begins at 0: train with LearnedRewardCallback, which moves it, or fit with "
+        "--reward.multiplier; give a penalty a weight above 0.",
+    ),
     Promise("windows begin anew at a reset", _after_reset, _STATE),
     Promise(
         "the last step is paid for the true last observation", _last_step, "Score the observation before autoreset."

@@ -17,7 +17,7 @@ from tsreward.errors import DataError, ShapeError
 from tsreward.functional.tensors import as_tensor
 from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel, StepReward
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.relabel import relabel_as_is
 from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.encoders import noise
@@ -47,7 +47,7 @@ class ModelCase:
 
     @cached_property
     def bulk(self) -> list[StepReward]:
-        return relabel(self.model, self.episodes)
+        return relabel_as_is(self.model, self.episodes)
 
     @cached_property
     def online(self) -> list[StepReward]:
@@ -169,14 +169,14 @@ def _together(case: ModelCase) -> str | None:
 
 
 def _repeatable(case: ModelCase) -> str | None:
-    again = relabel(case.model, case.episodes)
+    again = relabel_as_is(case.model, case.episodes)
     same = all(torch.equal(a.reward, b.reward) for a, b in zip(again, case.bulk, strict=True))
     return None if same else "The same episodes were rewarded differently the second time."
 
 
 def _state_unchanged(case: ModelCase) -> str | None:
     before = copy.deepcopy(case.model.state_dict())
-    relabel(case.model, case.episodes)
+    relabel_as_is(case.model, case.episodes)
     after = case.model.state_dict()
     changed = [name for name, value in before.items() if not torch.equal(value, after[name])]
     return f"Rewarding changed {', '.join(changed[:5])}." if changed else None
@@ -184,7 +184,7 @@ def _state_unchanged(case: ModelCase) -> str | None:
 
 def _obs_unchanged(case: ModelCase) -> str | None:
     before = [episode.obs.copy() for episode in case.episodes]
-    relabel(case.model, case.episodes)
+    relabel_as_is(case.model, case.episodes)
     same = all(np.array_equal(old, episode.obs) for old, episode in zip(before, case.episodes, strict=True))
     return None if same else "Rewarding changed the observations."
 
@@ -196,7 +196,7 @@ def _rows_alone(case: ModelCase, size: int) -> str | None:
 
 
 def _random_state(case: ModelCase) -> str | None:
-    found = touched(lambda: relabel(case.model, case.episodes))
+    found = touched(lambda: relabel_as_is(case.model, case.episodes))
     return f"Rewarding changed the state of {', '.join(found)}." if found else None
 
 
@@ -206,20 +206,20 @@ def _not_finite(case: ModelCase) -> str | None:
         raise NotApplicable("observations are whole numbers")
     obs = obs.copy()
     obs[1].flat[0] = np.nan
-    return refusal(lambda: relabel(case.model, [replace(case.episodes[0], obs=obs)]), DataError, "NaN or inf")
+    return refusal(lambda: relabel_as_is(case.model, [replace(case.episodes[0], obs=obs)]), DataError, "NaN or inf")
 
 
 def _other_shape(case: ModelCase) -> str | None:
     first = case.episodes[0]
     wrong = replace(first, obs=np.concatenate([first.obs, first.obs], axis=-1))
-    return refusal(lambda: relabel(case.model, [wrong]), ShapeError, "expects observations")
+    return refusal(lambda: relabel_as_is(case.model, [wrong]), ShapeError, "expects observations")
 
 
 def _file(case: ModelCase) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         save(case.model, path)
-        again = relabel(load(path), case.episodes)
+        again = relabel_as_is(load(path), case.episodes)
     same = all(torch.equal(a.reward, b.reward) for a, b in zip(again, case.bulk, strict=True))
     return None if same else "Saved and loaded, the model gives other rewards."
 
