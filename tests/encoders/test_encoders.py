@@ -8,10 +8,23 @@ from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.errors import OptionError, ShapeError
 
 
-def test_identity_flattens_to_float32() -> None:
-    obs = torch.arange(12, dtype=torch.float64).reshape(2, 2, 3)
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (torch.float64, torch.float64),
+        (torch.int64, torch.float64),
+        (torch.int32, torch.float64),
+        (torch.float32, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.uint8, torch.float32),
+        (torch.bool, torch.float32),
+    ],
+)
+def test_identity_flattens_and_loses_no_digit(given: torch.dtype, wanted: torch.dtype) -> None:
+    obs = torch.arange(12).reshape(2, 2, 3).to(given)
     features = Identity((2, 3))(obs)
-    assert features.dtype == torch.float32 and features.tolist() == obs.reshape(2, 6).tolist()
+    assert features.dtype == wanted and features.tolist() == obs.reshape(2, 6).tolist()
+    assert Identity((1,))(torch.tensor([[1e9 + 1e-6]], dtype=torch.float64)).item() == 1e9 + 1e-6
 
 
 def test_sorted_lidar_does_not_turn_with_the_robot(seed: int) -> None:

@@ -1,5 +1,7 @@
 """Moments against numpy, and what must hold for degenerate data."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch import Tensor
 
 from tests.naive import squared_mahalanobis as naive_squared_mahalanobis
 from tsreward.functional.moments import (
+    OFF_CONSTANT,
+    column_scales,
     mean_and_covariance,
     precision_factor,
     principal_components,
@@ -61,6 +65,42 @@ def test_principal_components_of_constant_data_are_finite() -> None:
 
 
 def test_standardise_without_a_limit_is_linear(rows: Tensor) -> None:
-    mean, std = rows.mean(0), rows.std(0)
-    torch.testing.assert_close(standardise(rows, mean, std, None) * std + mean, rows)
-    assert standardise(rows, mean, std, 0.5).abs().max() == 0.5
+    scales = column_scales(rows, 0.01)
+    torch.testing.assert_close((standardise(rows, scales, None) * scales.std + scales.mean).float(), rows)
+    assert standardise(rows, scales, 0.5).abs().max() == 0.5
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-6, 0.0), (1e6, 0.0), (1.0, 1e9), (-3.0, 1e6), (1e-300, 0.0), (1e300, 0.0)]
+)
+def test_units_and_offsets_leave_no_trace(scale: float, offset: float) -> None:
+    rows = torch.randn(500, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    changed = rows * scale + offset
+    expected = standardise(rows, column_scales(rows, 0.01), None)
+    found = standardise(changed, column_scales(changed, 0.01), None)
+    torch.testing.assert_close(found, expected * math.copysign(1, scale), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.int64, torch.uint8])
+@pytest.mark.parametrize("value", [0.0, 7.0, 0.1, 1e9])
+def test_a_constant_column_knows_its_value_and_nothing_else(dtype: torch.dtype, value: float) -> None:
+    known = torch.full((20, 1), value).to(dtype)
+    scales = column_scales(known, 0.01)
+    assert scales.std == 0
+    rounded = known[:1].double() * (1 + 2 * torch.finfo(torch.float64).eps)
+    off = torch.tensor([[1.0], [-1.0]]).double() * max(value, 1) * 1e-3
+    found = standardise(torch.cat([known[:1].double(), rounded, known[:1].double() + off]), scales, None)
+    assert found.flatten().tolist() == [0.0, 0.0, OFF_CONSTANT, -OFF_CONSTANT]
+
+
+def test_a_value_read_in_another_precision_is_the_same_value() -> None:
+    wide = torch.full((9, 1), 0.1, dtype=torch.float64)
+    assert standardise(wide.float(), column_scales(wide, 0.01), None).eq(0).all()
+    assert standardise(wide, column_scales(wide.float(), 0.01), None).eq(0).all()
+
+
+def test_a_column_that_hardly_moves_is_not_blown_up() -> None:
+    rows = torch.zeros(100_000, 1)
+    rows[0] = 1.0
+    assert column_scales(rows, 0.01).std == pytest.approx(0.01)
+    assert column_scales(rows, 1e-6).std == pytest.approx(1e-5**0.5, rel=1e-3)

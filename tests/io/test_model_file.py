@@ -181,7 +181,7 @@ def test_describe_says_what_is_inside(path: Path) -> None:
     assert (found["calibration"], found["frame_skip"], found["chunk"]) == ({"size": 64}, 1, fitted().chunk)
     assert found["note"] == {"seed": 7, "env": "SafetyHopperVelocity-v1"}
     assert found["bytes"] == path.stat().st_size
-    assert found["tensors"]["scorer.mean"]["dtype"] == "F32" and found["tensors"]["scorer.mean"]["shape"] == [3]
+    assert found["tensors"]["scorer.mean"]["dtype"] == "F64" and found["tensors"]["scorer.mean"]["shape"] == [3]
 
 
 def test_a_file_without_an_option_takes_its_default(path: Path) -> None:

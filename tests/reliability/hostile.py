@@ -80,7 +80,7 @@ HOSTILE: dict[str, Hostile] = {
         forge.set_last("scorer.embed.1.weight", float("nan")), "'scorer.embed.1.weight' holds nan"
     ),
     "36 huge window": Hostile(forge.set_part("scorer", "window", 2**31), "scorer.window 2147483648, not 1 to"),
-    "37 negative std": Hostile(forge.set_last("scorer.std", -1.0), "'scorer.std' must be above 0"),
+    "37 negative std": Hostile(forge.set_last("scorer.std", -1.0), "'scorer.std' must not be negative"),
     "38 NaN threshold": Hostile(forge.set_last("mode.threshold", float("nan")), "'mode.threshold' holds nan"),
     "39 digest removed": Hostile(forge.unsigned(lambda manifest: manifest.pop("sha256")), "has no digest"),
     "40 digest of another file": Hostile(forge.other_digest, "does not match its SHA-256 digest"),
@@ -103,7 +103,7 @@ MORE_HOSTILE: dict[str, Hostile] = {
     "five thousand tensors": Hostile(forge.relaid(forge.many_tensors), r"has 50\d\d tensors"),
     "odd observation": Hostile(forge.set_part("encoder", "obs_shape", [3.0]), "encoder.obs_shape"),
     "tensor missing": Hostile(forge.signed(forge.drop_mean), "Tensor 'scorer.mean' is missing"),
-    "tensor of another shape": Hostile(forge.signed(forge.shorten_mean), "Tensor 'scorer.mean' is F32"),
+    "tensor of another shape": Hostile(forge.signed(forge.shorten_mean), "Tensor 'scorer.mean' is F64"),
     "infinite weight": Hostile(forge.set_last("scorer.embed.1.weight", float("inf")), "holds inf"),
     "limit of the wrong sign": Hostile(forge.set_last("mode.low", float("inf")), "'mode.low' holds inf"),
     "NaN limit": Hostile(forge.set_last("mode.high", float("nan")), "'mode.high' holds nan"),

@@ -135,7 +135,7 @@ CSV: dict[str, Malformed | Unusual] = {
     "22 inf": Malformed(log("1,2\n1,inf\n"), "row 2 of column 'b' must be a finite number, found 'inf'"),
     "22 -inf": Malformed(log("-inf,2\n"), "row 1 of column 'a' must be a finite number, found '-inf'"),
     "22 1e400": Malformed(log("1,1e400\n"), "row 1 of column 'b' must be a finite number, found '1e400'"),
-    "22 beyond float32": Malformed(log("1,2\n1e39,2\n"), "row 2 of column 'a' must be a finite number within float32"),
+    "22 beyond float64": Malformed(log("1,2\n1e309,2\n"), "row 2 of column 'a' must be a finite number"),
     "23 NULL": Malformed(log("1,2\n3,NULL\n"), "row 2 of column 'b' must be a finite number, found 'NULL'"),
     "23 N/A": Malformed(log("N/A,2\n3,NULL\n"), "row 1 of column 'a' must be a finite number, found 'N/A'"),
     "23 dash": Malformed(log("1,-\n"), "row 1 of column 'b' must be a finite number, found '-': fill or drop the row"),

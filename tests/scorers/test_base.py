@@ -94,13 +94,15 @@ def test_whole_numbers_are_floats_too() -> None:
     assert ScorerOptions(clip=5).clip == 5
 
 
-def test_a_constant_column_does_not_explode(normal: WindowSet) -> None:
+def test_another_value_in_a_constant_column_counts_ten_standard_deviations(normal: WindowSet) -> None:
     flat = normal.map(lambda store: torch.cat([store, torch.full((len(store), 1), 7.0)], 1))
     scorer = Mahalanobis(4, MahalanobisOptions(covariance="diagonal", clip=None))
     scorer.fit(flat)
     window = flat.gather(torch.tensor([0]))
-    window[..., -1] += 0.01
-    assert float(scorer(window) ** 2 - scorer(flat.gather(torch.tensor([0]))) ** 2) == pytest.approx(1.0, rel=1e-3)
+    before = scorer(window) ** 2
+    for change in (1e-4, 1e4):
+        window[..., -1] = 7.0 + change
+        assert float(scorer(window) ** 2 - before) == pytest.approx(100.0, rel=1e-3)
 
 
 def test_clipping_limits_what_one_column_can_do(normal: WindowSet) -> None:

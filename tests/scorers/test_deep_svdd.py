@@ -46,7 +46,7 @@ def test_training_moves_every_weight_and_shrinks_the_sphere(
 
 
 def test_the_score_is_the_squared_distance_to_the_centre(fitted: DeepSVDD, unseen: Tensor) -> None:
-    embedded = fitted.embed((unseen - fitted.mean) / fitted.std)
+    embedded = fitted.embed(fitted.standardise(unseen))
     torch.testing.assert_close(fitted(unseen), (embedded - fitted.centre).square().sum(1))
 
 
@@ -55,8 +55,8 @@ def test_mahalanobis_distance_equals_the_obvious_one(normal: WindowSet, unseen: 
     scorer.fit(normal, options=QUICK)
     with torch.no_grad():
         learned = normal.split(QUICK.held_out, QUICK.seed)[0]
-        known = scorer.embed((learned.gather(torch.arange(len(learned))) - scorer.mean) / scorer.std).double()
-        rows = scorer.embed((unseen - scorer.mean) / scorer.std).double()
+        known = scorer.embed(scorer.standardise(learned.gather(torch.arange(len(learned))))).double()
+        rows = scorer.embed(scorer.standardise(unseen)).double()
     expected = squared_mahalanobis(rows.numpy(), known.mean(0).numpy(), known.T.cov(correction=0).numpy())
     torch.testing.assert_close(scorer(unseen), torch.from_numpy(expected).float(), rtol=1e-2, atol=1e-2)
 

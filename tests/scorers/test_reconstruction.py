@@ -30,7 +30,7 @@ def test_the_score_is_the_error_of_the_reconstruction(
 ) -> None:
     scorer = scorer_class(4, scorer_class.Options(error=error, norm=norm, clip=None))
     scorer.fit(normal, options=TrainOptions(epochs=1, windows_per_epoch=256))
-    windows = (unseen - scorer.mean) / scorer.std
+    windows = scorer.standardise(unseen)
     difference = (windows - scorer.reconstruct(windows)[0]).detach()
     difference = difference[:, -1] if error == "last" else difference
     expected = difference.abs() if norm == "l1" else difference**2
@@ -111,7 +111,7 @@ def test_mahalanobis_distance_of_the_error_equals_the_obvious_one(
     scorer.fit(normal, options=QUICK)
 
     def errors(windows: Tensor) -> np.ndarray:
-        standardised = (windows - scorer.mean) / scorer.std
+        standardised = scorer.standardise(windows)
         difference = (standardised - scorer.reconstruct(standardised)[0]).detach().double().numpy()
         return difference[:, -1:] if error == "last" else difference
 

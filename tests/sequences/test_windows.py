@@ -48,11 +48,12 @@ def test_an_episode_shorter_than_the_window_repeats_its_first_step() -> None:
     assert windows.gather(torch.tensor([1]))[0, :, 0].tolist() == [0, 0, 0, 2]
 
 
-def test_images_stay_bytes_and_sensors_become_float32() -> None:
+def test_images_stay_bytes_and_sensors_keep_their_digits() -> None:
     images = WindowSet.from_episodes([np.zeros((5, 3, 4, 4), np.uint8)], window=2)
     assert images.gather(torch.tensor([0, 4])).shape == (2, 2, 3, 4, 4)
     assert images.store.dtype == torch.uint8
-    assert WindowSet.from_episodes([np.zeros((5, 2), np.int64)], window=2).store.dtype == torch.float32
+    for kind, wanted in ((np.int64, torch.float64), (np.float64, torch.float64), (np.float32, torch.float32)):
+        assert WindowSet.from_episodes([np.zeros((5, 2), kind)], window=2).store.dtype == wanted
 
 
 def test_the_given_arrays_are_copied_once_and_never_changed() -> None:
@@ -144,7 +145,6 @@ ERRORS: list[tuple[Callable[[], object], type[Exception], str]] = [
         DataError,
         "Episode 1 holds NaN or inf at step 1: fill or drop it before fitting",
     ),
-    (lambda: WindowSet.from_episodes([np.full((3, 2), 1e300)], 2), DataError, "Episode 0 holds NaN or inf at step 0"),
     (
         lambda: WindowSet.from_episodes(episodes(5), 2).where(torch.ones(4, dtype=torch.bool)),
         ShapeError,

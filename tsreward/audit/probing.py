@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tsreward.audit.behaviour import Behaviour, Ratings, encoded, rate, rate_windows
+from tsreward.functional.moments import column_scales, standardise
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.probes import held, looped, reversed_in_time, shuffled
 from tsreward.sequences.windows import WindowSet
@@ -66,7 +67,7 @@ def within(lengths: Sequence[int], steps: int) -> int:
 
 
 def _typical(store: Tensor) -> Tensor:
-    scaled = (store - store.mean(0)) / store.std(0, correction=0).clamp_min(1e-6)
+    scaled = standardise(store, column_scales(store, std_floor=1e-6), clip=None)
     return store[scaled.square().sum(1).argmin()][None]
 
 

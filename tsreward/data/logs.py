@@ -13,7 +13,7 @@ import numpy as np
 from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import episodes_from, is_episodes
-from tsreward.data.tables import Rows, open_table
+from tsreward.data.tables import open_table
 from tsreward.data.time import TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
@@ -26,7 +26,7 @@ class LogChunk:
     """Consecutive rows of a log."""
 
     values: np.ndarray
-    """[T, D] float32, finite."""
+    """[T, D] float64, finite."""
     labels: np.ndarray | None
     """[T] float64, 0 or 1; None where the log has none."""
     time: list[str] | None
@@ -68,13 +68,13 @@ class Log:
         """Yield all rows once, some thousands at a time; warn of gaps and irregular steps when they have ended.
 
         Raises:
-            DataError: the file is damaged, a cell is not what it must be (see `Table` and `TimeOrder`), a sensor is
-                beyond float32, or a label is neither 0 nor 1.
+            DataError: the file is damaged, a cell is not what it must be (see `Table` and `TimeOrder`), or a
+                label is neither 0 nor 1.
         """
         label, time = self.columns.label, self.columns.time
         numbers = [*self.sensors, *([] if label is None else [label])]
         for rows in self._table.chunks(numbers, [] if time is None else [time]):
-            values = self._float32(rows)
+            values = rows.numbers[:, : len(self.sensors)]
             labels = None
             if label is not None:
                 labels = self._table.labels(rows.numbers[:, -1], label, rows.first).astype(np.float64)
@@ -96,21 +96,6 @@ class Log:
         if not sensors:
             raise DataError(f"{self.path} has no column left without {', '.join(dropped)}: keep at least one.")
         return sensors
-
-    def _float32(self, rows: Rows) -> np.ndarray:
-        wide = rows.numbers[:, : len(self.sensors)]
-        with np.errstate(over="ignore"):
-            values = wide.astype(np.float32)
-        if not np.isfinite(values).all():
-            row, column = map(int, np.argwhere(~np.isfinite(values))[0])
-            raise self._table.fault(
-                rows.first + row,
-                self.sensors[column],
-                "a finite number within float32",
-                str(wide[row, column]),
-                "fill or drop the row",
-            )
-        return values
 
     def _warn_of_gaps(self) -> None:
         found = None if self._order is None else self._order.irregularity
@@ -211,15 +196,14 @@ def _episode(values: np.ndarray, labels: np.ndarray | None = None, columns: Colu
 
 
 def _checked(array: np.ndarray, where: str) -> np.ndarray:
-    """Return an array [T, D] in float32, finite; `where` names it in errors."""
+    """Return an array [T, D] as it is, finite; `where` names it in errors."""
     if array.ndim != 2 or 0 in array.shape:
         raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}.")
-    with np.errstate(over="ignore"):
-        values = array.astype(np.float32)
-    rows, columns = np.nonzero(~np.isfinite(values))
-    if len(rows):
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        row, column = bad[0]
         raise DataError(
-            f"{where}: row {rows[0] + 1}, column {columns[0] + 1} must be a finite number within float32, found "
-            f"{array[rows[0], columns[0]]}: fill or drop the row."
+            f"{where}: row {row + 1}, column {column + 1} must be a finite number, found {array[row, column]}: fill or "
+            f"drop the row."
         )
-    return values
+    return array

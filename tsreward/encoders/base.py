@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import NotFittedError, OptionError, ShapeError
+from tsreward.functional.tensors import as_real
 from tsreward.options import Options
 from tsreward.registry import Registry
 
@@ -73,7 +74,10 @@ ENCODERS: Registry[type[Encoder]] = Registry("encoder", "tsreward.encoders", Enc
 
 @ENCODERS.register("identity")
 class Identity(Encoder):
-    """Flatten the observation to float32. Without `obs_shape`, `RewardModel.fit` takes the shape from its data.
+    """Flatten the observation. Without `obs_shape`, `RewardModel.fit` takes the shape from its data.
+
+    Features are float64 where float32 would lose digits of the observation (float64, int32 and wider), else float32.
+    Scorers centre them before they round.
 
     >>> Identity((2, 2))(torch.ones(1, 2, 2)).shape
     torch.Size([1, 4])
@@ -100,7 +104,7 @@ class Identity(Encoder):
         return super().forward(obs)
 
     def encode(self, obs: Tensor) -> Tensor:
-        return obs.flatten(1).to(torch.float32)
+        return as_real(obs.flatten(1))
 
 
 def weights_digest(description: Any, weights: Mapping[str, Tensor]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from tsreward.encoders.base import ENCODERS, Encoder, EncoderOptions
 from tsreward.errors import OptionError
+from tsreward.functional.tensors import as_real
 from tsreward.options import option
 
 
@@ -45,7 +45,7 @@ class SortedLidar(Encoder):
                 )
 
     def encode(self, obs: Tensor) -> Tensor:
-        features = obs.to(torch.float32, copy=True)
+        features = as_real(obs).clone()
         for first, past in self.options.groups:
             features[:, first:past] = features[:, first:past].sort(1, descending=True).values
         return features

@@ -4,22 +4,74 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Shaped
 from torch import Tensor
 
 from tsreward.functional.tensors import row_product
 
+OFF_CONSTANT = 10.0
+"""Standard deviations that another value of a column counts as, where all normal values of the column are the same."""
+_ROUNDING = 8
+"""Smallest steps of a number's dtype that may lie between values which are meant to be the same."""
 
-def standardise(
-    rows: Float[Tensor, "*b d"], mean: Float[Tensor, " d"], std: Float[Tensor, " d"], clip: float | None
-) -> Float[Tensor, "*b d"]:
-    """Return (rows − mean) / std, limited to ±`clip`.
 
-    >>> standardise(torch.tensor([[3.0]]), torch.tensor([1.0]), torch.tensor([0.5]), clip=3.0)
-    tensor([[3.]])
+class ColumnScales(NamedTuple):
+    """What rows are standardised with, in float64: an affine change of a column changes nothing once it is applied."""
+
+    mean: Float64[Tensor, " d"]
+    std: Float64[Tensor, " d"]
+    """0 for a constant column, which has no scale."""
+    tolerance: Float64[Tensor, " d"]
+    """How far from the mean a value of a constant column may lie and still be the same; 0 for other columns."""
+
+
+def column_scales(rows: Shaped[Tensor, "n d"], std_floor: float) -> ColumnScales:
+    """Return mean and standard deviation of every column, in float64; of a constant column the value and 0.
+
+    Args:
+        rows: normal rows of any dtype.
+        std_floor: smallest standard deviation of a column, as a fraction of its range (largest less smallest value): a
+            column that hardly ever leaves one value is not blown up.
+
+    >>> column_scales(torch.tensor([[1.0, 7.0], [3.0, 7.0]]), std_floor=0.01).std
+    tensor([1., 0.], dtype=torch.float64)
     """
-    scaled = (rows - mean) / std
+    wide = rows.double()
+    low, high = wide.aminmax(dim=0)
+    span = high - low
+    tolerance = _ROUNDING * _step(rows.dtype) * torch.maximum(low.abs(), high.abs())
+    constant = span <= tolerance
+    # From the lowest value and in units of the range, no sum loses digits to an offset and no square is out of bounds.
+    unit = torch.where(constant, 1.0, span)
+    within = (wide - low) / unit
+    mean = torch.where(constant, low + span / 2, low + unit * within.mean(0))
+    std = torch.where(constant, 0.0, unit * within.std(0, correction=0).clamp_min(std_floor))
+    return ColumnScales(mean, std, torch.where(constant, tolerance, 0.0))
+
+
+def standardise(rows: Shaped[Tensor, "*b d"], scales: ColumnScales, clip: float | None) -> Float64[Tensor, "*b d"]:
+    """Return (rows − mean) / std, limited to ±`clip`, in float64 whatever the dtype of the rows.
+
+    In a constant column the value itself becomes 0, and any other ±`OFF_CONSTANT`.
+
+    >>> scales = column_scales(torch.tensor([[1.0, 7.0], [3.0, 7.0]]), std_floor=0.01)
+    >>> standardise(torch.tensor([[2.0, 7.0], [6.0, 7.1]]), scales, clip=3.0)
+    tensor([[0., 0.],
+            [3., 3.]], dtype=torch.float64)
+    """
+    mean, std, tolerance = scales
+    centred, constant = rows.double() - mean, std == 0
+    if constant.any():
+        same = centred.abs() <= torch.maximum(tolerance, _ROUNDING * _step(rows.dtype) * mean.abs())
+        off = torch.where(same, 0.0, OFF_CONSTANT * centred.sign())
+        centred, std = torch.where(constant, off, centred), torch.where(constant, 1.0, std)
+    scaled = centred / std
     return scaled if clip is None else scaled.clamp(-clip, clip)
+
+
+def _step(dtype: torch.dtype) -> float:
+    """Return the relative step between neighbouring numbers; whole ones are held in float64."""
+    return torch.finfo(dtype if dtype.is_floating_point else torch.float64).eps
 
 
 def mean_and_covariance(

@@ -20,6 +20,21 @@ def as_tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(array)
 
 
+def as_real(values: Tensor) -> Tensor:
+    """Return numbers of any dtype in the smallest of float32 and float64 that holds them all.
+
+    float32 and float64 stay as they are: an offset that float32 cannot hold beside small changes is kept.
+
+    >>> as_real(torch.tensor([1, 2], dtype=torch.uint8)).dtype, as_real(torch.tensor([1, 2])).dtype
+    (torch.float32, torch.float64)
+    """
+    return values.to(torch.promote_types(values.dtype, torch.float32) if values.dtype in _NARROW else torch.float64)
+
+
+_NARROW = {torch.bool, torch.uint8, torch.int8, torch.int16, torch.float16, torch.bfloat16, torch.float32}
+"""Dtypes of which float32 holds every number."""
+
+
 def in_chunks(function: Callable[[Tensor], Tensor], rows: Tensor, size: int) -> Tensor:
     """Apply `function` to `rows` [B, ...] in batches of exactly `size`, the last one padded with its first row.
 

@@ -125,7 +125,7 @@ def _obs_shape(sizes: list[Any]) -> tuple[int, ...]:
 
 def _check(tensors: dict[str, Tensor]) -> None:
     """Refuse a scale that is not positive, parts that are not fitted, a calibration that is empty or not sorted."""
-    require(tensors, ("scorer.std", "mode.unit", "mode.scale"), ("mode.multiplier", "mode.longest"))
+    require(tensors, ("mode.unit", "mode.scale"), ("scorer.std", "scorer.tolerance", "mode.multiplier", "mode.longest"))
     if not tensors["scorer.fitted"]:
         raise CheckpointError("Its scorer was saved before it was fitted.")
     if "encoder.fitted" in tensors and not tensors["encoder.fitted"]:

@@ -169,7 +169,7 @@ class ActiveLearner:
                 f"ActiveLearner.refresh expects windows of the agent [n, {self._scorer.window}, {self._scorer.dim}], "
                 f"got {list(windows.shape)}."
             )
-        return windows.to(torch.float32)
+        return windows
 
 
 def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientScorer, float | None]:

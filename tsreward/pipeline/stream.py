@@ -222,7 +222,8 @@ class RewardStream:
         earned = self.model.rate(score, env_reward)
         if self.bonus is None:
             return earned
-        return earned._replace(reward=earned.reward + self.bonus(self.windows() if windows is None else windows))
+        seen = self.model.scorer.standardise(self.windows() if windows is None else windows)
+        return earned._replace(reward=earned.reward + self.bonus(seen))
 
     def _seen(self, obs: Tensor) -> Tensor:
         """Return what the model reads of observations [B, *obs]."""

@@ -13,13 +13,16 @@ from tsreward.functional.seeding import seeded
 
 
 class ExplorationBonus(nn.Module, ABC):
-    """Weighted novelty of windows: `forward` asks, `update` learns."""
+    """Weighted novelty of windows: `forward` asks, `update` learns.
+
+    Windows come standardised by the model's scorer, so that units and offsets of the observations do not matter.
+    """
 
     weight: float
 
     @abstractmethod
     def forward(self, windows: Tensor) -> Tensor:
-        """Return weight · novelty [B] of feature windows [B, K, D], in float64."""
+        """Return weight · novelty [B] of standardised windows [B, K, D], in float64."""
 
     @abstractmethod
     def update(self, windows: Tensor) -> None:

@@ -177,7 +177,7 @@ class _Replay:
     def _refresh(self) -> None:
         buffer, learner, bonus = self._buffer, self._learner, self._venv.bonus
         if bonus is not None and buffer.added > self._seen:
-            bonus.update(buffer.latest(buffer.added - self._seen))
+            bonus.update(self._venv.model.scorer.standardise(buffer.latest(buffer.added - self._seen)))
         self._seen = buffer.added
         if learner is not None:
             learner.refresh(lambda number: buffer.recent(number, self._recent, self._draw))

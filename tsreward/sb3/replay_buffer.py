@@ -29,7 +29,7 @@ class LearnedReplayBuffer(ReplayBuffer):
     keeps the features of every transition, the environment's reward and, until `renew` says that the model has changed,
     the score. What is sampled then has the reward of the model as it is, and no transition is scored twice by the same
     model. Windows cross neither the beginning of an episode nor rows that have been overwritten: the first step that is
-    there repeats. Features take 2 · D float32 for every transition.
+    there repeats. Features take 2 · D numbers for every transition.
 
     Args:
         plain: a plain buffer for transitions of `venv`; an empty one where the reward changes.
@@ -143,7 +143,7 @@ class LearnedReplayBuffer(ReplayBuffer):
         scores, env_rewards = self._kept.scores[rows, envs], self._kept.env_rewards[rows, envs]
         reward = self._venv.model.rate(torch.from_numpy(scores), torch.from_numpy(env_rewards)).reward
         if self._venv.bonus is not None:
-            reward = reward + self._venv.bonus(self._windows(rows, envs))
+            reward = reward + self._venv.bonus(self._venv.model.scorer.standardise(self._windows(rows, envs)))
         return reward.numpy().astype(np.float32)
 
     def plain(self) -> ReplayBuffer:
@@ -232,8 +232,9 @@ class _Kept:
         self.scores = np.zeros(shape, np.float32)
         self.known = np.zeros(shape, bool)
         """Whether the score is that of the model as it is."""
-        self.ends = np.zeros((*shape, 2, model.encoder.dim), np.float32)
-        """The last two steps of every window: where the transition arrived, and `frame_skip` steps before."""
+        self.ends: np.ndarray | None = None
+        """[rows, E, 2, D] in the dtype of the features: the last two steps of every window, `frame_skip` steps before
+        the transition arrived and where it did; None before the first."""
         self._age = np.zeros(shape, np.int64)
         """Earlier rows that are of the same episode, without a gap."""
         self._last_age = np.full(plain.n_envs, -2)
@@ -247,6 +248,9 @@ class _Kept:
 
     def fill(self, rows: np.ndarray, taken: list[_Taken]) -> None:
         """Keep what was computed of the transitions at these rows."""
+        if self.ends is None:
+            assert taken[0].ends is not None
+            self.ends = np.zeros((*self.scores.shape, *taken[0].ends.shape[1:]), taken[0].ends.dtype)
         for row, step in zip(rows, taken, strict=True):
             self.scores[row], self.ends[row], self.known[row] = step.scores, step.ends, step.known
 
@@ -255,5 +259,6 @@ class _Kept:
         oldest = np.minimum(self._age[rows, envs], kept)
         back = np.arange(self._reach - self._skip, -1, -self._skip)  # [K − 1] rows back to each step but the last
         places = (rows[:, None] - np.minimum(back, oldest[:, None])) % self._size
+        assert self.ends is not None, "a row was filled before it is looked at"
         past = self.ends[places, envs[:, None], 0]
         return torch.from_numpy(np.concatenate([past, self.ends[rows, envs, 1][:, None]], 1))

@@ -126,8 +126,9 @@ class LearnedRollouts:
             return rewards
         windows = self._venv.windows()
         if bonus is not None:
-            rewards = rewards + bonus(windows).view(rewards.shape).numpy().astype(np.float32)
-            for batch in windows.split(256):
+            seen = self._venv.model.scorer.standardise(windows)
+            rewards = rewards + bonus(seen).view(rewards.shape).numpy().astype(np.float32)
+            for batch in seen.split(256):
                 bonus.update(batch)
         if learner is not None:
             for _ in range(self._recent.keep(windows)):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
-from tsreward.functional.moments import standardise
+from tsreward.functional.moments import ColumnScales, column_scales, standardise
 from tsreward.functional.seeding import seeded
 from tsreward.functional.tensors import in_chunks
 from tsreward.options import Options, Range, option
@@ -32,7 +32,7 @@ class ScorerOptions(Options):
     clip: float | None = option(10.0, search=(None, 5.0, 10.0, 30.0))
     """Standardised values are limited to ± this; None leaves them."""
     std_floor: float = option(0.01, above=0, search=Range(1e-4, 0.1, log=True))
-    """Smallest standard deviation of a column, so that a constant column does not explode."""
+    """Smallest standard deviation of a column, as a fraction of its range on normal data."""
 
 
 OptionsT = TypeVar("OptionsT", bound=ScorerOptions)
@@ -65,6 +65,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     """Features D of a step; None before the data, or `materialise`, have told."""
     mean: Tensor
     std: Tensor
+    tolerance: Tensor
     fitted: Tensor
 
     def __init__(self, window: int, options: OptionsT | None = None) -> None:
@@ -81,6 +82,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.window, self.options = window, options or self.Options()  # type: ignore[assignment] - of this class
         self.register_buffer("mean", None)
         self.register_buffer("std", None)
+        self.register_buffer("tolerance", None)
         self.register_buffer("fitted", torch.tensor(False))
         self.eval()
 
@@ -149,13 +151,17 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self._renew(parts[0], options.seed)
         negative_parts = None if negative is None else _split_or_share(negative.to("cpu"), options)
         self.learn(
-            (parts[0].map(self._standardise), parts[1].map(self._standardise)),
-            negative_parts and (negative_parts[0].map(self._standardise), negative_parts[1].map(self._standardise)),
+            (parts[0].map(self.standardise), parts[1].map(self.standardise)),
+            negative_parts and (negative_parts[0].map(self.standardise), negative_parts[1].map(self.standardise)),
             options,
             report,
         )
         self.fitted.fill_(True)
         return self.to(options.device).eval()
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Return rows [..., D] of features in the units of normal data, float32, as `learn` and `measure` take them."""
+        return standardise(rows, ColumnScales(self.mean, self.std, self.tolerance), self.options.clip).float()
 
     def materialise(self, dim: int) -> None:
         """Create the weights and buffers for windows [B, K, dim], not fitted, as they come before any training.
@@ -184,7 +190,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             raise ShapeError(
                 f"{type(self).__name__} expects windows [B, {self.window}, {self.dim}], got {list(windows.shape)}."
             )
-        scores = self.measure(self._standardise(windows.to(torch.float32)))
+        scores = self.measure(self.standardise(windows))
         # One sum sees every NaN and inf; a sum that overflows by itself is no reason to refuse.
         if not math.isfinite((windows.sum() + scores.sum()).item()):
             self._refuse_not_finite(~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores))
@@ -203,8 +209,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self._check_shape(windows, "the", self.dim)
         if len(windows) == 0:
             return torch.zeros(0, device=windows.store.device)
-        standardised = windows.map(lambda store: self._standardise(store.to(torch.float32)))
-        scores = torch.cat([in_chunks(self.measure, batch, batch_size) for batch in standardised.batches(batch_size)])
+        batches = windows.map(self.standardise).batches(batch_size)
+        scores = torch.cat([in_chunks(self.measure, batch, batch_size) for batch in batches])
         self._refuse_not_finite(~torch.isfinite(scores))
         return scores
 
@@ -213,20 +219,17 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         width = "" if self.dim is None else f"dim={self.dim}, "
         return f"window={self.window}, {width}options={self.options}"
 
-    def _standardise(self, rows: Tensor) -> Tensor:
-        return standardise(rows, self.mean, self.std, self.options.clip)
-
     def _renew(self, normal: WindowSet, seed: int) -> None:
         """Be unfitted, with fresh weights, on the CPU; keep the moments of the last steps of the windows."""
-        rows = normal.store[normal.last].double()
+        rows = normal.store[normal.last]
         self._create(rows.shape[1], seed)
         self.to("cpu")
-        self.mean.copy_(rows.mean(0))
-        self.std.copy_(rows.std(0, correction=0).clamp_min(self.options.std_floor))
+        self.mean, self.std, self.tolerance = column_scales(rows, self.options.std_floor)
 
     def _create(self, dim: int, seed: int) -> None:
         self.fitted.fill_(False)
-        self.dim, self.mean, self.std = dim, torch.zeros(dim), torch.ones(dim)
+        self.dim = dim
+        self.mean, self.std, self.tolerance = (torch.full((dim,), value).double() for value in (0.0, 1.0, 0.0))
         with seeded(seed):
             self.build()
 

@@ -31,10 +31,6 @@ class GradientScorer(Scorer[OptionsT]):
     def after_fit(self, normal: WindowSet) -> None:
         """Compute what the score needs beside the weights of standardised normal windows, as a covariance."""
 
-    def standardise(self, rows: Tensor) -> Tensor:
-        """Return rows [..., D] as `objective` takes them."""
-        return self._standardise(rows)
-
     def begin(self, normal: WindowSet, seed: int = 0) -> None:
         """Be fitted without any training: fresh weights, and what else `fit` takes from normal windows.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.seeding import generator
-from tsreward.functional.tensors import as_tensor
+from tsreward.functional.tensors import as_real, as_tensor
 from tsreward.functional.windows import window_rows
 from tsreward.sequences.columns import Columns, ordered
 
@@ -211,5 +211,5 @@ class WindowSet:
 
 
 def _as_float(episode: Tensor) -> Tensor:
-    """Sensors become float32; images stay uint8 until they are encoded."""
-    return episode if episode.dtype == torch.uint8 else episode.to(torch.float32)
+    """Sensors become floating-point numbers that hold them exactly; images stay uint8 until they are encoded."""
+    return episode if episode.dtype == torch.uint8 else as_real(episode)

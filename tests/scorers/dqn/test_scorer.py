@@ -36,7 +36,7 @@ def active(normal: WindowSet, pool: Pool) -> tuple[DQN, Labels, list[list[int]]]
 
 
 def test_the_errors_are_those_of_the_scored_window_and_include_its_last_row(fitted: DQN, unseen: Tensor) -> None:
-    windows = fitted._standardise(unseen)
+    windows = fitted.standardise(unseen)
     with torch.no_grad():
         squared = (windows - fitted.vae.reconstruct(windows)[0]).square()
         rows = torch.cat([squared.mean(2), squared.mean((1, 2))[:, None]], 1)
@@ -48,7 +48,7 @@ def test_the_errors_are_those_of_the_scored_window_and_include_its_last_row(fitt
 
 
 def test_a_typical_normal_window_earns_nothing_for_its_error(fitted: DQN, unseen: Tensor) -> None:
-    errors = fitted._errors(fitted._standardise(unseen))
+    errors = fitted._errors(fitted.standardise(unseen))
     assert errors.median(0).values.abs().max() < 0.5
 
 

@@ -86,7 +86,7 @@ def _tensors(detector: Detector) -> dict[str, Tensor]:
 
 
 def _check(tensors: dict[str, Tensor]) -> None:
-    require(tensors, (".std", "floors"))
+    require(tensors, ("floors",), (".std", ".tolerance"))
     for name, tensor in tensors.items():
         if name.endswith("scorer.fitted") and not tensor:
             raise CheckpointError(f"Its part {shown(name.removesuffix('.fitted'))} was saved before it was fitted.")

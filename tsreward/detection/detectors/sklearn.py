@@ -7,11 +7,13 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
 from tsreward.detection.detectors.windows import MAX_ROWS
 from tsreward.errors import OptionError, missing_extra, unknown_name
+from tsreward.functional.moments import column_scales, standardise
 from tsreward.sequences.series import Series
 
 
@@ -26,7 +28,7 @@ class SklearnDetector(Detector):
         model: seeded and not fitted; every fit works on a copy, `model_`.
         window: with more than 1 the model sees the last `window` rows flattened, oldest first, the first row repeated
             where there are fewer.
-        std_floor: smallest standard deviation of a column, so that a constant column does not explode.
+        std_floor: smallest standard deviation of a column, as a fraction of its range in the series it is fitted on.
         false_alarm_rate: see `Detector`.
         threshold: see `Detector`.
 
@@ -60,8 +62,7 @@ class SklearnDetector(Detector):
         return f"SklearnDetector({self.model.__name__ if isinstance(self.model, type) else type(self.model).__name__})"
 
     def learn(self, series: Series) -> None:
-        self.mean_ = series.values.mean(0)
-        self.std_ = np.maximum(series.values.std(0), self.std_floor)
+        self.scales_ = column_scales(torch.from_numpy(series.values), self.std_floor)
         self.model_ = deepcopy(self.model)
         self.model_.fit(self._rows(series))
 
@@ -78,7 +79,7 @@ class SklearnDetector(Detector):
         )
 
     def _rows(self, series: Series) -> np.ndarray:
-        rows = (series.values - self.mean_) / self.std_
+        rows = standardise(torch.from_numpy(series.values), self.scales_, clip=None).numpy()
         if self.window == 1:
             return rows
         padded = np.concatenate([np.repeat(rows[:1], self.window - 1, axis=0), rows])

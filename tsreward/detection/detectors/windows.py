@@ -127,7 +127,7 @@ class WindowDetector(Detector):
         return own | super().params_from_json({name: value for name, value in params.items() if name not in own})
 
     def _windows(self, series: Series) -> WindowSet:
-        rows = torch.from_numpy(series.values.astype(np.float32))
+        rows = torch.from_numpy(series.values)
         if len(rows) < self.window:  # a short series to score: its windows are mostly the first row, repeated
             first = torch.zeros(len(rows), dtype=torch.long)
             return WindowSet(rows, torch.arange(len(rows)), first, self.window)

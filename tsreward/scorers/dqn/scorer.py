@@ -194,4 +194,4 @@ class DQN(Scorer[DQNOptions]):
         return (self._log_errors(windows) - self.error_mean) / self.error_std
 
     def _standardise_on_cpu(self, rows: Tensor) -> Tensor:
-        return self._standardise(rows.to(self.mean.device)).cpu()
+        return self.standardise(rows.to(self.mean.device)).cpu()
