@@ -48,7 +48,7 @@ def wanted(table: pandas.DataFrame, **kind: object) -> np.ndarray:
     """Return what the model pays, in bulk."""
     episodes = []
     for _, rows in table.groupby("episode", sort=False):
-        obs = rows[["x", "y", "z"]].to_numpy(np.float32)
+        obs = rows[["x", "y", "z"]].to_numpy(np.float64)
         episodes.append(Episode(np.concatenate([obs[:1], obs]), rows["reward"].to_numpy()))
     earned = relabel(small_model(**(kind or {"smoothing": 0.5, "frame_skip": 2})), episodes)  # type: ignore[arg-type]
     return np.concatenate([step.reward.numpy() for step in earned])
