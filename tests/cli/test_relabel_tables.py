@@ -48,7 +48,7 @@ def wanted(table: pandas.DataFrame, **kind: object) -> np.ndarray:
     """Return what the model pays, in bulk."""
     episodes = []
     for _, rows in table.groupby("episode", sort=False):
-        obs = rows[["x", "y", "z"]].to_numpy(np.float64)
+        obs = rows[["x", "y", "z"]].to_numpy()
         episodes.append(Episode(np.concatenate([obs[:1], obs]), rows["reward"].to_numpy()))
     earned = relabel(small_model(**(kind or {"smoothing": 0.5, "frame_skip": 2})), episodes)  # type: ignore[arg-type]
     return np.concatenate([step.reward.numpy() for step in earned])
@@ -60,7 +60,9 @@ def write(table: pandas.DataFrame, path: Path) -> Path:
 
 
 def read(path: Path) -> pandas.DataFrame:
-    return pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
+    return (
+        pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path, float_precision="round_trip")
+    )
 
 
 IGNORE = ("--ignore", "note", "action")
@@ -73,7 +75,7 @@ def test_the_rewards_are_those_of_whole_episodes(ending, rows, model, tmp_path, 
     data, out = write(frame(), tmp_path / f"steps.{ending}"), tmp_path / f"out.{ending.removesuffix('.gz')}"
     summary = document("relabel", data, "--model", model, "--out", out, *IGNORE)
     after = read(out)
-    assert after["reward"].tolist() == wanted(frame()).tolist()
+    assert after["reward"].tolist() == wanted(read(data)).tolist()  # a text of a float32 has digits that it has not
     assert after["original_reward"].tolist() == frame()["reward"].tolist()
     kept = [name for name in frame() if name != "reward"]
     assert after[kept].astype(frame()[kept].dtypes).equals(frame()[kept])
