@@ -60,9 +60,7 @@ def write(table: pandas.DataFrame, path: Path) -> Path:
 
 
 def read(path: Path) -> pandas.DataFrame:
-    return (
-        pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path, float_precision="round_trip")
-    )
+    return pandas.read_parquet(path) if path.suffix == ".parquet" else pandas.read_csv(path)
 
 
 IGNORE = ("--ignore", "note", "action")
