@@ -9,7 +9,8 @@ import pytest
 from tests.scripted import scripts
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
-from tsreward.data.logs import read_columns, read_log, read_observations
+from tsreward.data.logs import read_columns, read_log
+from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
@@ -25,7 +26,7 @@ def test_files_of_all_kinds_are_read_in_order(tmp_path, seed):
     np.savez(tmp_path / "b.npz", one=values[:4], two=values[4:])
     rows = "\n".join(",".join(map(str, row)) for row in values)
     (tmp_path / "c.csv").write_text(f"x,y,z\n{rows}\n")
-    episodes = read_observations([tmp_path / name for name in ("e.npz", "a.npy", "b.npz", "c.csv")])
+    episodes = read_episodes([tmp_path / name for name in ("e.npz", "a.npy", "b.npz", "c.csv")])
     assert [len(episode) for episode in episodes] == [2, 1, 9, 5, 7, 4, 3, 7]
     np.testing.assert_array_equal(episodes[4].obs, np.concatenate([values[:1], values]))
     np.testing.assert_array_equal(np.float32(episodes[7].obs), episodes[4].obs)
@@ -40,7 +41,7 @@ def test_every_row_of_a_table_is_scored_by_the_window_that_ends_there(tmp_path, 
     model.fit(list(rng.normal(size=(5, 30, 2)).astype(np.float32)))
     log = rng.normal(size=(9, 2)).astype(np.float32)
     np.save(tmp_path / "log.npy", log)
-    scores = score_episodes(model, read_observations([tmp_path / "log.npy"])).score
+    scores = score_episodes(model, read_episodes([tmp_path / "log.npy"])).score
     windows = WindowSet.from_episodes([log], window=3)
     expected = model.score(next(windows.batches(len(windows)))).numpy()
     np.testing.assert_array_equal(scores, expected)
@@ -72,7 +73,7 @@ def test_parquet_is_read_as_its_csv_file_is(tmp_path):
     frame.to_csv(tmp_path / "log.csv", index=False)
     frame.set_index(stamps.rename("when")).to_parquet(tmp_path / "log.parquet")
     columns = DataColumns(label="attack")
-    csv, parquet = (read_observations([tmp_path / name], columns)[0] for name in ("log.csv", "log.parquet"))
+    csv, parquet = (read_episodes([tmp_path / name], columns)[0] for name in ("log.csv", "log.parquet"))
     np.testing.assert_array_equal(csv.obs, parquet.obs)
     np.testing.assert_array_equal(csv.costs, parquet.costs)
     log = read_log(tmp_path / "log.parquet", DataColumns(label="attack", time="when", time_step=3600))
@@ -92,7 +93,7 @@ def test_parquet_is_read_as_its_csv_file_is(tmp_path):
 def test_arrays_of_another_kind_are_refused(tmp_path, array, message):
     np.savez(tmp_path / "log.npz", x=array)
     with pytest.raises(DataError, match=f"log.npz.*{message}"):
-        read_observations([tmp_path / "log.npz"])
+        read_episodes([tmp_path / "log.npz"])
 
 
 def test_single_columns_come_from_tables_and_npz(tmp_path):
@@ -109,7 +110,7 @@ def test_single_columns_come_from_tables_and_npz(tmp_path):
 
 def test_labels_become_costs(tmp_path):
     (tmp_path / "c.csv").write_text("x,attack\n1,0\n2,1\n")
-    (episode,) = read_observations([tmp_path / "c.csv"], DataColumns(label="attack"))
+    (episode,) = read_episodes([tmp_path / "c.csv"], DataColumns(label="attack"))
     assert episode.costs is not None
     assert episode.costs.tolist() == [0, 1]
 
@@ -119,10 +120,10 @@ def test_data_that_does_not_belong_together_is_refused(tmp_path):
     np.save(tmp_path / "slim.npy", np.ones((4, 2)))
     np.savez(tmp_path / "none.npz")
     with pytest.raises(DataError, match=r"slim.npy holds observations \[2\], but .*wide.npy \[5\]"):
-        read_observations([tmp_path / "wide.npy", tmp_path / "slim.npy"])
-    with pytest.raises(DataError, match="No file was given"):
-        read_observations([])
+        read_episodes([tmp_path / "wide.npy", tmp_path / "slim.npy"])
+    with pytest.raises(DataError, match="No data were given"):
+        read_episodes([])
     with pytest.raises(DataError, match=r"none.npz holds no array"):
-        read_observations([tmp_path / "none.npz"])
+        read_episodes([tmp_path / "none.npz"])
     with pytest.raises(DataError, match=r"wide.npy has no named columns: only a table"):
-        read_observations([tmp_path / "wide.npy"], DataColumns(label="attack"))
+        read_episodes([tmp_path / "wide.npy"], DataColumns(label="attack"))

@@ -8,11 +8,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from gymnasium.spaces import Box, Dict, Discrete, Text
+from gymnasium.spaces.utils import flatten
 
-from tests.data.minari_sets import FLAT, IMAGES, as_dict, edit_metadata, record
+from tests.data.hdf5_files import outward
+from tests.data.minari_sets import FLAT, IMAGES, edit_metadata, record
 from tests.scripted import script
-from tsreward.data.minari import MinariSource, load_minari
-from tsreward.errors import DataError, MissingExtraError, ShapeError
+from tsreward.data.columns import DataColumns
+from tsreward.data.minari import MinariSource, load_minari, read_minari
+from tsreward.errors import DataError, MissingExtraError, OptionError
 from tsreward.sequences.episodes import Episode
 
 
@@ -63,9 +67,39 @@ def test_episodes_come_one_by_one(root: Path) -> None:
         next(source)
 
 
-def test_other_observations_are_refused(root: Path) -> None:
-    record("walk-v0", scripts(), **as_dict(FLAT))
-    with pytest.raises(ShapeError, match=r"found those of Dict\(.*record it with gymnasium.wrappers.Flatten"):
+def test_observations_of_a_dict_stand_side_by_side_in_the_order_of_the_space(root: Path) -> None:
+    space = Dict({"goal": Box(-9, 9, (2,), np.float32), "at": Dict({"x": FLAT, "mode": Discrete(3)})})
+
+    def observe(obs: np.ndarray) -> dict:
+        return {"goal": obs[:, :2], "at": {"x": obs, "mode": np.arange(len(obs)) % 3}}
+
+    record("walk-v0", scripts(), space=space, observe=observe)
+    samples = []
+    for obs in (episode.obs for episode in scripts()):
+        held = observe(obs)
+        rows = [
+            {"goal": held["goal"][t], "at": {key: held["at"][key][t] for key in held["at"]}} for t in range(len(obs))
+        ]
+        samples.append(np.stack([flatten(space, row) for row in rows]))
+    read = read_minari("walk-v0")
+    for episode, sample in zip(read.episodes, samples, strict=True):
+        np.testing.assert_array_equal(episode.obs, sample)
+    assert read.notes == ["observations side by side: at, goal"]
+    chosen = read_minari("walk-v0", DataColumns(obs=("at/x", "goal"))).episodes[0].obs
+    np.testing.assert_array_equal(chosen, np.concatenate([scripts()[0].obs, scripts()[0].obs[:, :2]], axis=1))
+    with pytest.raises(
+        OptionError, match=r"has no observations 'gaol': it has at/mode, at/x, goal. Did you mean 'goal'"
+    ):
+        read_minari("walk-v0", DataColumns(obs=("gaol",)))
+    with pytest.raises(OptionError, match="says itself what its parts are: leave --reward out"):
+        read_minari("walk-v0", DataColumns(reward="rewards"))
+
+
+def test_text_is_no_observation(root: Path) -> None:
+    record("walk-v0", scripts(), space=Dict({"said": Text(9)}), observe=lambda obs: {"said": ["no"] * len(obs)})
+    with pytest.raises(
+        DataError, match=r"Episode 0 of .* must have observations of numbers, found Text at 'said': choose"
+    ):
         load_minari("walk-v0")
 
 
@@ -85,9 +119,36 @@ def test_values_that_are_not_finite_are_named(key: str, at: object, message: str
         load_minari("walk-v0")
 
 
-def test_one_observation_too_few_is_refused(root: Path) -> None:
-    record("walk-v0", scripts(), observe=lambda obs: obs[:-1])
-    with pytest.raises(DataError, match=r"Episode 0 of .* has 5 observations for 5 rewards, not one more"):
+def test_an_episode_without_its_last_observation_is_read_without_its_last_step(root: Path) -> None:
+    given = scripts()
+    record("walk-v0", [given[0], given[2]], observe=lambda obs: obs[:-1] if len(obs) == len(given[0].obs) else obs)
+    read = read_minari("walk-v0")
+    first, whole = read.episodes
+    np.testing.assert_array_equal(first.obs, given[0].obs[:-1])
+    assert given[0].rewards is not None and first.rewards is not None and first.costs is not None
+    assert first.rewards.tolist() == given[0].rewards[:-1].tolist() and len(first.costs) == len(first)
+    assert len(whole) == len(given[2]) and first.first_known
+    assert "1 episodes have one observation for each step (0): the last is taken to be missing" in read.notes[0]
+    arrivals = read_minari("walk-v0", DataColumns(layout="arrival")).episodes[0]
+    assert len(arrivals) == len(given[0]) and not arrivals.first_known
+    np.testing.assert_array_equal(arrivals.obs[1:], given[0].obs[:-1])
+
+
+def test_an_episode_that_cannot_be_used_is_refused_or_skipped_and_named(root: Path) -> None:
+    record("walk-v0", scripts(), observe=lambda obs: obs[:-1] if len(obs) == 2 else obs)
+    with pytest.raises(DataError, match=r"Episode 1 of .* has 1 observations for 1 rewards.*--skip-bad-episodes"):
+        load_minari("walk-v0")
+    read = read_minari("walk-v0", DataColumns(skip_bad_episodes=True))
+    assert read.names == [0, 2] and list(read.skipped) == [1]
+    assert "left out 1 of 3 episodes: 1 (Episode 1 of" in read.notes[0]
+
+
+@pytest.mark.parametrize("form", ["link", "storage", "virtual"])
+def test_a_file_that_reads_other_files_is_refused(form: str, root: Path) -> None:
+    record("walk-v0", scripts())
+    with h5py.File(root / "walk-v0" / "data" / "main_data.hdf5", "a") as file:
+        outward(file, "episode_0/infos/more", form, root)
+    with pytest.raises(DataError, match=r"episode_0/infos/more' is .*, which is not followed"):
         load_minari("walk-v0")
 
 

@@ -121,7 +121,7 @@ def run(options: Options) -> int:
 
 def _given(options: Options) -> dict[str, list[Episode]]:
     paths = {"good": options.good, "bad": options.bad, "half_trained": options.half_trained}
-    return {name: read_episodes(files, options.columns) for name, files in paths.items() if files}
+    return {name: read_episodes(files, options.columns, remark) for name, files in paths.items() if files}
 
 
 def _graded(path: Path) -> tuple[dict[str, list[Episode]], int]:
@@ -139,7 +139,7 @@ def _graded(path: Path) -> tuple[dict[str, list[Episode]], int]:
 def _compared(options: Options, model: RewardModel, graded: list[Episode] | None) -> list[Episode] | None:
     if not options.data:
         return graded if graded is not None and (model.mode.replaces or graded[0].costs is not None) else None
-    episodes = read_episodes(options.data, options.columns)
+    episodes = read_episodes(options.data, options.columns, remark)
     return fitting(model, options.model, episodes, options.data[0])
 
 

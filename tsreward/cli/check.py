@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tyro
 
+from tsreward.cli.main import remark
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
@@ -51,7 +52,7 @@ def run(options: Options) -> int:
     if not options.models:
         raise OptionError("No model was given: name at least one file of tsreward fit.")
     prefer_one_thread()
-    episodes = read_episodes(options.data, options.columns) if options.data else None
+    episodes = read_episodes(options.data, options.columns, remark) if options.data else None
     reports = {str(path): _check(path, episodes, options) for path in options.models}
     passed = all(report.passed for report in reports.values())
     if options.json:

@@ -10,6 +10,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.audit.comparison import compare
+from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
@@ -60,7 +61,7 @@ def run(options: Options) -> int:
             check_output(path)
     prefer_one_thread()
     models = load(options.first), load(options.second)
-    episodes = read_episodes(options.data, options.columns)
+    episodes = read_episodes(options.data, options.columns, remark)
     for model, file in zip(models, (options.first, options.second), strict=True):
         fitting(model, file, episodes, options.data[0])
     names = str(options.first), str(options.second)

@@ -13,7 +13,8 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import fitting, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
-from tsreward.data.logs import read_columns, read_observations
+from tsreward.data.logs import read_columns
+from tsreward.data.sources import read_episodes
 from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
 from tsreward.io import load
@@ -83,7 +84,7 @@ def run(options: Options) -> int:
 def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     assert options.model is not None and options.data is not None
     model = load(options.model)
-    episodes = read_observations([options.data], options.columns)
+    episodes = read_episodes([options.data], options.columns, remark)
     episodes = fitting(model, options.model, episodes, options.data)
     scores = score_episodes(model, episodes)
     if scores.label is None:

@@ -84,7 +84,7 @@ def _reward(name: str, form: str | None) -> str:
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = read_episodes(options.data, options.columns)
+    episodes = read_episodes(options.data, options.columns, remark)
     files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.data}
     _check_length(options, episodes)
     scorer, mode = scorer_preset(options.scorer, options.scorer_options), _mode(options)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,14 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
-from tsreward.data.logs import Log, is_table
-from tsreward.data.minari import is_minari
-from tsreward.data.sources import read_episodes
+from tsreward.data.logs import Log, row_data
+from tsreward.data.sources import is_streamed, read_episodes
 from tsreward.data.tables import Columns, csv_writer
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.scores import Scores, ScoreStream, score_episodes
+from tsreward.pipeline.scores import Scores, ScoreStream, reaches_first, score_episodes
 from tsreward.sequences.columns import ordered
 
 
@@ -69,6 +69,8 @@ def columns_of(
             columns[name] = values
     if labels is not None:
         columns["label"] = labels.astype(np.int8)
+    if scores.missing_first is not None:
+        columns["missing_first"] = scores.missing_first
     if time is None or stamps is None:
         return columns
     if time in columns:
@@ -97,7 +99,8 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
 @dataclass(frozen=True)
 class Options(Arguments):
     """Score data: columns episode, step, score (higher is stranger), p_value (of the score among normal ones),
-    is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label. With --time,
+    is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label; and, where the
+    first observations of episodes were not recorded, missing_first (1 where the window would hold one). With --time,
     that column stands first, as it is in the data.
 
     Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A table of any
@@ -133,7 +136,7 @@ def run(options: Options) -> int:
     model = load(options.model)
     summary = Summary()
     with written_to(path) as write, Stages() as stages:
-        streamed = is_table(options.data) and not is_minari(options.data)
+        streamed = is_streamed(options.data)
         for columns in _stream(options, model, stages) if streamed else _at_once(options, model):
             write(columns)
             summary.add(columns)
@@ -148,13 +151,16 @@ def run(options: Options) -> int:
 
 
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
-    episodes = read_episodes([options.data], options.columns)
+    episodes = read_episodes([options.data], options.columns, remark)
     episodes = fitting(model, options.model, episodes, options.data)
     yield columns_of(score_episodes(model, episodes))
 
 
 def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:
     with Log(options.data, options.columns) as log:
+        if log.roles.layout == "transition" or options.columns.skip_bad_episodes:
+            yield from _at_once(options, model)
+            return
         found = log.found
         if model.columns is not None:
             model.columns.places(found, str(options.model), str(options.data))  # before a cell is looked at
@@ -164,9 +170,23 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 f"[{len(log.sensors)}]: score data of the kind that the model was fitted on, and leave out other "
                 f"columns with --ignore, --label or --time."
             )
-        stream, report = ScoreStream(model), None
+        report, episode, stream = None, -1, ScoreStream(model)
         for chunk in log.chunks():
-            rows = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
-            yield columns_of(stream.push(rows), chunk.labels, options.columns.time, chunk.time)
-            report = report or stages("bytes")  # not before there is a score: an error in the first rows stands alone
+            rows = row_data(log.roles, chunk)
+            values = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
+            borders = [*dict.fromkeys([0, *map(int, np.flatnonzero(chunk.starts))]), len(chunk.values)]
+            for start, stop in pairwise(borders):
+                if chunk.starts[start]:
+                    episode, stream = episode + 1, ScoreStream(model)
+                part = slice(start, stop)
+                scores = stream.push(values[part])
+                marks = reaches_first(model, scores.step) if log.roles.steps else None
+                scores = replace(scores, episode=np.full_like(scores.step, episode), missing_first=marks)
+                labels = None if rows.costs is None else rows.costs[part] > 0
+                stamps = None if chunk.time is None else chunk.time[part]
+                yield columns_of(scores, labels, options.columns.time, stamps)
+            if report is None:  # not before there is a score: an error in the first rows stands alone
+                report = stages("bytes")
+                if log.roles.described:
+                    remark(f"{options.data}: {'; '.join(log.roles.described)}.")
             report(*log.progress)

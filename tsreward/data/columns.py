@@ -9,6 +9,9 @@ from typing import Literal
 from tsreward.errors import OptionError
 from tsreward.options import Options, flag, option
 
+ANY_DATA = {"skip_bad_episodes"}
+"""Options that mean something for whole episodes too, such as those of Minari."""
+
 
 @dataclass(frozen=True)
 class DataColumns(Options):
@@ -30,6 +33,8 @@ class DataColumns(Options):
     """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
     layout: Literal["arrival", "transition"] | None = None
     """Which observation a row holds: the one that its transition arrives at, or the one that it starts from."""
+    skip_bad_episodes: bool = False
+    """Leave out episodes that cannot be used, count and name them, in place of an error."""
     label: str | None = None
     """1 or True where a row is anomalous, else 0 or False."""
     label_intervals: Path | None = None
@@ -52,8 +57,8 @@ class DataColumns(Options):
 
     @property
     def named(self) -> bool:
-        """Whether any column is named, which only a table has."""
-        return bool(self.changed())
+        """Whether anything is said of columns or arrays, which a file of whole episodes has none of."""
+        return bool(self.changed().keys() - ANY_DATA)
 
     @property
     def roles(self) -> tuple[str, ...]:

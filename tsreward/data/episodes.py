@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.data.rows import Reading
 from tsreward.errors import DataError, TSRewardError
 from tsreward.files import write_atomic
 from tsreward.sequences.episodes import Episode
@@ -39,6 +41,8 @@ def arrays_of(episodes: Sequence[Episode]) -> dict[str, np.ndarray]:
         "lengths": np.array([len(episode) for episode in episodes], dtype=np.int64),
         "terminated": np.array([episode.terminated for episode in episodes]),
     }
+    if not all(episode.first_known for episode in episodes):
+        arrays["first_known"] = np.array([episode.first_known for episode in episodes])
     for name in _OPTIONAL:
         present = [value for episode in episodes if (value := getattr(episode, name)) is not None]
         if present and len(present) != len(episodes):
@@ -80,6 +84,15 @@ def episodes_from(arrays: dict[str, np.ndarray], path: Path) -> list[Episode]:
     Raises:
         DataError: the arrays do not fit together, or hold NaN or inf.
     """
+    return read_episode_arrays(arrays, path).episodes
+
+
+def read_episode_arrays(arrays: dict[str, np.ndarray], path: Path, skip_bad: bool = False) -> Reading:
+    """Return the episodes of `episodes_from`; with `skip_bad`, those that hold NaN or inf are left out and noted.
+
+    Raises:
+        DataError: as `episodes_from`.
+    """
     missing = {"obs", "lengths", "terminated"} - arrays.keys()
     if missing:
         raise DataError(f"{path} lacks {', '.join(sorted(missing))}: write it with tsreward.save_episodes.")
@@ -87,7 +100,8 @@ def episodes_from(arrays: dict[str, np.ndarray], path: Path) -> list[Episode]:
     if lengths.ndim != 1 or len(lengths) == 0 or lengths.dtype.kind not in "iu" or lengths.min() < 1:
         raise DataError(f"{path}: 'lengths' must be positive integers, one per episode; write it with save_episodes.")
     steps = int(lengths.sum())
-    expected = {"obs": steps + len(lengths), "terminated": len(lengths)} | dict.fromkeys(_OPTIONAL, steps)
+    expected = {"obs": steps + len(lengths)} | dict.fromkeys(_OPTIONAL, steps)
+    expected |= dict.fromkeys(("terminated", "first_known"), len(lengths))
     for name, rows in expected.items():
         if name in arrays and (arrays[name].ndim < 1 or len(arrays[name]) != rows):
             raise DataError(
@@ -96,23 +110,29 @@ def episodes_from(arrays: dict[str, np.ndarray], path: Path) -> list[Episode]:
     bounds, borders = np.cumsum(lengths + 1)[:-1], np.cumsum(lengths)[:-1]
     parts: dict[str, Any] = {name: np.split(arrays[name], borders) for name in _OPTIONAL if name in arrays}
     parts["obs"] = np.split(arrays["obs"], bounds)
-    for name, values in parts.items():
-        _check_finite(path, name, values, arrays[name])
-    try:
-        return [
-            Episode(**{name: values[index] for name, values in parts.items()}, terminated=bool(ended))
-            for index, ended in enumerate(arrays["terminated"])
-        ]
-    except TSRewardError as error:
-        raise DataError(f"{path}: {error}") from error
+    known = arrays.get("first_known", np.ones(len(lengths), bool))
+    finite = {name: bool(np.isfinite(arrays[name]).all()) for name in parts}
 
-
-def _check_finite(path: Path, name: str, parts: list[np.ndarray], whole: np.ndarray) -> None:
-    if np.isfinite(whole).all():
-        return
-    for index, values in enumerate(parts):
-        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
-        if len(rows):
-            raise DataError(
-                f"{path}: '{name}' of episode {index} holds NaN or inf at step {rows[0]}: drop that episode."
+    def make(index: int) -> Episode:
+        for name, values in parts.items():
+            if not finite[name]:
+                _check_finite(path, name, values[index], index)
+        try:
+            return Episode(
+                **{name: values[index] for name, values in parts.items()},
+                terminated=bool(arrays["terminated"][index]),
+                first_known=bool(known[index]),
             )
+        except TSRewardError as error:
+            raise DataError(f"{path}: {error}") from error
+
+    reading = Reading()
+    for index in range(len(lengths)):
+        reading.add(index, partial(make, index), skip_bad)
+    return reading.finish(path)
+
+
+def _check_finite(path: Path, name: str, values: np.ndarray, index: int) -> None:
+    rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
+    if len(rows):
+        raise DataError(f"{path}: '{name}' of episode {index} holds NaN or inf at step {rows[0]}: drop that episode")

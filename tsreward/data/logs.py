@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 
@@ -12,18 +13,18 @@ import numpy as np
 
 from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
-from tsreward.data.episodes import episodes_from, is_episodes
+from tsreward.data.roles import Roles, find_roles
+from tsreward.data.rows import Borders, Reading, RowData, read_rows
 from tsreward.data.tables import open_table
-from tsreward.data.time import TimeOrder
+from tsreward.data.time import Stamps, TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
 from tsreward.sequences.columns import Columns
-from tsreward.sequences.episodes import Episode
 
 
 @dataclass(frozen=True)
 class LogChunk:
-    """Consecutive rows of a log."""
+    """Consecutive rows of a log, or of episodes."""
 
     values: np.ndarray
     """[T, D] float64, finite."""
@@ -33,6 +34,12 @@ class LogChunk:
     """[T] stamps as they stand in the file; None where no column was named."""
     columns: Columns
     """Names of the D columns."""
+    starts: np.ndarray
+    """[T] bool: the rows that windows begin anew at; the first one of a log, and of every episode."""
+    others: dict[str, np.ndarray]
+    """[T] float64, what is read beside what is observed, by the names of the columns."""
+    episode: list[str] | None = None
+    """[T] names of episodes; None where no column tells them."""
 
 
 class Log:
@@ -42,9 +49,11 @@ class Log:
         self.path, self.columns = path, columns
         self._table = open_table(path)
         try:
-            self.sensors = self._sensors()
+            self.roles = find_roles(path, self._table.expanded, columns, self._table.index)
+            self.sensors = list(self.roles.obs)
             kinds = tuple(map(self._table.kind, self.sensors))
             self.found = Columns(tuple(self.sensors), kinds if any(kinds) else ())
+            self._borders = Borders(path)
             self._order = None if columns.time is None else TimeOrder(path, columns.time, columns.time_step)
             self._intervals = None if columns.label_intervals is None else LabelIntervals(columns.label_intervals)
         except BaseException:
@@ -71,31 +80,40 @@ class Log:
             DataError: the file is damaged, a cell is not what it must be (see `Table` and `TimeOrder`), or a
                 label is neither 0 nor 1.
         """
-        label, time = self.columns.label, self.columns.time
-        numbers = [*self.sensors, *([] if label is None else [label])]
-        for rows in self._table.chunks(numbers, [] if time is None else [time]):
-            values = rows.numbers[:, : len(self.sensors)]
-            labels = None
-            if label is not None:
-                labels = self._table.labels(rows.numbers[:, -1], label, rows.first).astype(np.float64)
-            cells = None if time is None else rows.texts(time)
-            if self._order is not None and cells is not None:
-                stamps = self._order.check(cells, rows.first)
-                labels = labels if self._intervals is None else self._intervals.mark(stamps)
-            yield LogChunk(values, labels, cells, self.found)
+        roles = self.roles
+        texts = [name for name in (roles.time, roles.episode) if name is not None]
+        for rows in self._table.chunks(roles.numbers, texts, gaps=self.columns.skip_bad_episodes):
+            width = len(self.sensors)
+            values = rows.numbers[:, :width]
+            others = dict(zip(roles.numbers[width:], rows.numbers[:, width:].T, strict=True))
+            for name in (*roles.done, *([] if roles.label is None else [roles.label])):
+                kind = "label column" if name == roles.label else "column"
+                others[name] = self._table.labels(others[name], name, rows.first, kind).astype(np.float64)
+            labels = None if roles.label is None else others[roles.label]
+            names = None if roles.episode is None else rows.texts(roles.episode)
+            done = np.logical_or.reduce([others[name] > 0 for name in roles.done]) if roles.done else None
+            step = None if roles.step is None else others[roles.step]
+            starts = self._borders.starts(len(values), names, done, step)
+            cells = None if roles.time is None else rows.texts(roles.time)
+            if cells is not None:
+                stamps = self._check_time(cells, rows.first, starts)
+                labels = labels if self._intervals is None or stamps is None else self._intervals.mark(stamps)
+            yield LogChunk(values, labels, cells, self.found, starts, others, names)
         if self._intervals is not None:
             self._intervals.finish()
         self._warn_of_gaps()
 
-    def _sensors(self) -> list[str]:
-        columns, names = self.columns, self._table.names
-        # The index of a pandas frame is no sensor, unless it is named as the time.
-        dropped = [*self._table.index, *columns.roles]
-        self._table.require(dropped)
-        sensors = [name for name in names if name not in dropped]
-        if not sensors:
-            raise DataError(f"{self.path} has no column left without {', '.join(dropped)}: keep at least one.")
-        return sensors
+    def _check_time(self, cells: list[str], first: int, starts: np.ndarray) -> Stamps | None:
+        """Check the stamps of the next rows, within every episode; return them where they are of one log."""
+        assert self._order is not None
+        if not self.roles.has_episodes or self._intervals is not None:
+            return self._order.check(cells, first)
+        borders = [0, *(int(row) for row in np.flatnonzero(starts) if row), len(cells)]
+        for start, stop in pairwise(borders):
+            if starts[start]:
+                self._order.begin()
+            self._order.check(cells[start:stop], first + start)
+        return None
 
     def _warn_of_gaps(self) -> None:
         found = None if self._order is None else self._order.irregularity
@@ -116,40 +134,68 @@ def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # n
         MissingExtraError: pyarrow is not installed.
     """
     with Log(path, columns) as log:
-        chunks = list(log.chunks())
-    labels = [chunk.labels for chunk in chunks if chunk.labels is not None]
-    time = [stamp for chunk in chunks for stamp in chunk.time or ()]
-    values = np.concatenate([chunk.values for chunk in chunks])
-    return LogChunk(values, np.concatenate(labels) if labels else None, time or None, chunks[0].columns)
+        return joined(list(log.chunks()))
 
 
-def read_observations(paths: Sequence[Path], columns: DataColumns = DataColumns()) -> list[Episode]:  # noqa: B008
-    """Read files of `save_episodes`, tables (CSV, Parquet), and NPY or NPZ files of arrays [T, D], as episodes.
+def joined(chunks: Sequence[LogChunk]) -> LogChunk:
+    """Return chunks as one."""
+    first = chunks[0]
+    return LogChunk(
+        values=np.concatenate([chunk.values for chunk in chunks]),
+        labels=None if first.labels is None else np.concatenate([chunk.labels for chunk in chunks]),  # type: ignore[misc]
+        time=None if first.time is None else [stamp for chunk in chunks for stamp in chunk.time or ()],
+        columns=first.columns,
+        starts=np.concatenate([chunk.starts for chunk in chunks]),
+        others={name: np.concatenate([chunk.others[name] for chunk in chunks]) for name in first.others},
+        episode=None if first.episode is None else [name for chunk in chunks for name in chunk.episode or ()],
+    )
+
+
+def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequence[str], Reading]:  # noqa: B008
+    """Return what was decided about the columns of a table, and its episodes; a log is one.
 
     A log of T rows becomes an episode of T transitions whose first observation is its first row once more: every row is
-    then arrived at, and as short history repeats the first observation anyway, no window changes. `columns` says what
-    the columns of tables are; labels become the costs.
+    then arrived at, and as short history repeats the first observation anyway, no window changes. Labels become the
+    costs. Rows that are steps of episodes: see `read_rows`.
 
     Raises:
-        DataError: no file, one that is missing, damaged or not finite, or observations of different shapes.
-        MissingExtraError: a file is a table, and pyarrow is not installed.
+        DataError: as `Log` and `read_rows`.
+        MissingExtraError: pyarrow is not installed.
     """
-    episodes: list[Episode] = []
-    for path in paths:
-        read = _read(path, columns)
-        names = (episodes or read)[0].columns
-        read = [episode.in_order(names, str(paths[0]), str(path)) for episode in read]
-        first = (episodes or read)[0].obs.shape[1:]
-        for episode in read:
-            if episode.obs.shape[1:] != first:
-                raise DataError(
-                    f"{path} holds observations {list(episode.obs.shape[1:])}, but {paths[0]} {list(first)}: give data "
-                    f"of one shape."
-                )
-        episodes += read
-    if not episodes:
-        raise DataError("No file was given: name at least one.")
-    return episodes
+    with Log(path, columns) as log:
+        roles, rows = log.roles, joined(list(log.chunks()))
+    return roles.described, read_rows(path, row_data(roles, rows), columns.skip_bad_episodes)
+
+
+def row_data(roles: Roles, rows: LogChunk) -> RowData:
+    """Return rows of a table by their roles."""
+    others = rows.others
+
+    def single(name: str | None) -> np.ndarray | None:
+        return None if name is None else others[name]
+
+    def beside(names: Sequence[str]) -> np.ndarray | None:
+        return np.stack([others[name] for name in names], axis=1) if names else None
+
+    def flags(names: Sequence[str]) -> np.ndarray | None:
+        return np.logical_or.reduce([others[name] > 0 for name in names]) if names else None
+
+    following, actions = beside(roles.next_obs), beside(roles.actions)
+    return RowData(
+        obs=rows.values,
+        columns=rows.columns,
+        layout=roles.layout,
+        next_obs=None if following is None else following.astype(rows.values.dtype),
+        rewards=single(roles.reward),
+        costs=single(roles.cost) if rows.labels is None or roles.prefers_cost else rows.labels,
+        actions=actions if actions is None or len(roles.actions) > 1 else actions[:, 0],
+        episode=rows.episode,
+        step=single(roles.step),
+        terminals=flags(roles.terminals),
+        timeouts=flags(roles.timeouts),
+        ends=flags(roles.ends),
+        steps=roles.steps,
+    )
 
 
 def is_table(path: Path) -> bool:
@@ -175,35 +221,3 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
         if arrays[name].ndim != 1 or not np.isfinite(arrays[name]).all():
             raise DataError(f"{path}: '{name}' must be finite numbers [T], found shape {list(arrays[name].shape)}.")
     return {name: arrays[name].astype(np.float64) for name in names}
-
-
-def _read(path: Path, columns: DataColumns) -> list[Episode]:
-    if is_table(path):
-        log = read_log(path, columns)
-        return [_episode(log.values, log.labels, log.columns)]
-    if columns.named:
-        raise DataError(f"{path} has no named columns: only a table has a label column or columns to ignore.")
-    arrays = read_arrays(path)
-    if not arrays:
-        raise DataError(f"{path} holds no array.")
-    if is_episodes(arrays):
-        return episodes_from(arrays, path)
-    return [_episode(_checked(array, f"{path}, array '{name}',")) for name, array in arrays.items()]
-
-
-def _episode(values: np.ndarray, labels: np.ndarray | None = None, columns: Columns | None = None) -> Episode:
-    return Episode(np.concatenate([values[:1], values]), costs=labels, columns=columns)
-
-
-def _checked(array: np.ndarray, where: str) -> np.ndarray:
-    """Return an array [T, D] as it is, finite; `where` names it in errors."""
-    if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}.")
-    bad = np.argwhere(~np.isfinite(array))
-    if len(bad):
-        row, column = bad[0]
-        raise DataError(
-            f"{where}: row {row + 1}, column {column + 1} must be a finite number, found {array[row, column]}: fill or "
-            f"drop the row."
-        )
-    return array

@@ -12,7 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.errors import DataError, ShapeError, TSRewardError, missing_extra
+from tsreward.data.columns import ANY_DATA, DataColumns
+from tsreward.data.hdf5 import check_hdf5
+from tsreward.data.observations import flat_observations
+from tsreward.data.rows import Reading, check_finite
+from tsreward.errors import DataError, OptionError, TSRewardError, missing_extra
+from tsreward.options import flag
 from tsreward.sequences.episodes import Episode
 
 PREFIX = "minari:"
@@ -43,12 +48,32 @@ def load_minari(source: str | Path) -> list[Episode]:
     and no environment is made. `infos["cost"]` [T + 1] becomes the costs; entry 0, which belongs to the reset, is left
     out. Actions are kept where they are one array. All episodes are in memory: `MinariSource` gives them one by one.
 
+    Observations of Dict and Tuple spaces stand side by side, [T + 1, D], as with FlattenObservation.
+
     Raises:
         DataError: there is no such dataset, it is damaged or empty, an episode is missing, or it holds NaN or inf.
-        ShapeError: observations that are not one array per step, as in Dict spaces.
+        ShapeError: observations that are no numbers.
         MissingExtraError: minari is not installed.
     """
-    return list(MinariSource(source))
+    return read_minari(source).episodes
+
+
+def read_minari(source: str | Path, columns: DataColumns = DataColumns()) -> Reading:  # noqa: B008 - frozen
+    """Return the episodes of a dataset as `load_minari` does, and notes on how they were read.
+
+    Of `columns`, `obs` chooses keys of a Dict space; `skip_bad_episodes` leaves out what cannot be used; `layout` says
+    which observation is missing in an episode that has one for each step: the first (arrival) or the last (transition,
+    where nothing is said).
+
+    Raises:
+        OptionError: other options, which are about columns.
+        DataError, ShapeError, MissingExtraError: as `load_minari`.
+    """
+    data, reading = MinariSource(source, columns), Reading()
+    for index in range(len(data)):
+        reading.add(index, lambda index=index: data.read(index).episode, columns.skip_bad_episodes)
+    reading.notes += data.notes()
+    return reading.finish(f"Minari dataset {data.name}")
 
 
 @dataclass(frozen=True)
@@ -58,18 +83,27 @@ class Recorded:
     episode: Episode
     raw: Any
     """minari's EpisodeData."""
+    index: int = 0
+    """Its place in the dataset."""
 
 
 class MinariSource:
-    """An open dataset; iterating reads one episode after the other.
+    """An open dataset; iterating reads one episode after the other. `columns` as in `read_minari`.
 
     Raises:
         DataError, MissingExtraError: as `load_minari`.
     """
 
-    def __init__(self, source: str | Path) -> None:
+    def __init__(self, source: str | Path, columns: DataColumns = DataColumns()) -> None:  # noqa: B008 - frozen
         minari = import_minari()
-        self.name = str(source)
+        self.name, self.columns = str(source), columns
+        self._short: list[int] = []
+        if wrong := columns.changed().keys() - ANY_DATA - {"obs", "layout"}:
+            named = ", ".join(map(flag, sorted(wrong)))
+            raise OptionError(
+                f"Minari dataset {self.name} says itself what its parts are: leave {named} out; --obs chooses keys of "
+                f"a Dict space."
+            )
         self.folder = minari_folder(source) / "data"
         if not (self.folder / "metadata.json").is_file():
             raise DataError(
@@ -84,9 +118,13 @@ class MinariSource:
                 raise DataError(
                     f"Minari dataset {self.name} does not tell its {spaces.pop()}: write it with Minari 0.5."
                 )
+            for file in self.folder.rglob("*.hdf5"):
+                check_hdf5(file)
             self.dataset = minari.MinariDataset(self.folder)
-        except TSRewardError:
-            raise
+        except TSRewardError as error:
+            if error.__cause__ is None or isinstance(error.__cause__, ImportError):
+                raise
+            raise self._damaged(error.__cause__) from error
         except Exception as error:  # json, minari, gymnasium and h5py raise a dozen types for the ways to damage a file
             raise self._damaged(error) from error
         if not len(self):
@@ -100,37 +138,68 @@ class MinariSource:
 
     def recorded(self) -> Iterator[Recorded]:
         """Yield the episodes with all that is recorded of them."""
-        for index in range(len(self)):
-            try:
-                raw = next(iter(self.dataset.iterate_episodes([index])))
-            except Exception as error:
-                raise self._damaged(error, f" in episode {index} of {len(self)}") from error
-            yield Recorded(self._episode(index, raw), raw)
+        return map(self.read, range(len(self)))
+
+    def read(self, index: int) -> Recorded:
+        """Return one episode with all that is recorded of it.
+
+        Raises:
+            DataError: it is damaged, or holds NaN or inf.
+            ShapeError: its observations are no numbers.
+        """
+        try:
+            raw = next(iter(self.dataset.iterate_episodes([index])))
+        except Exception as error:
+            raise self._damaged(error, f" in episode {index} of {len(self)}") from error
+        return Recorded(self._episode(index, raw), raw, index)
+
+    def notes(self) -> list[str]:
+        """Return what was found out about the episodes that have been read, in words."""
+        space, notes = self.dataset.observation_space, []
+        if hasattr(space, "spaces"):
+            keys = self.columns.obs or (list(space.spaces) if hasattr(space.spaces, "items") else ["all parts"])
+            notes.append(f"observations side by side: {', '.join(map(str, keys))}")
+        if self._short:
+            which = "first" if self.columns.layout == "arrival" else "last"
+            shown = ", ".join(map(str, self._short[:5])) + (" ..." if len(self._short) > 5 else "")
+            notes.append(
+                f"{len(self._short)} episodes have one observation for each step ({shown}): the {which} is taken to be "
+                f"missing (--layout)"
+            )
+        return notes
 
     def _episode(self, index: int, raw: Any) -> Episode:
         where = f"Episode {index} of Minari dataset {self.name}"
-        obs, steps = raw.observations, len(raw.rewards)
-        if not isinstance(obs, np.ndarray) or obs.dtype.kind not in "biuf" or obs.ndim < 2:
-            raise ShapeError(
-                f"{where} must have observations [T + 1, *obs] of numbers, found those of "
-                f"{self.dataset.observation_space}: record it with gymnasium.wrappers.FlattenObservation."
-            )
-        if len(obs) != steps + 1:
-            raise DataError(f"{where} has {len(obs)} observations for {steps} rewards, not one more: record it anew.")
-        infos = raw.infos or {}
-        rewards = infos[ORIGINAL][1:] if ORIGINAL in infos else raw.rewards
-        costs = infos["cost"][1:] if "cost" in infos else None
+        obs = flat_observations(self.dataset.observation_space, raw.observations, self.columns.obs, where)
+        if obs.ndim < 2:
+            obs = obs[:, None]
+        steps, infos = len(raw.rewards), raw.infos or {}
+        rewards = infos[ORIGINAL][-steps:] if ORIGINAL in infos else raw.rewards
+        costs = np.asarray(infos["cost"])[-steps:] if "cost" in infos else None
         actions = raw.actions if isinstance(raw.actions, np.ndarray) and raw.actions.dtype.kind in "biuf" else None
-        for name, values in (("observations", obs), ("rewards", rewards), ("costs", costs)):
-            if values is not None and not np.isfinite(values).all():
-                bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))[0]
-                raise DataError(f"{where} holds NaN or inf in its {name} at step {bad}: drop that episode.")
+        ended = len(raw.terminations) > 0 and bool(raw.terminations[-1])
+        arrivals = self.columns.layout == "arrival"
+        missing = len(obs) == steps and steps > 1
+        if missing:
+            self._short.append(index)
+            if arrivals:
+                obs = np.concatenate([obs[:1], obs])
+            else:
+                rewards, costs, actions = (
+                    None if part is None else part[: steps - 1] for part in (rewards, costs, actions)
+                )
+        elif len(obs) != steps + 1:
+            raise DataError(
+                f"{where} has {len(obs)} observations for {steps} rewards, not one more: drop that episode."
+            )
         try:
-            return Episode(obs, rewards, costs, actions, terminated=bool(raw.terminations[-1]))
-        except (TSRewardError, IndexError) as error:
+            episode = Episode(obs, rewards, costs, actions, ended, first_known=not (missing and arrivals))
+        except TSRewardError as error:
             raise DataError(f"{where}: {error}") from error
+        check_finite(episode, where)
+        return episode
 
-    def _damaged(self, error: Exception, where: str = "") -> DataError:
+    def _damaged(self, error: BaseException, where: str = "") -> DataError:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return DataError(f"Minari dataset {self.name} is damaged or incomplete{where} ({reason}): download it again.")
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from tsreward.data.arrays import read_arrays
-from tsreward.data.episodes import episodes_from, is_episodes
-from tsreward.data.minari import is_minari, load_minari, minari_source
-from tsreward.data.video.pictures import SUFFIXES
-from tsreward.data.video.reading import VIDEOS, read_frames
+from tsreward.data.columns import DataColumns
+from tsreward.data.episodes import is_episodes
+from tsreward.data.films import read_films
+from tsreward.data.flat_arrays import is_flat
+from tsreward.data.hdf5 import is_hdf5
+from tsreward.data.minari import is_minari
+from tsreward.data.rows import Tell, tell_reading
+from tsreward.data.sources import read_data
+from tsreward.data.video.reading import VIDEOS
 from tsreward.encoders.frames import FrameOptions
-from tsreward.errors import DataError, ShapeError
-from tsreward.files import natural_key
+from tsreward.errors import DataError
 from tsreward.sequences.episodes import Episode
 
 
@@ -20,11 +24,19 @@ def load_recordings(
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
     frame_skip: int = 1,
     rate: float | None = None,
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
 ) -> list[Episode]:
-    """Return the episodes of a file of `save_episodes`, of a Minari dataset (minari:ID), or of frames.
+    """Return the episodes of everything that `read_data` reads; arrays that are no rows of episodes are frames.
 
     Of frames, a video, an array or a folder of pictures is one episode, and a folder of videos, or of folders of
-    pictures, is one episode each. `options`, `frame_skip` and `rate` are those of `read_frames`.
+    pictures, is one episode each.
+
+    Args:
+        path: what is read.
+        options, frame_skip, rate: of frames, as for `read_frames`.
+        columns: what columns or arrays are.
+        tell: is given a line where something was decided or left out.
 
     Raises:
         DataError: nothing there, nothing that is known, damage, or a film of a single frame.
@@ -32,33 +44,22 @@ def load_recordings(
         MissingExtraError: a package that reads them is not installed.
     """
     path = Path(path)
-    if is_minari(path):
-        return load_minari(minari_source(path))
-    if not path.exists():
+    if not is_minari(path) and not path.exists():
         raise DataError(f"There is no file or folder {path}.")
-    if path.is_file() and path.suffix.lower() not in VIDEOS:
-        arrays = read_arrays(path)
-        if is_episodes(arrays):
-            return episodes_from(arrays, path)
-    return [_episode(film, options, frame_skip, rate) for film in _films(path)]
+    if _holds_frames(path, columns):
+        return read_films(path, options, frame_skip, rate, columns).episodes
+    decided, reading = read_data(path, columns, options, frame_skip, rate)
+    tell_reading(path, decided, reading, tell)
+    return reading.episodes
 
 
-def _films(path: Path) -> list[Path]:
-    """Return the films in a folder of films, else what was named."""
-    if not path.is_dir():
-        return [path]
-    inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-    if any(entry.suffix.lower() in SUFFIXES for entry in inside):
-        return [path]
-    films = [entry for entry in inside if entry.is_dir() or entry.suffix.lower() in VIDEOS]
-    if not films:
-        raise DataError(f"{path} holds neither videos ({', '.join(VIDEOS)}) nor pictures ({', '.join(SUFFIXES)}).")
-    return sorted(films, key=lambda film: (natural_key(film.stem), film.name))
+def _is_rows(path: Path) -> bool:
+    return is_hdf5(path) or path.name.lower().endswith((".csv", ".csv.gz", ".parquet")) or path.suffix.lower() in VIDEOS
 
 
-def _episode(film: Path, options: FrameOptions, frame_skip: int, rate: float | None) -> Episode:
-    frames = read_frames(film, options, frame_skip, rate)
-    try:
-        return Episode(frames)
-    except ShapeError as error:
-        raise DataError(f"{film} shows {len(frames)} frame, and an episode has two or more: leave it out.") from error
+def _holds_frames(path: Path, columns: DataColumns) -> bool:
+    """Tell whether a file of arrays holds frames, and neither episodes nor rows of them."""
+    if is_minari(path) or path.is_dir() or _is_rows(path) or columns.named:
+        return False
+    arrays = read_arrays(path)
+    return not is_episodes(arrays) and not is_flat([*arrays])

@@ -64,6 +64,8 @@ class Table(ABC):
     """
 
     names: list[str]
+    expanded: list[str]
+    """The names, with one for each place, name[0], name[1], ..., of a column of lists of one length."""
     index: tuple[str, ...] = ()
     """Those of the names that hold the index of the pandas frame which a Parquet file was written from."""
 
@@ -76,6 +78,7 @@ class Table(ABC):
         try:
             self.names = self._open()
             self._check_names()
+            self.expanded = self._expanded()
         except BaseException:
             self._file.raw.close()
             raise
@@ -125,22 +128,22 @@ class Table(ABC):
 
     def require(self, names: Collection[str]) -> None:
         """Refuse a file without one of these columns."""
-        known = set(self.names)
+        known = {*self.names, *self.expanded}
         for name in names:
             if name not in known:
                 more = f" and {len(self.names) - 12} more" if len(self.names) > 12 else ""
                 raise DataError(f"{self.path} has no column '{name}': it has {', '.join(self.names[:12])}{more}.")
 
-    def labels(self, values: np.ndarray, name: str, first: int = 1) -> np.ndarray:
-        """Return labels [T] of 0 and 1, the column `name` from row `first` on, as bool.
+    def labels(self, values: np.ndarray, name: str, first: int = 1, kind: str = "label column") -> np.ndarray:
+        """Return labels [T] of 0 and 1, the column `name` from row `first` on, as bool; `kind` is said in errors.
 
         Raises:
             DataError: another number is among them.
         """
         if (wrong := (values != 0) & (values != 1)).any():
             row = int(np.argmax(wrong))
-            wanted = "0 (normal) or 1 (anomalous)"
-            raise self.fault(first + row, name, wanted, f"{values[row]:g}", "convert the column", "label column")
+            wanted = "0 (normal) or 1 (anomalous)" if kind == "label column" else "0 or 1"
+            raise self.fault(first + row, name, wanted, f"{values[row]:g}", "convert the column", kind)
         return values.astype(bool)
 
     def fault(self, row: int, name: str, wanted: str, cell: str, remedy: str, kind: str = "column") -> DataError:
@@ -159,6 +162,10 @@ class Table(ABC):
     @abstractmethod
     def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
         """Yield these columns of consecutive rows, as they stand in the file."""
+
+    def _expanded(self) -> list[str]:
+        """Return the names, with one for each place of the lists in a column of lists."""
+        return self.names
 
     def _check_names(self) -> None:
         seen: set[str] = set()
@@ -286,7 +293,40 @@ class ParquetTable(Table):
         return [name.strip() for name in self.schema.names]
 
     def kind(self, name: str) -> str:
-        return str(self.schema.types[self.names.index(name)])
+        own = self._places.get(name, (name, 0))[0]
+        kind = self.schema.types[self.names.index(own)]
+        return str(kind.value_type if name in self._places else kind)
+
+    def _expanded(self) -> list[str]:
+        self._places: dict[str, tuple[str, int]] = {}
+        self._widths = self._list_widths()
+        names: list[str] = []
+        for name in self.names:
+            places = {f"{name}[{place}]": (name, place) for place in range(self._widths.get(name, 0))}
+            self._places |= places
+            names += places or [name]
+        return names
+
+    def _list_widths(self) -> dict[str, int]:
+        """Return the length of the lists of numbers in each column of these, as its first row has it."""
+        import pyarrow
+
+        is_kind = pyarrow.types
+        lists = {}
+        for name, field in zip(self.names, self.schema, strict=True):
+            kind = field.type
+            if not (is_kind.is_list(kind) or is_kind.is_large_list(kind) or is_kind.is_fixed_size_list(kind)):
+                continue
+            if is_kind.is_integer(kind.value_type) or is_kind.is_floating(kind.value_type):
+                lists[name] = field.name
+        if not lists or not self._parquet.metadata.num_rows:
+            return {}
+        try:
+            first = next(self._parquet.iter_batches(1, columns=[*lists.values()]))
+        except (pyarrow.ArrowException, OSError, StopIteration) as error:
+            raise self._damaged(error) from error
+        widths = {name: len(first.column(own)[0].as_py() or ()) for name, own in lists.items()}
+        return {name: width for name, width in widths.items() if 0 < width <= COLUMN_LIMIT}
 
     def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
         import pyarrow
@@ -294,14 +334,42 @@ class ParquetTable(Table):
         if not self._parquet.metadata.num_rows:
             raise DataError(f"{self.path} has no row.")
         own = dict(zip(self.names, self.schema.names, strict=True))
+        wanted = list(dict.fromkeys(self._places.get(name, (name, 0))[0] for name in names))
+        first = 1
         try:
-            for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in names]):
+            for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in wanted]):
                 self._file.check()
-                yield {name: batch.column(own[name]) for name in names}
+                read = {name: batch.column(own[name]) for name in wanted}
+                lists = {
+                    name: self._matrix(read[name], name, first)
+                    for name in {self._places[one][0] for one in names if one in self._places}
+                }
+                yield {
+                    name: pyarrow.array(lists[self._places[name][0]][:, self._places[name][1]])
+                    if name in self._places
+                    else read[name]
+                    for name in names
+                }
+                first += batch.num_rows
         except (pyarrow.ArrowException, OSError) as error:
             self._file.check()
             raise self._damaged(error) from error
         self._file.check()
+
+    def _matrix(self, cells: pyarrow.Array, name: str, first: int) -> np.ndarray:
+        """Return a column of lists as [T, D]."""
+        import pyarrow.compute
+
+        compute: Any = pyarrow.compute  # made at run time, so unknown to type checkers
+        width = self._widths[name]
+        lengths = compute.fill_null(compute.list_value_length(cells), -1).to_numpy(zero_copy_only=False)
+        if (wrong := lengths != width).any():
+            row = int(np.argmax(wrong))
+            found = f"a list of {lengths[row]}" if lengths[row] >= 0 else ""
+            raise self.fault(
+                first + row, name, f"a list of {width} numbers, as in the first row", found, "ignore the column"
+            )
+        return compute.list_flatten(cells).to_numpy(zero_copy_only=False).reshape(-1, width)
 
     def _damaged(self, error: Exception) -> DataError:
         return DataError(f"{self.path} cannot be read as Parquet ({' '.join(str(error).split())[:200]}).")

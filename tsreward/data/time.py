@@ -191,6 +191,10 @@ class TimeOrder:
         self.irregularity: Irregularity | None = None
         self._last: Stamps | None = None
 
+    def begin(self) -> None:
+        """Take the next stamp for the first one of another episode, which may be before the last one."""
+        self._last = None
+
     def check(self, cells: Sequence[str], first: int) -> Stamps:
         """Return the stamps of the next rows, the first of which is row `first`.
 

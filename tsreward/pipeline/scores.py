@@ -37,6 +37,9 @@ class Scores:
     """int8, 1 where the transition has a cost; None where the episodes have none."""
     index: Any = None
     """The index of the DataFrame that was scored, if it was one."""
+    missing_first: np.ndarray | None = None
+    """int8, 1 where the window would hold the first observation of an episode, which was not recorded; None where all
+    were."""
 
 
 def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
@@ -56,7 +59,29 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
         p_value=model.calibration.p_value(score).numpy(),
         is_anomaly=(score > model.mode.threshold).numpy().astype(np.int8),
         label=(np.concatenate(costs) > 0).astype(np.int8) if len(costs) == len(episodes) else None,
+        missing_first=_missing_first(model, episodes, lengths),
     )
+
+
+def _missing_first(model: RewardModel, episodes: Sequence[Episode], lengths: Sequence[int]) -> np.ndarray | None:
+    if all(episode.first_known for episode in episodes):
+        return None
+    steps = [
+        np.zeros(length, np.int8) if episode.first_known else reaches_first(model, np.arange(length))
+        for episode, length in zip(episodes, lengths, strict=True)
+    ]
+    return np.concatenate(steps)
+
+
+def reaches_first(model: RewardModel, step: np.ndarray) -> np.ndarray:
+    """Return, int8, which windows hold the first observation: those of steps [N], counted from 0 in an episode.
+
+    >>> from tsreward.rewards.likeness import Likeness
+    >>> from tsreward.scorers.mahalanobis import Mahalanobis
+    >>> reaches_first(RewardModel(Mahalanobis(3), Likeness()), np.arange(4))
+    array([1, 1, 0, 0], dtype=int8)
+    """
+    return (step < (model.window - 1) * model.frame_skip).astype(np.int8)
 
 
 class ScoreStream:

@@ -29,6 +29,8 @@ class Episode:
     """Whether the environment ended the episode, rather than a time limit."""
     columns: Columns | None = None
     """Names of the D columns of observations [T + 1, D]; None where they have none."""
+    first_known: bool = True
+    """False where the first observation was not recorded, and the second stands in its place."""
 
     def __post_init__(self) -> None:
         if self.obs.ndim < 2 or len(self.obs) < 2:

@@ -1,0 +1,201 @@
+"""Arrays of rows, as D4RL and others keep them in NPZ and HDF5 files, and groups of arrays of one episode each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tsreward.data.arrays import read_arrays
+from tsreward.data.columns import ANY_DATA, DataColumns
+from tsreward.data.episodes import is_episodes, read_episode_arrays
+from tsreward.data.hdf5 import open_hdf5
+from tsreward.data.roles import Roles, find_roles
+from tsreward.data.rows import Reading, RowData, read_rows
+from tsreward.errors import DataError, OptionError
+from tsreward.files import natural_key
+from tsreward.options import flag
+from tsreward.sequences.episodes import Episode
+
+_GROUP = re.compile(r"^(?P<group>(?:.*/)?(?:episode|demo|traj|trajectory)_?\d+)/(?P<name>.+)$")
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays of a file by name, each of which is read when it is wanted."""
+
+    where: object
+    names: Sequence[str]
+    read: Callable[[str], np.ndarray]
+
+
+def is_flat(names: Sequence[str]) -> bool:
+    """Tell whether arrays of these names are parts of the same rows, and not series of their own.
+
+    >>> is_flat(["observations", "rewards"]), is_flat(["pump", "valve"]), is_flat(["obs"])
+    (True, False, False)
+    """
+    if len(names) < 2:
+        return False
+    try:
+        roles = find_roles("", names, DataColumns(), arrays=True)
+    except DataError:
+        return False
+    return bool(roles.next_obs or roles.actions or roles.reward or roles.cost or roles.label or roles.has_episodes)
+
+
+def read_npz(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
+    """Return what was decided about the arrays of an NPZ or NPY file, and its episodes.
+
+    Those of `save_episodes` are episodes as they are; arrays that are parts of the same rows (`is_flat`), or whose
+    parts the options name, are rows; else each array [T, D] is one series, which is read as a table is.
+
+    Raises:
+        DataError: the file is damaged, or the arrays are none of these.
+    """
+    arrays = read_arrays(path)
+    if not arrays:
+        raise DataError(f"{path} holds no array.")
+    if is_episodes(arrays):
+        if columns.named:
+            named = ", ".join(map(flag, sorted(columns.changed().keys() - ANY_DATA)))
+            raise OptionError(
+                f"{path} has no named columns: only a table has a label column, columns to ignore and so on, and this "
+                f"holds whole episodes: leave {named} out."
+            )
+        return (), read_episode_arrays(arrays, path, columns.skip_bad_episodes)
+    if columns.named and len(arrays) == 1:
+        raise DataError(f"{path} has no named columns: only a table, or a file of several arrays, has them.")
+    if columns.named or is_flat([*arrays]):
+        return read_flat(Arrays(path, [*arrays], arrays.__getitem__), columns)
+    reading = Reading()
+    for name, array in arrays.items():
+        reading.add(name, partial(_series, array, f"{path}, array '{name}',"), columns.skip_bad_episodes)
+    return (), reading.finish(path)
+
+
+def _series(array: np.ndarray, where: str) -> Episode:
+    """Return an array [T, D] as an episode; `where` names it in errors."""
+    if array.ndim != 2 or 0 in array.shape:
+        raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}.")
+    bad = np.argwhere(~np.isfinite(array))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{where}: row {row + 1}, column {column + 1} must be a finite number, found {array[row, column]}: fill or "
+            f"drop the row."
+        )
+    return Episode(np.concatenate([array[:1], array]))
+
+
+def read_hdf5(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
+    """Return what was decided about the arrays of an HDF5 file, and its episodes.
+
+    Raises:
+        DataError: the file is damaged or reads other files (`open_hdf5`), or the arrays do not fit together.
+        MissingExtraError: h5py is not installed.
+    """
+    with open_hdf5(path) as file:
+        groups: dict[str, list[str]] = {}
+        for name in file.names:
+            if found := _GROUP.match(name):
+                groups.setdefault(found["group"], []).append(found["name"])
+        if not groups:
+            return read_flat(Arrays(path, file.names, file.read), columns)
+        whole, decided = Reading(), []
+        for group in sorted(groups, key=natural_key):
+            read = Arrays(f"{path}, '{group}'", groups[group], lambda name, group=group: file.read(f"{group}/{name}"))
+
+            def make(read: Arrays = read) -> Reading:
+                nonlocal decided
+                decided, reading = read_flat(read, columns)
+                return reading
+
+            whole.join(group, make, columns.skip_bad_episodes)
+        return decided, whole.finish(path)
+
+
+def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Reading]:
+    """Return what was decided about arrays of N rows each, and their episodes.
+
+    Raises:
+        DataError: no observations among them, other lengths, values of other kinds, or an episode that cannot be used.
+    """
+    roles = find_roles(arrays.where, arrays.names, columns, arrays=True)
+    if wrong := [name for name in ("time", "label_intervals") if getattr(columns, name) is not None]:
+        raise OptionError(f"{arrays.where} holds arrays, and {flag(wrong[0])} is about tables: leave it out.")
+    return roles.described, read_rows(arrays.where, _rows(arrays, roles), columns.skip_bad_episodes)
+
+
+def _rows(arrays: Arrays, roles: Roles) -> RowData:
+    def single(name: str | None) -> np.ndarray | None:
+        return None if name is None else _column(arrays, name)
+
+    def flags(names: Sequence[str]) -> np.ndarray | None:
+        return np.logical_or.reduce([_flags(arrays, name) for name in names]) if names else None
+
+    label = None if roles.label is None else _flags(arrays, roles.label).astype(np.float64)
+    return RowData(
+        obs=_joined(arrays, roles.obs),
+        layout=roles.layout,
+        next_obs=_joined(arrays, roles.next_obs) if roles.next_obs else None,
+        rewards=single(roles.reward),
+        costs=single(roles.cost) if label is None or roles.prefers_cost else label,
+        actions=_joined(arrays, roles.actions) if roles.actions else None,
+        episode=None if roles.episode is None else _flat(arrays.read(roles.episode), arrays, roles.episode),
+        step=single(roles.step),
+        terminals=flags(roles.terminals),
+        timeouts=flags(roles.timeouts),
+        ends=flags(roles.ends),
+        steps=roles.steps,
+    )
+
+
+def _joined(arrays: Arrays, names: Sequence[str]) -> np.ndarray:
+    """Return one array as it is, [N, *obs], or several side by side, [N, D]."""
+    parts = [_numbers(arrays.read(name), arrays, name) for name in names]
+    if len({len(part) for part in parts}) > 1:
+        found = ", ".join(f"{name} {list(part.shape)}" for name, part in zip(names, parts, strict=True))
+        raise DataError(f"{arrays.where}: what is observed has other lengths: {found}: choose with --obs.")
+    if len(parts) == 1:
+        return parts[0] if parts[0].ndim > 1 else parts[0][:, None]
+    return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+def _numbers(values: np.ndarray, arrays: Arrays, name: str) -> np.ndarray:
+    if values.dtype.kind not in "biuf" or values.ndim < 1 or 0 in values.shape:
+        raise DataError(
+            f"{arrays.where}: '{name}' must hold numbers [N, ...], one row per step, found {values.dtype} "
+            f"{list(values.shape)}: leave it out with --ignore, or name what is observed with --obs."
+        )
+    return values
+
+
+def _flat(values: np.ndarray, arrays: Arrays, name: str) -> np.ndarray:
+    """Return [N], of [N] or [N, 1]."""
+    if values.ndim < 1 or values.size != len(values):
+        raise DataError(
+            f"{arrays.where}: '{name}' must hold one value per row, found shape {list(values.shape)}: name another, or "
+            f"leave it out with --ignore."
+        )
+    return values.reshape(len(values))
+
+
+def _column(arrays: Arrays, name: str) -> np.ndarray:
+    values = _flat(_numbers(arrays.read(name), arrays, name), arrays, name)
+    return values.astype(np.float64) if values.dtype.kind != "f" else values
+
+
+def _flags(arrays: Arrays, name: str) -> np.ndarray:
+    values = _column(arrays, name)
+    if (wrong := (values != 0) & (values != 1)).any():
+        row = int(np.argmax(wrong))
+        raise DataError(
+            f"{arrays.where}: row {row + 1} of '{name}' must be 0 or 1, found {values[row]:g}: convert it, or leave it "
+            f"out with --ignore."
+        )
+    return values.astype(bool)

@@ -1,0 +1,131 @@
+"""LeRobot folders, version 2 and 3: rows in Parquet files, and videos of what cameras saw beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tsreward.data.columns import DataColumns
+from tsreward.data.logs import Log, LogChunk, joined, row_data
+from tsreward.data.roles import Roles
+from tsreward.data.rows import Reading, read_rows
+from tsreward.data.tables import open_table
+from tsreward.data.video.reading import VIDEOS, frame_batches
+from tsreward.encoders.frames import FrameOptions
+from tsreward.errors import DataError
+from tsreward.files import natural_key
+
+_INFO = Path("meta") / "info.json"
+
+
+def is_lerobot(path: Path) -> bool:
+    """Tell whether a folder is a LeRobot dataset."""
+    return (path / _INFO).is_file()
+
+
+def read_lerobot(
+    folder: Path,
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    frames: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
+) -> tuple[Sequence[str], Reading]:
+    """Return what was decided about the columns of a LeRobot dataset, and its episodes.
+
+    A row holds the observation that its action is taken at. All columns observation.* are observed that hold numbers;
+    `columns.obs` chooses others, or one camera, whose frames are then the observations.
+
+    Raises:
+        DataError: the folder is incomplete or damaged, or there is no such column or camera.
+        MissingExtraError: pyarrow is not installed, or PyAV where a camera is chosen.
+    """
+    info = _info(folder)
+    files = sorted((folder / "data").glob("*/*.parquet"), key=lambda path: natural_key(str(path)))
+    if not files:
+        raise DataError(f"{folder} has no file data/chunk-*/*.parquet: download the dataset again.")
+    camera = _camera(folder, info, columns)
+    if camera is not None:
+        columns = replace(columns, obs=_any_state(files[0]))
+    parts, roles = _rows(files, columns)
+    rows = joined(parts)
+    if (total := info.get("total_frames")) is not None and total != len(rows.values):
+        raise DataError(
+            f"{folder} has {len(rows.values)} rows of {total} that meta/info.json promises: download the rest."
+        )
+    data, decided = row_data(roles, rows), roles.described
+    if camera is not None:
+        data = replace(data, obs=_frames(folder, camera, rows, frames))
+        decided = (f"observation: frames of {camera}", *decided[1:])
+    return decided, read_rows(folder, data, columns.skip_bad_episodes)
+
+
+def _info(folder: Path) -> dict[str, Any]:
+    try:
+        info = json.loads((folder / _INFO).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{folder / _INFO} is damaged ({error}): download the dataset again.") from error
+    version = str(info.get("codebase_version", "")) if isinstance(info, dict) else ""
+    if not version.startswith(("v2", "v3")):
+        raise DataError(
+            f"{folder} is of version {version[:20] or 'unknown'} of LeRobot, and v2 and v3 can be read: convert it."
+        )
+    return info
+
+
+def _rows(files: Sequence[Path], columns: DataColumns) -> tuple[list[LogChunk], Roles]:
+    parts, first = [], None
+    for file in files:
+        with Log(file, columns) as log:
+            first = first or log.roles
+            if log.roles.obs != first.obs:
+                raise DataError(f"{file} has other columns than {files[0]}: download the dataset again.")
+            parts += log.chunks()
+    assert first is not None
+    return parts, first
+
+
+def _any_state(file: Path) -> tuple[str, ...]:
+    """Return a column that is there whatever is observed: frames stand in its place."""
+    with open_table(file) as table:
+        if "frame_index" not in table.names:
+            raise DataError(f"{file} has no column 'frame_index': is this a file of LeRobot?")
+    return ("frame_index",)
+
+
+def _camera(folder: Path, info: dict[str, Any], columns: DataColumns) -> str | None:
+    """Return the camera that --obs names, if it names one."""
+    features = info.get("features")
+    cameras = [
+        name
+        for name, kind in (features if isinstance(features, dict) else {}).items()
+        if isinstance(kind, dict) and kind.get("dtype") in ("video", "image")
+    ]
+    chosen = [name for name in columns.obs if name in cameras]
+    if chosen and len(columns.obs) > 1:
+        raise DataError(
+            f"{folder}: frames of {chosen[0]} cannot stand beside other observations: name it alone with --obs."
+        )
+    if chosen and features[chosen[0]]["dtype"] == "image":  # type: ignore[index]
+        raise DataError(f"{folder}: {chosen[0]} is kept as single pictures: convert it to videos, which are read.")
+    return chosen[0] if chosen else None
+
+
+def _frames(folder: Path, camera: str, rows: LogChunk, options: FrameOptions) -> np.ndarray:
+    """Return one frame for every row."""
+    root = folder / "videos"
+    found = [
+        path for path in root.rglob("*") if path.suffix.lower() in VIDEOS and camera in path.relative_to(root).parts
+    ]
+    films = sorted(found, key=lambda path: natural_key(str(path)))
+    batches: Iterator[np.ndarray] = (batch for film in films for batch in frame_batches(film, options))
+    kept: list[np.ndarray] = list(batches)
+    count = sum(map(len, kept))
+    if count != len(rows.values):
+        raise DataError(
+            f"{folder}: {len(films)} videos of {camera} show {count} frames for {len(rows.values)} rows: download the "
+            f"videos again."
+        )
+    return np.concatenate(kept)
