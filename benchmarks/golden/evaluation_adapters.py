@@ -18,6 +18,7 @@ from tsreward.audit.auditing import audit_reward
 from tsreward.audit.comparison import compare
 from tsreward.cli.main import main as command_line
 from tsreward.data import relabelling
+from tsreward.data.columns import DataColumns
 from tsreward.detection import metrics
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.presets import DETECTORS, make_detector
@@ -205,7 +206,7 @@ def flat(value: Any) -> list[float]:
 
 def relabel_file(model: RewardModel, data: Path, out: Path, ignore: tuple[str, ...]) -> list[float]:
     """Write a CSV or Parquet file with the rewards of a model and return the sums that are told."""
-    return flat(relabelling.relabel_file(model, data, out, relabelling.StepColumns(ignore=ignore)))
+    return flat(relabelling.relabel_file(model, data, out, DataColumns(ignore=ignore)))
 
 
 def relabel_dataset(model: RewardModel, source: str, target: str) -> list[float]:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.scripted import script, small_model
 from tsreward.data import delimited, relabelling, tables
+from tsreward.data.episodes import save_episodes
 from tsreward.io import save
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
@@ -138,8 +139,9 @@ def test_kinds_must_match(data, out, model, tmp_path, complaint):
 
 
 def test_columns_are_about_tables(model, tmp_path, complaint):
+    save_episodes([script(np.random.default_rng(0), 5)], tmp_path / "a.npz")
     line = complaint("relabel", tmp_path / "a.npz", "--model", model, "--out", tmp_path / "b.npz", "--ignore", "x")
-    assert "has no columns: --episode-column, --reward-column and --ignore are about tables" in line
+    assert "has no columns: it holds whole episodes, and options are about columns of rows" in line
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

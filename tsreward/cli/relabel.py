@@ -12,8 +12,9 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, print_json
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.data.columns import DataColumns
 from tsreward.data.minari import is_minari, minari_folder, minari_source
-from tsreward.data.relabelling import StepColumns, relabel_file, relabelled_kind
+from tsreward.data.relabelling import relabel_file, relabelled_kind
 from tsreward.data.sources import digest
 from tsreward.errors import DataError, OptionError
 from tsreward.io import describe, load
@@ -26,19 +27,22 @@ class Options(Arguments):
     What is written reads like what was given; the environment's rewards are kept beside the learned ones: as the array
     original_rewards (.npz), the column original_reward (tables) or in infos["original_reward"] (Minari). Data that was
     relabelled before is relabelled from those. The metadata say which model and which data it was made of: the array
-    metadata, the bytes of a JSON text (.npz), the metadata tsreward (Parquet, Minari), or FILE.json (CSV).
+    metadata, the bytes of a JSON text (.npz), the metadata tsreward (Parquet, Minari), the attribute tsreward
+    (HDF5), or FILE.json (CSV).
 
-    A table has one row per step: the observation that was arrived at, and what that paid. Tables and Minari datasets of
-    any length are relabelled in bounded memory (Minari: that of its longest episode); a file .npz is read whole.
+    A table has one row per step: the observation that was arrived at, and what that paid; or, with --layout transition,
+    the one that the step began from. Minari datasets of any length are relabelled in bounded memory (that of the
+    longest episode), and so are tables of arrivals; all else is read whole.
     """
 
     data: tyro.conf.Positional[Path]
-    """File of tsreward collect, .npz; table of steps, .csv, .csv.gz or .parquet; or minari:ID, minari:./FOLDER."""
+    """File of tsreward collect, .npz; arrays of rows, .npz or .hdf5 (D4RL, robomimic); table of steps, .csv, .csv.gz or
+    .parquet; or minari:ID, minari:./FOLDER."""
     model: Path
     """File of tsreward fit."""
     out: Path
     """What is written, of the same kind as the data, and neither them nor the model; for minari:ID, a new ID."""
-    columns: tyro.conf.OmitArgPrefixes[StepColumns] = field(default_factory=StepColumns)
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     multiplier: float | None = None
     """Weight of a lagrangian penalty, which no agent's training moves here."""
     json: bool = False
@@ -52,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Relabel, write the file, print a summary."""
-    relabelled_kind(options.data, options.out, options.columns)
+    relabelled_kind(options.data, options.out)
     _check_paths(options)
     model = load(options.model)
     done = relabel_file(model, options.data, options.out, options.columns, _metadata(options), options.multiplier)
@@ -65,6 +69,22 @@ def run(options: Options) -> int:
         "mean_reward": done.reward / done.steps,
         "mean_original_reward": None if paid is None else paid / done.steps,
     }
+    summary |= done.marks()
+    if done.decided:
+        remark(f"{options.data}: {'; '.join(done.decided)}.")
+    if done.missing_first:
+        remark(
+            f"warning: {done.missing_first} rewards are of steps so near to the beginning of their episode that their "
+            f"window would hold its first observation, which {options.data} does not have: those of a run may differ."
+        )
+    if done.missing_last:
+        remark(
+            f"warning: the last observations of {done.missing_last} episodes are not in {options.data}: their last "
+            f"steps are rewarded for staying where they began."
+        )
+    if done.skipped:
+        summary["skipped"] = {str(name): reason for name, reason in done.skipped.items()}
+        remark(f"warning: left out {len(done.skipped)} episodes: {'; '.join(list(done.skipped.values())[:5])}")
     if options.json:
         print_json(summary)
     else:

@@ -100,15 +100,12 @@ def read_hdf5(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]
         MissingExtraError: h5py is not installed.
     """
     with open_hdf5(path) as file:
-        groups: dict[str, list[str]] = {}
-        for name in file.names:
-            if found := _GROUP.match(name):
-                groups.setdefault(found["group"], []).append(found["name"])
+        groups = groups_of(file.names)
         if not groups:
             return read_flat(Arrays(path, file.names, file.read), columns)
         whole, decided = Reading(), []
-        for group in sorted(groups, key=natural_key):
-            read = Arrays(f"{path}, '{group}'", groups[group], lambda name, group=group: file.read(f"{group}/{name}"))
+        for group, names in groups.items():
+            read = Arrays(f"{path}, '{group}'", names, lambda name, group=group: file.read(f"{group}/{name}"))
 
             def make(read: Arrays = read) -> Reading:
                 nonlocal decided
@@ -119,16 +116,40 @@ def read_hdf5(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]
         return decided, whole.finish(path)
 
 
+def groups_of(names: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names of arrays in every group of one episode, in natural order; empty where there are no such groups.
+
+    >>> groups_of(["data/demo_10/obs/at", "data/demo_9/actions", "mask/train"])
+    {'data/demo_9': ['actions'], 'data/demo_10': ['obs/at']}
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        if found := _GROUP.match(name):
+            groups.setdefault(found["group"], []).append(found["name"])
+    return {group: groups[group] for group in sorted(groups, key=natural_key)}
+
+
+def row_arrays(arrays: Arrays, columns: DataColumns) -> tuple[Roles, RowData]:
+    """Return the roles of arrays of N rows each, and the rows.
+
+    Raises:
+        DataError: no observations among them, or values of other kinds.
+        OptionError: options that are about tables.
+    """
+    roles = find_roles(arrays.where, arrays.names, columns, arrays=True)
+    if wrong := [name for name in ("time", "label_intervals") if getattr(columns, name) is not None]:
+        raise OptionError(f"{arrays.where} holds arrays, and {flag(wrong[0])} is about tables: leave it out.")
+    return roles, _rows(arrays, roles)
+
+
 def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Reading]:
     """Return what was decided about arrays of N rows each, and their episodes.
 
     Raises:
         DataError: no observations among them, other lengths, values of other kinds, or an episode that cannot be used.
     """
-    roles = find_roles(arrays.where, arrays.names, columns, arrays=True)
-    if wrong := [name for name in ("time", "label_intervals") if getattr(columns, name) is not None]:
-        raise OptionError(f"{arrays.where} holds arrays, and {flag(wrong[0])} is about tables: leave it out.")
-    return roles.described, read_rows(arrays.where, _rows(arrays, roles), columns.skip_bad_episodes)
+    roles, rows = row_arrays(arrays, columns)
+    return roles.described, read_rows(arrays.where, rows, columns.skip_bad_episodes)
 
 
 def _rows(arrays: Arrays, roles: Roles) -> RowData:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Borders, Reading, RowData, read_rows
-from tsreward.data.tables import open_table
+from tsreward.data.tables import Table, open_table
 from tsreward.data.time import Stamps, TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
@@ -40,6 +41,8 @@ class LogChunk:
     """[T] float64, what is read beside what is observed, by the names of the columns."""
     episode: list[str] | None = None
     """[T] names of episodes; None where no column tells them."""
+    cells: dict[str, Any] = field(default_factory=dict)
+    """Arrow arrays [T] of columns as they stand in the file, those that were asked for."""
 
 
 class Log:
@@ -69,12 +72,19 @@ class Log:
         self._table.__exit__(kind, error, trace)
 
     @property
+    def table(self) -> Table:
+        """The table that is read."""
+        return self._table
+
+    @property
     def progress(self) -> tuple[int, int]:
         """Bytes read, and bytes of the file."""
         return self._table.progress
 
-    def chunks(self) -> Iterator[LogChunk]:
+    def chunks(self, cells: Sequence[str] = ()) -> Iterator[LogChunk]:
         """Yield all rows once, some thousands at a time; warn of gaps and irregular steps when they have ended.
+
+        The columns `cells` come as they stand in the file too.
 
         Raises:
             DataError: the file is damaged, a cell is not what it must be (see `Table` and `TimeOrder`), or a
@@ -82,7 +92,7 @@ class Log:
         """
         roles = self.roles
         texts = [name for name in (roles.time, roles.episode) if name is not None]
-        for rows in self._table.chunks(roles.numbers, texts, gaps=self.columns.skip_bad_episodes):
+        for rows in self._table.chunks(roles.numbers, [*texts, *cells], gaps=self.columns.skip_bad_episodes):
             width = len(self.sensors)
             values = rows.numbers[:, :width]
             others = dict(zip(roles.numbers[width:], rows.numbers[:, width:].T, strict=True))
@@ -94,11 +104,12 @@ class Log:
             done = np.logical_or.reduce([others[name] > 0 for name in roles.done]) if roles.done else None
             step = None if roles.step is None else others[roles.step]
             starts = self._borders.starts(len(values), names, done, step)
-            cells = None if roles.time is None else rows.texts(roles.time)
-            if cells is not None:
-                stamps = self._check_time(cells, rows.first, starts)
+            time = None if roles.time is None else rows.texts(roles.time)
+            if time is not None:
+                stamps = self._check_time(time, rows.first, starts)
                 labels = labels if self._intervals is None or stamps is None else self._intervals.mark(stamps)
-            yield LogChunk(values, labels, cells, self.found, starts, others, names)
+            held = {name: rows.cells[name] for name in cells}
+            yield LogChunk(values, labels, time, self.found, starts, others, names, held)
         if self._intervals is not None:
             self._intervals.finish()
         self._warn_of_gaps()

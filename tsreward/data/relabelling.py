@@ -1,99 +1,43 @@
-"""Recorded data with the rewards of a model: NPZ files of episodes, tables of steps, Minari datasets."""
+"""Recorded data with the rewards of a model: what kind of file it is, and tables of steps."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
-from tsreward.data.arrays import read_arrays
-from tsreward.data.episodes import episodes_from
-from tsreward.data.minari import (
-    ORIGINAL,
-    MinariSource,
-    import_minari,
-    is_minari,
-    minari_folder,
-    minari_id,
-    minari_source,
-)
-from tsreward.data.tables import ParquetTable, csv_writer, open_table
-from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.files import new_folder, open_atomic, write_atomic
-from tsreward.options import Options
+from tsreward.data.columns import DataColumns
+from tsreward.data.films import is_film
+from tsreward.data.hdf5 import HDF5
+from tsreward.data.lerobot import is_lerobot
+from tsreward.data.logs import Log, joined, row_data
+from tsreward.data.minari import ORIGINAL, is_minari, minari_source
+from tsreward.data.relabelled import Relabelled, check_fit, check_paid, relabel_rows
+from tsreward.data.relabelling_arrays import relabel_hdf5, relabel_npz
+from tsreward.data.relabelling_minari import relabel_minari
+from tsreward.data.roles import NAMES, Roles
+from tsreward.data.tables import ParquetTable, csv_writer
+from tsreward.errors import DataError, OptionError
+from tsreward.files import open_atomic, write_atomic
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel, still
-from tsreward.pipeline.scores import ScoreStream
-from tsreward.sequences.columns import Columns
+from tsreward.pipeline.relabel import still
+from tsreward.pipeline.scores import ScoreStream, reaches_first
+from tsreward.sequences.columns import ordered
 
-
-@dataclass
-class Relabelled:
-    """Sums over what was written."""
-
-    episodes: int = 0
-    steps: int = 0
-    flagged: int = 0
-    """Steps whose score passes the threshold."""
-    reward: float = 0.0
-    original_reward: float | None = None
-    """Sum of the environment's rewards; None where the data has none."""
-
-    def add(self, reward: np.ndarray, is_anomaly: np.ndarray, paid: np.ndarray | None) -> None:
-        """Count steps with learned rewards [T], flags [T] and rewards of the environment [T]."""
-        self.steps += len(reward)
-        self.flagged += int(is_anomaly.sum())
-        self.reward += float(reward.sum())
-        if paid is not None and self.original_reward is not None:
-            self.original_reward += float(paid.sum())
-
-
-@dataclass(frozen=True)
-class StepColumns(Options):
-    """What the columns of a CSV or Parquet file of steps are; those that are not named here are the observation."""
-
-    episode_column: str = "episode"
-    """Tells the episodes apart; the rows of each stand together, in order."""
-    reward_column: str = "reward"
-    """What the environment paid for arriving at the row's observation; a model that needs none does without."""
-    ignore: tuple[str, ...] = ()
-    """Kept as they are, and not read: actions, costs, time stamps."""
-
-    def observed(self, where: Path, names: Sequence[str]) -> list[str]:
-        """Return the columns of the observation.
-
-        Raises:
-            DataError: a named column is missing, or none is left.
-        """
-        for name in (self.episode_column, *self.ignore):
-            if name not in names:
-                raise DataError(
-                    f"{where} has no column '{name}', it has {', '.join(names[:20])}: name the one that tells the "
-                    f"episodes apart with --episode-column, and those that are not observed with --ignore."
-                )
-        left = [name for name in names if name not in (self.episode_column, self.reward_column, ORIGINAL, *self.ignore)]
-        if not left:
-            raise DataError(f"{where} has no column left that could be the observation: keep at least one.")
-        return left
-
-    def paid(self, names: Sequence[str]) -> str | None:
-        """Return the column of the environment's rewards: the original one where the file was relabelled before."""
-        return next((name for name in (ORIGINAL, self.reward_column) if name in names), None)
+REWARDS = tuple(name for name in NAMES["reward"] if "original" not in name)
+"""Columns that learned rewards are written to, the first that is there."""
 
 
 def relabel_file(
     model: RewardModel,
     source: Path,
     target: Path,
-    columns: StepColumns = StepColumns(),
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     note: dict[str, Any] | None = None,
     multiplier: float | None = None,
 ) -> Relabelled:
@@ -101,15 +45,17 @@ def relabel_file(
 
     The environment's rewards are kept beside the learned ones: in the array original_rewards (.npz), the column
     original_reward (tables) or `infos["original_reward"]` (Minari). Data that was relabelled before is relabelled from
-    those. Tables and Minari datasets are relabelled in bounded memory (Minari: that of the longest episode).
+    those. Minari datasets are relabelled in bounded memory (that of the longest episode), and so are tables whose rows
+    hold what was arrived at; everything else is read whole. What some rewards lack is counted in `Relabelled.marks`.
 
     Args:
         model: a fitted model.
-        source: a file of `save_episodes`, a table of steps (.csv, .csv.gz, .parquet), or minari:ID, minari:./FOLDER.
+        source: a file of `save_episodes` or of arrays of rows (.npz, .hdf5), a table of steps (.csv, .csv.gz,
+            .parquet), or minari:ID, minari:./FOLDER.
         target: of the same kind as `source`; tables are not compressed.
-        columns: what the columns of a table are.
-        note: JSON values for the metadata: the array metadata (.npz), the metadata tsreward (Parquet, Minari), or a
-            file beside the table, FILE.json (CSV).
+        columns: what the columns or arrays are.
+        note: JSON values for the metadata: the array metadata (.npz), the metadata tsreward (Parquet, Minari), the
+            attribute tsreward (.hdf5), or a file beside the table, FILE.json (CSV).
         multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
 
     Raises:
@@ -119,89 +65,58 @@ def relabel_file(
         ShapeError: observations of another shape than the model's.
         MissingExtraError: minari is not installed.
     """
-    kind, note = relabelled_kind(source, target, columns), note or {}
+    kind, note = relabelled_kind(source, target), note or {}
     model = still(model, multiplier)
     if kind == "minari":
-        return relabel_minari(model, minari_source(source), minari_source(target), note)
+        return relabel_minari(model, minari_source(source), minari_source(target), note, columns)
     if kind == "npz":
-        return _relabel_npz(model, source, target, note)
+        return relabel_npz(model, source, target, columns, note)
+    if kind == "hdf5":
+        return relabel_hdf5(model, source, target, columns, note)
     done = _relabel_table(model, source, target, columns, note)
     if kind == "csv":
-        write_atomic(Path(f"{target}.json"), (json.dumps(note, sort_keys=True, indent=2) + "\n").encode())
+        write_atomic(
+            Path(f"{target}.json"), (json.dumps(note | done.marks(), sort_keys=True, indent=2) + "\n").encode()
+        )
     return done
 
 
-def relabelled_kind(source: Path, target: Path, columns: StepColumns = StepColumns()) -> str:
-    """Return what both are: npz, csv, parquet or minari.
+def relabelled_kind(source: Path, target: Path) -> str:
+    """Return what both are: npz, hdf5, csv, parquet or minari.
 
     Raises:
-        OptionError: another kind, not the same one, or columns of what is no table.
+        OptionError: another kind, or not the same one.
 
     >>> relabelled_kind(Path("a.csv.gz"), Path("b.csv"))
     'csv'
     """
     kinds = [_kind(path) for path in (source, target)]
     if kinds[0] is None or kinds[0] != kinds[1] or target.suffix.lower() == ".gz":
+        hint = ""
+        if is_lerobot(source):
+            hint = ": of a LeRobot folder, relabel the files data/*/*.parquet one by one"
+        elif kinds[0] is None and (source.is_dir() or is_film(source)):
+            hint = ": videos, pictures and folders have no place for rewards, so record episodes of them"
         raise OptionError(
-            f"relabel reads and writes files that end with .npz, .csv or .parquet, or minari:ID, both of one kind, got "
-            f"{source} and {target}."
+            f"relabel reads and writes files that end with .npz, .csv or .parquet, or minari:ID, both of one kind, or "
+            f"that end with .hdf5, got {source} and {target}{hint}."
         )
-    if kinds[0] in ("npz", "minari") and columns != StepColumns():
-        raise OptionError(f"{source} has no columns: --episode-column, --reward-column and --ignore are about tables.")
     return kinds[0]
 
 
 def _kind(path: Path) -> str | None:
     if is_minari(path):
         return "minari"
-    endings = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"}
+    endings = {".npz": "npz", ".csv": "csv", ".csv.gz": "csv", ".parquet": "parquet"} | dict.fromkeys(HDF5, "hdf5")
     return next((kind for ending, kind in endings.items() if path.name.lower().endswith(ending)), None)
-
-
-def _relabel_npz(model: RewardModel, source: Path, target: Path, note: dict[str, Any]) -> Relabelled:
-    arrays = read_arrays(source)
-    arrays.pop("metadata", None)
-    if "original_rewards" in arrays:
-        arrays["rewards"] = arrays.pop("original_rewards")
-    episodes = [model.in_order(episode, str(source)) for episode in episodes_from(arrays, source)]
-    if (found := episodes[0].obs.shape[1:]) != model.obs_shape:
-        remedy = picture_remedy(model.obs_shape, found) or "relabel data of the kind that the model was fitted on"
-        raise ShapeError(
-            f"The model reads observations {list(model.obs_shape)}, but {source} holds {list(found)}: {remedy}."
-        )
-    paid = arrays.get("rewards")
-    if not model.mode.replaces and paid is None:
-        raise OptionError(
-            f"{source} has no rewards, and the mode of the model lowers those of the environment: record them, or fit "
-            f"a model with --reward likeness."
-        )
-    earned = relabel(model, episodes)
-    arrays["rewards"] = np.concatenate([steps.reward.numpy() for steps in earned])
-    done = Relabelled(len(episodes), original_reward=None if paid is None else 0.0)
-    done.add(arrays["rewards"], np.concatenate([steps.is_anomaly.numpy() for steps in earned]), paid)
-    if paid is not None:
-        arrays["original_rewards"] = paid
-    arrays["metadata"] = np.frombuffer(json.dumps(note, sort_keys=True).encode("ascii"), np.uint8)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    write_atomic(target, buffer.getvalue())
-    return done
 
 
 class _StepRewards:
     """The rewards of a table, chunk after chunk: windows begin anew where the episode changes."""
 
     def __init__(self, model: RewardModel, where: Path, width: int, paid: bool) -> None:
-        if model.obs_shape != (width,):
-            raise ShapeError(
-                f"The model reads observations {list(model.obs_shape)}, but {where} holds [{width}]: leave out columns "
-                f"that are no part of the observation with --ignore."
-            )
-        if not paid and not model.mode.replaces:
-            raise OptionError(
-                f"{where} has no rewards, and the mode of the model lowers those of the environment: name their column "
-                f"with --reward-column, or fit a model with --reward likeness."
-            )
+        check_fit(model, (width,), where)
+        check_paid(model, paid, where)
         self.done = Relabelled(original_reward=0.0 if paid else None)
         self._model, self._where = model, where
         self._seen: set[Any] = set()
@@ -220,6 +135,8 @@ class _StepRewards:
             self._enter(episodes[start])
             part = None if paid is None else torch.from_numpy(paid[start:stop])
             earned = self._stream.reward(torch.from_numpy(values[start:stop]), part)
+            steps = np.arange(self._stream.rows - (stop - start), self._stream.rows)
+            self.done.missing_first += int(reaches_first(self._model, steps).sum())
             rewards[start:stop], is_anomaly[start:stop] = earned.reward.numpy(), earned.is_anomaly.numpy()
         self.done.episodes = len(self._seen)
         self.done.add(rewards, is_anomaly, paid)
@@ -234,7 +151,7 @@ class _StepRewards:
         self._now, self._stream = episode, ScoreStream(self._model)
 
 
-def _relabel_table(model: RewardModel, data: Path, out: Path, columns: StepColumns, note: dict[str, Any]) -> Relabelled:
+def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColumns, note: dict[str, Any]) -> Relabelled:
     """Write a table with every cell as it was, but for the rewards; `note` goes to the metadata of a Parquet file.
 
     Raises:
@@ -243,24 +160,64 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: StepColum
         MissingExtraError: pyarrow is not installed.
     """
     with ExitStack() as stack:
-        table = stack.enter_context(open_table(data))
-        observed, paid = columns.observed(data, table.names), columns.paid(table.names)
+        log = stack.enter_context(Log(data, columns))
+        table, roles = log.table, log.roles
+        _check_episodes(data, roles, table.names)
+        paid = next((name for name in (ORIGINAL, roles.reward) if name in table.names), None)
+        earned_name = columns.reward or next((name for name in REWARDS if name in table.names), "reward")
         if model.columns is not None:
-            found = Columns(tuple(observed))
-            observed = [observed[place] for place in model.columns.places(found, "the model", str(data))]
-        rewards = _StepRewards(model, data, len(observed), paid is not None)
+            model.columns.places(log.found, "the model", str(data))
         file = stack.enter_context(open_atomic(out))
         if isinstance(table, ParquetTable):
             metadata = {**(table.schema.metadata or {}), b"tsreward": json.dumps(note, sort_keys=True).encode()}
             write = stack.enter_context(_parquet_writer(file, metadata))
         else:
             write = _csv_writer(file)
-        for rows in table.chunks([*observed, *([] if paid is None else [paid])], table.names):
-            given = None if paid is None else rows.numbers[:, -1].copy()
-            earned = rewards.push(rows.texts(columns.episode_column), rows.numbers[:, : len(observed)], given)
-            before = {} if paid is None else {ORIGINAL: rows.cells[paid]}
-            write({**rows.cells, **before, columns.reward_column: earned})
+
+        def put(cells: dict[str, Any], earned: np.ndarray) -> None:
+            before = {} if paid is None else {ORIGINAL: cells[paid]}
+            write({**cells, **before, earned_name: earned})
+
+        if roles.layout == "transition" or columns.skip_bad_episodes:
+            return _whole_table(model, log, data, put)
+        rewards = _StepRewards(model, data, len(log.sensors), paid is not None)
+        begun = 0
+        for chunk in log.chunks(table.names):
+            given = None if roles.reward is None else chunk.others[roles.reward].copy()
+            names = chunk.episode or list(begun + np.cumsum(chunk.starts))
+            begun += int(chunk.starts.sum())
+            values = ordered(chunk.values, log.found, model.columns, "the model", str(data))
+            put(chunk.cells, rewards.push(names, values, given))
+    rewards.done.decided = roles.described
     return rewards.done
+
+
+def _check_episodes(data: Path, roles: Roles, names: Sequence[str]) -> None:
+    if not roles.has_episodes and roles.step is None:
+        raise DataError(
+            f"{data} has no column 'episode', it has {', '.join(names[:20])}: name the one that tells the episodes "
+            f"apart with --episode, or those that are 1 on their last rows with --done."
+        )
+
+
+def _whole_table(
+    model: RewardModel, log: Log, data: Path, put: Callable[[dict[str, Any], np.ndarray], None]
+) -> Relabelled:
+    """Write a table whose rows need those around them, all at once."""
+    import pyarrow
+
+    chunks = list(log.chunks(log.table.names))
+    rows = row_data(log.roles, joined(chunks))
+    done = Relabelled(original_reward=None if rows.rewards is None else 0.0)
+    rewards, kept = relabel_rows(model, data, rows, log.columns.skip_bad_episodes, done)
+    start = 0
+    for chunk in chunks:
+        part = slice(start, start := start + len(chunk.values))
+        if kept[part].any():
+            mask = pyarrow.array(kept[part])
+            put({name: cells.filter(mask) for name, cells in chunk.cells.items()}, rewards[part][kept[part]])
+    done.decided = log.roles.described
+    return done
 
 
 def _csv_writer(file: BinaryIO) -> Callable[[dict[str, Any]], None]:
@@ -285,94 +242,3 @@ def _parquet_writer(file: BinaryIO, metadata: dict[bytes, bytes]) -> Iterator[Ca
             writer.write_table(made)
 
         yield write
-
-
-_NEW = {"dataset_id", "data_format", "jpeg_encoding", "total_episodes", "total_steps", "dataset_size", "minari_version"}
-"""Metadata that the new dataset has its own of."""
-
-
-def relabel_minari(
-    model: RewardModel, source: str | Path, target: str | Path, note: dict[str, Any] | None = None
-) -> Relabelled:
-    """Write a dataset `target` (an id or a folder) that is `source` with the rewards of `model`, episode by episode.
-
-    What the environment paid is in `infos["original_reward"]` [T + 1]; entry 0 belongs to the reset and is NaN. A
-    dataset that was relabelled before is relabelled from there. `note`, JSON values, becomes the metadata "tsreward".
-    Images are written without loss, whatever `source` does. At most one episode is in memory. `target` appears when all
-    of it is written.
-
-    Raises:
-        DataError: `target` exists already, or the data cannot be used (`load_minari`).
-        ShapeError: observations of another shape than the model's.
-        MissingExtraError: minari is not installed.
-    """
-    minari = import_minari()
-    data, done = MinariSource(source), Relabelled(original_reward=0.0)
-    name = minari_id(target)
-    from minari.dataset.minari_storage import MinariStorage
-
-    with new_folder(minari_folder(target)) as temporary:
-        storage = MinariStorage.new(
-            temporary / "data",
-            data.dataset.observation_space,
-            data.dataset.action_space,
-            data_format="hdf5",
-            jpeg_encoding=False,
-        )
-        storage.update_metadata(
-            {key: _set(key, value) for key, value in data.metadata.items() if key not in _NEW | storage.metadata.keys()}
-            | {"dataset_id": name, "minari_version": minari.__version__, "tsreward": note or {}}
-        )
-        storage.update_episodes(_buffers(model, data, done))
-        rest = data.dataset.storage.get_episode_metadata(range(len(data)))
-        storage.update_episode_metadata(
-            [{key: value for key, value in each.items() if key not in _HELD} for each in rest]
-        )
-    return done
-
-
-_HELD = {"id", "total_steps", "seed", "options"}
-"""Metadata of an episode that its buffer carries."""
-
-
-def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterator[Any]:
-    from minari.data_collector import EpisodeBuffer
-
-    metadata = iter(data.dataset.storage.get_episode_metadata(range(len(data))))
-    for recorded, held in zip(data.recorded(), metadata, strict=True):
-        episode, raw = recorded.episode, recorded.raw
-        if episode.obs.shape[1:] != model.obs_shape:
-            raise ShapeError(
-                f"The model reads observations {list(model.obs_shape)}, but Minari dataset {data.name} holds "
-                f"{list(episode.obs.shape[1:])}: relabel data of the kind that the model was fitted on."
-            )
-        earned = relabel(model, episode)
-        original = np.asarray(episode.rewards, np.float64)
-        done.episodes += 1
-        done.add(earned.reward.numpy(), earned.is_anomaly.numpy(), original)
-        yield EpisodeBuffer(
-            seed=held.get("seed"),
-            options=held.get("options"),
-            observations=raw.observations,
-            actions=raw.actions,
-            rewards=earned.reward.numpy(),  # type: ignore[arg-type] - minari writes any sequence
-            terminations=raw.terminations,
-            truncations=raw.truncations,
-            infos=_text(raw.infos or {}) | {ORIGINAL: np.concatenate([[np.nan], original])},
-        )
-
-
-def _text(infos: dict[str, Any]) -> dict[str, Any]:
-    """Return infos whose texts can be written again: what reads them gives bytes in arrays."""
-    return {
-        key: _text(value)
-        if isinstance(value, dict)
-        else [entry.decode() if isinstance(entry, bytes) else str(entry) for entry in value]
-        if isinstance(value, np.ndarray) and value.dtype.kind in "OU"
-        else value
-        for key, value in infos.items()
-    }
-
-
-def _set(key: str, value: Any) -> Any:
-    return set(value) if key in ("author", "author_email") else value

@@ -59,8 +59,12 @@ class Reading:
     """Episodes that were left out, and why."""
     notes: list[str] = field(default_factory=list)
     """What was decided, in words."""
+    parts: list[slice] = field(default_factory=list)
+    """The rows of each of them, where they are of rows."""
+    count: int | None = None
+    """Number of rows, where it is not that of the observations."""
 
-    def add(self, name: Any, make: Callable[[], Episode | None], skip: bool) -> None:
+    def add(self, name: Any, make: Callable[[], Episode | None], skip: bool, part: slice | None = None) -> None:
         """Take the episode that a function makes; with `skip`, one that cannot be used is left out and noted.
 
         Raises:
@@ -76,6 +80,7 @@ class Reading:
         if episode is not None:
             self.episodes.append(episode)
             self.names.append(name)
+            self.parts += [] if part is None else [part]
 
     def join(self, name: Any, make: Callable[[], Reading], skip: bool) -> None:
         """Take all episodes of a part of the data, such as a file of a folder, as `add` takes one.
@@ -179,7 +184,7 @@ class Borders:
         self._step = float(step[-1])
 
 
-def read_rows(where: object, rows: RowData, skip_bad: bool = False) -> Reading:
+def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last: bool = False) -> Reading:
     """Return the episodes of rows.
 
     Of arrivals, the first observation of every episode is missing, and its first row stands in front once more: no
@@ -190,6 +195,7 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False) -> Reading:
         where: the file, for messages.
         rows: all of its rows.
         skip_bad: whether to leave out episodes that cannot be used, and note them.
+        repeat_last: whether the last of such transitions arrives where it began, so that every row has one.
 
     Raises:
         DataError: parts of other lengths, rows out of order, or an episode that cannot be used.
@@ -216,10 +222,10 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False) -> Reading:
     names = range(len(borders) - 1) if rows.episode is None else [rows.episode[row] for row in borders[:-1]]
     short = 0
     for name, (start, stop) in zip(names, pairwise(borders), strict=True):
-        made = _Part(where, rows, name, int(start), int(stop))
+        made = _Part(where, rows, name, int(start), int(stop), repeat_last)
         short += made.is_short
-        reading.add(name, made.episode, skip_bad)
-    if rows.layout == "transition" and rows.next_obs is None:
+        reading.add(name, made.episode, skip_bad, slice(int(start), int(stop)))
+    if rows.layout == "transition" and rows.next_obs is None and not repeat_last:
         reading.notes.append("the last row of every episode has no observation to arrive at, and is left out")
     if short:
         reading.notes.append(f"left out {short} episodes of a single row")
@@ -238,10 +244,12 @@ class _Part:
     name: Any
     start: int
     stop: int
+    repeat_last: bool = False
 
     @property
     def is_short(self) -> bool:
-        return self.rows.layout == "transition" and self.rows.next_obs is None and self.stop - self.start < 2
+        alone = self.stop - self.start < 2 and not self.repeat_last
+        return alone and self.rows.layout == "transition" and self.rows.next_obs is None
 
     def episode(self) -> Episode | None:
         rows, part = self.rows, slice(self.start, self.stop)
@@ -252,6 +260,8 @@ class _Part:
             obs = np.concatenate([obs[:1], obs])
         elif rows.next_obs is not None:
             obs = np.concatenate([obs, rows.next_obs[self.stop - 1 : self.stop]])
+        elif self.repeat_last:
+            obs = np.concatenate([obs, obs[-1:]])
         else:
             part = slice(self.start, self.stop - 1)
         episode = Episode(
@@ -293,8 +303,8 @@ def _whole(where: object, rows: RowData, starts: np.ndarray, skip_bad: bool) -> 
         check_finite(episode, f"{where}: episode 0")
         return episode
 
-    reading = Reading()
-    reading.add(0, make, skip_bad)
+    reading = Reading(count=len(starts))
+    reading.add(0, make, skip_bad, slice(0, len(starts)))
     return reading.finish(where)
 
 
