@@ -17,10 +17,11 @@ from tsreward.data.columns import DataColumns
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Borders, Reading, RowData, read_rows
 from tsreward.data.tables import Table, open_table
-from tsreward.data.time import Stamps, TimeOrder
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
 from tsreward.sequences.columns import Columns
+from tsreward.sequences.time import Stamps
+from tsreward.sequences.time_order import TimeOrder
 
 
 @dataclass(frozen=True)

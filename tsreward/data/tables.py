@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsreward.data.delimited import DelimitedText, StableFile, record_end
-from tsreward.data.time import looks_like_stamp
 from tsreward.errors import DataError, missing_extra
+from tsreward.sequences.time import looks_like_stamp
 
 if TYPE_CHECKING:
     import pyarrow

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.tables import open_table
-from tsreward.data.time import StampError, Stamps, parse_stamps
 from tsreward.errors import DataError
+from tsreward.sequences.time import StampError, Stamps, parse_stamps
 
 
 class LabelIntervals:

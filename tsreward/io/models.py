@@ -18,6 +18,7 @@ from tsreward.registry import Registry
 from tsreward.rewards.base import MODES, RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import SCORERS, Scorer
+from tsreward.sequences.expectation import Expectation
 
 
 def save(model: RewardModel, path: Path | str, note: dict[str, Any] | None = None) -> None:
@@ -97,6 +98,8 @@ def _make(manifest: dict[str, Any]) -> RewardModel:
         chunk=manifest["chunk"],
     )
     model.calibration = Calibration(manifest["calibration"]["size"])
+    if len(model.obs_shape) == 1:
+        model.expected = Expectation(model.obs_shape[0])
     model.columns = columns_from(manifest["columns"], math.prod(model.obs_shape))
     return model.eval()
 
@@ -125,7 +128,8 @@ def _obs_shape(sizes: list[Any]) -> tuple[int, ...]:
 
 def _check(tensors: dict[str, Tensor]) -> None:
     """Refuse a scale that is not positive, parts that are not fitted, a calibration that is empty or not sorted."""
-    require(tensors, ("mode.unit", "mode.scale"), ("scorer.std", "scorer.tolerance", "mode.multiplier", "mode.longest"))
+    positive = ("mode.unit", "mode.scale", "expected.scale")
+    require(tensors, positive, ("scorer.std", "scorer.tolerance", "mode.multiplier", "mode.longest"))
     if not tensors["scorer.fitted"]:
         raise CheckpointError("Its scorer was saved before it was fitted.")
     if "encoder.fitted" in tensors and not tensors["encoder.fitted"]:

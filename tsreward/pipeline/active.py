@@ -92,8 +92,7 @@ class ActiveLearner:
         self._scorer = scorer
         expert = model.windows(expert)
         if not scorer.fitted:
-            model.encoder.adopt_shape(expert.store.shape[1:])
-            model.columns = expert.columns
+            model.meet(expert)
         learned, held = model.features(expert).split(options.held_out, options.seed)
         if not scorer.fitted:
             scorer.begin(learned, options.seed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Self
+from dataclasses import replace
+from typing import Any, NamedTuple, Self, Unpack
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.frame_layout import FrameLayout
-from tsreward.errors import NotFittedError, OptionError, ShapeError
+from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import WideBatches, as_tensor
 from tsreward.rewards.base import RewardMode
@@ -20,7 +21,10 @@ from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import Scorer
 from tsreward.sequences.columns import Columns, ordered
 from tsreward.sequences.episodes import Episode, as_episodes
-from tsreward.sequences.frames import is_frame, read_frame
+from tsreward.sequences.expectation import Expectation
+from tsreward.sequences.frame_rows import FrameReader
+from tsreward.sequences.frames import is_frame
+from tsreward.sequences.row_options import RowKeywords, RowOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
@@ -51,24 +55,16 @@ def _undone(data: Any, frames: FrameLayout) -> Any:
     return [frames.frames(part if isinstance(part, Tensor) else as_tensor(np.asarray(part))) for part in rows]
 
 
-def _windows_of(data: Sequence[Any], window: int, frame_skip: int) -> WindowSet:
-    """Return the windows of episodes [T, *obs], with the names of their columns where they have some."""
-    parts = [_rows(part) for part in ([data] if isinstance(data, Episode) or is_frame(data) else data)]
-    columns = next((own for _, own in parts if own is not None), None)
-    rows = [
-        values if own is None else ordered(values, own, columns, "the first episode", f"Episode {index}")
-        for index, (values, own) in enumerate(parts)
-    ]
-    return WindowSet.from_episodes(rows, window, frame_skip).named(columns)
-
-
-def _rows(data: Any) -> tuple[Any, Columns | None]:
+def _stretches(data: Any, options: RowOptions, where: str) -> tuple[list[Any], Columns | None]:
+    """Return the rows [T, *obs] of an episode in stretches without gaps, and the names of their columns."""
     if isinstance(data, Episode):
-        return data.obs, data.columns
-    if not is_frame(data):
-        return data, None
-    frame = read_frame(data)
-    return frame.values, frame.columns
+        data = data.without(options.ignore, where)
+        return [part.obs for part in data.stretches()], data.columns
+    if not is_frame(data) and options == RowOptions():
+        return [data], None
+    rows = FrameReader(options, where).read(data if is_frame(data) else np.asarray(data))
+    borders = [int(row) for row in np.flatnonzero(rows.starts) if row]
+    return np.split(rows.values, borders), rows.columns
 
 
 class RewardModel(nn.Module):
@@ -105,6 +101,8 @@ class RewardModel(nn.Module):
         self.frame_skip, self.chunk = frame_skip, chunk
         self.columns: Columns | None = None
         """Names of the columns that it was fitted on, by which other data is matched; None where they had none."""
+        self.expected: Expectation | None = None
+        """What is expected of missing values; None before the fit, and for observations that are not [D]."""
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
 
     def with_mode(self, mode: RewardMode) -> RewardModel:
@@ -139,6 +137,7 @@ class RewardModel(nn.Module):
         report: Report | None = None,
         probes: Windows | None = None,
         frames: FrameLayout | None = None,
+        **rows: Unpack[RowKeywords],
     ) -> Self:
         """Fit scorer, calibration and reward mode, and return the model.
 
@@ -156,17 +155,19 @@ class RewardModel(nn.Module):
                 the negatives.
             frames: how frames stand in all these observations, where the model reads single ones; None takes them as
                 they are.
+            rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out,
+                `missing`, `gap`, `time`, ...
 
         Raises:
             DataError: too little or damaged data, or columns that differ.
             ShapeError: observations of another shape than the encoder's.
         """
-        self.columns = None
+        self.columns = self.expected = None
         if frames is not None:
             normal, negative, probes = (_undone(data, frames) for data in (normal, negative, probes))
-        normal = self.windows(normal)
-        self.columns = normal.columns
-        self.encoder.adopt_shape(normal.store.shape[1:])
+        normal = self.windows(normal, **rows)
+        self.meet(normal)
+        negative, probes = (None if data is None else self.windows(data, **rows) for data in (negative, probes))
         learned, held = self.features(normal).split(calibration_fraction, options.seed + 1)
         bad = None if negative is None else self.features(negative)
         probe = bad if probes is None else self.features(probes)
@@ -179,15 +180,31 @@ class RewardModel(nn.Module):
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
         return self
 
-    def windows(self, windows: Windows) -> WindowSet:
+    def meet(self, normal: WindowSet) -> None:
+        """Take the shape of observations, the names of columns and what is expected of missing values from normal data.
+
+        Args:
+            normal: windows over raw observations.
+        """
+        self.encoder.adopt_shape(normal.store.shape[1:])
+        self.columns = normal.columns
+        self.expected = None
+        if normal.store.ndim == 2:
+            self.expected = Expectation(normal.store.shape[1]).fit(normal.store)
+
+    def windows(self, windows: Windows, **rows: Unpack[RowKeywords]) -> WindowSet:
         """Return windows over raw observations, of such windows or of episodes [T, *obs].
+
+        Args:
+            windows: windows, or episodes: arrays, tensors or DataFrames, or `Episode`s.
+            rows: what is done about the rows of frames and arrays, see `RowOptions`.
 
         Raises:
             DataError: damaged episodes, or none; columns that the model was not fitted on.
             ShapeError: windows of another length K or frame_skip than the model's.
         """
         if not isinstance(windows, WindowSet):
-            windows = _windows_of(windows, self.window, self.frame_skip)
+            windows = self._windows_of(windows, RowOptions.of(rows))
         windows = windows.in_order(self.columns, "the model", "The data")
         if windows.window != self.window or windows.frame_skip != self.frame_skip:
             raise ShapeError(
@@ -196,8 +213,28 @@ class RewardModel(nn.Module):
             )
         return windows
 
+    def _windows_of(self, data: Any, options: RowOptions) -> WindowSet:
+        episodes = [data] if isinstance(data, Episode) or is_frame(data) else data
+        parts: list[Any] = []
+        columns = self.columns
+        for index, episode in enumerate(episodes):
+            where = f"Episode {index}"
+            stretches, own = _stretches(episode, options, where)
+            if own is not None:
+                who = "the first episode" if self.columns is None else "the model"
+                columns = columns or own
+                stretches = [ordered(part, own, columns, who, where) for part in stretches]
+            parts += stretches
+        if options.missing == "mask":
+            whole = np.concatenate(parts)
+            expected = self.expected or Expectation(whole.shape[1]).fit(whole[~np.isnan(whole).any(1)])
+            parts = [expected.fill(part) for part in parts]
+        return WindowSet.from_episodes(parts, self.window, self.frame_skip).named(columns)
+
     def in_order(self, episode: Episode, where: str = "The data") -> Episode:
         """Return an episode with its columns in the order that the model was fitted on; one without names as it is.
+
+        Values that are missing where the episode says so are replaced by what the model expects (`Expectation`).
 
         Args:
             episode: what is about to be encoded.
@@ -206,7 +243,12 @@ class RewardModel(nn.Module):
         Raises:
             DataError: a column is missing, or one is there that the model was not fitted on.
         """
-        return episode.in_order(self.columns, "the model", where)
+        episode = episode.in_order(self.columns, "the model", where)
+        if episode.missing is None or not np.isnan(episode.obs).any():
+            return episode
+        if self.expected is None:
+            raise DataError(f"{where} has masked values, but the model reads {list(self.obs_shape)}: --missing drop.")
+        return replace(episode, obs=self.expected.fill(episode.obs))
 
     def features(self, windows: Windows) -> WindowSet:
         """Return windows of features, of windows over raw observations or of episodes [T, *obs]; each row encoded once.
@@ -230,15 +272,16 @@ class RewardModel(nn.Module):
             return torch.cat([self.score_windows(batch) for batch in windows.batches(1024)])
         return self._wide_scorer(self.scorer, windows, self.chunk)
 
-    def score(self, data: Any, frames: FrameLayout | None = None, ignore: Sequence[str] = ()) -> Any:
+    def score(self, data: Any, frames: FrameLayout | None = None, **rows: Unpack[RowKeywords]) -> Any:
         """Return scores (float32, higher is stranger) of what people have.
 
         Args:
             data: feature windows [B, K, D] or a `WindowSet` of features, for scores [B], not smoothed; or what
                 `tsreward.relabel` takes, for smoothed scores [T] of every step, in a list where a list was given.
             frames: how frames stand in the observations, where the model reads single ones.
-            ignore: columns of a DataFrame that are left out; all others must be those that the model was fitted on, in
-                any order.
+            rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out, all
+                others must be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ... With
+                missing="drop", the scores are those of the rows that are left.
 
         Raises:
             ShapeError: windows or observations of another shape than the model's.
@@ -249,12 +292,14 @@ class RewardModel(nn.Module):
         shape = tuple(getattr(data, "shape", ()))[1:]
         if shape == (self.window, self.scorer.dim) != self.obs_shape:
             return self.score_windows(torch.as_tensor(data))
-        episodes, alone = as_episodes(data, ignore)
+        episodes, alone = as_episodes(data, **rows)
         if not episodes:
             return []
-        obs = [as_tensor(self.in_order(episode).obs) for episode in episodes]
+        lengths = [len(episode) for episode in episodes]
+        episodes = [self.in_order(part) for episode in episodes for part in episode.stretches()]
+        obs = [as_tensor(episode.obs) for episode in episodes]
         features = [self.encode(part if frames is None else frames.frames(part)) for part in obs]
-        scores = self.score_episodes(features).split([len(episode) for episode in episodes])
+        scores = self.score_episodes(features).split(lengths)
         return scores[0] if alone else list(scores)
 
     @torch.inference_mode()

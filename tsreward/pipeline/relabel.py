@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tsreward.encoders.frame_layout import FrameLayout
@@ -14,6 +15,7 @@ from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode, as_episodes
+from tsreward.sequences.row_options import RowKeywords
 
 
 @overload
@@ -21,26 +23,26 @@ def relabel(
     model: RewardModel,
     data: Episode | np.ndarray | Tensor,
     frames: FrameLayout | None = None,
-    ignore: Sequence[str] = (),
     *,
     multiplier: float | None = None,
+    **rows: Unpack[RowKeywords],
 ) -> StepReward: ...
 @overload
 def relabel(
     model: RewardModel,
     data: Sequence[Any],
     frames: FrameLayout | None = None,
-    ignore: Sequence[str] = (),
     *,
     multiplier: float | None = None,
+    **rows: Unpack[RowKeywords],
 ) -> list[StepReward]: ...
 def relabel(
     model: RewardModel,
     data: Any,
     frames: FrameLayout | None = None,
-    ignore: Sequence[str] = (),
     *,
     multiplier: float | None = None,
+    **rows: Unpack[RowKeywords],
 ) -> StepReward | list[StepReward]:
     """Return what the T transitions of every episode earn, each part [T]; entry t belongs to the arrival at step t + 1.
 
@@ -49,9 +51,10 @@ def relabel(
         data: an `Episode`, an array or tensor [T, *obs] or a DataFrame, for one `StepReward`; or a list of these, for a
             list of them. Of an array of T rows each row is arrived at, the first one from itself.
         frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
-        ignore: columns of a DataFrame that are left out; all others must be those that the model was fitted on, in any
-            order.
         multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
+        rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out, all
+            others must be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ... With
+            missing="drop", the rewards are those of the rows that are left.
 
     Raises:
         ProtocolError: a mode that moves while an agent trains, without a multiplier.
@@ -60,7 +63,7 @@ def relabel(
         OptionError: the mode lowers rewards of the environment, and an episode has none.
     """
     model = still(model, multiplier)
-    episodes, alone = as_episodes(data, ignore)
+    episodes, alone = as_episodes(data, **rows)
     earned = relabel_as_is(model, episodes, frames)
     return earned[0] if alone else earned
 
@@ -69,7 +72,7 @@ def relabel_as_is(
     model: RewardModel, episodes: Sequence[Episode], frames: FrameLayout | None = None
 ) -> list[StepReward]:
     """Return `relabel` of episodes with the reward mode as it is, also one that an agent's training would move."""
-    return [_relabel(model, model.in_order(episode), frames) for episode in episodes]
+    return [_relabel(model, episode, frames) for episode in episodes]
 
 
 def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
@@ -93,6 +96,11 @@ def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
 
 
 def _relabel(model: RewardModel, episode: Episode, frames: FrameLayout | None) -> StepReward:
+    parts = [_relabel_stretch(model, model.in_order(part), frames) for part in episode.stretches()]
+    return parts[0] if len(parts) == 1 else StepReward(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+def _relabel_stretch(model: RewardModel, episode: Episode, frames: FrameLayout | None) -> StepReward:
     obs = as_tensor(episode.obs)
     stream = RewardStream(model, 1, frames=frames)
     stream.start(obs[:1])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from tsreward.errors import DataError, ShapeError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.stream import RewardStream
-from tsreward.sequences.columns import ordered
 from tsreward.sequences.episodes import Episode
-from tsreward.sequences.frames import is_frame, read_frame
+from tsreward.sequences.frame_rows import FrameReader, FrameRows
+from tsreward.sequences.frames import is_frame
+from tsreward.sequences.row_options import RowKeywords, RowOptions
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Scores:
     missing_first: np.ndarray | None = None
     """int8, 1 where the window would hold the first observation of an episode, which was not recorded; None where all
     were."""
+    missing: np.ndarray | None = None
+    """int8, 1 where a value of the row was missing and is filled in or masked; None where no such rows are scored."""
 
 
 def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
@@ -85,61 +89,98 @@ def reaches_first(model: RewardModel, step: np.ndarray) -> np.ndarray:
 
 
 class ScoreStream:
-    """The state of one log, whose rows are pushed in chunks; columns in `ignore` are left out of DataFrames."""
+    """The state of one log, whose rows are pushed in chunks.
 
-    def __init__(self, model: RewardModel, ignore: Sequence[str] = ()) -> None:
-        self.model, self.rows, self.ignore = model, 0, ignore
+    Args:
+        model: a fitted model.
+        rows: what is done about the rows, see `RowOptions`: `ignore` leaves columns of DataFrames out, all others must
+            be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ...
+    """
+
+    def __init__(self, model: RewardModel, **rows: Unpack[RowKeywords]) -> None:
+        self.model, self.rows = model, 0
+        self._options = RowOptions.of(rows)
+        self._reader = FrameReader(self._options, "The log")
         self._stream = RewardStream(model, 1)
 
     def push(self, chunk: Any) -> Scores:
         """Return the scores of the next rows, an array [T, D] or a DataFrame; `step` counts on from chunk to chunk.
 
+        With missing="interpolate", rows wait for the values that lines are drawn to, and come with a later chunk.
+
         Raises:
             ShapeError: rows of another shape than the model's.
-            DataError: NaN or inf in a row.
+            DataError: NaN or inf in a row; columns, time stamps or missing values that the options refuse.
         """
-        values = self._checked(chunk)
-        earned = self.reward(values, torch.zeros(len(values), dtype=torch.float64))
-        step = np.arange(self.rows - len(values), self.rows)
+        chunk = chunk if is_frame(chunk) else np.asarray(chunk)
+        if not is_frame(chunk):
+            self._check(chunk)
+        return self.score_rows(self._reader.read(chunk, last=False))
+
+    def finish(self) -> Scores:
+        """Return the scores of rows that still wait when the log has ended, and say what was done about its rows.
+
+        Raises:
+            DataError: a column has no value at all, or no row is left.
+        """
+        return self.score_rows(self._reader.finish())
+
+    def score_rows(self, rows: FrameRows) -> Scores:
+        """Return the scores of the next rows, which are read and cleaned already.
+
+        Raises:
+            ShapeError: rows of another shape than the model's.
+            DataError: other columns than the model's.
+        """
+        values = rows.values
+        if len(values):
+            whole = np.concatenate([values[:1], values])
+            episode = Episode(whole, columns=rows.columns, missing=rows.missing)
+            values = self.model.in_order(episode, "The log").obs[1:]
+            self._check(values)
+        earned = self.reward(as_tensor(values), torch.zeros(len(values), dtype=torch.float64), rows.starts)
         return Scores(
             episode=np.zeros(len(values), dtype=np.int64),
-            step=step,
+            step=rows.rows,
             score=earned.score.numpy(),
             p_value=earned.p_value.numpy(),
             is_anomaly=earned.is_anomaly.numpy().astype(np.int8),
             label=None,
-            index=getattr(chunk, "index", None),
+            index=rows.index,
+            missing=None if rows.missing is None else rows.missing.astype(np.int8),
         )
 
-    def reward(self, values: Tensor, env_reward: Tensor | None) -> StepReward:
+    def reward(self, values: Tensor, env_reward: Tensor | None, starts: np.ndarray | None = None) -> StepReward:
         """Return what arriving at the next rows [T, *obs] earned, where the environment paid `env_reward` [T].
+
+        Windows begin anew at `starts` [T].
 
         Raises:
             DataError: NaN or inf among them.
         """
-        if not self.rows:  # the first row is arrived at from itself
-            self._stream.start(values[:1])
+        if not len(values):
+            none = torch.zeros(0)
+            return StepReward(none.double(), none, none, none.bool())
+        borders = [] if starts is None else [int(row) for row in np.flatnonzero(starts) if row or self.rows]
+        if not self.rows:
+            borders = [0, *borders]
         self.rows += len(values)
-        self._stream.push_many(values[:, None], None if env_reward is None else env_reward[:, None])
+        for start, stop in pairwise(sorted({0, *borders, len(values)})):
+            if start in borders:  # the first row is arrived at from itself
+                self._stream.start(values[start : start + 1])
+            paid = None if env_reward is None else env_reward[start:stop, None]
+            self._stream.push_many(values[start:stop, None], paid)
         return StepReward(*(part[:, 0] for part in self._stream.flush()))
 
-    def _checked(self, chunk: Any) -> Tensor:
-        if is_frame(chunk):
-            frame = read_frame(chunk, self.ignore)
-            chunk = ordered(frame.values, frame.columns, self.model.columns, "the model", "The chunk")
-        values = np.asarray(chunk)
+    def _check(self, values: np.ndarray) -> None:
         if values.ndim < 1 or values.shape[1:] != self.model.obs_shape or not len(values):
             expected = ", ".join(map(str, self.model.obs_shape))
             raise ShapeError(f"The model expects chunks [T, {expected}] of T > 0 rows, got {list(values.shape)}.")
         if values.dtype.kind not in "biuf":
             raise DataError(f"A chunk must hold real numbers, got {values.dtype}: convert its columns.")
-        rows = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
-        if len(rows):
-            raise DataError(f"Row {self.rows + rows[0]} of the log (from 0) holds NaN or inf: fill or drop it first.")
-        return as_tensor(values)
 
 
-def stream_scores(model: RewardModel, chunks: Iterable[Any], ignore: Sequence[str] = ()) -> Iterator[Scores]:
+def stream_scores(model: RewardModel, chunks: Iterable[Any], **rows: Unpack[RowKeywords]) -> Iterator[Scores]:
     """Yield the scores of every chunk of one log, arrays [T, D] or DataFrames (their index is kept).
 
     They are those of `score_episodes` for the whole log, bit-identical on CPU, however it is cut.
@@ -147,7 +188,7 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any], ignore: Sequence[st
     Args:
         model: a fitted model.
         chunks: arrays [T, D] or DataFrames, in order.
-        ignore: columns of the DataFrames that are left out; all others must be those that the model was fitted on.
+        rows: what is done about the rows, see `ScoreStream`.
 
     Raises:
         ShapeError: rows of another shape than the model's.
@@ -162,6 +203,11 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any], ignore: Sequence[st
     >>> bool((np.concatenate(parts) == next(stream_scores(model, [log])).score).all())
     True
     """
-    stream = ScoreStream(model, ignore)
+    stream = ScoreStream(model, **rows)
     for chunk in chunks:
-        yield stream.push(chunk)
+        scores = stream.push(chunk)
+        if len(scores.score):
+            yield scores
+    scores = stream.finish()
+    if len(scores.score):
+        yield scores

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Unpack
 
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
 from tsreward.sequences.columns import Columns, ordered
-from tsreward.sequences.frames import is_frame, read_frame
+from tsreward.sequences.frame_rows import FrameReader
+from tsreward.sequences.frames import is_frame
+from tsreward.sequences.row_options import RowKeywords, RowOptions
 from tsreward.sequences.windows import WindowSet
 
 
@@ -31,6 +34,11 @@ class Episode:
     """Names of the D columns of observations [T + 1, D]; None where they have none."""
     first_known: bool = True
     """False where the first observation was not recorded, and the second stands in its place."""
+    starts: np.ndarray | None = None
+    """[T] bool: the arrivals at which windows begin anew, behind a gap in time; None where they never do."""
+    missing: np.ndarray | None = None
+    """[T] bool: the arrivals some value of which was missing; NaN there is replaced by what a model expects. None where
+    missing values are refused or their rows left out."""
 
     def __post_init__(self) -> None:
         if self.obs.ndim < 2 or len(self.obs) < 2:
@@ -57,6 +65,22 @@ class Episode:
 
     def __len__(self) -> int:
         return len(self.obs) - 1
+
+    def stretches(self) -> list[Episode]:
+        """Return the episode in parts: a new one begins at each of `starts`, from what is arrived at."""
+        borders = [] if self.starts is None else [int(row) for row in np.flatnonzero(self.starts) if row]
+        if not borders:
+            return [self]
+        parts = []
+        for start, stop in pairwise([0, *borders, len(self)]):
+            obs = self.obs[start + 1 : stop + 1]
+            given = {
+                name: None if (values := getattr(self, name)) is None else values[start:stop]
+                for name in ("rewards", "costs", "actions", "missing")
+            }
+            first = self.obs[:1] if start == 0 else obs[:1]
+            parts.append(replace(self, obs=np.concatenate([first, obs]), starts=None, **given))
+        return parts
 
     def in_order(self, wanted: Columns | None, who: str, where: str) -> Episode:
         """Return the episode with the columns of its observations in the order that `who` was fitted on.
@@ -95,7 +119,7 @@ def columns_of(episodes: Sequence[Episode]) -> tuple[Columns | None, list[Episod
     return columns, aligned
 
 
-def as_episodes(data: Any, ignore: Sequence[str] = ()) -> tuple[list[Episode], bool]:
+def as_episodes(data: Any, **rows: Unpack[RowKeywords]) -> tuple[list[Episode], bool]:
     """Return what people have as episodes, and whether it was one alone.
 
     An array of T rows becomes T transitions: its first row stands in front once more, so that every row is arrived at;
@@ -104,45 +128,44 @@ def as_episodes(data: Any, ignore: Sequence[str] = ()) -> tuple[list[Episode], b
     Args:
         data: an `Episode`, an array or tensor [T, *obs], a DataFrame or another table of numbers (`read_frame`), whose
             columns keep their names, or a list of these.
-        ignore: columns that are left out, whatever they hold.
+        rows: what is done about the rows of frames and arrays, see `RowOptions`: ignore, missing, time, gap, ...
 
     Raises:
-        DataError: something else, NaN or inf in it, or no such column to ignore.
+        DataError: something else; NaN or inf in it; columns, time stamps or missing values that `rows` refuses.
+        OptionError: an unknown option of rows, or a value that cannot be.
 
     >>> as_episodes(np.zeros((3, 2)))[0][0].obs.shape
     (4, 2)
     """
+    options = RowOptions.of(rows)
     if isinstance(data, Episode):
-        return [data.without(ignore)], True
+        return [data.without(options.ignore)], True
     if hasattr(data, "__array__") or is_frame(data):
-        return [_as_episode(data, ignore)], True
+        return [_as_episode(data, options)], True
     if isinstance(data, str | bytes | dict) or not isinstance(data, Iterable):
         raise DataError(f"Expected an Episode, an array [T, *obs], a DataFrame or a list of these, got {_kind(data)}.")
     parts = list(data)
-    return [part.without(ignore) if isinstance(part, Episode) else _as_episode(part, ignore) for part in parts], False
+    return [
+        part.without(options.ignore) if isinstance(part, Episode) else _as_episode(part, options) for part in parts
+    ], False
 
 
-def _as_episode(data: Any, ignore: Sequence[str]) -> Episode:
-    columns = None
-    if is_frame(data):
-        frame = read_frame(data, ignore)
-        rows, columns = frame.values, frame.columns
-    elif hasattr(data, "__array__"):
-        rows = np.asarray(data)
-    else:
+def _as_episode(data: Any, options: RowOptions) -> Episode:
+    if not is_frame(data) and not hasattr(data, "__array__"):
         raise DataError(f"Expected an Episode, an array [T, *obs] or a DataFrame in the list, got {_kind(data)}.")
-    if rows.dtype.kind not in "biuf" or rows.ndim < 2 or not len(rows):
-        raise DataError(
-            f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(rows.shape)} of {rows.dtype}: give one "
-            f"row per step, and leave out columns that are no numbers."
-        )
-    bad = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(1)) if rows.dtype.kind == "f" else []
-    if len(bad):
-        place = int(np.argmax(~np.isfinite(rows[bad[0]].reshape(-1))))
-        column = f" in column '{columns.names[place]}'" if columns else ""
-        raise DataError(f"Row {bad[0]} (from 0) holds NaN or inf{column}: fill or drop it first.")
-    episode = Episode(np.concatenate([rows[:1], rows]), columns=columns)
-    return episode if is_frame(data) else episode.without(ignore, "An array")
+    if not is_frame(data):
+        data = np.asarray(data)
+        if data.dtype.kind not in "biuf" or data.ndim < 2 or not len(data):
+            raise DataError(
+                f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(data.shape)} of {data.dtype}: give "
+                f"one row per step, and leave out columns that are no numbers."
+            )
+    rows = FrameReader(options).read(data)
+    values = rows.values
+    if not len(values):
+        raise DataError("Expected a frame of T > 0 rows, got none.")
+    starts = rows.starts if rows.starts.any() else None
+    return Episode(np.concatenate([values[:1], values]), columns=rows.columns, starts=starts, missing=rows.missing)
 
 
 def _kind(data: Any) -> str:

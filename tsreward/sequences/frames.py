@@ -65,6 +65,24 @@ def frame_columns(data: Any) -> Columns:
     return Columns(tuple(map(str, _arrow_table(data).column_names)))
 
 
+def frame_column(data: Any, name: str) -> Any:
+    """Return one column [T] of a table, whatever it holds: a pandas Index or an array.
+
+    Raises:
+        DataError: there is none.
+    """
+    columns = frame_columns(data)
+    if name not in columns.names:
+        raise DataError(f"The frame has no column '{name}': it has {', '.join(columns.names[:12])}.")
+    if isinstance(data, np.ndarray):
+        return data[name]
+    if hasattr(data, "iloc"):
+        import pandas  # the frame is one of pandas, so it is there
+
+        return pandas.Index(data.iloc[:, columns.names.index(name)])
+    return _arrow_table(data)[name].to_numpy()
+
+
 def _reader(data: Any) -> Callable[[Any, Sequence[str]], Frame] | None:
     if isinstance(data, np.ndarray):
         return _of_records if data.dtype.names and data.ndim == 1 else None

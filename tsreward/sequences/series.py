@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Unpack
 
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
 from tsreward.sequences.columns import Columns, ordered
-from tsreward.sequences.frames import is_frame, read_frame
+from tsreward.sequences.expectation import Expectation
+from tsreward.sequences.frame_rows import FrameReader
+from tsreward.sequences.frames import is_frame
+from tsreward.sequences.row_options import RowKeywords, RowOptions
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Series:
     """Names of the D columns; empty where they have none."""
     index: Any = None
     """[T] of time stamps or numbers: a numpy array or a pandas Index; None counts rows."""
+    starts: np.ndarray | None = None
+    """[T] bool: the rows behind a gap, at which windows and averages begin anew; None where there is no gap."""
 
     def __post_init__(self) -> None:
         values = np.asarray(self.values)
@@ -50,7 +56,7 @@ class Series:
         object.__setattr__(self, "values", values)
         if self.columns and len(self.columns) != values.shape[1]:
             raise ShapeError(f"Series '{self.name}' has {values.shape[1]} columns, but {len(self.columns)} names.")
-        for field in ("labels", "index"):
+        for field in ("labels", "index", "starts"):
             given = getattr(self, field)
             if given is not None and len(given) != len(values):
                 raise ShapeError(f"Series '{self.name}' has {len(values)} rows, but {len(given)} in its {field}.")
@@ -77,7 +83,14 @@ class Series:
         part = slice(start, stop)
         labels = None if self.labels is None else self.labels[part]
         index = None if self.index is None else self.index[part]
-        return Series(self.values[part], labels, self.name, self.columns, index)
+        starts = None if self.starts is None else self.starts[part]
+        return Series(self.values[part], labels, self.name, self.columns, index, starts)
+
+    def stretches(self) -> list[Series]:
+        """Return the series in parts, without gaps."""
+        borders = [] if self.starts is None else [int(row) for row in np.flatnonzero(self.starts) if row]
+        parts = pairwise([0, *borders, len(self)])
+        return [replace(self.rows(*part), starts=None) for part in parts] if borders else [self]
 
     def in_order(self, wanted: Columns | None, who: str) -> Series:
         """Return the series with the columns in the order that `who` was fitted on; one without names as it is.
@@ -123,23 +136,46 @@ class DetectionTask:
             raise DataError(f"{self.name}: the test part has no labels: a benchmark needs them.")
 
 
-def as_series(data: Any, name: str = "series", ignore: Sequence[str] = ()) -> Series:
+def as_series(
+    data: Any,
+    name: str = "series",
+    wanted: Columns | None = None,
+    expected: Expectation | None = None,
+    **rows: Unpack[RowKeywords],
+) -> Series:
     """Return a Series, an array [T] or [T, D], a table (`read_frame`) or a pandas Series as a Series.
 
-    The index of a pandas object is kept. Columns in `ignore` are left out, whatever they hold.
+    The index of a pandas object is kept; one that is a time is checked.
+
+    Args:
+        data: the rows.
+        name: of the series, in messages.
+        wanted: names of the columns, which are brought into this order.
+        expected: what replaces values under missing="mask"; None learns that from the rows that have all values.
+        rows: what is done about the rows, see `RowOptions`: ignore, missing, time, gap, ...
 
     Raises:
         ShapeError: another shape, or an array that is no numbers.
-        DataError: NaN or inf, a column that is no numbers, or no such column to ignore.
+        DataError: NaN or inf; columns, time stamps or missing values that `rows` refuses.
+        OptionError: an unknown option of rows, or a value that cannot be.
 
     >>> as_series(np.array([1.0, 2.0])).values.shape
     (2, 1)
     """
+    options = RowOptions.of(rows)
     if isinstance(data, Series):
-        return data.without(ignore)
-    if is_frame(data):
-        frame = read_frame(data, ignore)
-        return Series(frame.values, None, name, frame.columns.names, frame.index)
-    values = np.asarray(data)
-    index = data.index if hasattr(data, "iloc") else None
-    return Series(values[:, None] if values.ndim == 1 else values, None, name, (), index).without(ignore)
+        return data.without(options.ignore).in_order(wanted, "the detector")
+    if not is_frame(data):
+        values = np.asarray(data)
+        index = data.index if hasattr(data, "iloc") else None
+        values = values[:, None] if values.ndim == 1 else values
+        if options == RowOptions() or values.ndim != 2 or values.dtype.kind not in "biuf":
+            return Series(values, None, name, (), index)
+        data = values
+    read = FrameReader(options, f"'{name}'").read(data)
+    values = ordered(read.values, read.columns, wanted, "the detector", f"'{name}'")
+    if options.missing == "mask" and np.isnan(values).any():
+        expected = expected or Expectation(values.shape[1]).fit(values[~np.isnan(values).any(1)])
+        values = expected.fill(values)
+    columns = (wanted or read.columns).names if read.columns else ()
+    return Series(values, None, name, columns, read.index, read.starts if read.starts.any() else None)

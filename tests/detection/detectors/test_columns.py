@@ -31,9 +31,9 @@ def test_missing_unknown_and_ignored_columns():
     assert detector.predict(more, ignore=["note"]).index is not None
     with pytest.raises(DataError, match="'note' holds str"):
         detector.decision_function(more)
-    with pytest.raises(DataError, match="'speed', which is none of Smoothed"):
+    with pytest.raises(DataError, match="'speed', which is none of the detector"):
         detector.decision_function(plant.frame().assign(speed=1.0))
-    with pytest.raises(DataError, match=r"lacks the column 'temp' of Smoothed; has it become 'Temp'\?"):
+    with pytest.raises(DataError, match=r"lacks the column 'temp' of the detector; has it become 'Temp'\?"):
         detector.predict(plant.frame().rename(columns={"temp": "Temp"}))
     np.testing.assert_array_equal(detector.decision_function(plant.frame().to_numpy()), right)
     with pytest.raises(ShapeError, match="was fitted on 3 columns"):

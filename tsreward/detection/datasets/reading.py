@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.tables import Rows, Table
-from tsreward.data.time import StampError, parse_stamps
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import natural_key
 from tsreward.registry import Registry
 from tsreward.sequences.series import DetectionTask, Series
+from tsreward.sequences.time import StampError, parse_stamps
 
 LOADERS: Registry[Callable[[Path], list[DetectionTask]]] = Registry(
     "format", "tsreward.detection.datasets", group="tsreward.datasets"

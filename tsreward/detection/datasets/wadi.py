@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 
 from tsreward.data.tables import Table, TextTable, open_table
-from tsreward.data.time import StampError, parse_stamps
 from tsreward.detection.datasets.reading import LOADERS, need, stamps_of
 from tsreward.errors import DataError, OptionError
 from tsreward.files import natural_key
 from tsreward.sequences.series import DetectionTask, Series
+from tsreward.sequences.time import StampError, parse_stamps
 
 _DATE = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)|(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _TIME = re.compile(r"(\d{1,2}):(\d\d):(\d\d)(\.\d{1,6})?( [AP]M)?", re.ASCII | re.IGNORECASE)

@@ -6,10 +6,10 @@ import inspect
 import math
 import textwrap
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from numbers import Integral, Real
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 from torch import Tensor
@@ -18,6 +18,8 @@ from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError, shown, unknown_name
 from tsreward.registry import Registry
 from tsreward.sequences.columns import Columns
+from tsreward.sequences.expectation import Expectation
+from tsreward.sequences.row_options import RowKeywords
 from tsreward.sequences.series import Series, as_series
 
 DetectorT = TypeVar("DetectorT", bound="Detector")
@@ -45,6 +47,8 @@ class Detector(ABC):
     """Number D of columns it was fitted on; None before."""
     feature_names_in_: np.ndarray | None = None
     """[D] names of these columns, as objects; None before, and where they had none. Other data is matched by them."""
+    expected_: Expectation | None = None
+    """What replaces missing values under missing="mask"; None before."""
     held_out_scores_: np.ndarray = np.zeros(0)
     """[N] float64: scores of the last rows of the series it was fitted on, by the same detector fitted on the rows
     before them; empty where `false_alarm_rate` is None."""
@@ -74,10 +78,11 @@ class Detector(ABC):
     def measure(self, series: Series) -> np.ndarray:
         """Return scores [T] float64 of the rows."""
 
-    def fit(self: DetectorT, X: Any, ignore: Sequence[str] = ()) -> DetectorT:
+    def fit(self: DetectorT, X: Any, **rows: Unpack[RowKeywords]) -> DetectorT:
         """Learn what is normal from a Series, an array [T, D] or a DataFrame, and return the detector.
 
-        Columns in `ignore` are left out; the names of the others are kept.
+        The names of columns are kept. `rows` says what is done about the rows of frames and arrays, see `RowOptions`:
+        ignore, missing, time, gap, ...
 
         Labels, if any, are not looked at. Where there is a `false_alarm_rate`, the detector is first fitted without the
         last quarter of the rows (see `held_out_scores`), and then on all of them.
@@ -85,7 +90,7 @@ class Detector(ABC):
         Raises:
             ShapeError, DataError: what is no finite numbers [T, D], or too little of it.
         """
-        series = as_series(X, ignore=ignore)
+        series = as_series(X, **rows)
         held_out = np.zeros(0)
         if self.false_alarm_rate is not None:
             held_out = held_out_scores(self, series)
@@ -93,31 +98,37 @@ class Detector(ABC):
         self.learn(series)
         self.n_features_in_, self.held_out_scores_ = series.dim, held_out
         self.feature_names_in_ = np.array(series.columns, dtype=object) if series.columns else None
+        self.expected_ = Expectation(series.dim).fit(series.values)
         return self
 
-    def decision_function(self, X: Any, ignore: Sequence[str] = ()) -> Any:
+    def decision_function(self, X: Any, **rows: Unpack[RowKeywords]) -> Any:
         """Return one score per row, higher is more anomalous: an array [T] float64, or a pandas Series for a DataFrame.
 
-        A pandas Series has the index of the DataFrame. Columns with names may stand in any order, and those in `ignore`
-        are left out.
+        A pandas Series has the index of the DataFrame. Columns with names may stand in any order. `rows` says what is
+        done about the rows of frames and arrays, see `RowOptions`: ignore, missing, time, gap, ...; with
+        missing="drop", the scores are those of the rows that are left.
 
         Raises:
             NotFittedError: before `fit`.
             ShapeError: another number of columns than in `fit`.
             DataError: a column is missing or unknown, or a score is NaN or infinite.
         """
-        series = as_series(X, ignore=ignore)
         if self.n_features_in_ is None:
             raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
-        if self.feature_names_in_ is not None:
-            series = series.in_order(Columns(tuple(self.feature_names_in_)), self.title)
+        names = None if self.feature_names_in_ is None else Columns(tuple(self.feature_names_in_))
+        series = as_series(X, wanted=names, expected=self.expected_, **rows)
         if series.dim != self.n_features_in_:
             raise ShapeError(
                 f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
             )
-        return _indexed(self.scores(series), X, "score")
+        scores = self.scores(series)
+        if not hasattr(X, "iloc"):
+            return scores
+        import pandas  # X is a pandas object, so it is there
 
-    def predict(self, X: Any, ignore: Sequence[str] = ()) -> Any:
+        return pandas.Series(scores, index=series.index, name="score")
+
+    def predict(self, X: Any, **rows: Unpack[RowKeywords]) -> Any:
         """Return 1 for the rows whose score passes `threshold_`, and 0 for the others: int64 [T], or a pandas Series.
 
         Raises:
@@ -126,7 +137,8 @@ class Detector(ABC):
             DataError: as for `threshold_`, a column is missing or unknown, or a score is NaN or infinite.
         """
         threshold = self.threshold_
-        return _indexed((np.asarray(self.decision_function(X, ignore)) > threshold).astype(np.int64), X, "is_anomaly")
+        flags = (self.decision_function(X, **rows) > threshold).astype(np.int64)
+        return flags.rename("is_anomaly") if hasattr(X, "iloc") else flags
 
     @property
     def threshold_(self) -> float:
@@ -152,6 +164,9 @@ class Detector(ABC):
             ShapeError: not one score per row.
             DataError: a score is NaN or infinite.
         """
+        stretches = series.stretches()
+        if len(stretches) > 1:
+            return np.concatenate([self.scores(part) for part in stretches])
         scores = np.asarray(self.measure(series), dtype=np.float64)
         if scores.shape != (len(series),):
             raise ShapeError(f"{self.title} gave scores {list(scores.shape)} for the {len(series)} rows of a series.")
@@ -287,14 +302,6 @@ def held_out_scores(detector: Detector, X: Any, fraction: float = 0.25) -> np.nd
             f"all rows, without a threshold."
         ) from error
     return detector.scores(series)[len(series) - held :]
-
-
-def _indexed(values: np.ndarray, X: Any, name: str) -> Any:
-    if not hasattr(X, "iloc"):
-        return values
-    import pandas  # X is a pandas object, so it is there
-
-    return pandas.Series(values, index=X.index, name=name)
 
 
 def _parameters(cls: type) -> dict[str, inspect.Parameter]:

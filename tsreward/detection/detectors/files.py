@@ -14,6 +14,7 @@ from tsreward.errors import CheckpointError, NotFittedError, shown
 from tsreward.io.manifest import columns_from, complete, list_columns
 from tsreward.io.store import Kind, read, require, write
 from tsreward.sequences.columns import Columns
+from tsreward.sequences.expectation import Expectation
 
 
 def save_detector(detector: Detector, path: Path | str, note: dict[str, Any] | None = None) -> None:
@@ -78,15 +79,20 @@ def _make(manifest: dict[str, Any]) -> Detector:
     columns = columns_from(manifest["columns"], manifest["n_features_in"])
     detector.feature_names_in_ = None if columns is None else np.array(columns.names, dtype=object)
     detector.held_out_scores_ = np.zeros(manifest["held_out"])
+    detector.expected_ = Expectation(manifest["n_features_in"])
     return detector
 
 
 def _tensors(detector: Detector) -> dict[str, Tensor]:
-    return {**detector.state(), "held_out_scores": torch.from_numpy(detector.held_out_scores_)}
+    own = {"held_out_scores": torch.from_numpy(detector.held_out_scores_)}
+    expected = detector.expected_
+    if expected is not None:
+        own |= {f"expected.{name}": value for name, value in expected.state_dict().items()}
+    return {**detector.state(), **own}
 
 
 def _check(tensors: dict[str, Tensor]) -> None:
-    require(tensors, ("floors",), (".std", ".tolerance"))
+    require(tensors, ("floors", "expected.scale"), (".std", ".tolerance"))
     for name, tensor in tensors.items():
         if name.endswith("scorer.fitted") and not tensor:
             raise CheckpointError(f"Its part {shown(name.removesuffix('.fitted'))} was saved before it was fitted.")

@@ -82,9 +82,10 @@ class WindowDetector(Detector):
         return f"WindowDetector({self.scorer.__name__})"
 
     def learn(self, series: Series) -> None:
-        if len(series) < self.window:
+        longest = max(map(len, series.stretches()))
+        if longest < self.window:
             raise DataError(
-                f"'{series.name}' has {len(series)} rows to fit on, a window {self.window}: give a longer "
+                f"'{series.name}' has {longest} rows to fit on, a window {self.window}: give a longer "
                 f"series or shorten the window."
             )
         train = self.train if self.trained else replace(self.train, epochs=1, learning_rate=0.0)
@@ -127,11 +128,12 @@ class WindowDetector(Detector):
         return own | super().params_from_json({name: value for name, value in params.items() if name not in own})
 
     def _windows(self, series: Series) -> WindowSet:
-        rows = torch.from_numpy(series.values)
-        if len(rows) < self.window:  # a short series to score: its windows are mostly the first row, repeated
+        stretches = [torch.from_numpy(part.values) for part in series.stretches()]
+        rows = torch.cat(stretches)
+        if max(map(len, stretches)) < self.window:  # a short series: its windows are mostly the first row, repeated
             first = torch.zeros(len(rows), dtype=torch.long)
             return WindowSet(rows, torch.arange(len(rows)), first, self.window)
-        return WindowSet.from_episodes([rows], self.window)
+        return WindowSet.from_episodes(stretches, self.window)
 
 
 def _portable(options: TrainOptions) -> TrainOptions:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tsreward.data.columns import DataColumns
-from tsreward.data.time import Irregularity, StampError, TimeOrder, parse_stamps
 from tsreward.errors import DataError, OptionError
+from tsreward.sequences.time import StampError, parse_stamps
+from tsreward.sequences.time_order import Irregularity, TimeOrder
 
 PATH = Path("log.csv")
 
