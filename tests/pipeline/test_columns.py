@@ -137,7 +137,7 @@ def test_sets_of_windows_and_active_learners_keep_names():
     assert safe.columns == unsafe.columns == episodes[0].columns
     joined = WindowSet.concat([safe, safe.where(torch.ones(len(safe), dtype=torch.bool))])
     assert joined.columns == safe.columns
-    np.testing.assert_array_equal(safe.store[201:402].numpy(), episodes[1].obs[:, [1, 2, 0]].astype(np.float32))
+    np.testing.assert_array_equal(safe.store[201:402].numpy(), episodes[1].obs[:, [1, 2, 0]])
     learner = ActiveLearner(RewardModel(Discriminator(4), Likeness()), [plant.frame(0, 100), plant.frame(100, 200)])
     assert learner.model.columns.names == plant.NAMES
 

@@ -71,7 +71,7 @@ class RowCleaner:
         lacks = np.isnan(values)
         self._seen |= ~lacks.all(0) if len(values) else False
         self.cells += int(lacks.sum())
-        missing = lacks.any(1)
+        missing = np.asarray(lacks.any(1))
         if self.how == "error" and missing.any():
             row = int(np.argmax(missing))
             name = self.names[int(np.argmax(lacks[row]))]
@@ -85,7 +85,7 @@ class RowCleaner:
             return self._interpolated(given, last=False)
         if self.how == "ffill":
             given = self._filled_forward(given)
-        keep = ~np.isnan(given.values).any(1) if self.how in ("drop", "ffill") else np.ones(len(rows), dtype=bool)
+        keep = np.asarray(~np.isnan(given.values).any(1)) if self.how in ("drop", "ffill") else np.full(len(rows), True)
         return self._given_out(given, keep, self._count)
 
     def finish(self) -> CleanRows:
@@ -184,7 +184,7 @@ class RowCleaner:
                 )
         part = both.with_values(values).take(slice(self._done, ready))
         settled = int(both.rows[ready]) if ready < len(both.rows) else self._count
-        keep = ~np.isnan(part.values).any(1)
+        keep = np.asarray(~np.isnan(part.values).any(1))
         context = min(context, ready)
         self._waiting, self._done = both.take(slice(context, None)), ready - context
         return self._given_out(part, keep, settled)
