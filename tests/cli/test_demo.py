@@ -84,7 +84,7 @@ def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
     [
         (["--env", "Tiny/Cots-v0"], "Unknown environment 'Tiny/Cots-v0': did you mean 'Tiny/Cost-v0'?"),
         (["--env", "SafetyHoperVelocity-v1"], "did you mean 'SafetyHopperVelocity-v1'?"),
-        (["--env", "Tiny/Plain-v0"], "Tiny/Plain-v0 gives no info['cost']: use one that does"),
+        (["--env", "Tiny/Plain-v0"], "Tiny/Plain-v0 gave no info['cost'] nor another common key"),
         (["--env", "Tiny/Discrete-v0", "--algorithm", "td3"], "td3 needs continuous actions"),
         (["--env", "Tiny/Cost-v0", "--target-env", "Tiny/Wide-v0"], "a scorer reads one shape"),
         (["--scorer", "deep_sat"], "Unknown scorer 'deep_sat': did you mean 'deep_sad'?"),

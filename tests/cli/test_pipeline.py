@@ -80,7 +80,7 @@ def test_fit_says_when_there_was_nothing_unsafe(made, tmp_path, capsys):
     out = tmp_path / "m.safetensors"
     assert main(["fit", "--data", str(made.costless), "--out", str(out), "--train.epochs", "1"]) == 0
     out, err = capsys.readouterr()
-    assert "tsreward: warning: no window has a cost, so deep_sad learned from normal windows alone." in err
+    assert "tsreward: warning: A penalty is fitted on 480 steps without any cost, so all of them count as safe" in err
     assert "normal_windows" in out
 
 

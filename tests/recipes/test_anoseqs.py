@@ -10,7 +10,7 @@ import pytest
 import tests.tiny  # noqa: F401
 from tsreward.encoders.base import Identity
 from tsreward.encoders.sorted_lidar import SortedLidar
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError, OptionError, TSRewardWarning
 from tsreward.recipes.anoseqs import (
     AnoSeqsOptions,
     fit_penalty,
@@ -77,9 +77,10 @@ def test_deep_sad_sees_the_unsafe_windows_and_deep_svdd_does_not(episodes):
 
 def test_episodes_without_costs_are_normal_from_end_to_end(episodes):
     bare = [Episode(episode.obs, episode.rewards) for episode in episodes]
-    fitted = fit_reward(
-        bare, 2, scorer_preset("mahalanobis"), Penalty(PenaltyOptions(unit=1.0)), Identity((3,)), TrainOptions()
-    )
+    with pytest.warns(TSRewardWarning, match="A penalty is fitted on 1,200 steps without any cost"):
+        fitted = fit_reward(
+            bare, 2, scorer_preset("mahalanobis"), Penalty(PenaltyOptions(unit=1.0)), Identity((3,)), TrainOptions()
+        )
     assert fitted.normal == sum(len(episode.obs) for episode in bare)
     with pytest.raises(DataError, match="needs episodes with costs"):
         agreement_with_cost(fitted.model, bare)

@@ -73,7 +73,7 @@ def test_an_environment_without_cost_has_episodes_without_costs():
 
 def test_a_missing_cost_is_an_error_where_it_is_needed():
     record = EpisodeRecorder(DummyVecEnv([lambda: make("Tiny/Plain-v0")]), needs_cost=True)
-    with pytest.raises(ProtocolError, match=r"Environment 0 gave no info\['cost'\]: use one that does"):
+    with pytest.raises(ProtocolError, match=r"Environment 0 gave no info\['cost'\] nor .*--cost-missing zero"):
         run(record, steps=1)
 
 

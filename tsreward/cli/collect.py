@@ -20,6 +20,8 @@ from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.grading import GradingOptions, collect_graded
 from tsreward.sb3.playing import act_at_random
 from tsreward.sb3.training import AgentOptions, train_agent
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Options(Arguments):
     complete episodes of a random policy, of the agent at stages of its training and of the expert that it becomes."""
     training: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     grading: tyro.conf.OmitArgPrefixes[GradingOptions] = field(default_factory=GradingOptions)
+    costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
     json: bool = False
     """Print what was recorded as one JSON document."""
 
@@ -59,8 +62,10 @@ def run(options: Options) -> int:
 
 
 def _graded(options: Options) -> dict[str, Any]:
+    reader = CostReader(options.costs)
     with Stages() as stages:
-        graded = collect_graded(options.env, options.training, options.grading, stages)
+        graded = collect_graded(options.env, options.training, options.grading, stages, reader)
+    _tell_costs(reader)
     save_graded(graded, options.out)
     returns = graded.mean_returns()
     if returns["expert"] < max(returns.values()):
@@ -80,17 +85,24 @@ def _graded(options: Options) -> dict[str, Any]:
     }
 
 
+def _tell_costs(reader: CostReader) -> None:
+    """Say where costs were found, or that there were none."""
+    remark(f"costs: {reader.summary()}")
+    reader.tell()
+
+
 def _recorded(options: Options) -> dict[str, Any]:
     training = options.training
     with Stages() as stages:
         check_environment(options.env, training.algorithm if options.agent == "train" else None)
         report = stages(f"{options.agent} agent")
         if options.agent == "train":
-            agent = train_agent(options.env, training, report=report)
+            agent = train_agent(options.env, training, report=report, costs=options.costs)
             agent.normaliser.close()
             record = agent.record
         else:
-            record = act_at_random(options.env, training.steps, training.num_envs, training.seed, report)
+            record = act_at_random(options.env, training.steps, training.num_envs, training.seed, report, options.costs)
+    _tell_costs(record.costs)
     episodes = record.all_episodes()
     save_episodes(episodes, options.out)
     steps = sum(len(episode) for episode in episodes)
@@ -106,4 +118,5 @@ def _recorded(options: Options) -> dict[str, Any]:
         "complete_episodes": len(finished),
         "final_return": summarise_training(finished, episodes).episode_return if finished else None,
         "cost_rate": float(np.concatenate(costs).mean()) if costs else None,
+        "costs": record.costs.summary(),
     }

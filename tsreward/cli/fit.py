@@ -96,8 +96,6 @@ def run(options: Options[Any, Any]) -> int:
         fitted = fit_reward(
             learn, options.window, scorer, mode, encoder, options.train, lambda done, total, _: report(done, total)
         )
-    if scorer.negative and not fitted.negative:
-        remark(f"warning: no window has a cost, so {options.scorer} learned from normal windows alone.")
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
     roc = precision = None
     if held:

@@ -27,6 +27,7 @@ from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
+from tsreward.sequences.costs import CostOptions
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Options(Arguments):
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
+    costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
     penalty_weight: float | None = None
     """Weight in place of the model's own, for a model whose mode is penalty."""
     config: Path | None = None
@@ -98,10 +100,11 @@ def run(options: Options) -> int:
         check_reporting()
         path = options.out or run_path("train", options.env, options.agent.seed)
         with new_folder(path) as folder:
-            agent = train_agent(options.env, options.agent, model, report=stages("agent"))
+            agent = train_agent(options.env, options.agent, model, report=stages("agent"), costs=options.costs)
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
             results = write_run(folder, _describe(options, agent, model, digest))
+    remark(f"costs: {agent.record.costs.summary()}")
     if options.json:
         print_json({"folder": str(path), **results})
     else:

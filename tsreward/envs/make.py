@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from inspect import signature
 from typing import Any
 
 import gymnasium
+import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
 
 from tsreward.envs.ids import checked_options, split_id
 from tsreward.errors import MissingExtraError, OptionError, TSRewardError, shown, unknown_name
 from tsreward.registry import Registry
+from tsreward.sequences.cost_reader import STEP_COST, CostReader
+from tsreward.sequences.costs import COMMON
 from tsreward.user_modules import current_folder_searched, import_user_module, split_name, what_went_wrong
 
 
 class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
-    """Take every action `times` steps long, or until the episode ends; rewards and `info["cost"]` add up.
+    """Take every action `times` steps long, or until the episode ends; rewards and costs add up.
+
+    Of the keys that are common for costs (`tsreward.sequences.costs.COMMON`) the info holds the sums over these steps,
+    and whether any was true of those that are true or false. With `costs`, what that reads in every step is added up
+    under a key of its own, for another reader.
 
     >>> env = ActionRepeat(gymnasium.make("CartPole-v1"), times=3)
     >>> _ = env.reset(seed=0)
@@ -25,23 +32,46 @@ class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
     3.0
     """
 
-    def __init__(self, env: gymnasium.Env, times: int) -> None:
+    def __init__(self, env: gymnasium.Env, times: int, costs: CostReader | None = None) -> None:
         RecordConstructorArgs.__init__(self, times=times)
         gymnasium.Wrapper.__init__(self, env)
         if times < 1:
             raise OptionError(f"ActionRepeat repeats an action at least once, got {times}.")
-        self.times = times
+        self.times, self.costs = times, costs
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)
-        total, cost = float(reward), info.get("cost", 0.0)
+        total, infos = float(reward), [info]
         for _ in range(self.times - 1):
             if terminated or truncated:
                 break
             obs, reward, terminated, truncated, info = self.env.step(action)
             total += float(reward)
-            cost += info.get("cost", 0.0)
-        return obs, total, terminated, truncated, {**info, "cost": cost} if "cost" in info else info
+            infos.append(info)
+        return obs, total, terminated, truncated, {**info, **self._summed(infos)}
+
+    def _summed(self, infos: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        given = {key: [info[key] for info in infos if key in info] for key in COMMON}
+        summed = {key: total for key, values in given.items() if values and (total := _sum(values)) is not None}
+        return summed if self.costs is None else {**summed, STEP_COST: sum(map(self.costs.read, infos))}
+
+
+def _sum(values: Sequence[Any]) -> Any:
+    """Return the sum of costs, whether any is true, or None for what can not be added."""
+    if all(isinstance(value, (bool, np.bool_)) for value in values):
+        return any(values)
+    try:
+        return sum(values[1:], start=values[0])
+    except TypeError:
+        return None
+
+
+def make_with_costs(id: str, costs: CostReader, action_repeat: int = 1) -> gymnasium.Env:
+    """Return `make(id, action_repeat)`, whose costs are read by `costs` in every step of a repeated action."""
+    env = make(id, action_repeat)
+    if isinstance(env, ActionRepeat):
+        env.costs = costs
+    return env
 
 
 ENV_FAMILIES: Registry[Callable[..., gymnasium.Env]] = Registry("environment family", "tsreward.envs")

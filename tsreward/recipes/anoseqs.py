@@ -22,6 +22,7 @@ from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, train_agent
 from tsreward.scorers.presets import scorer_preset
+from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
@@ -37,7 +38,7 @@ class AnoSeqsOptions(Options):
     """What is run."""
 
     env: str = "SafetyHopperVelocity-v1"
-    """Environment of the source agent; it must give info["cost"]."""
+    """Environment of the source agent; it must give costs (--cost-key)."""
     target_env: str | None = None
     """Environment of the target agent; None is the same."""
     scorer: str = "deep_sad"
@@ -62,6 +63,7 @@ class AnoSeqsOptions(Options):
     """Environment steps that every action is held for; rewards and costs add up."""
     seed: int = option(0, low=0)
     """Every random number follows from it."""
+    costs: CostOptions = CostOptions()  # noqa: RUF009 - frozen
 
     @property
     def target(self) -> str:
@@ -100,7 +102,8 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     episodes: list[Episode] = []
     for number in range(options.sources):
         agent = _agent(options, options.seed + SOURCE_SEED + number)
-        source = train_agent(options.env, agent, needs_cost=True, report=stage(f"source agent {number + 1}"))
+        report = stage(f"source agent {number + 1}")
+        source = train_agent(options.env, agent, needs_cost=True, report=report, costs=options.costs)
         source.normaliser.close()
         episodes += source.record.all_episodes()
     learn, held = hold_out(episodes, 0.2, options.seed)
@@ -108,7 +111,8 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     roc, precision = agreement_with_cost(model, held)
     agents = []
     for name, learned in (("vanilla agent", None), ("penalised agent", model)):
-        agents.append(train_agent(target, _agent(options, options.seed), learned, needs_cost=True, report=stage(name)))
+        agent = _agent(options, options.seed)
+        agents.append(train_agent(target, agent, learned, needs_cost=True, report=stage(name), costs=options.costs))
         if not agents[-1].record.finished:
             raise DataError(
                 f"No episode of the {name} finished within {options.steps} steps of {target}: train for more steps."
@@ -153,10 +157,10 @@ def check_environments(options: AnoSeqsOptions) -> None:
     Raises:
         OptionError: there is no such environment, or the algorithm cannot act in it.
         ShapeError: the observations are no arrays, or differ in shape.
-        ProtocolError: one of them gives no info["cost"].
+        ProtocolError: one of them gives no cost.
     """
     envs = dict.fromkeys((options.env, options.target))
-    shapes = {env: check_environment(env, options.algorithm, needs_cost=True) for env in envs}
+    shapes = {env: check_environment(env, options.algorithm, needs_cost=True, costs=options.costs) for env in envs}
     if len(set(shapes.values())) > 1:
         listed = " but ".join(f"{env} gives observations {shape}" for env, shape in shapes.items())
         raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")

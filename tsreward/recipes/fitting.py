@@ -16,9 +16,10 @@ from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.envs.lidar import describe
 from tsreward.errors import DataError
 from tsreward.functional.seeding import generator
+from tsreward.named_warnings import warn
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import score_episodes
-from tsreward.rewards.base import RewardMode
+from tsreward.rewards.base import MODES, RewardMode
 from tsreward.scorers.presets import ScorerPreset
 from tsreward.sequences.episodes import Episode, columns_of, safe_windows
 from tsreward.sequences.windows import WindowSet
@@ -46,7 +47,10 @@ def fit_reward(
 ) -> Fitted:
     """Fit a model on the safe windows of episodes with costs, or on all windows of episodes without.
 
+    A penalty that has seen no cost, or none above 0, is warned of: it takes everything for safe.
+
     Raises:
+        StrictError: that, where warnings are errors.
         DataError: no window is safe or long enough, damaged data, or only some of the episodes have costs.
         ShapeError: the episodes have another observation than the encoder.
     """
@@ -59,7 +63,30 @@ def fit_reward(
     negative = unsafe if scorer.negative else None
     rewards = [episode.rewards for episode in episodes if episode.rewards is not None]
     model.fit(normal, negative, np.concatenate(rewards) if rewards else None, options, report=report)
+    _tell_of_costs(episodes, mode, scorer, unsafe)
     return Fitted(model, len(normal), 0 if negative is None else len(negative))
+
+
+def _tell_of_costs(
+    episodes: Sequence[Episode], mode: RewardMode, scorer: ScorerPreset, unsafe: WindowSet | None
+) -> None:
+    """Warn where nothing in the data says what is unsafe although the model is to know it."""
+    costly = [episode for episode in episodes if episode.costs is not None]
+    steps = sum(map(len, episodes))
+    if not costly:
+        if not mode.replaces and any(episode.rewards is not None for episode in episodes):
+            warn(
+                "no costs",
+                f"A {MODES.name_of(type(mode))} is fitted on {steps:,} steps without any cost, so all of them count as "
+                f"safe: name where costs are with cost_key (--cost-key), or leave out what is unsafe yourself.",
+            )
+    elif unsafe is None and (not mode.replaces or scorer.negative):
+        warn(
+            "costs of one kind",
+            f"None of {steps:,} steps has a cost above 0, so the model learned from safe windows alone, and nothing "
+            f"can tell whether it knows what is unsafe: collect for longer, or look for another cost with cost_key, "
+            f"cost_sign or cost_above (--cost-key, --cost-sign, --cost-above).",
+        )
 
 
 def encoder_for(episodes: Sequence[Episode], env: str | None = None) -> Encoder:
@@ -106,7 +133,9 @@ def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tupl
     """
     scores = score_episodes(model, episodes)
     if scores.label is None:
-        raise DataError("Agreement with cost needs episodes with costs: collect where info['cost'] is given.")
+        raise DataError(
+            "Agreement with cost needs episodes with costs: name where they are with cost_key (--cost-key)."
+        )
     if scores.label.all() or not scores.label.any():
         which = "Every" if scores.label.any() else "None"
         raise DataError(

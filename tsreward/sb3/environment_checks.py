@@ -12,7 +12,9 @@ import torch
 from gymnasium.spaces import Box
 
 from tsreward.envs.make import make
-from tsreward.errors import OptionError, ProtocolError, ShapeError
+from tsreward.errors import OptionError, ShapeError
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
 
 
 @contextmanager
@@ -27,13 +29,18 @@ def kept_random_state() -> Iterator[None]:
             np.random.set_state(numpy)  # noqa: NPY002
 
 
-def check_environment(env: str, algorithm: str | None = None, needs_cost: bool = False) -> tuple[int, ...]:
+def check_environment(
+    env: str,
+    algorithm: str | None = None,
+    needs_cost: bool = False,
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
+) -> tuple[int, ...]:
     """Return the shape of one observation of the environment with this id, after making it and doing one step.
 
     Raises:
         OptionError: there is no such environment, or `algorithm` cannot act in it.
         ShapeError: its observations are not arrays of real numbers.
-        ProtocolError: it gives no info["cost"] although `needs_cost`.
+        ProtocolError: its first step has no cost, or none that can be read, although `needs_cost`.
         MissingExtraError: a package that it needs is not installed.
     """
     made = make(env)
@@ -44,8 +51,7 @@ def check_environment(env: str, algorithm: str | None = None, needs_cost: bool =
                 made.reset(seed=0)
                 made.action_space.seed(0)
                 info = made.step(made.action_space.sample())[-1]
-            if "cost" not in info:
-                raise ProtocolError(f"{env} gives no info['cost']: use one that does, such as SafetyHopperVelocity-v1.")
+            CostReader(costs, needed=True).read(info, env)
         return tuple(made.observation_space.shape or ())
     finally:
         made.close()

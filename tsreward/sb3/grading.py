@@ -20,6 +20,8 @@ from tsreward.sb3.blind_policies import BLIND, Policy, blind_policy
 from tsreward.sb3.environment_checks import action_space, check_environment, kept_random_state
 from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, train_agent
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 
 
@@ -106,12 +108,16 @@ class GradingOptions(Options):
 
 
 def collect_graded(
-    env: str, agent: AgentOptions, options: GradingOptions, stage: Callable[[str], StepReport] | None = None
+    env: str,
+    agent: AgentOptions,
+    options: GradingOptions,
+    stage: Callable[[str], StepReport] | None = None,
+    costs: Costs | CostReader = CostOptions(),  # noqa: B008 - frozen
 ) -> GradedEpisodes:
     """Train an agent on the environment's reward, and record complete episodes of every skill on the way.
 
     The skills are "random", the fractions of the training as in "25 %", and "expert". Recording does not change the
-    agent. `stage` is called with the name of what begins.
+    agent. `stage` is called with the name of what begins; `costs` say where the cost of a step is found.
 
     Raises:
         OptionError: no such environment or policy, or the algorithm cannot act in the environment.
@@ -124,10 +130,11 @@ def collect_graded(
     if not trained:
         blind_policy(options.policy, space)
     played: list[list[Played]] = []
+    reader = costs if isinstance(costs, CostReader) else CostReader(costs)
 
     def record(policy: Policy) -> None:
         seeds = episode_seeds(agent.seed, len(played), options.num_episodes)
-        played.append(play(env, policy, seeds, agent.action_repeat))
+        played.append(play(env, policy, seeds, agent.action_repeat, reader))
 
     if stage is not None:
         stage("random policy")
@@ -195,6 +202,8 @@ def _mixed(policy: Policy, other: Policy, fraction: float, rng: np.random.Genera
 def graded_episodes(env: str, action_repeat: int, names: tuple[str, ...], played: list[list[Played]]) -> GradedEpisodes:
     """Return what was played, the episodes of each skill in its own list, with the names of the skills."""
     everything = [one for skill in played for one in skill]
+    if any(one.episode.costs is None for one in everything):  # the first cost may have come late
+        everything = [replace(one, episode=replace(one.episode, costs=None)) for one in everything]
     states = [one.states for one in everything if one.states is not None]
     return GradedEpisodes(
         env,

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import gymnasium
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from tsreward.envs.make import make
+from tsreward.envs.make import make, make_with_costs
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3.blind_policies import Policy
 from tsreward.sb3.environment_checks import check_spaces, kept_random_state
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import StepReport
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 
 
 def act_at_random(
-    env: str, steps: int, num_envs: int = 8, seed: int = 0, report: StepReport | None = None
+    env: str,
+    steps: int,
+    num_envs: int = 8,
+    seed: int = 0,
+    report: StepReport | None = None,
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
 ) -> EpisodeRecorder:
     """Run uniformly random actions for at least `steps` steps of all environments together."""
     with kept_random_state():
@@ -29,7 +35,7 @@ def act_at_random(
         check_spaces(env, venv.observation_space, venv.action_space, None)
         venv.seed(seed)
         venv.action_space.seed(seed)
-        record = EpisodeRecorder(venv)
+        record = EpisodeRecorder(venv, costs=costs)
         record.reset()
         for done in range(0, steps, num_envs):
             record.step(np.stack([venv.action_space.sample() for _ in range(num_envs)]))
@@ -66,10 +72,17 @@ def episode_seeds(seed: int, stream: int, episodes: int) -> list[int]:
     return [int(value) & 0x7FFFFFFF for value in drawn]  # simulators take 31 bits
 
 
-def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1) -> list[Played]:
+def play(
+    env: str,
+    policy: Policy,
+    seeds: Sequence[int],
+    action_repeat: int = 1,
+    costs: Costs | CostReader = CostOptions(),  # noqa: B008 - frozen
+) -> list[Played]:
     """Return one complete episode for every seed, in the order of the seeds; none is left out for being long.
 
-    The episode of a seed and a policy without randomness does not depend on the other seeds.
+    The episode of a seed and a policy without randomness does not depend on the other seeds. They have costs where any
+    step of them has one.
 
     Raises:
         OptionError: no seeds, or no such environment.
@@ -79,8 +92,12 @@ def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1)
         raise OptionError("play needs one seed or more.")
     waiting = list(enumerate(map(int, seeds)))[::-1]
     played: dict[int, Played] = {}
+    reader = costs if isinstance(costs, CostReader) else CostReader(costs)
     with kept_random_state():
-        running = [_Running(make(env, action_repeat), *waiting.pop()) for _ in range(min(SIDE_BY_SIDE, len(seeds)))]
+        running = [
+            _Running(make_with_costs(env, reader, action_repeat), reader, *waiting.pop())
+            for _ in range(min(SIDE_BY_SIDE, len(seeds)))
+        ]
         try:
             while running:
                 actions = policy(np.stack([one.obs[-1] for one in running]))
@@ -96,7 +113,9 @@ def play(env: str, policy: Policy, seeds: Sequence[int], action_repeat: int = 1)
         finally:
             for one in running:
                 one.env.close()
-    return [played[number] for number in range(len(seeds))]
+    reader.tell()
+    in_order = [played[number] for number in range(len(seeds))]
+    return in_order if reader.found else [replace(one, episode=replace(one.episode, costs=None)) for one in in_order]
 
 
 def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
@@ -113,6 +132,7 @@ def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
 @dataclass(eq=False)
 class _Running:
     env: gymnasium.Env
+    reader: CostReader
     number: int
     seed: int
     obs: list[np.ndarray] = field(default_factory=list)
@@ -126,7 +146,7 @@ class _Running:
         self.obs, self.states = [np.array(obs)], [info.get("physics_state")]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
-        self.costs: list[Any] = []
+        self.costs: list[float] = []
 
     def step(self, action: np.ndarray) -> bool:
         """Act; tell whether the episode is over."""
@@ -135,7 +155,7 @@ class _Running:
         self.states.append(info.get("physics_state"))
         self.actions.append(np.array(action))
         self.rewards.append(float(reward))
-        self.costs.append(info.get("cost"))
+        self.costs.append(self.reader.read(info))
         if len(self.rewards) >= LONGEST and not (self.ended or truncated):
             raise DataError(
                 f"An episode did not end within {LONGEST} decisions: make the environment with max_episode_steps."
@@ -143,10 +163,15 @@ class _Running:
         return bool(self.ended or truncated)
 
     def played(self) -> Played:
-        costs = None if any(cost is None for cost in self.costs) else np.array(self.costs, float)
         stateless = any(state is None for state in self.states)
         return Played(
-            Episode(np.stack(self.obs), np.array(self.rewards), costs, np.stack(self.actions), bool(self.ended)),
+            Episode(
+                np.stack(self.obs),
+                np.array(self.rewards),
+                np.array(self.costs),
+                np.stack(self.actions),
+                bool(self.ended),
+            ),
             self.seed,
             None if stateless else np.stack(self.states),  # type: ignore[arg-type]
         )

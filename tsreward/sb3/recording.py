@@ -10,24 +10,28 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from tsreward.errors import ProtocolError
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 
 
 class EpisodeRecorder(VecEnvWrapper):
     """Record observations, actions, true rewards and costs of every episode; change nothing.
 
-    `needs_cost` demands `info["cost"]` in every step; otherwise a missing cost counts as none.
+    Args:
+        venv: environments.
+        needs_cost: whether every step must have a cost; otherwise a step without one is safe.
+        costs: where a cost is found, and what becomes of it; or the reader of environments that repeat actions.
 
     Raises:
         ProtocolError: in a step, a cost is missing although `needs_cost`, or an observation, a reward or a cost is NaN
             or infinite.
     """
 
-    def __init__(self, venv: VecEnv, needs_cost: bool = False) -> None:
+    def __init__(self, venv: VecEnv, needs_cost: bool = False, costs: Costs | CostReader = CostOptions()) -> None:  # noqa: B008 - frozen
         super().__init__(venv)
-        self.needs_cost = needs_cost
-        self.gives_cost = False
-        """Whether any step has come with a cost."""
+        self.costs = costs if isinstance(costs, CostReader) else CostReader(costs, needs_cost)
+        """Reads the costs, and knows where they were found."""
         self.finished: list[Episode] = []
         """Complete episodes, in the order in which they ended."""
         self._running: list[_Running] = []
@@ -45,19 +49,19 @@ class EpisodeRecorder(VecEnvWrapper):
         obs, rewards, dones, infos = self.venv.step_wait()
         assert isinstance(obs, np.ndarray)
         for index, (running, info) in enumerate(zip(self._running, infos, strict=True)):
-            cost = info.get("cost")
-            if cost is None and self.needs_cost:
-                raise ProtocolError(
-                    f"Environment {index} gave no info['cost']: use one that does, such as SafetyHopperVelocity-v1."
-                )
-            self.gives_cost |= cost is not None
+            cost = self.costs.read(info, f"Environment {index}")
             done = bool(dones[index])
             arrived = info["terminal_observation"] if done else obs[index]
-            running.append(arrived, self._actions[index], float(rewards[index]), float(cost or 0.0))
+            running.append(arrived, self._actions[index], float(rewards[index]), cost)
             if done:
                 self.finished.append(running.episode(not info.get("TimeLimit.truncated", False)))
                 self._running[index] = _Running(index, obs[index])
         return obs, rewards, dones, infos
+
+    @property
+    def gives_cost(self) -> bool:
+        """Whether any step has come with a cost."""
+        return self.costs.found
 
     def all_episodes(self) -> list[Episode]:
         """Return the finished episodes and, after them, what the running ones have so far.

@@ -14,7 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from tsreward.envs.make import make
+from tsreward.envs.make import make_with_costs
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
@@ -25,6 +25,8 @@ from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.environment_checks import check_spaces, kept_random_state
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -53,13 +55,14 @@ def train_agent(
     active: ActiveLearner | None = None,
     bonus: ExplorationBonus | None = None,
     reward_obs: RewardSource = "observation",
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
     The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations, or with
     `reward_obs` "frame" what is in `info["frame"]`. With `active` the reward is that of its model, which learns from
     the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
-    needs.
+    needs. `costs` say where the record finds the cost of a step.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -75,9 +78,10 @@ def train_agent(
     if learned is None and bonus is not None:
         raise OptionError("train_agent adds a bonus to a learned reward only: give model or active too.")
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make(env, options.action_repeat)] * options.num_envs)
+        reader = CostReader(costs, needs_cost)
+        venv = DummyVecEnv([lambda: make_with_costs(env, reader, options.action_repeat)] * options.num_envs)
         check_spaces(env, venv.observation_space, venv.action_space, options.algorithm)
-        record = EpisodeRecorder(venv, needs_cost)
+        record = EpisodeRecorder(venv, costs=reader)
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
         if learned is not None:
@@ -88,6 +92,7 @@ def train_agent(
         normaliser = VecNormalize(rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards)
         algorithm = build_algorithm(normaliser, options)
         algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
+        reader.tell()
     return TrainedAgent(algorithm, normaliser, record, options, tuple(needed))
 
 
@@ -125,7 +130,13 @@ def _with_learned_reward(
     return LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
 
 
-def roll_out(agent: TrainedAgent, env: str, episodes: int, seed: int) -> EpisodeRecorder:
+def roll_out(
+    agent: TrainedAgent,
+    env: str,
+    episodes: int,
+    seed: int,
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
+) -> EpisodeRecorder:
     """Run the agent, unchanged and without random actions, for at least this many complete episodes.
 
     Every action is held for as many steps as in training. The record says what happened.
@@ -135,11 +146,13 @@ def roll_out(agent: TrainedAgent, env: str, episodes: int, seed: int) -> Episode
         env: id of the environment, the one of the training or another.
         episodes: how many episodes end at least; as many environments, 8 at most, run side by side.
         seed: every random number of the environments follows from it.
+        costs: where the record finds the cost of a step.
     """
+    reader = CostReader(costs)
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make(env, agent.options.action_repeat)] * min(8, episodes))
+        venv = DummyVecEnv([lambda: make_with_costs(env, reader, agent.options.action_repeat)] * min(8, episodes))
         venv.seed(seed)
-        record = EpisodeRecorder(venv)
+        record = EpisodeRecorder(venv, costs=reader)
         obs: Any = record.reset()
         while len(record.finished) < episodes:
             actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=True)

@@ -37,7 +37,7 @@ class CostReader:
     "info['constraint_cost'], above 0 in 1 of 2 steps (50.0 %)"
     """
 
-    def __init__(self, costs: Costs = CostOptions(), needed: bool = False) -> None:
+    def __init__(self, costs: Costs = CostOptions(), needed: bool = False) -> None:  # noqa: B008 - frozen
         self.options = costs if isinstance(costs, CostOptions) else CostOptions(cost_key=costs)  # type: ignore[arg-type]
         self._function = self.options.function
         self.keys: tuple[str, ...] = self.options.cost_key if self._function is None else ()

@@ -21,6 +21,7 @@ from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import train_agent
+from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 from tsreward.tuning.objective import Direction, Objective, Outcome, Progress, Report
@@ -33,7 +34,7 @@ class AnoSeqsTuning(Options):
     """What agents are trained, and what they are tuned for."""
 
     env: str = "SafetyHopperVelocity-v1"
-    """Environment of the source agents; it must give info["cost"]."""
+    """Environment of the source agents; it must give costs (--cost-key)."""
     target_env: str | None = None
     """Environment of the target agents; None is the same."""
     cost_limit: float | None = option(None, above=0)
@@ -52,6 +53,7 @@ class AnoSeqsTuning(Options):
     """Width of the two hidden layers of actor and critic."""
     rollout: int = 256
     """Steps of every environment between two updates (ppo)."""
+    costs: CostOptions = CostOptions()  # noqa: RUF009 - frozen
 
     def check(self) -> None:
         self.agent(0)
@@ -129,7 +131,8 @@ class AnoSeqsObjective(Objective):
 
     def check(self) -> None:
         envs = dict.fromkeys((self.options.env, self.options.target))
-        shapes = {env: check_environment(env, self.options.algorithm, needs_cost=True) for env in envs}
+        algorithm, costs = self.options.algorithm, self.options.costs
+        shapes = {env: check_environment(env, algorithm, needs_cost=True, costs=costs) for env in envs}
         if len(set(shapes.values())) > 1:
             listed = " but ".join(f"{env} gives observations {list(shape)}" for env, shape in shapes.items())
             raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
@@ -185,7 +188,15 @@ class AnoSeqsObjective(Objective):
             DataError: no episode finished.
         """
         listen = None if curve is None else curve.listen
-        agent = train_agent(self.options.target, self.options.agent(seed), model, listen, needs_cost=True, report=curve)
+        agent = train_agent(
+            self.options.target,
+            self.options.agent(seed),
+            model,
+            listen,
+            needs_cost=True,
+            report=curve,
+            costs=self.options.costs,
+        )
         agent.normaliser.close()
         if not agent.record.finished:
             raise DataError(
@@ -197,7 +208,12 @@ class AnoSeqsObjective(Objective):
         return [self.options.agent(seed + SOURCE_SEED + number) for number in range(self.options.sources)]
 
     def _file(self, agent: AgentOptions) -> Path:
-        return self.folder / f"source-{agent.seed}-{fingerprint(self.options.env, asdict(agent))[:16]}.npz"
+        return self.folder / f"source-{agent.seed}-{self._of(agent)[:16]}.npz"
+
+    def _of(self, agent: AgentOptions) -> str:
+        """Return the fingerprint of what the episodes of a source agent follow from."""
+        costs = self.options.costs.changed()
+        return fingerprint(self.options.env, asdict(agent), *([repr(costs)] if costs else []))
 
     def _train(self, agents: Sequence[AgentOptions], progress: Progress) -> None:
         total = len(agents) * self.options.steps
@@ -206,7 +222,7 @@ class AnoSeqsObjective(Objective):
             def step(done: int, _: int, before: int = number * self.options.steps) -> None:
                 progress(before + done, total)
 
-            run = train_agent(self.options.env, agent, needs_cost=True, report=step)
+            run = train_agent(self.options.env, agent, needs_cost=True, report=step, costs=self.options.costs)
             run.normaliser.close()
             self.folder.mkdir(parents=True, exist_ok=True)
             save_episodes(run.record.all_episodes(), self._file(agent))
