@@ -94,9 +94,10 @@ class CostReader:
             if self.needed and self.options.cost_missing == "error":
                 raise ProtocolError(self._absence(where, infos))
             return None
-        if any(len(part) != steps for part in values):
-            raise ProtocolError(f"{where} has {len(values[0])} costs for {steps} steps: record one for each.")
-        costs = self._put_together([np.asarray(part, np.float64).reshape(steps, -1) for part in values], where)
+        parts = [_rows(value) for value in values]
+        if any(len(part) != steps for part in parts):
+            raise ProtocolError(f"{where} has {len(parts[0])} costs for {steps} steps: record one for each.")
+        costs = self._put_together(parts, where)
         self.unsafe += int((costs > 0).sum())
         self.negative += int((costs < 0).sum())
         return costs
@@ -262,9 +263,11 @@ def _numbers(value: Any, source: str, where: str) -> np.ndarray:
 
 
 def _is_numeric(value: Any) -> bool:
-    """Tell whether a value is a number, an array of numbers or a tensor."""
+    """Tell whether a value is a number, an array of numbers, a tensor, or a dict of such."""
     if isinstance(value, (bool, int, float)):
         return True
+    if isinstance(value, Mapping):
+        return bool(value) and all(map(_is_numeric, value.values()))
     try:
         return hasattr(value, "detach") or (value is not None and np.asarray(value).dtype.kind in "biuf")
     except ValueError:  # lists of different lengths
@@ -273,9 +276,16 @@ def _is_numeric(value: Any) -> bool:
 
 def _flags(value: Any, many: bool) -> np.ndarray:
     """Return where a cost is above 0 in any of its numbers, [1] for one step or [T]."""
-    numbers = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, np.float64)
-    rows = numbers.reshape(len(numbers) if many else 1, -1)
+    rows = _rows(value) if many else _numbers(value, "a cost", "The environment")[None]
     return np.any(rows > 0, axis=1)
+
+
+def _rows(value: Any) -> np.ndarray:
+    """Return recorded costs [T, n] of an array [T, ...], or of a dict of such."""
+    if isinstance(value, Mapping):
+        return np.concatenate([_rows(part) for part in value.values()], 1)
+    numbers = np.asarray(value, np.float64)
+    return numbers.reshape(len(numbers), -1)
 
 
 def _row_of(infos: Mapping[str, Any], index: int) -> dict[str, Any]:
