@@ -87,6 +87,8 @@ from .scorers.mahalanobis import Mahalanobis as Mahalanobis
 from .scorers.pca import PCA as PCA
 from .scorers.ridge_var import RidgeVAR as RidgeVAR
 from .scorers.transformer_ae import TransformerAE as TransformerAE
+from .sequences.cost_reader import CostReader as CostReader
+from .sequences.costs import CostOptions as CostOptions
 from .sequences.episodes import Episode as Episode
 from .sequences.episodes import safe_windows as safe_windows
 from .sequences.probes import probe_windows as probe_windows

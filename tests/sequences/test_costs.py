@@ -1,6 +1,7 @@
 """Costs in every form that environments give them in."""
 
 import math
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def test_one_number_is_taken_in_any_form(form):
         ({"cost_key": "math:prod"}, {2.0: 1, 3.0: 1}, 6.0),
     ],
 )
-def test_options_say_what_is_a_cost(options, info, cost):
+def test_options_say_what_is_a_cost(options: dict[str, Any], info, cost):
     assert CostReader(CostOptions(**options), needed=True).read(info) == cost
 
 
@@ -88,7 +89,7 @@ def test_options_say_what_is_a_cost(options, info, cost):
         ({"cost_key": lambda info: info["x"]}, {}, r"The cost function .*lambda.* failed: KeyError: 'x'"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_the_option_that_helps(options, info, message):
+def test_what_cannot_be_read_is_named_with_the_option_that_helps(options: dict[str, Any], info, message):
     with pytest.raises(ProtocolError, match=message):
         CostReader(CostOptions(**options), needed=True).read(info, "Environment 3")
 
@@ -106,7 +107,7 @@ def test_what_cannot_be_read_is_named_with_the_option_that_helps(options, info, 
         ({"cost_above": math.nan}, "cost_above must be"),
     ],
 )
-def test_options_that_cannot_work_are_refused(options, message):
+def test_options_that_cannot_work_are_refused(options: dict[str, Any], message):
     with pytest.raises(OptionError, match=message):
         CostOptions(**options)
 
@@ -117,7 +118,8 @@ def test_a_function_that_is_none_is_refused():
 
 
 def test_nan_is_never_safe():
-    for options in ({}, {"cost_above": 1.0}, {"cost_sign": "negative"}):
+    forms: tuple[dict[str, Any], ...] = ({}, {"cost_above": 1.0}, {"cost_sign": "negative"})
+    for options in forms:
         assert math.isnan(CostReader(CostOptions(**options)).read({"cost": math.nan}))
 
 
@@ -159,7 +161,8 @@ def test_a_chosen_key_is_not_compared():
 
 
 def test_steps_without_a_cost_are_told_unless_they_were_asked_for():
-    for missing in ("error", "zero"):
+    ways: tuple[Literal["error", "zero"], ...] = ("error", "zero")
+    for missing in ways:
         reader = CostReader(CostOptions(cost_missing=missing))
         assert [reader.read(info) for info in ({}, {"cost": 1.0}, {})] == [0.0, 1.0, 0.0]
         if missing == "error":
@@ -184,11 +187,12 @@ def test_no_cost_at_all_is_summed_up():
 def test_recorded_infos_are_read_at_once_and_alike():
     steps = np.random.default_rng(0).normal(size=(20, 3))
     infos = {"costs": steps, "inner": {"x": steps[:, 0]}}
-    for options in (
+    forms: tuple[dict[str, Any], ...] = (
         {"cost_reduce": "sum"},
         {"cost_key": ("inner.x", "costs"), "cost_reduce": "max", "cost_above": 0.5},
         {"cost_key": lambda info: info["inner"]["x"] > 0},
-    ):
+    )
+    for options in forms:
         at_once, one_by_one = (CostReader(CostOptions(**options)) for _ in range(2))
         rows = [one_by_one.read({"costs": row, "inner": {"x": row[0]}}) for row in steps]
         read = at_once.read_all(infos, 20, "Episode 0")
