@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import tyro
 
-from tsreward.cli.main import remark
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
@@ -16,6 +15,7 @@ from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, OptionError, ShapeError
 from tsreward.io import load
 from tsreward.sequences.episodes import Episode
+from tsreward.testing.data import check_data
 from tsreward.testing.environments import EnvironmentOptions, check_reward_env
 from tsreward.testing.models import check_model
 from tsreward.testing.report import Check, CheckReport
@@ -27,13 +27,14 @@ _LOADS = "the file loads and its digests hold"
 class Options(Arguments):
     """Check that models load undamaged, are fitted and calibrated, give the same rewards step by step and in bulk, keep
     rows and environments apart, refuse what they cannot score, and do not change; with --env, that the environment,
-    wrapped, gives their rewards. Exits with 1 where a check fails, and says what to do.
+    wrapped, gives their rewards. With --data, that the data are whole and what their columns are, also without a model.
+    Exits with 1 where a check fails, and says what to do.
     """
 
     models: tyro.conf.Positional[tuple[Path, ...]]
     """Files of tsreward fit."""
     data: tuple[Path, ...] = ()
-    """Data that the models are for: files of tsreward collect, tables, NPY or NPZ, or minari:ID; noise without any."""
+    """Data that are looked at, and that the models are for: anything that tsreward fit reads; noise without any."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     env: str | None = None
     """Id of an environment that the models are for: it is wrapped, and acted in at random."""
@@ -49,11 +50,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Check, print what failed, and return 1 where anything did."""
-    if not options.models:
-        raise OptionError("No model was given: name at least one file of tsreward fit.")
+    if not options.models and not options.data:
+        raise OptionError("No model was given: name at least one file of tsreward fit, or look at data with --data.")
     prefer_one_thread()
-    episodes = read_episodes(options.data, options.columns, remark) if options.data else None
-    reports = {str(path): _check(path, episodes, options) for path in options.models}
+    data = {str(path): check_data(path, options.columns) for path in options.data}
+    readable = all(report.checks[0].passed for report in data.values())
+    episodes = _episodes(options) if options.models and options.data and readable else None
+    reports = {str(path): _check(path, episodes, options) for path in options.models} | data
     passed = all(report.passed for report in reports.values())
     if options.json:
         files = [
@@ -65,6 +68,11 @@ def run(options: Options) -> int:
         for file, report in reports.items():
             _print(file, report)
     return 0 if passed else 1
+
+
+def _episodes(options: Options) -> list[Episode]:
+    """Return the episodes that models are checked on: all that can be used."""
+    return read_episodes(options.data, replace(options.columns, skip_bad_episodes=True))
 
 
 def _check(path: Path, episodes: list[Episode] | None, options: Options) -> CheckReport:
@@ -93,7 +101,8 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
 
 def _print(file: str, report: CheckReport) -> None:
     if report.passed:
-        print(f"{file}: {len(report.checks)} checks passed")
+        told = f" ({report.checks[0].detail})" if report.checks[0].detail else ""
+        print(f"{file}: {len(report.checks)} checks passed{told}")
         return
     rows = [(check.name, check.detail, check.remedy) for check in report.failures]
     title = f"{file}: {len(rows)} of {len(report.checks)} checks failed"

@@ -85,7 +85,8 @@ def _dispatch(arguments: list[str]) -> int:
         return 2
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
-    return import_module(COMMANDS[command][1]).main(_with_config(command, _with_own_names(rest)))
+    rest = _with_reward_column(command, _with_own_names(rest))
+    return import_module(COMMANDS[command][1]).main(_with_config(command, rest))
 
 
 def _alias(argument: str) -> str:
@@ -95,6 +96,18 @@ def _alias(argument: str) -> str:
     '--agent.steps=100'
     """
     return re.sub(r"^(--(?:[\w-]+\.)*)total[-_]timesteps(?==|$)", r"\1steps", argument)
+
+
+def _with_reward_column(command: str, arguments: list[str]) -> list[str]:
+    """Return the arguments with the column of rewards under the name that it has in this command."""
+    if not any(
+        argument.startswith(("--reward=", "--reward-column", "--reward_column")) or argument == "--reward"
+        for argument in arguments
+    ):
+        return arguments
+    from tsreward.cli.columns import with_reward_column
+
+    return with_reward_column(command, arguments)
 
 
 def _with_own_names(arguments: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import tyro
 
+from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
@@ -71,6 +72,7 @@ class LikenessRun(Arguments):
     recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = DEFAULT_AGENT
     active: ActiveLearnerOptions = field(default_factory=ActiveLearnerOptions)
+    columns: tyro.conf.OmitArgPrefixes[ColumnsBesideReward] = field(default_factory=ColumnsBesideReward)
     reward: Literal["model", "likeness"] = "likeness"
     """likeness: what this page describes. model: tsreward train --help."""
     out: Path | None = None
@@ -158,7 +160,7 @@ def run_likeness(options: LikenessRun) -> int:
     path = options.out or run_path("train", env, agent.seed)
     with new_folder(path) as folder:
         with Stages() as stages:
-            result = run_recipe(options.recipe, agent, options.active, stages)
+            result = run_recipe(options.recipe, agent, options.active, stages, columns=options.columns, tell=remark)
         results = write_run(folder, describe_run(options.recipe, agent, options.active, result))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import load_episodes
+from tsreward.data.rows import Tell
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.picture_shapes import are_pictures
@@ -87,8 +89,14 @@ def run(
     agent: AgentOptions = DEFAULT_AGENT,
     active: ActiveLearnerOptions = ActiveLearnerOptions(),  # noqa: B008 - frozen
     stage: Callable[[str], StepReport] | None = None,
+    *,
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
 ) -> ExpertLikenessResult:
     """Run the whole method once.
+
+    `columns` says what the columns or arrays of the demonstrations are, and `tell` is given a line where something was
+    decided about them.
 
     Raises:
         OptionError: the environment, the algorithm, the scorer or the file do not suit each other.
@@ -106,7 +114,7 @@ def run(
             f"frames={options.frames} are drawn by the environments of the families {', '.join(ENV_FAMILIES)}, got "
             f"{options.env}: leave frames out, and let the environment observe pictures itself."
         )
-    data = gather(options, agent, stage)
+    data = gather(options, agent, stage, columns, tell)
     encoder = fit_encoder(options, data)
     model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
     env = options.env

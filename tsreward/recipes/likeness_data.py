@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.data.columns import DataColumns
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.data.recordings import load_recordings
+from tsreward.data.rows import Tell
 from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.envs.ids import split_id
@@ -65,7 +67,11 @@ class LikenessData:
 
 
 def gather(
-    options: ExpertLikenessOptions, agent: AgentOptions, stage: Callable[[str], StepReport] | None = None
+    options: ExpertLikenessOptions,
+    agent: AgentOptions,
+    stage: Callable[[str], StepReport] | None = None,
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
 ) -> LikenessData:
     """Read the expert's episodes or train an expert, play random actions, and draw frames where the reward needs them.
 
@@ -74,7 +80,7 @@ def gather(
         OptionError: it is of another environment, or of another action repeat.
         ShapeError: its observations are not those of the environment.
     """
-    graded = _graded(options, agent, stage)
+    graded = _graded(options, agent, stage, columns, tell)
     random = graded.where("random") if "random" in graded.names else None
     if random is None or not random.episodes:
         playing = GradingOptions("random", RANDOM_EPISODES, ())
@@ -104,13 +110,17 @@ def _blind(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]
 
 
 def _graded(
-    options: ExpertLikenessOptions, agent: AgentOptions, stage: Callable[[str], StepReport] | None
+    options: ExpertLikenessOptions,
+    agent: AgentOptions,
+    stage: Callable[[str], StepReport] | None,
+    columns: DataColumns,
+    tell: Tell | None,
 ) -> GradedEpisodes:
     if options.demos is None:
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
         return collect_graded(options.env, agent, GradingOptions(num_episodes=options.num_demos, stages=stages), stage)
     shape = check_environment(options.env)
-    graded = _read(options.demos, options, agent, shape)
+    graded = _read(options.demos, options, agent, shape, columns, tell)
     _check_view(graded.env, options)
     if graded.action_repeat != agent.action_repeat:
         raise OptionError(
@@ -152,13 +162,20 @@ def _grey(env: str) -> bool:
     return family_of(env) is not None and bool(full_options(env).get("grey"))
 
 
-def _read(path: Path, options: ExpertLikenessOptions, agent: AgentOptions, shape: tuple[int, ...]) -> GradedEpisodes:
+def _read(
+    path: Path,
+    options: ExpertLikenessOptions,
+    agent: AgentOptions,
+    shape: tuple[int, ...],
+    columns: DataColumns,
+    tell: Tell | None,
+) -> GradedEpisodes:
     """Return the graded episodes of a file; those of a recording without skills are all the expert's."""
     if path.suffix.lower() == ".npz" and path.is_file() and "grading" in read_arrays(path):
         return load_graded(path)
     size = shape[:2] if options.frames is None else (options.frames, options.frames)
     frames = FrameOptions(size=size if len(size) == 2 else None)
-    episodes = load_recordings(path, frames, options.video_skip, options.video_fps)
+    episodes = load_recordings(path, frames, options.video_skip, options.video_fps, columns, tell)
     totals = [np.nan if episode.rewards is None else float(episode.rewards.sum()) for episode in episodes]
     zeros = np.zeros(len(episodes), np.int64)
     return GradedEpisodes(options.env, agent.action_repeat, (options.skill,), episodes, zeros, np.array(totals), zeros)

@@ -25,8 +25,9 @@ class ExpertLikenessOptions(Options):
     env: str = "dmc/cartpole-swingup"
     """Environment of the agent, e.g. dmc/walker-walk or atari/Boxing:ram,stack=2,scaled."""
     demos: Path | None = None
-    """The expert's episodes: a file of tsreward collect or save_episodes, minari:ID, or frames: a video, an NPZ file, a
-    folder of videos or of pictures. None trains an expert on the environment's reward first."""
+    """The expert's episodes: a file of tsreward collect or save_episodes, a table, HDF5, a LeRobot folder, minari:ID,
+    or frames: a video, an NPZ file, a folder of videos or of pictures. None trains an expert on the environment's
+    reward first."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
     num_demos: int = option(24, low=2, remedy="some are held out")
