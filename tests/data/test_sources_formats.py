@@ -9,148 +9,15 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas
-import pyarrow
 import pytest
-from pyarrow import parquet
 
-from tests.data.minari_sets import record
-from tests.scripted import script
+from tests.data.formats import LENGTHS, WHOLE, as_hdf5, as_minari, flat, frame, given, lerobot
+from tests.data.hdf5_files import outward
+from tests.data.video.clips import moving, write
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
-from tsreward.data.sources import read_episodes
-from tsreward.sequences.episodes import Episode
-
-LENGTHS = (7, 3, 9)
-
-
-def given(costs: bool = True) -> list[Episode]:
-    """Return three episodes, of which the second was ended by the environment, with actions."""
-    rng = np.random.default_rng(0)
-    episodes = []
-    for index, length in enumerate(LENGTHS):
-        made = script(rng, length)
-        actions = rng.normal(size=(length, 2)).astype(np.float32)
-        episodes.append(Episode(made.obs, made.rewards, made.costs if costs else None, actions, index == 1))
-    return episodes
-
-
-def flat(following: bool = True) -> dict[str, np.ndarray]:
-    """Return the arrays of D4RL."""
-    episodes = given()
-    last = np.concatenate([np.arange(length) == length - 1 for length in LENGTHS])
-    ended = np.concatenate([np.full(len(one), one.terminated) for one in episodes])
-    arrays = {
-        "observations": np.concatenate([one.obs[:-1] for one in episodes]),
-        "actions": np.concatenate([one.actions for one in episodes]),  # type: ignore[misc]
-        "rewards": np.concatenate([one.rewards for one in episodes]),  # type: ignore[misc]
-        "costs": np.concatenate([one.costs for one in episodes]),  # type: ignore[misc]
-        "terminals": last & ended,
-        "timeouts": last & ~ended,
-    }
-    if following:
-        arrays["next_observations"] = np.concatenate([one.obs[1:] for one in episodes])
-    return arrays
-
-
-def as_npz(folder: Path) -> Path:
-    np.savez(folder / "flat.npz", **flat())  # type: ignore[arg-type]
-    return folder / "flat.npz"
-
-
-def as_hdf5(folder: Path) -> Path:
-    with h5py.File(folder / "flat.hdf5", "w") as file:
-        for name, array in flat().items():
-            file[name] = array
-        file["infos/qpos"] = np.zeros((sum(LENGTHS), 5))
-        file["metadata/algorithm"] = "walk"
-        file["metadata/policy/weights"] = np.zeros((4, 4))
-    return folder / "flat.hdf5"
-
-
-def as_robomimic(folder: Path) -> Path:
-    with h5py.File(folder / "demos.hdf5", "w") as file:
-        for index, one in enumerate(given()):
-            group = file.create_group(f"data/demo_{index}")
-            group["obs/at"], group["next_obs/at"] = one.obs[:-1], one.obs[1:]
-            group["actions"], group["rewards"], group["costs"] = one.actions, one.rewards, one.costs
-            group["dones"] = (np.arange(len(one)) == len(one) - 1) & one.terminated
-    return folder / "demos.hdf5"
-
-
-def as_minari(folder: Path) -> Path:
-    record("walk-v0", given())
-    return Path("minari:walk-v0")
-
-
-def frame(layout: str) -> pandas.DataFrame:
-    """Return a table of rows: what was arrived at, or what was begun from and what came of it."""
-    parts = []
-    for index, one in enumerate(given()):
-        names = ["x", "y", "z"]
-        if layout == "arrival":
-            part = pandas.DataFrame(one.obs[1:], columns=names)
-        else:
-            part = pandas.DataFrame(np.concatenate([one.obs[:-1], one.obs[1:]], axis=1))
-            part.columns = [*names, *(f"next_{name}" for name in names)]
-        part = part.assign(episode=f"run {index}", reward=one.rewards, cost=one.costs, step=range(len(one)))
-        part["terminated"] = (np.arange(len(one)) == len(one) - 1) & one.terminated
-        part["truncated"] = (np.arange(len(one)) == len(one) - 1) & (not one.terminated)
-        assert one.actions is not None
-        parts.append(part.assign(**{"action_0": one.actions[:, 0], "action_1": one.actions[:, 1]}))
-    return pandas.concat(parts, ignore_index=True)
-
-
-def as_csv(folder: Path) -> Path:
-    frame("transition").to_csv(folder / "steps.csv", index=False)
-    return folder / "steps.csv"
-
-
-def as_parquet(folder: Path) -> Path:
-    frame("transition").to_parquet(folder / "steps.parquet")
-    return folder / "steps.parquet"
-
-
-def as_folder(folder: Path) -> Path:
-    (folder / "runs").mkdir()
-    for name, part in frame("transition").groupby("episode"):
-        part.to_csv(folder / "runs" / f"{name}.csv", index=False)
-    return folder / "runs"
-
-
-def lerobot(folder: Path, version: str = "v2.1", fixed: bool = False) -> Path:
-    """Write a LeRobot folder, whose rows hold no last observation."""
-    tables, at = [], 0
-    for index, one in enumerate(given()):
-        count = len(one)
-        kind = pyarrow.list_(pyarrow.float32(), 3) if fixed else pyarrow.list_(pyarrow.float32())
-        assert one.actions is not None
-        columns = {
-            "observation.state": pyarrow.array(list(one.obs[:-1]), kind),
-            "action": pyarrow.array(list(one.actions), pyarrow.list_(pyarrow.float32())),
-            "next.reward": pyarrow.array(one.rewards),
-            "next.done": pyarrow.array(np.arange(count) == count - 1),
-            "timestamp": pyarrow.array(np.arange(count) / 10),
-            "frame_index": pyarrow.array(np.arange(count)),
-            "episode_index": pyarrow.array(np.full(count, index)),
-            "index": pyarrow.array(np.arange(at, at + count)),
-            "task_index": pyarrow.array(np.zeros(count, int)),
-        }
-        tables.append(pyarrow.table(columns))
-        at += count
-    root = folder / version
-    (root / "meta").mkdir(parents=True)
-    (root / "data" / "chunk-000").mkdir(parents=True)
-    info = {"codebase_version": version, "total_episodes": 3, "total_frames": at, "fps": 10}
-    info["features"] = {"observation.state": {"dtype": "float32", "shape": [3], "names": None}}  # type: ignore[assignment]
-    (root / "meta" / "info.json").write_text(json.dumps(info))
-    if version.startswith("v3"):
-        parquet.write_table(pyarrow.concat_tables(tables), root / "data" / "chunk-000" / "file-000.parquet")
-    else:
-        for index, table in enumerate(tables):
-            parquet.write_table(table, root / "data" / "chunk-000" / f"episode_{index:06d}.parquet")
-    return root
-
-
-WHOLE = [as_npz, as_hdf5, as_robomimic, as_minari, as_csv, as_parquet, as_folder]
+from tsreward.data.sources import read_data, read_episodes
+from tsreward.errors import DataError, OptionError
 
 
 @pytest.fixture(autouse=True)
@@ -190,3 +57,220 @@ def test_what_was_decided_is_told_in_one_line(tmp_path):
         "left out: infos/qpos, metadata/policy/weights",
         "3 episodes.",
     ]
+
+
+@pytest.mark.parametrize("version", ["v2.0", "v2.1", "v3.0"])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_lerobot_folders_hold_all_but_the_last_observation(version, fixed, tmp_path):
+    decided, reading = read_data(lerobot(tmp_path, version, fixed))
+    assert [len(one) for one in reading.episodes] == [length - 1 for length in LENGTHS]
+    for one, other in zip(reading.episodes, given(), strict=True):
+        np.testing.assert_array_equal(one.obs, other.obs[:-1])
+        np.testing.assert_array_equal(one.rewards, other.rewards[:-1])  # type: ignore[index, arg-type]
+        np.testing.assert_array_equal(np.float32(one.actions), other.actions[:-1])  # type: ignore[index, arg-type]
+        assert one.columns is not None and one.columns.names == tuple(f"observation.state[{n}]" for n in range(3))
+    assert "the last row of every episode has no observation to arrive at, and is left out" in reading.notes
+    assert "left out: timestamp, index, task_index" in decided
+
+
+def test_a_lerobot_folder_that_is_incomplete_or_old_is_refused(tmp_path):
+    root = lerobot(tmp_path)
+    (root / "data" / "chunk-000" / "episode_000001.parquet").unlink()
+    with pytest.raises(DataError, match=r"16 rows of 19 that meta/info\.json promises: download the rest"):
+        read_data(root)
+    info = json.loads((root / "meta" / "info.json").read_text()) | {"codebase_version": "v1.6"}
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+    with pytest.raises(DataError, match=r"is of version v1\.6 of LeRobot, and v2 and v3 can be read"):
+        read_data(root)
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_the_frames_of_a_camera_are_observed_where_it_is_named(version, tmp_path):
+    pytest.importorskip("av")
+    root = lerobot(tmp_path, version)
+    info = json.loads((root / "meta" / "info.json").read_text())
+    info["features"]["observation.images.top"] = {"dtype": "video", "shape": [48, 64, 3]}
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+    frames = [moving(length) for length in LENGTHS]
+    if version == "v2.1":
+        folder = root / "videos" / "chunk-000" / "observation.images.top"
+        films = {folder / f"episode_{index:06d}.mp4": film for index, film in enumerate(frames)}
+    else:
+        folder = root / "videos" / "observation.images.top" / "chunk-000"
+        films = {folder / "file-000.mp4": np.concatenate(frames)}
+    folder.mkdir(parents=True)
+    for path, film in films.items():
+        write(path, film)
+    decided, reading = read_data(root, DataColumns(obs=("observation.images.top",)))
+    assert [one.obs.shape for one in reading.episodes] == [(n, *frames[0].shape[1:]) for n in LENGTHS]
+    assert decided[0] == "observation: frames of observation.images.top"
+    (path, film) = next(iter(films.items()))
+    write(path, film[:-1])
+    with pytest.raises(DataError, match="show 18 frames for 19 rows: download the videos again"):
+        read_data(root, DataColumns(obs=("observation.images.top",)))
+
+
+def test_rows_of_what_was_arrived_at_lack_the_first_observation(tmp_path):
+    frame("arrival").to_parquet(tmp_path / "steps.parquet")
+    decided, reading = read_data(tmp_path / "steps.parquet")
+    assert "a row holds the observation that its transition arrives at (--layout arrival)" in decided
+    for one, other in zip(reading.episodes, given(), strict=True):
+        np.testing.assert_array_equal(one.obs[1:], other.obs[1:])
+        np.testing.assert_array_equal(one.obs[0], other.obs[1])
+        np.testing.assert_array_equal(one.costs, other.costs)  # type: ignore[arg-type]
+        assert not one.first_known and one.terminated == other.terminated
+
+
+def test_options_win_over_names(tmp_path):
+    table = frame("arrival").rename(columns={"episode": "run", "reward": "paid", "cost": "harm", "step": "t"})
+    table = table.rename(columns={"terminated": "fell", "truncated": "timeouts"}).drop(columns=["action_0", "action_1"])
+    table.to_csv(tmp_path / "steps.csv", index=False)
+    columns = DataColumns(
+        obs=("z", "x"),
+        episode="run",
+        reward="paid",
+        cost="harm",
+        step="t",
+        done=("fell", "timeouts"),
+        layout="transition",
+    )
+    reading = read_data(tmp_path / "steps.csv", columns)[1]
+    for one, other in zip(reading.episodes, given(), strict=True):
+        np.testing.assert_array_equal(np.float32(one.obs), other.obs[1:, [2, 0]])
+        np.testing.assert_array_equal(one.rewards, other.rewards[:-1])  # type: ignore[index, arg-type]
+        assert one.terminated == other.terminated and one.first_known
+    assert reading.names == ["run 0", "run 1", "run 2"]
+    prefixed = pandas.DataFrame({"obs.b": [1.0, 2], "obs.a": [3.0, 4], "note": [5, 6]})
+    prefixed.to_csv(tmp_path / "plain.csv", index=False)
+    (one,) = read_episodes([tmp_path / "plain.csv"], DataColumns(obs=("obs.",)))
+    assert one.obs[1:].tolist() == [[1, 3], [2, 4]]
+    (one,) = read_episodes([tmp_path / "plain.csv"])
+    assert one.columns is not None and one.columns.names == ("obs.b", "obs.a")
+
+
+def test_a_column_that_is_observed_or_ignored_has_no_other_role(tmp_path):
+    pandas.DataFrame({"x": [1.0, 2], "reward": [3.0, 4], "cost": [0, 1]}).to_csv(tmp_path / "a.csv", index=False)
+    (one,) = read_episodes([tmp_path / "a.csv"], DataColumns(obs=("x", "reward"), ignore=("cost",)))
+    assert one.obs[1:].tolist() == [[1, 3], [2, 4]] and one.rewards is None and one.costs is None
+
+
+def test_episodes_end_where_flags_or_counters_say(tmp_path):
+    base = pandas.DataFrame({"x": np.arange(6.0)})
+    for name, more in {
+        "terminals": {"terminals": [0, 0, 1, 0, 0, 0]},
+        "both": {"terminals": [0, 0, 0, 0, 0, 1], "timeouts": [0, 0, 1, 0, 0, 0]},
+        "done": {"done": [False, False, True, False, False, True]},
+        "step": {"step": [0, 1, 2, 0, 1, 2]},
+    }.items():
+        base.assign(**more).to_csv(tmp_path / f"{name}.csv", index=False)
+        read = read_episodes([tmp_path / f"{name}.csv"])
+        assert [len(one) for one in read] == [3, 3], name
+        ends = {"terminals": [True, False], "both": [False, True], "done": [True, True], "step": [False, False]}
+        assert [one.terminated for one in read] == ends[name]
+
+
+def test_a_border_that_nothing_tells_shows_where_rows_do_not_follow(tmp_path):
+    arrays = flat()
+    del arrays["terminals"], arrays["timeouts"]
+    np.savez(tmp_path / "a.npz", **arrays)  # type: ignore[arg-type]
+    reading = read_data(tmp_path / "a.npz")[1]
+    assert [len(one) for one in reading.episodes] == list(LENGTHS)
+    assert "2 more episodes begin where a row does not follow the one above" in reading.notes[0]
+    order = np.random.default_rng(0).permutation(sum(LENGTHS))
+    np.savez(tmp_path / "b.npz", **{name: array[order] for name, array in arrays.items()})  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="so the rows are shuffled or of other layout"):
+        read_data(tmp_path / "b.npz")
+
+
+def test_arrays_of_one_episode_with_its_last_observation(tmp_path):
+    one = given()[0]
+    np.savez(tmp_path / "a.npz", obs=one.obs, rewards=one.rewards[:, None], actions=one.actions)  # type: ignore[index, arg-type]
+    (read,) = read_episodes([tmp_path / "a.npz"])
+    np.testing.assert_array_equal(read.obs, one.obs)
+    np.testing.assert_array_equal(read.rewards, one.rewards)  # type: ignore[arg-type]
+
+
+def test_bad_episodes_are_refused_or_left_out_and_named(tmp_path):
+    for broken in ("csv", "npz", "own"):
+        if broken == "csv":
+            table = frame("arrival")
+            table.loc[8, "y"] = np.nan
+            path = tmp_path / "a.csv"
+            table.to_csv(path, index=False)
+        elif broken == "npz":
+            arrays = flat()
+            arrays["rewards"][8] = np.inf
+            path = tmp_path / "a.npz"
+            np.savez(path, **arrays)  # type: ignore[arg-type]
+        else:
+            episodes = given()
+            episodes[1].obs[2] = np.nan
+            path = tmp_path / "own.npz"
+            save_episodes(episodes, path)
+        with pytest.raises(DataError):
+            read_data(path)
+        told: list[str] = []
+        read = read_episodes([path], DataColumns(skip_bad_episodes=True), told.append)
+        assert [len(one) for one in read] == [7, 9], broken
+        assert "left out 1 of 3 episodes: " in told[0] and "NaN or inf" in told[0]
+        if broken != "csv":
+            with pytest.raises(DataError, match="--skip-bad-episodes"):
+                read_data(path)
+
+
+@pytest.mark.parametrize("form", ["link", "storage", "virtual"])
+def test_hdf5_that_reads_other_files_is_refused_before_anything_is_read(form, tmp_path):
+    path = as_hdf5(tmp_path)
+    with h5py.File(path, "a") as file:
+        outward(file, "infos/secret", form, tmp_path)
+    with pytest.raises(DataError, match=r"'infos/secret' .* which is not followed: write all arrays into one file"):
+        read_data(path)
+
+
+def test_an_hdf5_array_that_promises_more_than_its_file_holds_is_not_read(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("observations", (2**40, 3), "f4", chunks=(1024, 3))
+        file["rewards"] = np.zeros(4)
+    with pytest.raises(DataError, match="promises 13,194,139,533,312 bytes in a file of"):
+        read_data(tmp_path / "a.h5")
+
+
+def _refused(folder: Path) -> dict[str, tuple[Path, DataColumns, str]]:
+    """Return wrong data of every kind with what must be said of them."""
+    (folder / "text.csv").write_text("episode,x\n1,2\n1,3\n2,4\n1,5\n")
+    (folder / "plain.csv").write_text("x,y\n1,2\n")
+    (folder / "flag.csv").write_text("x,done\n1,0\n2,2\n")
+    (folder / "back.csv").write_text("episode,step,x\n1,0,2\n1,2,3\n1,1,4\n")
+    np.savez(folder / "short.npz", observations=np.zeros((5, 3)), rewards=np.zeros(3))
+    np.savez(folder / "nameless.npz", a=np.zeros((5, 3)), rewards=np.zeros(5), terminals=np.zeros(5))
+    (folder / "a.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n and no more")
+    pandas.DataFrame({"x": [[1.0, 2.0], [3.0]]}).to_parquet(folder / "ragged.parquet")
+    (folder / "void").mkdir()
+    return {
+        "apart": (folder / "text.csv", DataColumns(), "rows of episode '1' do not stand together: sort them first"),
+        "no column": (folder / "plain.csv", DataColumns(episode="epsiode"), "has no column 'epsiode': it has x, y"),
+        "near": (folder / "text.csv", DataColumns(reward="episod"), "Did you mean 'episode'"),
+        "prefix": (folder / "plain.csv", DataColumns(obs=("state.",)), "has no column 'state.'.* others with --obs"),
+        "flag": (folder / "flag.csv", DataColumns(), "row 2 of column 'done' must be 0 or 1, found '2'"),
+        "back": (folder / "back.csv", DataColumns(), "step 1 comes after step 2 of the same episode.*--ignore"),
+        "short": (folder / "short.npz", DataColumns(), "5 observations, but 3 rows of rewards.*--ignore"),
+        "nameless": (folder / "nameless.npz", DataColumns(reward="rewards"), "name what is observed with --obs"),
+        "hdf5": (folder / "a.hdf5", DataColumns(), "is damaged or no HDF5 file"),
+        "ragged": (folder / "ragged.parquet", DataColumns(), "row 2 of column 'x' must be a list of 2 numbers"),
+        "void": (folder / "void", DataColumns(), "neither videos .* nor files of data"),
+        "none": (folder / "none.hdf5", DataColumns(), "There is no file"),
+        "film": (folder / "a.mp4", DataColumns(reward="r"), "shows frames and has no columns: leave --reward out"),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("apart", "no column", "near", "prefix", "flag", "back", "short", "nameless", "hdf5"),
+        *("ragged", "void", "none", "film"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_sentence(kind, tmp_path):
+    path, columns, message = _refused(tmp_path)[kind]
+    with pytest.raises((DataError, OptionError), match=message):
+        read_data(path, columns)

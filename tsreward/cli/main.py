@@ -100,10 +100,7 @@ def _alias(argument: str) -> str:
 
 def _with_reward_column(command: str, arguments: list[str]) -> list[str]:
     """Return the arguments with the column of rewards under the name that it has in this command."""
-    if not any(
-        argument.startswith(("--reward=", "--reward-column", "--reward_column")) or argument == "--reward"
-        for argument in arguments
-    ):
+    if not {argument.partition("=")[0].replace("_", "-") for argument in arguments} & {"--reward", "--reward-column"}:
         return arguments
     from tsreward.cli.columns import with_reward_column
 

@@ -57,7 +57,7 @@ def read_lerobot(
         )
     data, decided = row_data(roles, rows), roles.described
     if camera is not None:
-        data = replace(data, obs=_frames(folder, camera, rows, frames))
+        data = replace(data, obs=_frames(folder, camera, rows, frames), columns=None)
         decided = (f"observation: frames of {camera}", *decided[1:])
     return decided, read_rows(folder, data, columns.skip_bad_episodes)
 

@@ -76,9 +76,7 @@ def _shapes(episodes: Sequence[Episode]) -> str:
 
 def _first(episodes: Sequence[Episode]) -> str:
     count = sum(not episode.first_known for episode in episodes)
-    return (
-        f"{count} of {len(episodes)} lack it: scores of their first steps differ from those of a run" if count else ""
-    )
+    return f"{count} of {len(episodes)} lack it: their first steps may score otherwise than in a run" if count else ""
 
 
 def _last(reading: Reading) -> str:
