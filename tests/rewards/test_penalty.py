@@ -52,6 +52,14 @@ def test_an_option_for_the_unit_wins_over_the_measured_one() -> None:
     assert rewards(PenaltyOptions(form="constant", weight=1.0, unit=7.0))[-1] == pytest.approx(3.0 - 7.0)
 
 
+def test_a_text_is_the_form_and_nothing_else_stands_for_options() -> None:
+    assert Penalty("raw").options == PenaltyOptions(form="raw")
+    with pytest.raises(OptionError, match=r"PenaltyOptions\.form must be 'tail', 'raw' or 'constant', got 'rough'"):
+        Penalty("rough")
+    with pytest.raises(OptionError, match=r"Penalty takes Penalty\(PenaltyOptions\(\.\.\.\)\), got 8\.0"):
+        Penalty(8.0)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("unit", [None, 0.0, float("nan")])
 def test_without_a_unit_the_bounded_forms_refuse(unit: float | None) -> None:
     with pytest.raises(OptionError, match="typical single-step"):

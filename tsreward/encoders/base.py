@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import NotFittedError, OptionError, ShapeError
+from tsreward.errors import NotFittedError, OptionError, ShapeError, shown
 from tsreward.functional.tensors import as_real
 from tsreward.options import Options
 from tsreward.registry import Registry
@@ -34,11 +34,16 @@ class Encoder(nn.Module, ABC):
     """Shape of one observation; None for an `Identity` that has not met any."""
     dim: int
     """Features D; None where `obs_shape` is."""
+    codes: int | None = None
+    """Features are tokens, whole numbers below this; None where they are numbers of any kind."""
 
     def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions) -> None:
         super().__init__()
         if not obs_shape or min(obs_shape) < 1:
             raise OptionError(f"{type(self).__name__} needs an observation shape like (12,), got {tuple(obs_shape)}.")
+        if not isinstance(options, self.Options):
+            name = type(self).__name__
+            raise OptionError(f"{name} takes {name}(obs_shape, {self.Options.__name__}(...)), got {shown(options)}.")
         self.obs_shape, self.options = tuple(obs_shape), options
 
     def adopt_shape(self, obs_shape: Sequence[int]) -> None:

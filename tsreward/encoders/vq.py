@@ -69,6 +69,9 @@ class VQTokenizer(FrameEncoder[VQOptions]):
     Options = VQOptions
     codebook: Tensor
     weight: Tensor
+    taken: Tensor
+    summed: Tensor
+    started: Tensor
     fitted: Tensor
 
     def __init__(self, obs_shape: tuple[int, ...], options: VQOptions = VQOptions()) -> None:
@@ -80,7 +83,7 @@ class VQTokenizer(FrameEncoder[VQOptions]):
                 f"times a power of two, got {self.height} x {self.width}: give VQOptions.size or another grid."
             )
         self.dim, depth = options.grid**2, self.stack * self.channels
-        self.token_count = options.codes
+        self.codes = options.codes
         with seeded(options.seed):
             self.into = _downwards(depth, options, int(halvings))
             self.outof = _upwards(depth, options, int(halvings))
@@ -170,7 +173,7 @@ class VQTokenizer(FrameEncoder[VQOptions]):
     def _forget(self) -> None:
         with seeded(self.options.seed):
             for module in (self.into, self.outof):
-                module.apply(lambda layer: layer.reset_parameters() if hasattr(layer, "reset_parameters") else None)
+                module.apply(_start_anew)
         self.started.fill_(False)
 
     def _loss(self, frames: Tensor, negative: Tensor | None, noise: torch.Generator) -> Tensor:
@@ -239,6 +242,11 @@ def _upwards(depth: int, options: VQOptions, halvings: int) -> nn.Sequential:
 def _widths(depth: int, channels: int, halvings: int) -> list[int]:
     """Return the channels before and behind every halving; the first, on the largest pictures, has half as many."""
     return [depth, *([max(1, channels // 2)] * (halvings > 1)), *[channels] * (halvings - (halvings > 1))]
+
+
+def _start_anew(layer: nn.Module) -> None:
+    if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+        layer.reset_parameters()
 
 
 class _Residual(nn.Module):

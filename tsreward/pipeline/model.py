@@ -97,6 +97,8 @@ class RewardModel(nn.Module):
                 f"The encoder gives {self.encoder.dim} features but the scorer was made for {scorer.dim}: give the "
                 f"encoder that it was fitted with, or a new scorer."
             )
+        if self.encoder.codes is not None:
+            scorer.adopt_codes(self.encoder.codes)
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
         self.columns: Columns | None = None

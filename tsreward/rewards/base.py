@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from tsreward.errors import OptionError
+from tsreward.errors import OptionError, shown
 from tsreward.options import Options, Range, option
 from tsreward.registry import Registry
 from tsreward.rewards.calibration import Calibration
@@ -31,10 +31,17 @@ class RewardMode(nn.Module, ABC):
     Options: ClassVar[type[RewardOptions]]
     replaces: ClassVar[bool]
     """Whether the learned reward takes the place of the environment's."""
+    main_option: ClassVar[str | None] = None
+    """The option that a text in place of options stands for: `Likeness("negative")`."""
     threshold: Tensor
 
-    def __init__(self, options: RewardOptions) -> None:
+    def __init__(self, options: RewardOptions | str) -> None:
         super().__init__()
+        if isinstance(options, str) and self.main_option is not None:
+            options = self.Options.from_json({self.main_option: options})
+        if not isinstance(options, self.Options):
+            name = type(self).__name__
+            raise OptionError(f"{name} takes {name}({self.Options.__name__}(...)), got {shown(options)}.")
         self.options = options
 
     @property

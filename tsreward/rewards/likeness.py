@@ -60,13 +60,14 @@ class Likeness(RewardMode):
 
     Options = LikenessOptions
     options: LikenessOptions
+    main_option = "transform"
     replaces = True
     origin: Tensor
     scale: Tensor
     low: Tensor
     high: Tensor
 
-    def __init__(self, options: LikenessOptions = LikenessOptions()) -> None:
+    def __init__(self, options: LikenessOptions | Transform = LikenessOptions()) -> None:
         super().__init__(options)
         for name, start in (("threshold", 0.0), ("origin", 0.0), ("scale", 1.0)):
             self.register_buffer(name, torch.tensor(start))

@@ -33,10 +33,11 @@ class Penalty(RewardMode):
 
     Options = PenaltyOptions
     options: PenaltyOptions
+    main_option = "form"
     replaces = False
     unit: Tensor
 
-    def __init__(self, options: PenaltyOptions = PenaltyOptions()) -> None:
+    def __init__(self, options: PenaltyOptions | str = PenaltyOptions()) -> None:
         super().__init__(options)
         self.register_buffer("threshold", torch.tensor(0.0))
         self.register_buffer("unit", torch.tensor(1.0, dtype=torch.float64))

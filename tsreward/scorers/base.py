@@ -86,6 +86,17 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.register_buffer("fitted", torch.tensor(False))
         self.eval()
 
+    def adopt_codes(self, codes: int) -> None:
+        """Read features that are tokens, whole numbers below `codes`.
+
+        Raises:
+            OptionError: the scorer reads numbers, and the size of a token means nothing.
+        """
+        raise OptionError(
+            f"{type(self).__name__} compares numbers, and the encoder gives tokens, whose size means nothing: take "
+            f"VideoLikelihood, or another encoder."
+        )
+
     @property
     def chunk(self) -> int:
         """Rows to score at once so that no row's bits depend on its place among them: see `functional.chunks`."""

@@ -37,5 +37,5 @@ class TransformerLayer(nn.Module):
             queries, steps = queries[:, :, -last:], steps[:, -last:]
             mask = None if mask is None else mask[-last:]
         attended = scaled_dot_product_attention(queries, keys, values, mask)
-        steps = steps + self.mix(attended.transpose(1, 2).reshape(batch, -1, width))
+        steps = steps + self.mix(attended.transpose(1, 2).reshape(batch, queries.shape[2], width))
         return steps + self.down(relu(self.up(self.norm_feed_forward(steps))))

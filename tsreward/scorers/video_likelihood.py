@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tsreward.errors import DataError
+from tsreward.errors import DataError, OptionError
 from tsreward.functional.seeding import generator
 from tsreward.options import Range, option
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
@@ -70,6 +70,11 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
     uses_held_out = True
     edges: Tensor
     mask: Tensor
+
+    def adopt_codes(self, codes: int) -> None:
+        if self.options.codes not in (None, codes):
+            raise OptionError(f"VideoLikelihood reads {self.options.codes} codes, and the encoder gives {codes}.")
+        self.options = replace(self.options, codes=codes)
 
     @property
     def chunk(self) -> int:
@@ -169,7 +174,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
             columns = values.flatten(0, 1).T.contiguous()
             return torch.searchsorted(self.edges, columns).T.reshape(values.shape), kind
         tokens = values.long()
-        if (tokens != values).any() or tokens.min() < 0 or tokens.max() >= self.options.codes:
+        if ((tokens != values) | (tokens < 0) | (tokens >= self.options.codes)).any():
             raise DataError(
                 f"VideoLikelihood with codes={self.options.codes} expects tokens, whole numbers from 0 to "
                 f"{self.options.codes - 1}, got values from {float(values.min()):g} to {float(values.max()):g}: encode "
