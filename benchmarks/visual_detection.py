@@ -28,6 +28,7 @@ from tsreward.detection.metrics import average_precision, macro_auc, micro_auc
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.pixel_pca import PixelPCA
+from tsreward.encoders.vq import VQTokenizer
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness
@@ -49,9 +50,14 @@ TASKS = {
     "atlantis": "atari-atlantis",
     "zaxxon": "atari-zaxxon",
 }
-ENCODERS = {"pixel PCA": PixelPCA, "random convolution": ConvEncoder}
+ENCODERS = {"pixel PCA": PixelPCA, "random convolution": ConvEncoder, "VQ tokens": VQTokenizer}
 SCORERS = ("knn", "pca", "deep_svdd", "transformer_ae", "lstm_vae", "forecaster", "deep_sad")
-ARMS = {f"{scorer}, {encoder}": (scorer, encoder) for encoder in ENCODERS for scorer in SCORERS}
+ARMS = {
+    f"{scorer}, {encoder}": (scorer, encoder) for encoder in ("pixel PCA", "random convolution") for scorer in SCORERS
+}
+ARMS["video_likelihood, VQ tokens"] = ("video_likelihood", "VQ tokens")
+TRAINING = {"video_likelihood": TrainOptions(epochs=10, batch_size=64, windows_per_epoch=6_400)}
+"""Budgets other than the default, of scorers whose windows are many tokens."""
 RANDOM = "random scores"
 
 
@@ -67,6 +73,9 @@ class Options:
 @dataclass(frozen=True)
 class Split:
     """Episodes of one task and seed; those that are judged were not learned from."""
+
+    codes: int | None
+    """Features are tokens below this; None for numbers."""
 
     expert: list[Episode]
     random: list[Episode]
@@ -111,10 +120,11 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
     learned, judged = halves(graded)
     expert, random = learned.where("expert").episodes, learned.where("random").episodes
     encoder: Encoder = ENCODERS[name](expert[0].obs.shape[1:])
-    if isinstance(encoder, PixelPCA):
+    if isinstance(encoder, PixelPCA | VQTokenizer):
         encoder.fit([episode.obs for episode in (*expert, *random)])
     folder = CACHE / "features"
     return Split(
+        encoder.codes,
         encode_episodes(encoder, expert, folder),
         encode_episodes(encoder, random, folder),
         replace(judged, episodes=encode_episodes(encoder, judged.episodes, folder)),
@@ -124,12 +134,15 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
 def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
     """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
     scorer = scorer_preset(scorer_name)
-    model = RewardModel(scorer.build(WINDOW), Likeness())
+    built = scorer.build(WINDOW)
+    if split.codes is not None:
+        built.adopt_codes(split.codes)
+    model = RewardModel(built, Likeness())
     began = time.perf_counter()
     model.fit(
         [np.asarray(episode.obs) for episode in split.expert],
         [np.asarray(episode.obs) for episode in split.random] if scorer.negative else None,
-        options=TrainOptions(seed=seed),
+        options=replace(TRAINING.get(scorer_name, TrainOptions()), seed=seed),
     )
     fit_seconds = time.perf_counter() - began
     began = time.perf_counter()

@@ -42,6 +42,8 @@ from .encoders.frames import FrameOptions as FrameOptions
 from .encoders.pixel_pca import PixelPCA as PixelPCA
 from .encoders.pixel_pca import PixelPCAOptions as PixelPCAOptions
 from .encoders.sorted_lidar import SortedLidar as SortedLidar
+from .encoders.vq import VQOptions as VQOptions
+from .encoders.vq import VQTokenizer as VQTokenizer
 from .envs.make import make as make
 from .envs.re_render import render_states as render_states
 from .errors import CheckpointError as CheckpointError
@@ -87,6 +89,8 @@ from .scorers.mahalanobis import Mahalanobis as Mahalanobis
 from .scorers.pca import PCA as PCA
 from .scorers.ridge_var import RidgeVAR as RidgeVAR
 from .scorers.transformer_ae import TransformerAE as TransformerAE
+from .scorers.video_likelihood import VideoLikelihood as VideoLikelihood
+from .scorers.video_likelihood import VideoLikelihoodOptions as VideoLikelihoodOptions
 from .sequences.cost_reader import CostReader as CostReader
 from .sequences.costs import CostOptions as CostOptions
 from .sequences.episodes import Episode as Episode
