@@ -131,8 +131,7 @@ def test_what_is_drawn_is_what_was_learned() -> None:
 def test_numbers_beyond_all_normal_data_have_bins_of_their_own() -> None:
     scorer = VideoLikelihood(2, VideoLikelihoodOptions(bins=4, width=16, heads=2))
     rows = torch.linspace(0, 1, 101)[:, None]
-    scorer.materialise(1)
-    scorer._find_bins(rows)
+    scorer.fit(WindowSet.from_episodes([rows, rows], 2), options=TrainOptions(epochs=1, windows_per_epoch=8))
     values = torch.tensor([[[-5.0], [0.0]], [[0.3], [0.6]], [[1.0], [1.1]]])
     assert scorer._tokens(values)[0].flatten().tolist() == [0, 1, 2, 3, 4, 5]
 

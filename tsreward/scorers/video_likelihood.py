@@ -92,7 +92,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         if self.tokens < 1:
             raise DataError("VideoLikelihood needs a feature beside the class: leave classes at 0.")
         own = 0 if options.codes is not None else options.bins + 1
-        self.register_buffer("edges", torch.zeros(self.tokens, own))
+        self.register_buffer("edges", torch.zeros(self.tokens, own, dtype=torch.float64))
         # Each feature in bins has values of its own; codes mean the same wherever they stand.
         self.embed = nn.Embedding(self.vocabulary * (1 if own == 0 else self.tokens), options.width)
         self.start = nn.Parameter(0.02 * torch.randn(options.width))
@@ -153,7 +153,8 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
                 drawn[:, -1, place] = torch.multinomial(chances, 1, generator=noise)[:, 0].to(drawn)
         return drawn[:, -1]
 
-    def _standardise(self, rows: Tensor) -> Tensor:
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Return rows as they are: tokens have no scale, and bins take any."""
         return rows
 
     def _find_bins(self, rows: Tensor) -> None:
@@ -161,7 +162,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         fractions = torch.linspace(0, 1, self.options.bins + 1, dtype=torch.float64)
         columns = rows[:, : self.tokens].double().sort(0).values
         edges = columns[(fractions * (len(columns) - 1)).round().long()].T.clone()
-        room = 1e-3 * (edges[:, -1] - edges[:, 0]) + 1e-6 * edges.abs().amax(1) + 1e-30
+        room = 1e-3 * (edges[:, -1] - edges[:, 0]) + self.tolerance[: self.tokens]
         edges[:, 0] -= room
         edges[:, -1] += room
         self.edges.copy_(edges)
@@ -171,7 +172,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         kind = windows[:, -1, -1].long() if self.kind is not None else None
         values = windows[..., : self.tokens]
         if self.options.codes is None:
-            columns = values.flatten(0, 1).T.contiguous()
+            columns = values.flatten(0, 1).T.double().contiguous()
             return torch.searchsorted(self.edges, columns).T.reshape(values.shape), kind
         tokens = values.long()
         if ((tokens != values) | (tokens < 0) | (tokens >= self.options.codes)).any():
