@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.data.formats import WHOLE, as_csv, given
 from tests.data.minari_sets import IMAGES, record
 from tests.data.video.clips import moving, places, write
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.recordings import load_recordings
 from tsreward.encoders.frames import FrameOptions
@@ -66,3 +68,15 @@ def test_what_shows_nothing_is_refused(tmp_path):
     ):
         with pytest.raises(DataError, match=message):
             load_recordings(tmp_path / name)
+
+
+@pytest.mark.parametrize("write", WHOLE, ids=lambda write: write.__name__)
+def test_demonstrations_come_in_every_format(write, tmp_path, monkeypatch):
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "minari"))
+    told: list[str] = []
+    read = load_recordings(write(tmp_path), tell=told.append)
+    assert [np.float32(one.obs).tolist() for one in read] == [one.obs.tolist() for one in given()]
+    narrow = DataColumns(obs=("x", "z"), ignore=("next_x", "next_y", "next_z"), layout="transition")
+    if write is as_csv:
+        chosen = load_recordings(tmp_path / "steps.csv", columns=narrow)
+        assert [np.float32(one.obs).tolist() for one in chosen] == [one.obs[:-1, [0, 2]].tolist() for one in given()]

@@ -15,6 +15,7 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run_benchmark
@@ -64,6 +65,7 @@ class Options(Arguments):
     """split fits on the training rows that the data set gives, tsb-ad on the first of the test rows."""
     alignment: Literal["causal", "centred"] = "causal"
     """Whether a score may look ahead (centred) or not (causal)."""
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     series: tuple[str, ...] = ()
     """Names of the series; all where none is named."""
     seeds: int = 3
@@ -130,7 +132,7 @@ def _make(name: str, alignment: Literal["causal", "centred"], seed: int) -> Dete
 def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], dict[str, str]]:
     """Return the tasks under the protocol by data set, and why which series are left out."""
     tasks, left_out = [], {}
-    for task in load_tasks(options.data, options.format, options.series):
+    for task in load_tasks(options.data, options.format, options.series, options.columns, remark):
         labels = task.test.labels
         assert labels is not None  # a DetectionTask has them
         try:

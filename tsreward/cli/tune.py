@@ -10,9 +10,11 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
+from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, SomeArguments, parse, peek
+from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.datasets.tasks import layouts, load_tasks
 from tsreward.errors import DataError, OptionError, unknown_name
@@ -35,6 +37,7 @@ class DetectTuning(SomeArguments):
     data: Path | None = None
     """Folder or file of the data set."""
     format: Annotated[str, tyro.conf.arg(help=f"Layout of the data: {layouts()}.")] = "smd"
+    columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     series: tuple[str, ...] = ()
     """Series to tune on; all where none is named. Evaluate what is found on others."""
     protocol: str = "split"
@@ -49,6 +52,13 @@ class DetectTuning(SomeArguments):
     def check(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise unknown_name("protocol", self.protocol, PROTOCOLS)
+
+
+@dataclass(frozen=True)
+class DemosTuning(LikenessTuning):
+    """What agents are trained, and the demonstrations that they are to be like."""
+
+    columns: tyro.conf.OmitArgPrefixes[ColumnsBesideReward] = field(default_factory=ColumnsBesideReward)
 
 
 TuningT = TypeVar("TuningT")
@@ -134,14 +144,14 @@ def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
     from tsreward.tuning.detect import DetectObjective
 
     given = options.tuning
-    tasks = map(PROTOCOLS[given.protocol], load_tasks(given.data, given.format, given.series))
+    tasks = map(PROTOCOLS[given.protocol], load_tasks(given.data, given.format, given.series, given.columns, remark))
     space = search_space("detect", options.fix)
     return DetectObjective(tuple(tasks), given.metric, given.alignment, given.seeds, space)
 
 
 OBJECTIVES: dict[str, tuple[type[Any], Callable[[Any, Path], Objective]]] = {
     "anoseqs": (AnoSeqsTuning, _anoseqs),
-    "likeness": (LikenessTuning, _likeness),
+    "likeness": (DemosTuning, _likeness),
     "detect": (DetectTuning, _detect),
 }
 """Name -> (its options, function of all options and the folder of the results)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tsreward.data.columns import DataColumns
+from tsreward.data.sources import digest
 from tsreward.encoders.frames import RECTANGLES, Rectangle
 from tsreward.errors import DataError
 from tsreward.options import Options, option
@@ -27,7 +28,8 @@ class LikenessTuning(Options):
     """What agents are trained, and the demonstrations that they are to be like."""
 
     demos: Path
-    """File of tsreward collect with the expert's episodes; graded ones, where failures are to be negatives."""
+    """The expert's episodes: a file of tsreward collect, graded where failures are to be negatives, or anything else
+    that tsreward train --demos reads."""
     env: str = "dmc/cartpole-swingup"
     """Environment of the agents; they are evaluated by its reward, and never see it."""
     skill: str = "expert"
@@ -47,6 +49,8 @@ class LikenessTuning(Options):
     """Features that pixel_pca makes of a frame."""
     masks: tuple[Rectangle, ...] = option((), low=0, wanted=RECTANGLES)
     """Rectangles (top, left, bottom, right) of these frames that the reward does not see, such as score boards."""
+    columns: DataColumns = field(default_factory=DataColumns)
+    """What the columns or arrays of the demonstrations are."""
     evaluations: int = 10
     """Episodes that evaluate each trained agent."""
     seeds: int = 2
@@ -87,7 +91,7 @@ class LikenessObjective(Objective):
         recipe, active = self.recipe(setting), self.active(setting)
         returns, expert = [], None
         for seed in range(self.options.seeds):
-            result = run(recipe, replace(self.options.agent, seed=seed), active)
+            result = run(recipe, replace(self.options.agent, seed=seed), active, columns=self.options.columns)
             returns.append(float(result.returns.mean()))
             expert = result.expert_return
             report(seed, float(np.mean(returns)))
@@ -105,7 +109,8 @@ class LikenessObjective(Objective):
             if name != "seed" and value != getattr(DEFAULT_AGENT, name)
         }
         active = {name: value for name, value in setting.items() if name.startswith("active.")}
-        train = {"reward": "likeness", **told, "demos": str(self.options.demos), **agent, **active}
+        columns = _columns(self.options)
+        train = {"reward": "likeness", **told, **columns, "demos": str(self.options.demos), **agent, **active}
         return {"train": train}
 
     def recipe(self, setting: Setting) -> ExpertLikenessOptions:
@@ -143,9 +148,15 @@ class LikenessObjective(Objective):
 
     def _digest(self) -> str:
         try:
-            return hashlib.sha256(self.options.demos.read_bytes()).hexdigest()[:16]
-        except OSError as error:
+            return digest(self.options.demos)[:16]
+        except DataError as error:
             raise DataError(
-                f"Cannot read {self.options.demos}: {error.strerror}. Collect an expert's episodes first, with "
-                f"tsreward collect --agent graded."
+                f"Cannot read {self.options.demos}: {error} Collect an expert's episodes first, with tsreward collect "
+                f"--agent graded."
             ) from error
+
+
+def _columns(options: LikenessTuning) -> dict[str, Any]:
+    """Return what is said of the columns of the demonstrations, as a file of options holds it."""
+    said = options.columns.to_json()
+    return {"reward-column" if name == "reward" else name: said[name] for name in options.columns.changed()}

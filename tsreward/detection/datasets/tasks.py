@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tsreward.data.columns import DataColumns
+from tsreward.data.rows import Tell
+from tsreward.detection.datasets.files import load_files
 from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import OptionError, unknown_name
+from tsreward.options import flag
 from tsreward.sequences.series import DetectionTask
 
 SYNTHETIC = "synthetic"
+OWN = ("csv", "parquet", "files")
+"""Layouts whose columns the options tell."""
 
 
 def layouts() -> str:
@@ -18,8 +24,21 @@ def layouts() -> str:
     return f"{', '.join(LOADERS)}; {SYNTHETIC} needs no --data"
 
 
-def load_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[DetectionTask]:
+def load_tasks(
+    path: Path | None,
+    form: str,
+    names: Sequence[str] = (),
+    columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    tell: Tell | None = None,
+) -> list[DetectionTask]:
     """Return the tasks of a data set in a layout, or those of the names given, in the order of the data set.
+
+    Args:
+        path: the folder or file.
+        form: the layout.
+        names: the tasks that are wanted; without any, all.
+        columns: what the columns or arrays are, for your own files (csv, parquet, files); others have a layout.
+        tell: is given a line where something was decided about your own files.
 
     Raises:
         OptionError: an unknown layout or name, or data missing where they are needed, or given where they are not.
@@ -30,12 +49,19 @@ def load_tasks(path: Path | None, form: str, names: Sequence[str] = ()) -> list[
     """
     if form not in {*LOADERS, SYNTHETIC}:
         raise unknown_name("format", form, [*LOADERS, SYNTHETIC])
+    if columns.changed() and form not in OWN:
+        named = ", ".join(map(flag, sorted(columns.changed())))
+        raise OptionError(
+            f"--format {form} says itself what its columns are: leave {named} out, or take --format files."
+        )
     if form == SYNTHETIC:
         if path is not None:
             raise OptionError("--format synthetic makes its series itself: leave --data out, or name another format.")
         tasks = [*smd_like(seed=0), *yahoo_like(seed=0)]
     elif path is None:
         raise OptionError(f"--format {form} needs --data, the folder or file; --format synthetic runs without.")
+    elif form == "files" or (form in OWN and columns.changed()):
+        tasks = load_files(path, columns, tell=tell)
     else:
         tasks = LOADERS[form](path)
     known = [task.name for task in tasks]
