@@ -4,8 +4,8 @@
  "tensors": {name: SHA-256 of name, dtype, shape and bytes}, "sha256": SHA-256 of all the rest of this entry}
 
 The parts of a reward model: "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package",
-"options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "frame_skip", "chunk",
-"columns": [[name, kind], ...] of what it was fitted on, empty where they had no names.
+"options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "profile": {"size"},
+"frame_skip", "chunk", "columns": [[name, kind], ...] of what it was fitted on, empty where they had no names.
 Those of a detector: "detector": {"name", "package", "params"}, "n_features_in", "columns", "held_out": how many scores.
 """
 
@@ -49,6 +49,7 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
         },
         "mode": {"name": str, "package": str, "options": dict},
         "calibration": {"size": range(2, 2**24 + 1)},
+        "profile": {"size": range(2**24 + 1)},
         "frame_skip": range(1, 2**16 + 1),
         "chunk": range(1, 2**16 + 1),
         "columns": list,

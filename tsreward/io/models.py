@@ -14,6 +14,7 @@ from tsreward.errors import CheckpointError, NotFittedError, OptionError, shown
 from tsreward.io.manifest import columns_from, complete, list_columns
 from tsreward.io.store import Kind, read, require, write
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.profile import DataProfile
 from tsreward.registry import Registry
 from tsreward.rewards.base import MODES, RewardMode
 from tsreward.rewards.calibration import Calibration
@@ -71,6 +72,7 @@ def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str,
         "scorer": {**_named(scorer, SCORERS), "window": scorer.window, "dim": scorer.dim},
         "mode": _named(mode, MODES),
         "calibration": {"size": model.calibration.size},
+        "profile": {"size": model.profile.size},
         "frame_skip": model.frame_skip,
         "chunk": model.chunk,
         "columns": list_columns(model.columns),
@@ -100,6 +102,7 @@ def _make(manifest: dict[str, Any]) -> RewardModel:
     model.calibration = Calibration(manifest["calibration"]["size"])
     if len(model.obs_shape) == 1:
         model.expected = Expectation(model.obs_shape[0])
+    model.profile = DataProfile(manifest["profile"]["size"])
     model.columns = columns_from(manifest["columns"], math.prod(model.obs_shape))
     return model.eval()
 
@@ -129,7 +132,9 @@ def _obs_shape(sizes: list[Any]) -> tuple[int, ...]:
 def _check(tensors: dict[str, Tensor]) -> None:
     """Refuse a scale that is not positive, parts that are not fitted, a calibration that is empty or not sorted."""
     positive = ("mode.unit", "mode.scale", "expected.scale")
-    require(tensors, positive, ("scorer.std", "scorer.tolerance", "mode.multiplier", "mode.longest"))
+    modes = ("mode.multiplier", "mode.longest")
+    own = ("scorer.std", "scorer.tolerance", "profile.count", "profile.std", "profile.reward")
+    require(tensors, positive, (*own, *modes))
     if not tensors["scorer.fitted"]:
         raise CheckpointError("Its scorer was saved before it was fitted.")
     if "encoder.fitted" in tensors and not tensors["encoder.fitted"]:

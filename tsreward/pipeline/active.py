@@ -93,6 +93,7 @@ class ActiveLearner:
         expert = model.windows(expert)
         if not scorer.fitted:
             model.meet(expert)
+            model.profile.fit(expert.store[expert.last])
         learned, held = model.features(expert).split(options.held_out, options.seed)
         if not scorer.fitted:
             scorer.begin(learned, options.seed)

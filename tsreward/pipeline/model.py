@@ -16,6 +16,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import WideBatches, as_tensor
+from tsreward.pipeline.profile import DataProfile
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import Scorer
@@ -101,6 +102,7 @@ class RewardModel(nn.Module):
             scorer.adopt_codes(self.encoder.codes)
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
+        self.profile = DataProfile()
         self.columns: Columns | None = None
         """Names of the columns that it was fitted on, by which other data is matched; None where they had none."""
         self.expected: Expectation | None = None
@@ -180,6 +182,7 @@ class RewardModel(nn.Module):
         self.calibration.fit(self.smooth(self.score_windows(held), held.first))
         unit = None if rewards is None else float(torch.as_tensor(rewards, dtype=torch.float64).abs().mean())
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
+        self.profile.fit(normal.store[normal.last], rewards)
         return self
 
     def meet(self, normal: WindowSet) -> None:

@@ -12,6 +12,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import DataError, ProtocolError, ShapeError
 from tsreward.functional.shaping import smooth_step
 from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.monitor import Monitor
 from tsreward.rewards.exploration import ExplorationBonus
 
 _NUMBERS = 2**24
@@ -48,6 +49,8 @@ class RewardStream:
         self._noted: list[_Steps] = []
         self._begun: list[_Begun] = []
         self._windows: tuple[Tensor, Tensor | None] | None = None
+        self.monitor: Monitor | None = None
+        """Looks at the first observations, and at what they earned."""
 
     @property
     def pending(self) -> int:
@@ -112,12 +115,15 @@ class RewardStream:
         if self._noted:
             raise ProtocolError("RewardStream.step: steps that were pushed are not read yet: call flush() first.")
         assert self._history is not None
-        store = torch.cat([self._history, self._encode(self._seen(obs), mask)[:, None]], 1)
+        seen = self._seen(obs)
+        store = torch.cat([self._history, self._encode(seen, mask)[:, None]], 1)
         windows, history = store[:, :: self.model.frame_skip], store[:, 1:]
         self._history = history if mask is None else torch.where(_as_column(mask, history), history, self._history)
         self._windows = windows, None
         score = self._smooth(self.model.score_windows(windows), mask)
-        return self._rate(score, env_reward, windows)
+        earned = self._rate(score, env_reward, windows)
+        self._watch(seen, earned, env_reward, mask)
+        return earned
 
     @torch.inference_mode()
     def flush(self) -> StepReward:
@@ -139,7 +145,11 @@ class RewardStream:
         score = self._smooth_all(score.view(shape), moved, restarted)
         paid = [steps.env_reward for steps in noted]
         env_reward = None if any(part is None for part in paid) else torch.cat([p for p in paid if p is not None])
-        earned = self._rate(score.flatten(), None if env_reward is None else env_reward.flatten(), None)
+        paid_flat = None if env_reward is None else env_reward.flatten()
+        earned = self._rate(score.flatten(), paid_flat, None)
+        if self.monitor is not None:
+            obs = torch.cat([steps.obs for steps in noted]).flatten(0, 1)
+            self._watch(obs, earned, paid_flat, None if moved is None else moved.flatten())
         return StepReward(*(part.view(shape) for part in earned))
 
     def windows(self) -> Tensor:
@@ -228,6 +238,17 @@ class RewardStream:
     def _seen(self, obs: Tensor) -> Tensor:
         """Return what the model reads of observations [B, *obs]."""
         return obs if self.frames is None else self.frames.frames(obs)
+
+    def _watch(self, obs: Tensor, earned: StepReward, env_reward: Tensor | None, mask: Tensor | None) -> None:
+        """Let the monitor look at a step's rows [B], until it has seen enough."""
+        if self.monitor is None:
+            return
+        if mask is not None and not mask.all():
+            obs, earned = obs[mask], StepReward(*(part[mask] for part in earned))
+            env_reward = None if env_reward is None else env_reward[mask]
+        self.monitor.see(obs, earned, env_reward)
+        if self.monitor.done:
+            self.monitor = None
 
     def _encode(self, obs: Tensor, mask: Tensor | None) -> Tensor:
         """Return features [E, D], zeros where `mask` is false: what stands there is encoded when its turn comes."""

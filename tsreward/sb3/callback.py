@@ -70,6 +70,8 @@ class LearnedRewardCallback(BaseCallback):
                 "with a mode that stays the same."
             )
         self._venv, self._learner = venv, learner
+        if learner is not None:  # the agent is meant to differ from what the scorer learns as normal
+            venv.stream.monitor = None
         self._options = ActiveLearnerOptions() if learner is None else learner.options
         self._draw = generator(self._options.seed, 3)
         self._recent = RecentWindows(self._options, self._draw)

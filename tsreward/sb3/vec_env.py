@@ -13,6 +13,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError, ProtocolError, ShapeError, missing_extra
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_fitted, check_model
@@ -59,6 +60,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         nested: another learned reward inside is meant: this one is added to it, and what the inner one says is in the
             infos under `inner_anomaly_score` and so on, its reward under `inner_reward`.
         allow_normalised: the model was fitted on what normalisers of single environments give.
+        strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
+            model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
@@ -84,6 +87,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         *,
         nested: bool = False,
         allow_normalised: bool = False,
+        strict: bool = False,
     ) -> None:
         _refuse_normaliser(venv)
         self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
@@ -96,6 +100,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         super().__init__(venv)
         self.model, self.bonus, self.lazy = model, bonus, lazy
         self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus, frames)
+        self.stream.monitor = Monitor(model, "LearnedRewardVecEnv", strict)
         self.driven = False
         """Whether somebody takes lazy rewards and moves the reward mode. `LearnedRewardCallback` sets it for the time
         of a training; set it where a loop of your own does, or to evaluate with a mode as it is."""

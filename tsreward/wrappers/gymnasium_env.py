@@ -13,6 +13,7 @@ from torch import Tensor
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_driven, check_model
@@ -36,11 +37,14 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
             info under `inner_anomaly_score` and so on, its reward under `inner_reward`.
         allow_normalised: the model was fitted on what normalisers inside give.
         driven: a loop of your own calls `model.mode.update`, for a mode that moves while an agent trains.
+        strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
+            model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
         NotFittedError: the model is not fitted.
         ProtocolError: a normaliser or a learned reward inside that is not allowed; or a mode that nobody moves.
+        StrictError: in a step, a warning where strict asks for an error.
         DataError: in a step, an observation holds NaN or inf.
     """
 
@@ -57,9 +61,10 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         nested: bool = False,
         allow_normalised: bool = False,
         driven: bool = False,
+        strict: bool = False,
     ) -> None:
         # Without a copy: the recorded model is the one that runs, not a second one per environment.
-        kept = {"nested": nested, "allow_normalised": allow_normalised, "driven": driven}
+        kept = {"nested": nested, "allow_normalised": allow_normalised, "driven": driven, "strict": strict}
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus, frames=frames, **kept)
         gymnasium.Wrapper.__init__(self, env)
         who = type(self).__name__
@@ -67,6 +72,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         self._nested = check_stack(who, env, allow_normalised, nested)
         check_driven(who, model, driven)
         self.stream = RewardStream(model, 1, bonus, frames)
+        self.stream.monitor = Monitor(model, who, strict)
         self._returns = EpisodeReturns(1)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

@@ -13,6 +13,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import ProtocolError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_driven, check_model
@@ -45,6 +46,8 @@ class LearnedRewardVector(VectorWrapper):
             infos under `inner_anomaly_score` and so on, its rewards under `inner_reward`.
         allow_normalised: the model was fitted on what normalisers inside give.
         driven: a loop of your own calls `model.mode.update`, for a mode that moves while an agent trains.
+        strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
+            model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape.
@@ -52,6 +55,7 @@ class LearnedRewardVector(VectorWrapper):
         ProtocolError: the autoreset mode is not known; a normaliser or a learned reward inside that is not allowed; a
             mode that nobody moves; or, in a step, SAME_STEP without `final_obs`, or DISABLED
             without a reset after an end.
+        StrictError: in a step, a warning where strict asks for an error.
         DataError: in a step, an observation holds NaN or inf.
     """
 
@@ -68,6 +72,7 @@ class LearnedRewardVector(VectorWrapper):
         nested: bool = False,
         allow_normalised: bool = False,
         driven: bool = False,
+        strict: bool = False,
     ) -> None:
         super().__init__(envs)
         who = type(self).__name__
@@ -76,6 +81,7 @@ class LearnedRewardVector(VectorWrapper):
         check_driven(who, model, driven)
         self._returns = EpisodeReturns(envs.num_envs)
         self.stream = RewardStream(model, envs.num_envs, bonus, frames)
+        self.stream.monitor = Monitor(model, who, strict)
         self._mode = _autoreset_mode(envs)
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
 
