@@ -243,7 +243,7 @@ def test_the_checker_says_what_is_not_taken_off() -> None:
     failed = [check.name for check in check_reward_env(env, model).failures]
     assert failed == ["flagged steps are paid less"]
     model.mode.multiplier.fill_(1.0)
-    assert check_reward_env(env, model).passed
+    assert check_reward_env(LearnedReward(Walk(), model, driven=True), model).passed
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))

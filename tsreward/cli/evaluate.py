@@ -19,6 +19,7 @@ from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
 from tsreward.io import load
 from tsreward.options import option
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes
 
 
@@ -86,7 +87,7 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     model = load(options.model)
     episodes = read_episodes([options.data], options.columns, remark)
     episodes = fitting(model, options.model, episodes, options.data)
-    scores = score_episodes(model, episodes)
+    scores = score_episodes(model, episodes, Monitor(model, str(options.data)))
     if scores.label is None:
         raise DataError(
             f"{options.data} has neither costs nor labels: collect from an environment that gives info['cost'], or "

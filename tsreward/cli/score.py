@@ -22,8 +22,10 @@ from tsreward.data.sources import is_streamed, read_episodes
 from tsreward.data.tables import Columns, csv_writer
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
+from tsreward.functional.tensors import as_tensor
 from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import Scores, ScoreStream, reaches_first, score_episodes
 from tsreward.sequences.columns import ordered
 
@@ -153,7 +155,7 @@ def run(options: Options) -> int:
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
     episodes = read_episodes([options.data], options.columns, remark)
     episodes = fitting(model, options.model, episodes, options.data)
-    yield columns_of(score_episodes(model, episodes))
+    yield columns_of(score_episodes(model, episodes, Monitor(model, str(options.data))))
 
 
 def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:
@@ -171,6 +173,7 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 f"columns with --ignore, --label or --time."
             )
         report, episode, stream = None, -1, ScoreStream(model)
+        monitor = Monitor(model, str(options.data))
         for chunk in log.chunks():
             rows = row_data(log.roles, chunk)
             values = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
@@ -183,6 +186,8 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 marks = reaches_first(model, scores.step) if log.roles.steps else None
                 scores = replace(scores, episode=np.full_like(scores.step, episode), missing_first=marks)
                 labels = None if rows.costs is None else rows.costs[part] > 0
+                normal = None if labels is None else ~labels
+                monitor.see_scores(as_tensor(values[part]), scores.score, scores.is_anomaly, normal)
                 stamps = None if chunk.time is None else chunk.time[part]
                 yield columns_of(scores, labels, options.columns.time, stamps)
             if report is None:  # not before there is a score: an error in the first rows stands alone
@@ -190,3 +195,4 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 if log.roles.described:
                     remark(f"{options.data}: {'; '.join(log.roles.described)}.")
             report(*log.progress)
+        monitor.finish()

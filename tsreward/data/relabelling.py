@@ -25,6 +25,7 @@ from tsreward.data.tables import ParquetTable, csv_writer
 from tsreward.errors import DataError, OptionError
 from tsreward.files import open_atomic, write_atomic
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.relabel import still
 from tsreward.pipeline.scores import ScoreStream, reaches_first
 from tsreward.sequences.columns import ordered
@@ -121,7 +122,8 @@ class _StepRewards:
         self._model, self._where = model, where
         self._seen: set[Any] = set()
         self._now: Any = None
-        self._stream = ScoreStream(model)
+        self.monitor = Monitor(model, str(where))
+        self._stream = ScoreStream(model, monitor=self.monitor)
 
     def push(self, episodes: Sequence[Any], values: np.ndarray, paid: np.ndarray | None) -> np.ndarray:
         """Return rewards [T] of the next rows: the episode of each, observations [T, D] and rewards [T].
@@ -148,7 +150,7 @@ class _StepRewards:
         if episode in self._seen:
             raise DataError(f"{self._where}: the rows of episode {episode!r} do not stand together: sort them first.")
         self._seen.add(episode)
-        self._now, self._stream = episode, ScoreStream(self._model)
+        self._now, self._stream = episode, ScoreStream(self._model, monitor=self.monitor)
 
 
 def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColumns, note: dict[str, Any]) -> Relabelled:
@@ -188,6 +190,7 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColum
             begun += int(chunk.starts.sum())
             values = ordered(chunk.values, log.found, model.columns, "the model", str(data))
             put(chunk.cells, rewards.push(names, values, given))
+    rewards.monitor.finish()
     rewards.done.decided = roles.described
     return rewards.done
 

@@ -15,7 +15,8 @@ from tsreward.errors import DataError, ShapeError
 from tsreward.files import new_folder
 from tsreward.options import flag
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.monitor import Monitor
+from tsreward.pipeline.relabel import relabel_as_is, still
 
 _NEW = {"dataset_id", "data_format", "jpeg_encoding", "total_episodes", "total_steps", "dataset_size", "minari_version"}
 """Metadata that the new dataset has its own of."""
@@ -79,6 +80,7 @@ _HELD = {"id", "total_steps", "seed", "options"}
 def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterator[Any]:
     from minari.data_collector import EpisodeBuffer
 
+    model, monitor = still(model), Monitor(model, f"Minari dataset {data.name}")
     metadata = iter(data.dataset.storage.get_episode_metadata(range(len(data))))
     for index, held in enumerate(metadata):
         try:
@@ -96,7 +98,7 @@ def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterat
             done.skipped[index] = str(error)
             continue
         check_fit(model, episode.obs.shape[1:], f"Minari dataset {data.name}")
-        earned = relabel(model, episode)
+        earned = relabel_as_is(model, [episode], monitor=monitor)[0]
         original = np.asarray(episode.rewards, np.float64)
         done.episodes += 1
         done.add(earned.reward.numpy(), earned.is_anomaly.numpy(), original)
@@ -110,6 +112,7 @@ def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterat
             truncations=raw.truncations,
             infos=_text(raw.infos or {}) | {ORIGINAL: np.concatenate([[np.nan], original])},
         )
+    monitor.finish()
 
 
 def _text(infos: dict[str, Any]) -> dict[str, Any]:

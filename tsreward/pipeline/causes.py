@@ -9,8 +9,10 @@ import numpy as np
 from tsreward.pipeline.profile import LEVELS
 
 _INNER = [LEVELS.index(level) for level in (0.05, 0.25, 0.5, 0.75, 0.95)]
-_FIT = 0.1
-"""Mean distance of quantiles, in widths of the middle 90 %, up to which an explanation fits: about a third in scale."""
+_FIT = 0.3
+"""Mean distance of quantiles, in widths of the middle 90 %, up to which an explanation fits."""
+_INSIDE = 0.95
+"""Fraction of the rows that lie in the range of the fitted data where an explanation fits."""
 UNITS: tuple[tuple[float, float, str], ...] = (
     *((10.0**power, 0.0, f"{10**power:,} times as large") for power in (6, 3, 2, 1)),
     *((10.0**-power, 0.0, f"1/{10**power:,} as large") for power in (6, 3, 2, 1)),
@@ -52,9 +54,13 @@ class Seen(NamedTuple):
 
     def outside(self) -> np.ndarray:
         """Return the fraction [C] of rows that lie outside the range by more than 5 % of it."""
-        low, high = self.quantiles[0], self.quantiles[-1]
+        return 1 - self.inside(self.values, np.arange(self.values.shape[1]))
+
+    def inside(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return the fraction [M] of rows of values [N, M] that lie in the range of these columns."""
+        low, high = self.quantiles[0, columns], self.quantiles[-1, columns]
         margin = 0.05 * (high - low) + 1e-9 * np.maximum(np.abs(low), np.abs(high))
-        return ((self.values < low - margin) | (self.values > high + margin)).mean(0)
+        return ((values >= low - margin) & (values <= high + margin)).mean(0)
 
 
 class Cause(NamedTuple):
@@ -85,9 +91,9 @@ def likely_cause(seen: Seen, outside: np.ndarray, names: list[str]) -> Cause | N
     if not len(moved):
         return _drift(seen, outside, names)
     return (
-        _other_columns(now, fitted, moved, distance, names)
+        _other_columns(seen, moved, distance, names)
         or _normalised(seen, now, varied, distance)
-        or _units(now, fitted, varied, moved, distance, names)
+        or _units(seen, varied, moved, distance, names)
         or _rescaled(seen, now, varied)
         or _drift(seen, outside, names)
     )
@@ -98,48 +104,46 @@ def _distance(now: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     return np.abs(now - wanted).mean(0) / np.maximum(np.minimum(wanted[-1] - wanted[0], now[-1] - now[0]), 1e-300)
 
 
-def _other_columns(
-    now: np.ndarray, fitted: np.ndarray, moved: np.ndarray, distance: np.ndarray, names: list[str]
-) -> Cause | None:
+def _other_columns(seen: Seen, moved: np.ndarray, distance: np.ndarray, names: list[str]) -> Cause | None:
     if not 2 <= len(moved) <= 400:
         return None
-    width = (fitted[-1] - fitted[0])[moved]
-    between = np.abs(now[:, moved, None] - fitted[:, None, moved]).mean(0)  # [new, fitted]
-    between /= np.maximum(width, (now[-1] - now[0])[moved][:, None])
+    now, fitted = seen.now[:, moved], seen.fitted[:, moved]
+    between = np.abs(now[:, :, None] - fitted[:, None]).mean(0)  # [new, fitted]
+    between /= np.maximum(fitted[-1] - fitted[0], (now[-1] - now[0])[:, None])
     nearest = between.argmin(1)
     best = between[np.arange(len(moved)), nearest]
-    fits = len(set(nearest)) == len(moved) and bool((best < np.minimum(1.5 * _FIT, distance[moved] / 3)).all())
-    if not fits or (nearest == np.arange(len(moved))).all():
+    fits = len(set(nearest)) == len(moved) and bool((best < np.minimum(_FIT, distance[moved] / 3)).all())
+    if not fits or not (nearest != np.arange(len(moved))).all():
         return None
-    pairs = [f"{names[moved[i]]} looks like {names[moved[j]]}" for i, j in enumerate(nearest[:3]) if i != j]
-    return Cause("other columns", f"the columns stand in another order ({', '.join(pairs)} of the fitted data)", True)
+    if (seen.inside(seen.values[:, moved], moved[nearest]) < _INSIDE).any():
+        return None
+    pairs = [f"{names[moved[i]]} looks like {names[moved[j]]}" for i, j in enumerate(nearest[:3])]
+    text = f"the columns stand in another order ({', '.join(pairs)} of the fitted data)"
+    return Cause("other columns", text, bool((best < 0.15).all()))
 
 
 def _normalised(seen: Seen, now: np.ndarray, varied: np.ndarray, distance: np.ndarray) -> Cause | None:
     mean, std = seen.mean[varied], np.maximum(seen.std[varied], 1e-300)
     fit = _distance(now[:, varied], (seen.fitted[:, varied] - mean) / std)
-    alike = (fit < 0.25).mean() >= 0.8 and float(np.median(fit)) < float(np.median(distance[varied])) / 3
     own = seen.values[:, varied]
-    if alike and (np.abs(own.mean(0)) < 0.3).all() and (np.abs(np.log(own.std(0) + 1e-300)) < 0.25).all():
+    fits = (fit < _FIT) & (seen.inside(own * std + mean, varied) >= _INSIDE)
+    if fits.mean() >= 0.8 and float(np.median(fit)) < float(np.median(distance[varied])) / 3:
+        certain = (np.abs(own.mean(0)) < 0.3).all() and (np.abs(np.log(own.std(0) + 1e-300)) < 0.25).all()
         text = "the data was normalised before: columns have means near 0 and standard deviations near 1"
-        return Cause("normalised", text, True)
+        return Cause("normalised", text, bool(certain))
     plain = (np.abs(mean) < 0.2).mean() > 0.8 and ((std > 0.7) & (std < 1.4)).mean() > 0.8
     if len(varied) >= 2 and plain and (np.abs(own.mean(0)) > 3).mean() + (own.std(0) > 5).mean() > 0.5:
         return Cause("not normalised", "the model was fitted on normalised columns, and these are not", False)
     return None
 
 
-def _units(
-    now: np.ndarray,
-    fitted: np.ndarray,
-    varied: np.ndarray,
-    moved: np.ndarray,
-    distance: np.ndarray,
-    names: list[str],
-) -> Cause | None:
-    fits = np.stack(
-        [_distance(now[:, moved], np.sort(f * fitted[:, moved] + offset, axis=0)) for f, offset, _ in UNITS]
-    )  # [units, moved]
+def _units(seen: Seen, varied: np.ndarray, moved: np.ndarray, distance: np.ndarray, names: list[str]) -> Cause | None:
+    now, fitted = seen.now, seen.fitted
+    fits = np.full((len(UNITS), len(moved)), np.inf)
+    for unit, (factor, offset, _) in enumerate(UNITS):
+        far = _distance(now[:, moved], np.sort(factor * fitted[:, moved] + offset, axis=0))
+        inside = seen.inside((seen.values[:, moved] - offset) / factor, moved)
+        fits[unit] = np.where(inside >= _INSIDE, far, np.inf)
     fits = np.where(fits < np.minimum(_FIT, distance[moved] / 3), fits, np.inf)
     numbers = np.isfinite(fits).sum(1)
     # One unit for as many columns as it fits, the nearest where there are several, and others for the rest.
@@ -156,15 +160,15 @@ def _units(
             UNITS[unit][1] or not 0.1 < UNITS[unit][0] < 10 or far[columns].any() for unit, columns in found.items()
         )
         return Cause("other units", f"other units: {'; '.join(texts[:3])}", bool(certain))
-    ratio = (now[-1] - now[0])[varied] / (fitted[-1] - fitted[0])[varied]
-    factor = float(np.median(ratio))
-    alike = len(varied) >= 2 and factor > 0 and (np.abs(ratio / factor - 1) < 0.15).mean() > 0.8
-    if alike and not 0.67 < factor < 1.5:
-        fits_all = _distance(now[:, varied], factor * fitted[:, varied])
-        if float(np.median(fits_all)) < _FIT:
-            return Cause(
-                "other units", f"other units: the columns are {factor:.3g} times as large", not 0.4 < factor < 2.5
-            )
+    own, spread = seen.values[:, varied], (fitted[-1] - fitted[0])[varied]
+    steady = np.abs(fitted[2, varied]) / spread  # a column far from 0 tells a factor by its middle
+    best = varied[steady.argmax()]
+    factor = now[2, best] / fitted[2, best] if steady.max() > 1 else np.median((now[-1] - now[0])[varied] / spread)
+    if len(varied) >= 2 and factor > 0 and not 0.67 < factor < 1.5:
+        far = float(np.median(_distance(now[:, varied], factor * fitted[:, varied])))
+        if far < _FIT and (seen.inside(own / factor, varied) >= 0.9).all():
+            text = f"other units: the columns are {factor:.2g} times as large"
+            return Cause("other units", text, not 0.4 < factor < 2.5)
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from tsreward.named_warnings import warn
@@ -37,9 +38,14 @@ class Monitor:
         who: in whose name it speaks.
         strict: whether a warning is an error.
         flags: whether the flag rate is judged: not where nothing normal is expected.
+        early: whether it speaks as soon as something is plain, while an environment runs; else when 1,000 rows are
+            there or the data ends.
     """
 
-    def __init__(self, model: RewardModel, who: str, strict: bool = False, flags: bool = True) -> None:
+    def __init__(
+        self, model: RewardModel, who: str, strict: bool = False, flags: bool = True, early: bool = False
+    ) -> None:
+        self._looks = _LOOKS if early else {ROWS: _LOOKS[ROWS]}
         self._model, self._who, self._strict, self.flags = model, who, strict, flags
         self.done = False
         """Whether it has seen enough."""
@@ -64,7 +70,7 @@ class Monitor:
         Raises:
             StrictError: a warning, where strict asks for an error.
         """
-        for look, fraction in _LOOKS.items():
+        for look, fraction in self._looks.items():
             if self.done or not len(obs):
                 return
             take = min(look - self._rows, len(obs))
@@ -83,6 +89,12 @@ class Monitor:
             if self._rows == look:
                 self._judge(fraction)
                 self.done = look == ROWS
+
+    def see_scores(self, obs: Tensor, score: np.ndarray, is_anomaly: np.ndarray, normal: np.ndarray | None) -> None:
+        """Look at the next rows: observations [B, *obs], scores [B], flags [B], and where known, which are normal."""
+        scores, flags = torch.from_numpy(score), torch.from_numpy(is_anomaly).bool()
+        earned = StepReward(scores, scores, scores, flags)
+        self.see(obs, earned, None, None if normal is None else torch.from_numpy(normal))
 
     def finish(self) -> None:
         """Judge what there was, where the data ended before 1,000 rows.

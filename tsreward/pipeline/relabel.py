@@ -13,6 +13,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import ProtocolError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode, as_episodes
 from tsreward.sequences.row_options import RowKeywords
@@ -25,6 +26,7 @@ def relabel(
     frames: FrameLayout | None = None,
     *,
     multiplier: float | None = None,
+    strict: bool = False,
     **rows: Unpack[RowKeywords],
 ) -> StepReward: ...
 @overload
@@ -34,6 +36,7 @@ def relabel(
     frames: FrameLayout | None = None,
     *,
     multiplier: float | None = None,
+    strict: bool = False,
     **rows: Unpack[RowKeywords],
 ) -> list[StepReward]: ...
 def relabel(
@@ -42,6 +45,7 @@ def relabel(
     frames: FrameLayout | None = None,
     *,
     multiplier: float | None = None,
+    strict: bool = False,
     **rows: Unpack[RowKeywords],
 ) -> StepReward | list[StepReward]:
     """Return what the T transitions of every episode earn, each part [T]; entry t belongs to the arrival at step t + 1.
@@ -52,6 +56,8 @@ def relabel(
             list of them. Of an array of T rows each row is arrived at, the first one from itself.
         frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
         multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
+        strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
+            model was fitted on.
         rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out, all
             others must be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ... With
             missing="drop", the rewards are those of the rows that are left.
@@ -61,18 +67,21 @@ def relabel(
         ShapeError: observations of another shape than the model's.
         DataError: something else, NaN or inf in an observation or a reward, or a column that is missing or unknown.
         OptionError: the mode lowers rewards of the environment, and an episode has none.
+        StrictError: a warning where strict asks for an error.
     """
     model = still(model, multiplier)
     episodes, alone = as_episodes(data, **rows)
-    earned = relabel_as_is(model, episodes, frames)
+    monitor = Monitor(model, "relabel", strict)
+    earned = relabel_as_is(model, episodes, frames, monitor)
+    monitor.finish()
     return earned[0] if alone else earned
 
 
 def relabel_as_is(
-    model: RewardModel, episodes: Sequence[Episode], frames: FrameLayout | None = None
+    model: RewardModel, episodes: Sequence[Episode], frames: FrameLayout | None = None, monitor: Monitor | None = None
 ) -> list[StepReward]:
     """Return `relabel` of episodes with the reward mode as it is, also one that an agent's training would move."""
-    return [_relabel(model, episode, frames) for episode in episodes]
+    return [_relabel(model, episode, frames, monitor) for episode in episodes]
 
 
 def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
@@ -95,14 +104,17 @@ def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
     return model
 
 
-def _relabel(model: RewardModel, episode: Episode, frames: FrameLayout | None) -> StepReward:
-    parts = [_relabel_stretch(model, model.in_order(part), frames) for part in episode.stretches()]
+def _relabel(model: RewardModel, episode: Episode, frames: FrameLayout | None, monitor: Monitor | None) -> StepReward:
+    parts = [_relabel_stretch(model, model.in_order(part), frames, monitor) for part in episode.stretches()]
     return parts[0] if len(parts) == 1 else StepReward(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def _relabel_stretch(model: RewardModel, episode: Episode, frames: FrameLayout | None) -> StepReward:
+def _relabel_stretch(
+    model: RewardModel, episode: Episode, frames: FrameLayout | None, monitor: Monitor | None
+) -> StepReward:
     obs = as_tensor(episode.obs)
     stream = RewardStream(model, 1, frames=frames)
+    stream.monitor = monitor
     stream.start(obs[:1])
     stream.push_many(obs[1:, None], None if episode.rewards is None else as_tensor(episode.rewards)[:, None])
     return StepReward(*(part[:, 0] for part in stream.flush()))

@@ -14,6 +14,7 @@ from torch import Tensor
 from tsreward.errors import DataError, ShapeError
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.frame_rows import FrameReader, FrameRows
@@ -46,8 +47,8 @@ class Scores:
     """int8, 1 where a value of the row was missing and is filled in or masked; None where no such rows are scored."""
 
 
-def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
-    """Score every transition; environment rewards are not needed.
+def score_episodes(model: RewardModel, episodes: Sequence[Episode], monitor: Monitor | None = None) -> Scores:
+    """Score every transition; environment rewards are not needed. A `monitor` looks at the first ones.
 
     Raises:
         ShapeError: observations of another shape than the model's.
@@ -56,7 +57,7 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
     lengths = [len(episode) for episode in episodes]
     score = torch.cat(model.score(episodes))
     costs = [episode.costs for episode in episodes if episode.costs is not None]
-    return Scores(
+    scores = Scores(
         episode=np.repeat(np.arange(len(episodes)), lengths),
         step=np.concatenate([np.arange(length) for length in lengths]),
         score=score.numpy(),
@@ -65,6 +66,16 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode]) -> Scores:
         label=(np.concatenate(costs) > 0).astype(np.int8) if len(costs) == len(episodes) else None,
         missing_first=_missing_first(model, episodes, lengths),
     )
+    if monitor is not None:
+        rows, first = 0, 0
+        while not monitor.done and first < len(episodes):
+            obs = as_tensor(model.in_order(episodes[first]).obs[1:])
+            part = slice(rows, rows + len(obs))
+            normal = None if scores.label is None else scores.label[part] == 0
+            monitor.see_scores(obs, scores.score[part], scores.is_anomaly[part], normal)
+            rows, first = rows + len(obs), first + 1
+        monitor.finish()
+    return scores
 
 
 def _missing_first(model: RewardModel, episodes: Sequence[Episode], lengths: Sequence[int]) -> np.ndarray | None:
@@ -93,15 +104,17 @@ class ScoreStream:
 
     Args:
         model: a fitted model.
+        monitor: looks at the first rows.
         rows: what is done about the rows, see `RowOptions`: `ignore` leaves columns of DataFrames out, all others must
             be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ...
     """
 
-    def __init__(self, model: RewardModel, **rows: Unpack[RowKeywords]) -> None:
+    def __init__(self, model: RewardModel, monitor: Monitor | None = None, **rows: Unpack[RowKeywords]) -> None:
         self.model, self.rows = model, 0
         self._options = RowOptions.of(rows)
         self._reader = FrameReader(self._options, "The log")
         self._stream = RewardStream(model, 1)
+        self._stream.monitor = monitor
 
     def push(self, chunk: Any) -> Scores:
         """Return the scores of the next rows, an array [T, D] or a DataFrame; `step` counts on from chunk to chunk.
@@ -180,7 +193,9 @@ class ScoreStream:
             raise DataError(f"A chunk must hold real numbers, got {values.dtype}: convert its columns.")
 
 
-def stream_scores(model: RewardModel, chunks: Iterable[Any], **rows: Unpack[RowKeywords]) -> Iterator[Scores]:
+def stream_scores(
+    model: RewardModel, chunks: Iterable[Any], *, strict: bool = False, **rows: Unpack[RowKeywords]
+) -> Iterator[Scores]:
     """Yield the scores of every chunk of one log, arrays [T, D] or DataFrames (their index is kept).
 
     They are those of `score_episodes` for the whole log, bit-identical on CPU, however it is cut.
@@ -188,6 +203,8 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any], **rows: Unpack[RowK
     Args:
         model: a fitted model.
         chunks: arrays [T, D] or DataFrames, in order.
+        strict: raise an error where a warning would be given, because the first 1,000 rows are not what the model was
+            fitted on.
         rows: what is done about the rows, see `ScoreStream`.
 
     Raises:
@@ -203,7 +220,8 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any], **rows: Unpack[RowK
     >>> bool((np.concatenate(parts) == next(stream_scores(model, [log])).score).all())
     True
     """
-    stream = ScoreStream(model, **rows)
+    monitor = Monitor(model, "stream_scores", strict)
+    stream = ScoreStream(model, monitor, **rows)
     for chunk in chunks:
         scores = stream.push(chunk)
         if len(scores.score):
@@ -211,3 +229,4 @@ def stream_scores(model: RewardModel, chunks: Iterable[Any], **rows: Unpack[RowK
     scores = stream.finish()
     if len(scores.score):
         yield scores
+    monitor.finish()

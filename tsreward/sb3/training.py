@@ -127,7 +127,10 @@ def _with_learned_reward(
             "A scorer or a bonus that learns is asked once per rollout, not in every step: leave AgentOptions.lazy at "
             "None, with another mode than Lagrangian."
         )
-    return LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
+    wrapped = LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
+    if model.mode.replaces and wrapped.stream.monitor is not None:
+        wrapped.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
+    return wrapped
 
 
 def roll_out(

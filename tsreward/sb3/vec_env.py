@@ -100,7 +100,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         super().__init__(venv)
         self.model, self.bonus, self.lazy = model, bonus, lazy
         self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus, frames)
-        self.stream.monitor = Monitor(model, "LearnedRewardVecEnv", strict)
+        self.stream.monitor = Monitor(model, "LearnedRewardVecEnv", strict, early=True)
         self.driven = False
         """Whether somebody takes lazy rewards and moves the reward mode. `LearnedRewardCallback` sets it for the time
         of a training; set it where a loop of your own does, or to evaluate with a mode as it is."""

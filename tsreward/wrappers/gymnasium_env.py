@@ -72,7 +72,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         self._nested = check_stack(who, env, allow_normalised, nested)
         check_driven(who, model, driven)
         self.stream = RewardStream(model, 1, bonus, frames)
-        self.stream.monitor = Monitor(model, who, strict)
+        self.stream.monitor = Monitor(model, who, strict, early=True)
         self._returns = EpisodeReturns(1)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

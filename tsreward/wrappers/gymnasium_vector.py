@@ -81,7 +81,7 @@ class LearnedRewardVector(VectorWrapper):
         check_driven(who, model, driven)
         self._returns = EpisodeReturns(envs.num_envs)
         self.stream = RewardStream(model, envs.num_envs, bonus, frames)
-        self.stream.monitor = Monitor(model, who, strict)
+        self.stream.monitor = Monitor(model, who, strict, early=True)
         self._mode = _autoreset_mode(envs)
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
 
