@@ -4,6 +4,7 @@ from .audit.auditing import Audit as Audit
 from .audit.auditing import audit_reward as audit_reward
 from .audit.comparison import Comparison as Comparison
 from .audit.comparison import compare as compare
+from .data.columns import DataColumns as DataColumns
 from .data.episodes import load_episodes as load_episodes
 from .data.episodes import save_episodes as save_episodes
 from .data.features import encode_episodes as encode_episodes
@@ -14,6 +15,7 @@ from .data.graded import save_graded as save_graded
 from .data.minari import load_minari as load_minari
 from .data.relabelling import relabel_file as relabel_file
 from .data.relabelling import relabel_minari as relabel_minari
+from .data.sources import read_episodes as read_episodes
 from .data.video.reading import read_frames as read_frames
 from .detection.datasets.asd import load_asd as load_asd
 from .detection.datasets.nab import load_nab as load_nab

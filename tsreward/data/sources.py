@@ -23,21 +23,29 @@ from tsreward.sequences.episodes import Episode
 
 
 def read_episodes(
-    paths: Sequence[Path],
+    paths: str | Path | Sequence[str | Path],
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     tell: Tell | None = None,
 ) -> list[Episode]:
     """Return the episodes of everything that `read_data` reads, in order.
 
     Args:
-        paths: what is read.
+        paths: what is read: one path or several.
         columns: what the columns or arrays are.
         tell: is given a line for every path of which something was decided or left out.
 
     Raises:
         DataError: no data, or they are damaged or of different shapes.
         MissingExtraError: a package that reads them is not installed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "steps.csv")
+    ...     _ = path.write_text("episode,x,reward\\n1,0.5,1\\n1,0.7,0\\n2,0.1,1\\n")
+    ...     [len(episode) for episode in read_episodes(path)]
+    [2, 1]
     """
+    paths = [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]
     episodes: list[Episode] = []
     for path in paths:
         decided, reading = read_data(path, columns)
