@@ -206,12 +206,16 @@ def flat(value: Any) -> list[float]:
 
 def relabel_file(model: RewardModel, data: Path, out: Path, ignore: tuple[str, ...]) -> list[float]:
     """Write a CSV or Parquet file with the rewards of a model and return the sums that are told."""
-    return flat(relabelling.relabel_file(model, data, out, DataColumns(ignore=ignore)))
+    return _sums(relabelling.relabel_file(model, data, out, DataColumns(ignore=ignore)))
 
 
 def relabel_dataset(model: RewardModel, source: str, target: str) -> list[float]:
     """Write a Minari dataset with the rewards of a model and return the sums that are told."""
-    return flat(relabelling.relabel_minari(model, source, target))
+    return _sums(relabelling.relabel_minari(model, source, target))
+
+
+def _sums(done: relabelling.Relabelled) -> list[float]:
+    return flat((done.episodes, done.steps, done.flagged, done.reward, done.original_reward))
 
 
 # Public checkers ------------------------------------------------------------------------------------------------------
