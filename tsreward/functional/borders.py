@@ -1,0 +1,55 @@
+"""Black and white borders round pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+UNIFORM = 4.0
+"""Standard deviation in levels that a codec leaves in a border of one colour."""
+OTHER = 8.0
+"""Levels by which a border differs from what is behind it."""
+DARK, BRIGHT = 16, 239
+"""Levels below and above which a border is black, or white; other colours may be a sky."""
+LEAST = 0.02
+"""Share of the height or width that a border has at least."""
+
+
+def borders(pictures: np.ndarray, scene: np.ndarray) -> tuple[int, int, int, int]:
+    """Return the rows and columns (top, bottom, left, right) of pictures [N, H, W, C] that are a border.
+
+    A border is black or white in all pictures, and the background `scene` [H', W', C] of the same view has another there:
+    what is black in both is no border.
+    """
+    height, width = pictures.shape[1:3]
+    rows = [_run(pictures, scene, flip) for flip in (False, True)]
+    pictures, scene = pictures.swapaxes(1, 2), scene.swapaxes(0, 1)
+    columns = [_run(pictures, scene, flip) for flip in (False, True)]
+    inside = height - sum(rows) > 0.3 * height and width - sum(columns) > 0.3 * width
+    return (rows[0], rows[1], columns[0], columns[1]) if inside else (0, 0, 0, 0)
+
+
+def _run(pictures: np.ndarray, scene: np.ndarray, flip: bool) -> int:
+    """Return how many of the first rows are a border, or with `flip` of the last ones."""
+    if flip:
+        pictures, scene = pictures[:, ::-1], scene[::-1]
+    mean = pictures.mean((0, 2), dtype=np.float64)  # [H, C]
+    unrest = pictures.astype(np.float32).std((0, 2)).max(-1)
+    same = (unrest < UNIFORM) & (np.abs(mean - mean[0]).max(-1) < OTHER)
+    if DARK < mean[0].max() and mean[0].min() < BRIGHT:
+        return 0
+    count = len(same) if same.all() else int(np.argmin(same))
+    places = ((np.arange(count) + 0.5) * len(scene) / len(same)).astype(int)
+    behind = np.abs(scene[places] - mean[0]).mean((1, 2)) > OTHER
+    if behind.sum() < max(1, LEAST * len(same)):
+        return 0
+    own = np.abs(scene - mean[0]).mean((1, 2)) <= OTHER / 2  # rows of that colour that the scene itself begins with
+    return count - round((int(np.argmin(own)) if not own.all() else 0) * (len(same) - count) / len(scene))
+
+
+def spread_pictures(episodes: Sequence[np.ndarray], number: int = 120) -> np.ndarray:
+    """Return about `number` pictures, spread over episodes [T, H, W, C] of one size."""
+    each = max(2, number // len(episodes))
+    picked = [np.unique(np.linspace(0, len(frames) - 1, min(len(frames), each)).round().astype(int)) for frames in episodes]
+    return np.concatenate([frames[places] for frames, places in zip(episodes, picked, strict=True)])
