@@ -14,6 +14,7 @@ from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, ShapeError
 from tsreward.files import new_folder
@@ -49,6 +50,9 @@ class Options(Arguments):
     reward: Literal["model", "likeness"] = "model"
     """model: that of a fitted model, a penalty or a likeness. likeness: one that is learned from demonstrations."""
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
+    frame_layout: str | None = None
+    """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
+    CHW,stack=4 or HW,scaled. The model reads the newest one, and the agent sees all."""
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
@@ -102,7 +106,14 @@ def run(options: Options) -> int:
         check_reporting()
         path = options.out or run_path("train", options.env, options.agent.seed)
         with new_folder(path) as folder:
-            agent = train_agent(options.env, options.agent, model, report=stages("agent"), costs=options.costs)
+            agent = train_agent(
+                options.env,
+                options.agent,
+                model,
+                report=stages("agent"),
+                costs=options.costs,
+                frames=_layout(options),
+            )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
             results = write_run(folder, _describe(options, agent, model, digest))
@@ -121,12 +132,18 @@ def run(options: Options) -> int:
 
 def _check_shape(options: Options, model: RewardModel) -> None:
     shape = check_environment(options.env, options.agent.algorithm)
+    layout = _layout(options)
+    shape = shape if layout is None else layout.frame_shape(shape)
     if shape != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, shape) or "fit a model on episodes of this environment"
         raise ShapeError(
             f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: "
             f"{remedy}."
         )
+
+
+def _layout(options: Options) -> FrameLayout | None:
+    return None if options.frame_layout is None else FrameLayout.parse(options.frame_layout)
 
 
 def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> Run:
@@ -160,7 +177,10 @@ def run_likeness(options: LikenessRun) -> int:
     path = options.out or run_path("train", env, agent.seed)
     with new_folder(path) as folder:
         with Stages() as stages:
-            result = run_recipe(options.recipe, agent, options.active, stages, columns=options.columns, tell=remark)
+            picture = path.with_name(f"{path.name}-expert.png")
+            result = run_recipe(
+                options.recipe, agent, options.active, stages, columns=options.columns, tell=remark, picture=picture
+            )
         results = write_run(folder, describe_run(options.recipe, agent, options.active, result))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:

@@ -9,6 +9,7 @@ from tsreward.data.columns import ANY_DATA, DataColumns
 from tsreward.data.rows import Reading
 from tsreward.data.video.pictures import SUFFIXES
 from tsreward.data.video.reading import VIDEOS, read_frames
+from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import natural_key
@@ -30,6 +31,7 @@ def read_films(
     frame_skip: int = 1,
     rate: float | None = None,
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
+    repair: PictureRepair = PictureRepair(),  # noqa: B008 - frozen
 ) -> Reading:
     """Return one episode of a video, an array or a folder of pictures, or one each of a folder of these.
 
@@ -37,6 +39,7 @@ def read_films(
         path: what is read.
         options, frame_skip, rate: as for `read_frames`.
         columns: whether films that cannot be used are left out; nothing else in it is about films.
+        repair: what is done to pictures, first of all.
 
     Raises:
         DataError: nothing there, nothing that is known, damage, or a film of a single frame.
@@ -47,13 +50,17 @@ def read_films(
         named = ", ".join(map(flag, sorted(columns.changed().keys() - ANY_DATA)))
         raise OptionError(f"{path} shows frames and has no columns: leave {named} out.")
     reading = Reading()
-    for film in _films(path):
-        reading.add(film.name, partial(_episode, film, options, frame_skip, rate), columns.skip_bad_episodes)
+    for film in films(path):
+        reading.add(film.name, partial(_episode, film, options, frame_skip, rate, repair), columns.skip_bad_episodes)
     return reading.finish(path)
 
 
-def _films(path: Path) -> list[Path]:
-    """Return the films in a folder of films, else what was named."""
+def films(path: Path) -> list[Path]:
+    """Return the films in a folder of films, else what was named.
+
+    Raises:
+        DataError: a folder without videos and pictures.
+    """
     if not path.is_dir():
         return [path]
     inside = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
@@ -65,8 +72,8 @@ def _films(path: Path) -> list[Path]:
     return sorted(films, key=lambda film: (natural_key(film.stem), film.name))
 
 
-def _episode(film: Path, options: FrameOptions, frame_skip: int, rate: float | None) -> Episode:
-    frames = read_frames(film, options, frame_skip, rate)
+def _episode(film: Path, options: FrameOptions, frame_skip: int, rate: float | None, repair: PictureRepair) -> Episode:
+    frames = read_frames(film, options, frame_skip, rate, repair)
     try:
         return Episode(frames)
     except ShapeError as error:

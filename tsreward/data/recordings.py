@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import is_episodes
-from tsreward.data.films import read_films
+from tsreward.data.films import is_film, read_films
 from tsreward.data.flat_arrays import is_flat
 from tsreward.data.hdf5 import is_hdf5
+from tsreward.data.lerobot import is_lerobot
 from tsreward.data.minari import is_minari
 from tsreward.data.rows import Tell, tell_reading
 from tsreward.data.sources import read_data
 from tsreward.data.video.reading import VIDEOS
+from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.frames import FrameOptions
-from tsreward.errors import DataError
+from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.errors import DataError, OptionError
 from tsreward.sequences.episodes import Episode
 
 
@@ -26,6 +33,7 @@ def load_recordings(
     rate: float | None = None,
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     tell: Tell | None = None,
+    repair: PictureRepair = PictureRepair(),  # noqa: B008 - frozen
 ) -> list[Episode]:
     """Return the episodes of everything that `read_data` reads; arrays that are no rows of episodes are frames.
 
@@ -37,6 +45,7 @@ def load_recordings(
         options, frame_skip, rate: of frames, as for `read_frames`.
         columns: what columns or arrays are.
         tell: is given a line where something was decided or left out.
+        repair: what is done to pictures, first of all.
 
     Raises:
         DataError: nothing there, nothing that is known, damage, or a film of a single frame.
@@ -47,10 +56,32 @@ def load_recordings(
     if not is_minari(path) and not path.exists():
         raise DataError(f"There is no file or folder {path}.")
     if _holds_frames(path, columns):
-        return read_films(path, options, frame_skip, rate, columns).episodes
+        return read_films(path, options, frame_skip, rate, columns, repair).episodes
+    if is_film_path(path) and repair.changed():
+        reading = read_films(path, options, frame_skip, rate, columns, repair)
+        tell_reading(path, (), reading, tell)
+        return reading.episodes
     decided, reading = read_data(path, columns, options, frame_skip, rate)
     tell_reading(path, decided, reading, tell)
-    return reading.episodes
+    return _repaired(reading.episodes, repair)
+
+
+def is_film_path(path: Path) -> bool:
+    """Tell whether a path names films, and no dataset that has folders of them."""
+    dataset = is_minari(path) or is_lerobot(path) or (path / "data" / "metadata.json").is_file()
+    return not dataset and is_film(path)
+
+
+def _repaired(episodes: Sequence[Episode], repair: PictureRepair) -> list[Episode]:
+    if not repair.changed():
+        return list(episodes)
+    return [replace(episode, obs=repair.apply(_pictures(episode.obs))) for episode in episodes]
+
+
+def _pictures(obs: np.ndarray) -> np.ndarray:
+    if not are_pictures(obs):
+        raise OptionError(f"There is nothing to repair in observations {list(obs.shape[1:])}, which are no pictures.")
+    return obs
 
 
 def _is_rows(path: Path) -> bool:

@@ -17,6 +17,8 @@ from tsreward.errors import OptionError, missing_extra, unknown_name
 
 MAX_FRAMES = 108_000
 """Half an hour of play, after which an episode is cut, as in ALE's version 5."""
+SCREENS = 60
+"""Screens that the console draws in a second."""
 
 
 def atari_ids() -> list[str]:
@@ -149,6 +151,7 @@ class AtariGame(gymnasium.Env):
         height, width = self.ale.getScreenDims()
         self.frame_shape = (height, width) if size is None else (size, size)
         self.frame_skip, self.pool, self.render_mode = frame_skip, pool, render_mode
+        self.metadata = {**self.metadata, "render_fps": SCREENS / frame_skip}
         self._last_but_one: np.ndarray | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

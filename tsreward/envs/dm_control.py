@@ -170,6 +170,7 @@ class DmControl(gymnasium.Env):
         self.observation_space = Box(-np.inf, np.inf, (size_of_all,), np.float32)
         spec = self._env.action_spec()
         self.action_space = Box(spec.minimum.astype(np.float32), spec.maximum.astype(np.float32), dtype=np.float32)
+        self.metadata = {**self.metadata, "render_fps": round(1 / self._env.control_timestep(), 6)}
         self.frame_shape = (size, size)
         self.camera = find_camera(self.model, CAMERAS.get(self.domain, 0) if camera is None else camera)
         self.rendering, self.render_mode = rendering, render_mode

@@ -38,6 +38,8 @@ class ActionRepeat(gymnasium.Wrapper, RecordConstructorArgs):
         if times < 1:
             raise OptionError(f"ActionRepeat repeats an action at least once, got {times}.")
         self.times, self.costs = times, costs
+        if "render_fps" in env.metadata:  # a film has one frame for each decision
+            self.metadata = {**env.metadata, "render_fps": env.metadata["render_fps"] / times}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)

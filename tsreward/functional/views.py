@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from tsreward.functional.pixels import area_mean
+from tsreward.functional.tensors import as_tensor
 
 SIDE = 32
 """Height and width that pictures are compared at: edges differ in finer ones wherever a renderer or a codec does."""
@@ -18,7 +18,7 @@ NOISE = 2.0
 TRIMMED = 0.15
 """Share of the scene that may differ in any way: what stands still in one set only, such as a body that is held."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class View:
         """Return the view of about `number` pictures, spread over episodes uint8 [T, H, W, C]."""
         each = max(2, number // len(episodes))
         picked = [frames[_spread(len(frames), each)] for frames in episodes]
-        small = torch.cat([area_mean(torch.from_numpy(frames).float(), (SIDE, SIDE)) for frames in picked]).numpy()
+        small = torch.cat([area_mean(as_tensor(frames).float(), (SIDE, SIDE)) for frames in picked]).numpy()
         background = np.median(small, 0)
         return cls(background, np.abs(small - background).mean(0), small)
 
@@ -55,7 +55,7 @@ class View:
 
     def grey(self) -> View:
         """Return the view without colours."""
-        return self.mapped(lambda pictures: np.broadcast_to((pictures @ _LUMA)[..., None], pictures.shape))
+        return self.mapped(lambda pictures: np.broadcast_to((pictures @ LUMA)[..., None], pictures.shape))
 
     def scaled(self, gain: float, offset: float = 0.0) -> View:
         """Return the view with other brightness."""
@@ -115,16 +115,17 @@ def picture_distance(one: View, other: View) -> float:
 
 def brightness_fit(one: View, other: View) -> tuple[float, float]:
     """Return (gain, offset) with which the background of `one` becomes that of `other`."""
-    weight = 1 / (NOISE**2 + one.unrest**2 + other.unrest**2)
-    x, y, w = one.background.ravel(), other.background.ravel(), weight.ravel().copy()
+    weight = (1 / (NOISE**2 + one.unrest**2 + other.unrest**2)).ravel()
+    x, y, kept = one.background.ravel(), other.background.ravel(), weight
+    gain, offset = 1.0, 0.0
     for _ in range(3):  # again without what fits worst
-        total = w.sum()
-        mean_x, mean_y = (w * x).sum() / total, (w * y).sum() / total
-        variance = (w * (x - mean_x) ** 2).sum() / total
-        gain = (w * (x - mean_x) * (y - mean_y)).sum() / total / max(variance, 1e-6)
-        apart = np.abs(gain * (x - mean_x) + mean_y - y)
-        w = weight.ravel() * (apart <= np.quantile(apart, 1 - TRIMMED))
-    return float(gain), float(mean_y - gain * mean_x)
+        mean_x, mean_y = np.average(x, weights=kept), np.average(y, weights=kept)
+        variance = np.average((x - mean_x) ** 2, weights=kept)
+        gain = float(np.average((x - mean_x) * (y - mean_y), weights=kept) / max(variance, 1e-6))
+        offset = float(mean_y - gain * mean_x)
+        apart = np.abs(gain * x + offset - y)
+        kept = weight * (apart <= np.quantile(apart, 1 - TRIMMED))
+    return gain, offset
 
 
 def brightness_ratio(one: View, other: View) -> float:

@@ -18,10 +18,21 @@ from tsreward.data.rows import Tell
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.envs.ids import split_id
 from tsreward.envs.make import ENV_FAMILIES, family_of
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
+from tsreward.functional.pixels import blank_rectangles
+from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
+from tsreward.recipes.expert_view import (
+    ExpertView,
+    is_episode_file,
+    rate_difference,
+    report_view,
+    sampled_pictures,
+    view_expert,
+)
 from tsreward.recipes.likeness_data import LikenessData, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.run_folder import Run
@@ -70,6 +81,8 @@ class ExpertLikenessResult:
     expert_return: float | None
     """Mean true return of the expert; None where its file has no rewards."""
     random_return: float
+    view: ExpertView | None = None
+    """How the expert's pictures differ from the agent's own; None where the reward looks at none of a file."""
 
     @property
     def return_fraction(self) -> float | None:
@@ -92,33 +105,42 @@ def run(
     *,
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     tell: Tell | None = None,
+    picture: Path | None = None,
 ) -> ExpertLikenessResult:
     """Run the whole method once.
 
     `columns` says what the columns or arrays of the demonstrations are, and `tell` is given a line where something was
-    decided about them.
+    decided about them. The expert's pictures are compared with the agent's own before any training (`view_expert`):
+    what differs is warned of, and `picture` is where a PNG of both is written then.
 
     Raises:
+        StrictError: the expert was seen otherwise than the agent is, and strict asks for an error.
         OptionError: the environment, the algorithm, the scorer or the file do not suit each other.
         ShapeError: the expert's observations are not those of the environment.
         DataError: too few or damaged episodes, or no finished episode.
     """
-    shape = check_environment(options.env, agent.algorithm)
+    shape, layout = check_environment(options.env, agent.algorithm), options.layout()
+    shape = shape if layout is None else layout.frame_shape(shape)
     if options.frames is None and len(shape) < 3 and (options.masks or options.encoder != "pixel_pca"):
         raise OptionError(
             f"Masks and the encoder {options.encoder} are for frames, and the reward looks at observations "
             f"{list(shape)} of {options.env}: give frames, e.g. 64."
         )
+    if options.frames is not None and split_id(options.env)[1].get("frames", options.frames) != options.frames:
+        raise OptionError(f"frames={options.frames} are not those of {options.env}: leave them out of the id.")
     if options.frames is not None and family_of(options.env) is None:
         raise OptionError(
             f"frames={options.frames} are drawn by the environments of the families {', '.join(ENV_FAMILIES)}, got "
             f"{options.env}: leave frames out, and let the environment observe pictures itself."
         )
     data = gather(options, agent, stage, columns, tell)
+    view = _view(options, agent, data)
+    if view is not None:
+        report_view(view, f"{options.demos} and {options.env}", picture)
     encoder = fit_encoder(options, data)
     model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
     env = options.env
-    if options.frames is not None:
+    if options.frames is not None and "frames" not in split_id(env)[1]:
         env += f"{',' if ':' in env else ':'}frames={options.frames}"
     trained = train_agent(
         env,
@@ -128,12 +150,40 @@ def run(
         active=learner,
         bonus=exploration(options, encoder.dim, agent.seed),
         reward_obs="observation" if options.frames is None else "frame",
+        frames=layout,
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
     returns = true_returns(trained, options.env, agent, options.evaluations)
     trained.normaliser.close()
-    return ExpertLikenessResult(model, trained, returns, data.expert_return, data.random_return)
+    return ExpertLikenessResult(model, trained, returns, data.expert_return, data.random_return, view)
+
+
+def _view(options: ExpertLikenessOptions, agent: AgentOptions, data: LikenessData) -> ExpertView | None:
+    """Compare the expert's pictures with the agent's; not where both were drawn by us, or are no pictures."""
+    path, expert = options.demos, [episode.obs for episode in data.expert]
+    if path is None or is_episode_file(path) or not (are_pictures(expert[0]) and expert[0].ndim == 4):
+        return None
+    rate = rate_difference(path, options.env, agent.action_repeat, options.video_skip, options.expert_rate)
+    seen = [episode.obs for episode in data.random]
+    if options.masks:  # of neither is seen what the reward does not see
+        expert, seen = (
+            [blank_rectangles(as_tensor(frames), options.masks).numpy() for frames in one] for one in (expert, seen)
+        )
+    else:
+        expert = sampled_pictures(path, options.repair, options.video_skip) or expert
+    view = view_expert(expert, seen, () if rate is None else (rate,))
+    return view.cured("grey", _grey_cure(options))
+
+
+def _grey_cure(options: ExpertLikenessOptions) -> str | None:
+    """Return how the agent is seen without colours too, where that can be told."""
+    if family_of(options.env) is None:
+        return None
+    name, own = split_id(options.env)
+    size = {"frames": options.frames} if options.frames is not None else {}
+    given = {**size, **own, "grey": True}
+    return f"--env {name}:" + ",".join(key if value is True else f"{key}={value}" for key, value in given.items())
 
 
 class AdversarialLikeness:
@@ -362,7 +412,8 @@ def describe_run(
         "transform": options.transform,
         "negatives": list(options.negatives),
         "bonus": options.bonus,
-        "expert": {"file": None if options.demos is None else str(options.demos), "return": result.expert_return},
+        "expert": {"file": None if options.demos is None else str(options.demos), "return": result.expert_return}
+        | ({} if result.view is None else {"differences": result.view.as_json()}),
         "random": {"return": result.random_return},
         "agent": {
             "return": float(returns.mean()),
@@ -388,4 +439,12 @@ def describe_run(
         model=result.model,
         note={"env": options.env, "seed": agent.seed},
         trained=result.agent,
+        pictures=_pictures(result.view),
     )
+
+
+def _pictures(view: ExpertView | None) -> dict[str, bytes]:
+    """Return what is said of a picture -> the PNG, for the page."""
+    if view is None or view.picture is None:
+        return {}
+    return {view.text("Pictures"): view.picture}

@@ -13,10 +13,12 @@ from tsreward.data.columns import DataColumns
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.data.recordings import load_recordings
 from tsreward.data.rows import Tell
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.frames import FrameOptions
-from tsreward.encoders.picture_shapes import picture_remedy
+from tsreward.encoders.picture_shapes import are_pictures, picture_remedy
 from tsreward.envs.ids import split_id
 from tsreward.envs.make import family_of, full_options
+from tsreward.envs.pixels import grey_frame
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
@@ -80,11 +82,12 @@ def gather(
         OptionError: it is of another environment, or of another action repeat.
         ShapeError: its observations are not those of the environment.
     """
-    graded = _graded(options, agent, stage, columns, tell)
+    graded = _as_frames(_graded(options, agent, stage, columns, tell), options.layout())
     random = graded.where("random") if "random" in graded.names else None
     if random is None or not random.episodes:
         playing = GradingOptions("random", RANDOM_EPISODES, ())
         random = collect_graded(options.env, replace(agent, seed=agent.seed + 1), playing).where("random")
+        random = _as_frames(random, options.layout())
     expert = _successes(graded.where(options.skill), float(random.returns.mean()), options)
     if len(expert.episodes) < 2:
         raise DataError(f"{len(expert.episodes)} episode of skill '{options.skill}' is too few: collect 2 or more.")
@@ -106,6 +109,7 @@ def _blind(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]
     """Play the blind policies."""
     seeds = episode_seeds(agent.seed, 2**19, BLIND_EPISODES)
     blind = collect_blind(options.env, seeds, agent.action_repeat)
+    blind = _as_frames(blind, options.layout())
     return blind.episodes if options.frames is None else _drawn(blind, options.frames).episodes
 
 
@@ -119,7 +123,8 @@ def _graded(
     if options.demos is None:
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
         return collect_graded(options.env, agent, GradingOptions(num_episodes=options.num_demos, stages=stages), stage)
-    shape = check_environment(options.env)
+    observed, layout = check_environment(options.env), options.layout()
+    shape = observed if layout is None else layout.frame_shape(observed)
     graded = _read(options.demos, options, agent, shape, columns, tell)
     _check_view(graded.env, options)
     if graded.action_repeat != agent.action_repeat:
@@ -131,7 +136,8 @@ def _graded(
     found = graded.episodes[0].obs.shape[1:]
     wanted = shape if options.frames is None else (options.frames, options.frames, 1 if _grey(options.env) else 3)
     drawable = graded.states is not None or graded.episodes[0].actions is not None
-    if found != wanted and not (found == shape and drawable):
+    laid_out = layout is not None and found == observed
+    if found != wanted and not laid_out and not (found == shape and drawable):
         remedy = picture_remedy(wanted, found) or "record the expert in this environment"
         if len(found) == 3 and len(wanted) == 1:
             remedy = f"give frames, e.g. {found[0]}, for a reward that looks at pictures"
@@ -172,10 +178,14 @@ def _read(
 ) -> GradedEpisodes:
     """Return the graded episodes of a file; those of a recording without skills are all the expert's."""
     if path.suffix.lower() == ".npz" and path.is_file() and "grading" in read_arrays(path):
+        if options.repair.changed():
+            raise OptionError(f"{path} holds graded episodes, which are drawn as the agent is: leave out the repair.")
         return load_graded(path)
     size = shape[:2] if options.frames is None else (options.frames, options.frames)
     frames = FrameOptions(size=size if len(size) == 2 else None)
-    episodes = load_recordings(path, frames, options.video_skip, options.video_fps, columns, tell)
+    episodes = load_recordings(path, frames, options.video_skip, columns=columns, tell=tell, repair=options.repair)
+    if _grey(options.env) and episodes[0].obs.shape[1:][2:] == (3,):
+        episodes = [replace(episode, obs=grey_frame(episode.obs)) for episode in episodes]
     totals = [np.nan if episode.rewards is None else float(episode.rewards.sum()) for episode in episodes]
     zeros = np.zeros(len(episodes), np.int64)
     return GradedEpisodes(options.env, agent.action_repeat, (options.skill,), episodes, zeros, np.array(totals), zeros)
@@ -192,6 +202,15 @@ def _successes(expert: GradedEpisodes, random_return: float, options: ExpertLike
         )
     least = random_return + options.min_return_fraction * (np.median(expert.returns) - random_return)
     return expert.take(np.flatnonzero(expert.returns >= least))
+
+
+def _as_frames(graded: GradedEpisodes, layout: FrameLayout | None) -> GradedEpisodes:
+    """Return the episodes with single frames; those that hold such frames already stay."""
+    if layout is None or are_pictures(graded.episodes[0].obs):
+        return graded
+    return replace(
+        graded, episodes=[replace(episode, obs=layout.frames_of(episode.obs)) for episode in graded.episodes]
+    )
 
 
 def _drawn(graded: GradedEpisodes, size: int) -> GradedEpisodes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class Run:
     """The reward model, for the page."""
     note: Mapping[str, Any] | None = None
     """What the file of the model says of its origin; None writes no such file."""
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    """What is said of a picture -> the PNG, shown at the top of the page."""
     trained: TrainedAgent | None = None
     """The agent whose policy is kept; None keeps none."""
 
@@ -72,7 +74,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         save_agent(run.trained, folder)
     plot_curves(run.agents, folder / "curves.png", run.title)
     figures = {name: results[name] for name in run.agents}
-    write_page(folder / "report.html", render_run(run.title, run.facts, figures, run.agents, run.model))
+    write_page(folder / "report.html", render_run(run.title, run.facts, figures, run.agents, run.model, run.pictures))
     write_atomic(folder / "results.json", _as_json(results))
     return results
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -113,6 +114,7 @@ def render_run(
     figures: Mapping[str, Mapping[str, float | None]],
     runs: Mapping[str, Sequence[Episode]],
     model: RewardModel | None = None,
+    pictures: Mapping[str, bytes] | None = None,
 ) -> str:
     """Return the page; it holds no script and refers to nothing outside itself.
 
@@ -122,6 +124,7 @@ def render_run(
         figures: agent -> name -> true figure; the names are those of the first agent.
         runs: agent -> its finished episodes, in the order of training, with rewards.
         model: the reward model of an agent; drawn where it reads the observations of the episodes.
+        pictures: what is said of a picture -> the PNG.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -143,6 +146,7 @@ def render_run(
         curves=_curves(runs),
         rated=[(shown, curve(shown, limits)) for shown in rated],
         line_colors={"score": SCORE, "reward": REWARD},
+        pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
     )
 
 

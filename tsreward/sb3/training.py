@@ -14,6 +14,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make_with_costs
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
@@ -56,13 +57,15 @@ def train_agent(
     bonus: ExplorationBonus | None = None,
     reward_obs: RewardSource = "observation",
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
+    frames: FrameLayout | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
     The order is environment, recorder, learned reward, normaliser: the reward model sees raw observations, or with
     `reward_obs` "frame" what is in `info["frame"]`. With `active` the reward is that of its model, which learns from
     the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
-    needs. `costs` say where the record finds the cost of a step.
+    needs. `costs` say where the record finds the cost of a step, and `frames` how frames stand in what the model looks
+    at.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -85,7 +88,7 @@ def train_agent(
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
         if learned is not None:
-            rewarded = _with_learned_reward(rewarded, learned, options, active is not None, bonus, reward_obs)
+            rewarded = _with_learned_reward(rewarded, learned, options, active is not None, bonus, reward_obs, frames)
             needed.append(LearnedRewardCallback(rewarded, active))
         reporting = [] if report is None else [_Steps(report, options.steps)]
         obs, rewards = options.normalise, options.algorithm == "ppo"
@@ -119,6 +122,7 @@ def _with_learned_reward(
     learns: bool,
     bonus: ExplorationBonus | None,
     reward_obs: RewardSource,
+    frames: FrameLayout | None,
 ) -> LearnedRewardVecEnv:
     """Return `venv` with the rewards of `model`, computed when `options` say."""
     lazy = not model.mode.moves_while_training if options.lazy is None else options.lazy
@@ -127,7 +131,7 @@ def _with_learned_reward(
             "A scorer or a bonus that learns is asked once per rollout, not in every step: leave AgentOptions.lazy at "
             "None, with another mode than Lagrangian."
         )
-    wrapped = LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy)
+    wrapped = LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy, frames=frames)
     if model.mode.replaces and wrapped.stream.monitor is not None:
         wrapped.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
     return wrapped

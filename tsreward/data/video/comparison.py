@@ -8,8 +8,9 @@ from itertools import product
 
 import numpy as np
 
-from tsreward.functional.borders import borders, spread_pictures
+from tsreward.functional.borders import Edges, borders, spread_pictures
 from tsreward.functional.views import (
+    LUMA,
     SIDE,
     View,
     background_distance,
@@ -24,7 +25,7 @@ CLEAR = 1.0
 """Levels by which a change must bring backgrounds nearer to each other."""
 HALF = 0.5
 """Share of the distance by which it must."""
-NEARER = 0.65
+NEARER = 0.75
 """The same of the nearest pictures, where backgrounds are alike with and without the change."""
 NEARER_LEVELS = 2.0
 BRIGHTER = 0.07
@@ -33,8 +34,11 @@ GREY = 0.25
 """Share of its colours that a grey picture keeps."""
 COLOURED = 3.0
 """Levels between the channels of a picture that has colours."""
-OTHERWISE = 6.0
+OTHERWISE = 8.0
 """Levels between backgrounds that no change explains, above which pictures are of another view."""
+
+
+Change = str
 
 
 @dataclass(frozen=True)
@@ -58,19 +62,18 @@ def compare_views(expert: Sequence[np.ndarray], agent: Sequence[np.ndarray]) -> 
         expert: pictures uint8 [T, H, W, C] of every episode, of one size, best the file's own.
         agent: pictures uint8 [T, H', W', C] of several episodes in the environment.
     """
+    if agent[0].shape[3] == 1 and expert[0].shape[3] == 3:
+        expert = [(frames @ LUMA).round().astype(np.uint8)[..., None] for frames in expert]
     expert, agent = _alike(expert), _alike(agent)
-    scene = np.median(spread_pictures(agent), 0)
-    shots = spread_pictures(expert)
-    found: list[ViewDifference] = []
-    edges = borders(shots, scene)
     one, other, where = View.of(expert), View.of(agent), None
-    if any(edges):
-        difference, one, where = _bordered(expert, edges, one, other)
+    found: list[ViewDifference] = []
+    edges = _edges(expert, agent, _orientation(one, other, None))
+    if edges:
+        framed = [_bordered(expert, each, one, other, agent[0].shape[1:3]) for each in edges]
+        _, difference, one, where = min(framed, key=lambda one: one[0])
         found.append(difference)
     if colourfulness(other) > COLOURED and colourfulness(one) < GREY * colourfulness(other):
-        found.append(
-            ViewDifference("grey", "the expert's pictures are grey, and the agent's have colours", "--env with grey")
-        )
+        found.append(ViewDifference("grey", "the expert's pictures are grey, and the agent's have colours"))
         one, other = one.grey(), other.grey()
     changes = _orientation(one, other, where)
     one = _changed(one, changes)
@@ -96,14 +99,27 @@ def compare_views(expert: Sequence[np.ndarray], agent: Sequence[np.ndarray]) -> 
     return found
 
 
+def _edges(expert: list[np.ndarray], agent: list[np.ndarray], changes: tuple[Change, ...]) -> list[Edges]:
+    """Return what may be the borders of the expert's pictures, which `changes` bring nearer to the agent's."""
+    shots, upside, mirrored = spread_pictures(expert), "up-down" in changes, "left-right" in changes
+    shots = shots[:, ::-1] if upside else shots
+    shots = shots[:, :, ::-1] if mirrored else shots
+    found = borders(shots, np.median(spread_pictures(agent), 0))
+    return [
+        (*((bottom, top) if upside else (top, bottom)), *((right, left) if mirrored else (left, right)))
+        for top, bottom, left, right in found
+    ]
+
+
 def _alike(episodes: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return pictures with three channels."""
     return [np.broadcast_to(frames, (*frames.shape[:3], 3)) if frames.shape[3] == 1 else frames for frames in episodes]
 
 
-Change = str
 _NAMED = {
-    "swap": ViewDifference("red and blue swapped", "red and blue are swapped in the expert's pictures", "--swap-colours"),
+    "swap": ViewDifference(
+        "red and blue swapped", "red and blue are swapped in the expert's pictures", "--swap-colours"
+    ),
     "left-right": ViewDifference(
         "mirrored left to right", "the expert's pictures are mirrored, left to right", "--flip left-right"
     ),
@@ -134,7 +150,7 @@ def _orientation(one: View, other: View, where: np.ndarray | None) -> tuple[Chan
         ]
         better = [pair for pair in tried if _clearly_nearer(pair[1], nearest)]
         if better:
-            best, nearest = min(better, key=lambda pair: (pair[1][0] + pair[1][1]))
+            best, nearest = min(better, key=lambda pair: pair[1][0] + pair[1][1])
     return best
 
 
@@ -148,14 +164,15 @@ def _distances(one: View, other: View, where: np.ndarray | None) -> tuple[float,
 
 def _clearly_nearer(new: tuple[float, float], old: tuple[float, float]) -> bool:
     background = old[0] - new[0] > max(CLEAR, HALF * old[0])
-    pictures = new[1] < NEARER * old[1] and old[1] - new[1] > NEARER_LEVELS and new[0] < old[0] + CLEAR / 2
+    pictures = new[1] < NEARER * old[1] and old[1] - new[1] > NEARER_LEVELS
+    pictures = pictures and new[0] < min(old[0] + CLEAR / 2, 2 * CLEAR)
     return background or pictures
 
 
 def _bordered(
-    expert: list[np.ndarray], edges: tuple[int, int, int, int], one: View, other: View
-) -> tuple[ViewDifference, View, np.ndarray | None]:
-    """Return the difference, the view inside the borders, and where it can be compared: they are beside, or above it."""
+    expert: list[np.ndarray], edges: Edges, one: View, other: View, size: tuple[int, ...]
+) -> tuple[float, ViewDifference, View, np.ndarray | None]:
+    """Return how far the rest is, the difference, the view without borders, and where it can be compared."""
     top, bottom, left, right = edges
     height, width = expert[0].shape[1:3]
     inside = View.of([frames[:, top : height - bottom, left : width - right] for frames in expert])
@@ -163,8 +180,12 @@ def _bordered(
     low, high = np.ceil(share[[0, 2]] * SIDE).astype(int), np.floor(share[[1, 3]] * SIDE).astype(int)
     where = np.zeros((SIDE, SIDE), bool)
     where[low[0] : high[0], low[1] : high[1]] = True
-    apart = min(_distances(_changed(inside, changes), other, None)[0] for changes in ((), *((name,) for name in _NAMED)))
-    covered = min(_distances(_changed(one, changes), other, where)[0] for changes in ((), *((name,) for name in _NAMED)))
+    apart = min(
+        _distances(_changed(inside, changes), other, None)[0] for changes in ((), *((name,) for name in _NAMED))
+    )
+    covered = min(
+        _distances(_changed(one, changes), other, where)[0] for changes in ((), *((name,) for name in _NAMED))
+    )
     sides = {"above": top, "below": bottom, "left": left, "right": right}
     named = ", ".join(f"{count} {side}" for side, count in sides.items() if count)
     shade = _shade(expert, edges)
@@ -173,28 +194,38 @@ def _bordered(
         unit = "pixels"
     cause = f"{shade} borders of {max(edges)} {unit} ({named}) in the expert's pictures of {height} x {width}"
     if covered < apart:
-        masks = _masks(edges, height, width)
+        masks = _masks(share, *size)
         hidden = f"{cause}, which hide a part of the scene"
-        return ViewDifference("borders", hidden, f"--masks {masks}"), one, where
-    return ViewDifference("borders", cause, f"--crop {top} {bottom} {left} {right}"), inside, None
+        return covered, ViewDifference("borders", hidden, f"--masks {masks}"), one, where
+    return apart, ViewDifference("borders", cause, f"--crop {top} {bottom} {left} {right}"), inside, None
 
 
-def _shade(expert: list[np.ndarray], edges: tuple[int, int, int, int]) -> str:
+def _shade(expert: list[np.ndarray], edges: Edges) -> str:
     top, bottom, left, right = edges
     frame = expert[0][0]
-    strip = frame[:top] if top else frame[len(frame) - bottom :] if bottom else frame[:, :left] if left else frame[:, -right:]
+    strip = (
+        frame[:top]
+        if top
+        else frame[len(frame) - bottom :]
+        if bottom
+        else frame[:, :left]
+        if left
+        else frame[:, -right:]
+    )
     level = strip.mean((0, 1))
     return "black" if level.mean() < 128 else "white"
 
 
-def _masks(edges: tuple[int, int, int, int], height: int, width: int) -> str:
-    top, bottom, left, right = edges
-    boxes = [(0, 0, top, width), (height - bottom, 0, height, width), (0, 0, height, left), (0, width - right, height, width)]
+def _masks(share: np.ndarray, height: int, width: int) -> str:
+    """Return the option that blanks what is outside these shares (top, bottom, left, right) of the agent's pictures."""
+    top, left = np.ceil(share[[0, 2]] * (height, width) - 1e-9).astype(int)
+    bottom, right = np.floor(share[[1, 3]] * (height, width) + 1e-9).astype(int)
+    boxes = [(0, 0, top, width), (bottom, 0, height, width), (0, 0, height, left), (0, right, height, width)]
     return " ".join(str(value) for box in boxes if box[0] < box[2] and box[1] < box[3] for value in box)
 
 
 def _brightness(one: View, other: View, where: np.ndarray | None) -> tuple[float | None, View]:
-    """Return how many times as bright as `other` `one` is, or None where that explains nothing; and `one` without it."""
+    """Return how many times as bright as `other` one view is, None where that explains nothing; and it without that."""
     before = background_distance(other, one, where)
     ratio = brightness_ratio(other, one)
     candidates = [(ratio, one.scaled(1 / max(ratio, 1e-3)))]
@@ -214,7 +245,7 @@ def _brighter(ratio: float) -> ViewDifference:
     return ViewDifference(word, cause, f"--brightness {1 / ratio:.2f}")
 
 
-_SIZES = np.arange(0.5, 0.97, 0.05)
+_SIZES = [0.5 + 0.05 * step for step in range(10)]
 
 
 def _framing(one: View, other: View, where: np.ndarray | None) -> tuple[ViewDifference | None, tuple[View, View]]:
@@ -242,9 +273,9 @@ def _window_in(whole: View, part: View) -> tuple[float, tuple[float, float, floa
     def distance(box: tuple[float, float, float, float]) -> float:
         return background_distance(whole.window(*box), part)
 
-    starts = [(a, a + size, b, b + size) for size in _SIZES for a in (0, (1 - size) / 2, 1 - size) for b in (0, (1 - size) / 2, 1 - size)]
-    starts += [(a, a + size, 0.0, 1.0) for size in _SIZES for a in (0, (1 - size) / 2, 1 - size)]
-    starts += [(0.0, 1.0, b, b + size) for size in _SIZES for b in (0, (1 - size) / 2, 1 - size)]
+    parts = [(first, first + size) for size in _SIZES for first in (0.0, (1 - size) / 2, 1 - size)]
+    starts = [(*rows, *columns) for rows in parts for columns in parts if _alike_sizes(rows, columns)]
+    starts += [box for part in parts for box in ((*part, 0.0, 1.0), (0.0, 1.0, *part))]
     near, box = min((distance(box), box) for box in starts)
     for step in (0.04, 0.02, 0.01):
         improved = True
@@ -255,6 +286,10 @@ def _window_in(whole: View, part: View) -> tuple[float, tuple[float, float, floa
             if improved:
                 near, box = new, best
     return near, box
+
+
+def _alike_sizes(rows: tuple[float, float], columns: tuple[float, float]) -> bool:
+    return abs((rows[1] - rows[0]) - (columns[1] - columns[0])) < 1e-6
 
 
 def _moved(box: tuple[float, float, float, float], side: int, by: float) -> tuple[float, float, float, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from tsreward.data.arrays import read_arrays
 from tsreward.data.video.container import checked_size, container_frames, opaque
 from tsreward.data.video.pictures import picture_frames
+from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError, OptionError, missing_extra
 from tsreward.functional.tensors import as_tensor
@@ -25,7 +26,7 @@ def check_rate(path: Path, frame_skip: int, rate: float) -> None:
     """
     if not rate > 0:
         raise OptionError(f"The rate of a video is a positive number of frames per second, got {rate}.")
-    found = _rate(path)
+    found = video_rate(path)
     if found is None:
         raise DataError(f"{path} says no frame rate: leave rate out where you know that it is {rate:g} frames/s.")
     if abs(found / frame_skip - rate) <= 0.02 * rate:
@@ -42,8 +43,12 @@ def check_rate(path: Path, frame_skip: int, rate: float) -> None:
     )
 
 
-def _rate(path: Path) -> float | None:
-    """Return the frames per second that the container tells, or None where there is no such container."""
+def video_rate(path: Path) -> float | None:
+    """Return the frames per second that the container tells, or None where there is no such container.
+
+    Raises:
+        MissingExtraError: PyAV is not installed.
+    """
     try:
         import av
     except ImportError as error:
@@ -94,13 +99,14 @@ def read_frames(
     options: FrameOptions = FrameOptions(),  # noqa: B008 - frozen
     frame_skip: int = 1,
     rate: float | None = None,
+    repair: PictureRepair = PictureRepair(),  # noqa: B008 - frozen
 ) -> np.ndarray:
     """Return all frames uint8 [T, H, W, 3] of a video (mp4, webm, gif, ...), a folder of pictures or an NPZ file.
 
     `options` blanks rectangles and resizes; the options of an encoder serve as well. Every `frame_skip`-th frame is
     kept, beginning with the first: for videos with more frames than the environment has steps. Frames of a video with a
     variable rate count alike, whatever time lies between them. `rate` is the number of frames per second that must be
-    left after that, e.g. the decisions that the agent takes per second; None takes any.
+    left after that, e.g. the decisions that the agent takes per second; None takes any. `repair` comes first of all.
 
     Raises:
         DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; another rate; or
@@ -109,7 +115,7 @@ def read_frames(
         MissingExtraError: a video needs PyAV, a folder needs Pillow.
     """
     batches, size = [], 0
-    for batch in frame_batches(path, options, frame_skip, rate=rate):
+    for batch in frame_batches(path, options, frame_skip, rate=rate, repair=repair):
         batches.append(batch)
         size += batch.nbytes
         if size > MAX_BYTES:
@@ -126,6 +132,7 @@ def frame_batches(
     frame_skip: int = 1,
     batch: int = 64,
     rate: float | None = None,
+    repair: PictureRepair = PictureRepair(),  # noqa: B008 - frozen
 ) -> Iterator[np.ndarray]:
     """Yield the frames of `read_frames` uint8 [at most `batch`, H, W, 3], so that they are never all in memory.
 
@@ -138,7 +145,7 @@ def frame_batches(
     if rate is not None:
         check_rate(Path(path), frame_skip, rate)
     shape, kept = None, []
-    for index, frame in enumerate(_frames(Path(path))):
+    for index, frame in enumerate(map(repair.apply, _frames(Path(path)))):
         if shape is None:
             shape = frame.shape
             options.check_masks(*shape[:2])
