@@ -100,9 +100,10 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
 
 
 def _print(file: str, report: CheckReport) -> None:
+    if report.checks[0].passed and report.checks[0].detail:
+        print(f"{file}: {report.checks[0].detail}")
     if report.passed:
-        told = f" ({report.checks[0].detail})" if report.checks[0].detail else ""
-        print(f"{file}: {len(report.checks)} checks passed{told}")
+        print(f"{file}: {len(report.checks)} checks passed")
         return
     rows = [(check.name, check.detail, check.remedy) for check in report.failures]
     title = f"{file}: {len(rows)} of {len(report.checks)} checks failed"

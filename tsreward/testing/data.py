@@ -21,14 +21,15 @@ READS = "it can be read"
 def check_data(path: Path, columns: DataColumns = DataColumns()) -> CheckReport:  # noqa: B008 - frozen
     """Return what is found about the data that a path names; the first check says what its columns or arrays are.
 
-    Checked is that it can be read, that every episode is whole and finite, that the first and the last observations of
-    episodes were recorded, that rewards differ, that costs are of both kinds, and that nothing observed only counts up.
+    Checked is that it can be read, that every episode is whole and finite, that the first observations of episodes were
+    recorded, that rewards differ, that costs are of both kinds, and that nothing observed only counts up.
     """
     try:
         decided, reading = read_data(path, replace(columns, skip_bad_episodes=True))
     except (DataError, OptionError, ShapeError) as error:
         return CheckReport(str(path), (Check(READS, False, "Do what the message says.", str(error)),))
-    return CheckReport(str(path), (Check(READS, True, "", "; ".join(decided)), *_checks(reading)))
+    found = "; ".join([*decided, *reading.notes, f"{len(reading.episodes)} episodes"])
+    return CheckReport(str(path), (Check(READS, True, "", found), *_checks(reading)))
 
 
 def _checks(reading: Reading) -> list[Check]:
@@ -42,11 +43,6 @@ def _checks(reading: Reading) -> list[Check]:
             "the first observation of every episode is recorded",
             _first(episodes),
             "Record it, or say what rows hold: --layout.",
-        ),
-        _check(
-            "the last observation of every episode is recorded",
-            _last(reading),
-            "Record it, e.g. as next_observations.",
         ),
         _check("nothing that is observed only counts up", _counters(episodes), "Leave it out: --ignore, or --time."),
     ]
@@ -77,10 +73,6 @@ def _shapes(episodes: Sequence[Episode]) -> str:
 def _first(episodes: Sequence[Episode]) -> str:
     count = sum(not episode.first_known for episode in episodes)
     return f"{count} of {len(episodes)} lack it: their first steps may score otherwise than in a run" if count else ""
-
-
-def _last(reading: Reading) -> str:
-    return "; ".join(note for note in reading.notes if "no observation to arrive at" in note or "for each step" in note)
 
 
 def _counters(episodes: Sequence[Episode]) -> str:
