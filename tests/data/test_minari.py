@@ -16,6 +16,7 @@ from tests.data.minari_sets import FLAT, IMAGES, edit_metadata, record
 from tests.scripted import script
 from tsreward.data.columns import DataColumns
 from tsreward.data.minari import MinariSource, load_minari, read_minari
+from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, MissingExtraError, OptionError
 from tsreward.sequences.episodes import Episode
 
@@ -141,6 +142,16 @@ def test_an_episode_that_cannot_be_used_is_refused_or_skipped_and_named(root: Pa
     read = read_minari("walk-v0", DataColumns(skip_bad_episodes=True))
     assert read.names == [0, 2] and list(read.skipped) == [1]
     assert "left out 1 of 3 episodes: 1 (Episode 1 of" in read.notes[0]
+
+
+def test_the_file_of_a_dataset_is_read_too(root: Path) -> None:
+    record("walk-v0", scripts())
+    read = read_episodes(root / "walk-v0" / "data" / "main_data.hdf5")
+    for one, other in zip(read, scripts(), strict=True):
+        np.testing.assert_array_equal(one.obs, other.obs)
+        np.testing.assert_array_equal(one.costs, other.costs)  # type: ignore[arg-type]
+        assert one.terminated == other.terminated
+    assert [len(one) for one in read_episodes(root / "walk-v0")] == [len(one) for one in scripts()]
 
 
 @pytest.mark.parametrize("form", ["link", "storage", "virtual"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -200,7 +200,7 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
     Raises:
         DataError: parts of other lengths, rows out of order, or an episode that cannot be used.
     """
-    count = len(rows.obs)
+    count, rows = len(rows.obs), _without_reset(rows)
     others = {name: values for name in _PARTS if (values := getattr(rows, name)) is not None}
     if whole := others and all(len(values) == count - 1 for values in others.values()):
         count -= 1
@@ -230,6 +230,14 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
     if short:
         reading.notes.append(f"left out {short} episodes of a single row")
     return reading.finish(where)
+
+
+def _without_reset(rows: RowData) -> RowData:
+    """Return rows without the cost of the reset, which infos of Minari have beside every observation."""
+    steps = next((len(values) for values in (rows.rewards, rows.actions, rows.terminals) if values is not None), None)
+    if rows.costs is None or steps is None or not len(rows.costs) == len(rows.obs) == steps + 1:
+        return rows
+    return replace(rows, costs=rows.costs[1:])
 
 
 _PARTS = ("next_obs", "rewards", "costs", "actions", "episode", "step", "terminals", "timeouts", "ends")
