@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas
 import pytest
 
 from tsreward.cli.main import main
+from tsreward.data.graded import load_graded
 from tsreward.io import load
 
 ENV = "Tiny/Plain-v0"
@@ -87,3 +89,15 @@ def test_help_shows_the_options_of_the_mode(capsys):
     out = capsys.readouterr().out
     assert "--active.every" not in out
     assert "--reward likeness" in out
+
+
+def test_demonstrations_are_rows_of_a_table_too(file, tmp_path, document):
+    episodes = load_graded(file).where("expert").episodes
+    rows = [
+        pandas.DataFrame(one.obs[:-1]).assign(run=index, paid=one.rewards).rename(columns=str)
+        for index, one in enumerate(episodes)
+    ]
+    pandas.concat(rows).to_parquet(tmp_path / "demos.parquet")
+    columns = ("--episode", "run", "--reward-column", "paid", "--layout", "transition")
+    done = document(*TRAIN, "--demos", tmp_path / "demos.parquet", *columns, "--out", tmp_path / "run")
+    assert done["expert"]["return"] > done["random"]["return"]
