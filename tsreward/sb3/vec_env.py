@@ -11,13 +11,16 @@ import torch
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError, ProtocolError, ShapeError, missing_extra
+from tsreward.functional.arrays import as_array
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.checks import check_fitted, check_model
+from tsreward.wrappers.checks import check_fitted
+from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
 from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.reward_obs import ObsKey, RewardObs
 from tsreward.wrappers.stack import check_stack
 
 try:
@@ -49,7 +52,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     (`Lagrangian`). To normalise, put VecNormalize outside: `VecNormalize(LearnedRewardVecEnv(venv, model))`.
 
     Args:
-        venv: environments with Box observations of the model's shape.
+        venv: environments whose observations, flattened where they are several parts, have the model's shape.
         model: a fitted model.
         bonus: added to the rewards. Lazily, the callback lets it learn from the agent's windows; in every step it stays
             as it is.
@@ -62,6 +65,11 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         allow_normalised: the model was fitted on what normalisers of single environments give.
         strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
             model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
+        obs_key: what the model looks at, where the observation is a Dict or a Tuple: a key, a tuple that leads to one
+            inside others, a list of keys, or a function that gets one observation; the agent keeps all of it. None is
+            all parts side by side.
+        reward_reduce: what becomes of rewards of several numbers: "sum", "mean", the number of one, or a function. A
+            likeness does without.
 
     Raises:
         ShapeError: the observation is not a Box, or not of the model's shape; or, in a step, a frame is not.
@@ -88,10 +96,13 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         nested: bool = False,
         allow_normalised: bool = False,
         strict: bool = False,
+        obs_key: ObsKey | None = None,
+        reward_reduce: RewardReduce | None = None,
     ) -> None:
         _refuse_normaliser(venv)
         self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
-        self._reward_obs = _RewardObs(venv, model, reward_obs, frames)
+        self._reward_obs = _RewardObs(venv, model, reward_obs, frames, obs_key)
+        self._env_rewards = EnvRewards("LearnedRewardVecEnv", model, reward_reduce)
         if lazy and model.mode.moves_while_training:
             raise OptionError(
                 f"Lazy rewards need a mode that stays the same, and {type(model.mode).__name__} moves while an agent "
@@ -112,10 +123,9 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
         """The environments' rewards [E] and ends [E] of lazy steps that are not paid yet; None is a reset."""
 
-    def reset(self) -> np.ndarray:
+    def reset(self) -> Any:
         """Reset all environments and begin their episodes."""
         obs = self.venv.reset()
-        assert isinstance(obs, np.ndarray)  # the space is a Box
         self.stream.start(as_tensor(self._reward_obs.begun(obs)))
         self._next_age = np.zeros(self.num_envs, np.int64)
         self._true_returns.begin()
@@ -129,13 +139,16 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """Return observations, rewards [E] in a fresh array, ends and infos of the step that was begun."""
         self._check_driven()
         obs, env_rewards, dones, infos = self.venv.step_wait()
-        assert isinstance(obs, np.ndarray)
+        dones = as_array(dones).astype(bool)
+        paid = self._env_rewards(env_rewards, self.num_envs)
+        rewarded = None if paid is None else torch.from_numpy(paid)
+        env_rewards = np.full(self.num_envs, np.nan, np.float32) if paid is None else _kept(env_rewards, paid)
         arrived = as_tensor(self._reward_obs.arrived(obs, dones, infos))
         earned = None
         if self.lazy:
-            self.stream.push(arrived, as_tensor(env_rewards))
+            self.stream.push(arrived, rewarded)
         else:
-            earned = self.stream.step(arrived, as_tensor(env_rewards))
+            earned = self.stream.step(arrived, rewarded)
         if dones.any():
             self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
         self.age = self._next_age
@@ -212,25 +225,31 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 class _RewardObs:
     """Finds what the model sees when episodes begin, and where steps arrive before environments reset themselves."""
 
-    def __init__(self, venv: VecEnv, model: RewardModel, source: RewardSource, layout: FrameLayout | None) -> None:
+    def __init__(
+        self, venv: VecEnv, model: RewardModel, source: RewardSource, layout: FrameLayout | None, obs_key: ObsKey | None
+    ) -> None:
         if source not in ("observation", "frame"):
             raise OptionError(f"LearnedRewardVecEnv.reward_obs is 'observation' or 'frame', got '{source}'.")
+        self._seen: RewardObs | None = None
         if source == "observation":
-            check_model("LearnedRewardVecEnv", model, venv.observation_space, layout, venv)
+            self._seen = RewardObs("LearnedRewardVecEnv", model, venv.observation_space, obs_key, layout, venv)
+        elif obs_key is not None:
+            raise OptionError("LearnedRewardVecEnv.obs_key is about observations: leave out reward_obs='frame'.")
         else:
             check_fitted("LearnedRewardVecEnv", model)
         self._venv, self._model, self._source, self._layout = venv, model, source, layout
 
-    def begun(self, obs: np.ndarray) -> np.ndarray:
+    def begun(self, obs: Any) -> np.ndarray:
         """Return what is seen [E, *obs] where every environment was last reset; `obs` is what `reset` gave."""
         # Wrappers have a list of their own, which stays empty.
-        return obs if self._source == "observation" else self._frames(self._venv.unwrapped.reset_infos)
+        return self._frames(self._venv.unwrapped.reset_infos) if self._seen is None else self._seen.of_all(obs)
 
-    def arrived(self, obs: np.ndarray, dones: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+    def arrived(self, obs: Any, dones: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
         """Return what is seen [E, *obs] where the step arrived."""
-        if self._source == "frame":
+        if self._seen is None:
             return self._frames(infos)
-        return _last_obs(obs, np.flatnonzero(dones), infos) if dones.any() else obs
+        seen = self._seen.of_all(obs)
+        return _last_obs(self._seen, seen, np.flatnonzero(dones), infos) if dones.any() else seen
 
     def _frames(self, infos: Sequence[dict[str, Any]]) -> np.ndarray:
         for index, info in enumerate(infos):
@@ -248,7 +267,12 @@ class _RewardObs:
         return np.stack([info["frame"] for info in infos])
 
 
-def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
+def _kept(given: Any, paid: np.ndarray) -> np.ndarray:
+    """Return the environments' rewards [E] as they came, where they came as one number for each."""
+    return given if isinstance(given, np.ndarray) and given.shape == paid.shape else paid
+
+
+def _last_obs(seen: RewardObs, obs: np.ndarray, ended: np.ndarray, infos: Sequence[dict[str, Any]]) -> np.ndarray:
     """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves."""
     last = obs.copy()
     for index in ended:
@@ -257,7 +281,9 @@ def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: Sequence[dict[str, Any]
                 f"Environment {index} ended an episode without infos[{index}]['terminal_observation']: a VecEnv that "
                 f"resets by itself must give it, because obs[{index}] already belongs to the next episode."
             )
-        last[index] = infos[index]["terminal_observation"]  # SB3 has already overwritten obs[index] with the reset
+        last[index] = seen.of_one(
+            infos[index]["terminal_observation"]
+        )  # SB3 has already overwritten obs[index] with the reset
     return last
 
 

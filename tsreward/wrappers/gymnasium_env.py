@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium
-import numpy as np
 import torch
 from gymnasium.utils import RecordConstructorArgs
 from torch import Tensor
@@ -16,8 +16,10 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.checks import check_driven, check_model
+from tsreward.wrappers.checks import check_driven
+from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
 from tsreward.wrappers.infos import EPISODE_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.reward_obs import ObsKey, RewardObs
 from tsreward.wrappers.stack import check_stack
 
 
@@ -28,7 +30,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
     the last step of an episode it gets `ep_learned_rew` and `ep_true_rew`, the sums of both rewards.
 
     Args:
-        env: an environment with Box observations of the model's shape.
+        env: an environment whose observations, flattened where they are several parts, have the model's shape.
         model: a fitted model.
         bonus: added to the rewards.
         frames: how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
@@ -36,6 +38,11 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         nested: another learned reward inside is meant: this one is added to it, and what the inner one says is in the
             info under `inner_anomaly_score` and so on, its reward under `inner_reward`.
         allow_normalised: the model was fitted on what normalisers inside give.
+        obs_key: what the model looks at, where the observation is a Dict or a Tuple: a key, a tuple that leads to one
+            inside others, a list of keys, or a function that gets one observation; the agent keeps all of it. None is
+            all parts side by side.
+        reward_reduce: what becomes of rewards of several numbers: "sum", "mean", the number of one, or a function. A
+            likeness does without.
         driven: a loop of your own calls `model.mode.update`, for a mode that moves while an agent trains.
         strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
             model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
@@ -62,13 +69,17 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         allow_normalised: bool = False,
         driven: bool = False,
         strict: bool = False,
+        obs_key: ObsKey | None = None,
+        reward_reduce: RewardReduce | None = None,
     ) -> None:
         # Without a copy: the recorded model is the one that runs, not a second one per environment.
         kept = {"nested": nested, "allow_normalised": allow_normalised, "driven": driven, "strict": strict}
+        kept |= {"obs_key": obs_key, "reward_reduce": reward_reduce}
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus, frames=frames, **kept)
         gymnasium.Wrapper.__init__(self, env)
         who = type(self).__name__
-        check_model(who, model, env.observation_space, frames, env)
+        self._reward_obs = RewardObs(who, model, env.observation_space, obs_key, frames, env)
+        self._env_rewards = EnvRewards(who, model, reward_reduce)
         self._nested = check_stack(who, env, allow_normalised, nested)
         check_driven(who, model, driven)
         self.stream = RewardStream(model, 1, bonus, frames)
@@ -78,15 +89,17 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin its episode."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self.stream.start(_row(obs))
+        self.stream.start(self._row(obs))
         self._returns.begin()
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Return what the environment gives, with the learned reward in place of its own."""
         obs, env_reward, terminated, truncated, info = self.env.step(action)
-        earned = self.stream.step(_row(obs), torch.tensor([float(env_reward)], dtype=torch.float64))
+        paid = self._env_rewards(env_reward, 1)
+        earned = self.stream.step(self._row(obs), None if paid is None else torch.from_numpy(paid))
         true = info["original_reward"] if self._nested else env_reward
+        counted = true if self._nested else math.nan if paid is None else paid[0]
         info = {
             **(inner_apart(info, env_reward) if self._nested else info),
             "original_reward": true,
@@ -95,11 +108,10 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
             "is_anomaly": earned.is_anomaly.item(),
         }
         reward, ended = earned.reward.item(), bool(terminated or truncated)
-        sums = self._returns.add(reward, true, ended)
+        sums = self._returns.add(reward, counted, ended)
         if ended:
             info |= dict(zip(EPISODE_KEYS, sums[:, 0].tolist(), strict=True))
         return obs, reward, terminated, truncated, info
 
-
-def _row(obs: Any) -> Tensor:
-    return as_tensor(np.asarray(obs))[None]
+    def _row(self, obs: Any) -> Tensor:
+        return as_tensor(self._reward_obs.of_one(obs))[None]

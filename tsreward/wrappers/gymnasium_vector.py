@@ -11,13 +11,16 @@ from gymnasium.vector import VectorEnv, VectorWrapper
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import ProtocolError
+from tsreward.functional.arrays import as_array
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.wrappers.checks import check_driven, check_model
+from tsreward.wrappers.checks import check_driven
+from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
 from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.reward_obs import ObsKey, RewardObs, final_of
 from tsreward.wrappers.stack import check_stack
 
 Mode = Literal["NextStep", "SameStep", "Disabled"]
@@ -37,7 +40,8 @@ class LearnedRewardVector(VectorWrapper):
     masks `_ep_learned_rew` and `_ep_true_rew`.
 
     Args:
-        envs: environments with Box observations of the model's shape.
+        envs: environments whose observations, flattened where they are several parts, have the model's shape; arrays or
+            tensors, which the agent gets as they are.
         model: a fitted model.
         bonus: added to the rewards.
         frames: how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
@@ -45,6 +49,11 @@ class LearnedRewardVector(VectorWrapper):
         nested: another learned reward inside is meant: this one is added to it, and what the inner one says is in the
             infos under `inner_anomaly_score` and so on, its rewards under `inner_reward`.
         allow_normalised: the model was fitted on what normalisers inside give.
+        obs_key: what the model looks at, where the observation is a Dict or a Tuple: a key, a tuple that leads to one
+            inside others, a list of keys, or a function that gets one observation; the agent keeps all of it. None is
+            all parts side by side.
+        reward_reduce: what becomes of rewards of several numbers: "sum", "mean", the number of one, or a function. A
+            likeness does without.
         driven: a loop of your own calls `model.mode.update`, for a mode that moves while an agent trains.
         strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
             model was fitted on (see `tsreward.pipeline.monitor.Monitor`).
@@ -73,10 +82,13 @@ class LearnedRewardVector(VectorWrapper):
         allow_normalised: bool = False,
         driven: bool = False,
         strict: bool = False,
+        obs_key: ObsKey | None = None,
+        reward_reduce: RewardReduce | None = None,
     ) -> None:
         super().__init__(envs)
         who = type(self).__name__
-        check_model(who, model, envs.single_observation_space, frames, envs)
+        self._reward_obs = RewardObs(who, model, envs.single_observation_space, obs_key, frames, envs)
+        self._env_rewards = EnvRewards(who, model, reward_reduce)
         self._nested = check_stack(who, envs, allow_normalised, nested)
         check_driven(who, model, driven)
         self._returns = EpisodeReturns(envs.num_envs)
@@ -97,10 +109,10 @@ class LearnedRewardVector(VectorWrapper):
         """Reset the environments, only those in `options["reset_mask"]` where it is given, and begin their episodes."""
         mask = np.ones(self.num_envs, bool)
         if options is not None:
-            mask = np.array(options.get("reset_mask", mask), bool)
+            mask = np.array(as_array(options.get("reset_mask", mask)), bool)
             options = dict(options)  # Gymnasium pops the mask out of the dict that it is given
         obs, infos = super().reset(seed=seed, options=options)
-        self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(mask))
+        self.stream.start(as_tensor(self._reward_obs.of_all(obs)), torch.from_numpy(mask))
         self._waiting = self._waiting & ~mask
         self._returns.begin(mask)
         return obs, infos
@@ -113,20 +125,24 @@ class LearnedRewardVector(VectorWrapper):
                 f"reset(options={{'reset_mask': terminated | truncated}}) before the next step."
             )
         obs, env_rewards, terminated, truncated, infos = self.env.step(actions)
-        ended, moved = np.logical_or(terminated, truncated), ~self._waiting
+        ended, moved = as_array(terminated).astype(bool) | as_array(truncated).astype(bool), ~self._waiting
         in_place = self._mode == "SameStep" and ended.any()
-        last = np.asarray(_last_obs(obs, ended, infos) if in_place else obs)
+        seen = self._reward_obs.of_all(obs)
+        last = self._last(seen, ended, infos) if in_place else seen
+        paid = self._env_rewards(env_rewards, self.num_envs)
         # Where an environment only reset, its frame is encoded by `start`.
-        earned = self.stream.step(as_tensor(last), as_tensor(np.asarray(env_rewards)), torch.from_numpy(moved))
+        rewarded = None if paid is None else torch.from_numpy(paid)
+        earned = self.stream.step(as_tensor(last), rewarded, torch.from_numpy(moved))
         begun = ended if in_place else ~moved
         if begun.any():
-            self.stream.start(as_tensor(np.asarray(obs)), torch.from_numpy(begun))
+            self.stream.start(as_tensor(seen), torch.from_numpy(begun))
         if self._mode != "SameStep":
             self._waiting = ended
-        true = np.array(env_rewards)
+        true = np.array(as_array(env_rewards))
+        counted = np.full(self.num_envs, np.nan) if paid is None else paid
         if self._nested:
-            true = _original(infos, ended, self.num_envs)
-            infos = inner_apart(infos, np.array(env_rewards)) | {"_inner_reward": moved.copy()}
+            true = counted = _original(infos, ended, self.num_envs)
+            infos = inner_apart(infos, np.array(as_array(env_rewards))) | {"_inner_reward": moved.copy()}
         rewards = np.where(moved, earned.reward.numpy(), 0.0)
         infos = {
             **infos,
@@ -136,11 +152,27 @@ class LearnedRewardVector(VectorWrapper):
             "is_anomaly": moved & earned.is_anomaly.numpy(),
         }
         infos |= {f"_{key}": moved.copy() for key in INFO_KEYS}
-        sums = self._returns.add(rewards, np.where(moved, true, 0.0), ended)
+        sums = self._returns.add(rewards, np.where(moved, counted, 0.0), ended)
         if ended.any():
             for key, sum_ in zip(EPISODE_KEYS, sums, strict=True):
                 infos |= {key: np.where(ended, sum_, 0.0), f"_{key}": ended.copy()}
         return obs, rewards, terminated, truncated, infos
+
+    def _last(self, seen: np.ndarray, ended: np.ndarray, infos: dict[str, Any]) -> np.ndarray:
+        """Return what is seen [E, *obs] where the step arrived, before the environments reset themselves.
+
+        Who ended is read from `ended` alone: AtariVectorEnv gives every row of `final_obs`, and no mask.
+        """
+        if "final_obs" not in infos:
+            raise ProtocolError(
+                f"Environment(s) {np.flatnonzero(ended)[:5].tolist()} ended under AutoresetMode.SAME_STEP without "
+                f"infos['final_obs']: use NEXT_STEP, or an environment that gives the last observation."
+            )
+        last = np.array(seen)
+        for index in np.flatnonzero(ended):
+            # seen[index] is already the first of the next episode
+            last[index] = self._reward_obs.of_one(final_of(infos["final_obs"], index))
+        return last
 
 
 def _original(infos: dict[str, Any], ended: np.ndarray, num_envs: int) -> np.ndarray:
@@ -151,22 +183,6 @@ def _original(infos: dict[str, Any], ended: np.ndarray, num_envs: int) -> np.nda
     rewards = np.array(infos.get("original_reward", np.zeros(num_envs)), np.float64)
     final = infos.get("final_info", {}).get("original_reward")
     return rewards if final is None else np.where(ended, final, rewards)
-
-
-def _last_obs(obs: np.ndarray, ended: np.ndarray, infos: dict[str, Any]) -> np.ndarray:
-    """Return the observations [E, *obs] at which the step arrived, before the environments reset themselves.
-
-    Who ended is read from `ended` alone: AtariVectorEnv gives every row of `final_obs`, and no mask.
-    """
-    if "final_obs" not in infos:
-        raise ProtocolError(
-            f"Environment(s) {np.flatnonzero(ended)[:5].tolist()} ended under AutoresetMode.SAME_STEP without "
-            f"infos['final_obs']: use NEXT_STEP, or an environment that gives the last observation."
-        )
-    last = np.array(obs)
-    for index in np.flatnonzero(ended):
-        last[index] = infos["final_obs"][index]  # obs[index] is already the first of the next episode
-    return last
 
 
 def _autoreset_mode(envs: VectorEnv) -> Mode:

@@ -1,0 +1,26 @@
+"""What other libraries call an array, as a numpy array."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Return the numpy array of whatever holds numbers: arrays, tensors of any device, lists, numbers.
+
+    What lies in the computer's memory is shared where that is possible; what lies on a device is brought here once.
+
+    >>> as_array(torch.ones(2, requires_grad=True)), as_array([1, 2]).dtype.kind
+    (array([1., 1.], dtype=float32), 'i')
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    if not isinstance(values, torch.Tensor) and not hasattr(values, "__array__") and hasattr(values, "__dlpack__"):
+        values = torch.from_dlpack(values)
+    if isinstance(values, torch.Tensor):
+        values = values.detach().cpu()
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
+    return np.asarray(values)
