@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_j
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import save_graded
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.grading import GradingOptions, collect_graded
@@ -22,6 +23,7 @@ from tsreward.sb3.playing import act_at_random
 from tsreward.sb3.training import AgentOptions, train_agent
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions
+from tsreward.sequences.episodes import Episode
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Options(Arguments):
     training: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     grading: tyro.conf.OmitArgPrefixes[GradingOptions] = field(default_factory=GradingOptions)
     costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
+    frame_layout: str | None = None
+    """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
+    CHW,stack=4 or HW,scaled: recorded is the newest one, as bytes [H, W, C]. The agent sees all."""
     json: bool = False
     """Print what was recorded as one JSON document."""
 
@@ -50,6 +55,8 @@ def main(arguments: Sequence[str]) -> int:
 def run(options: Options) -> int:
     """Run the agent, write the file, print a summary."""
     check_output(options.out)
+    if (layout := _layout(options)) is not None:
+        layout.frame_shape(check_environment(options.env))
     prefer_one_thread()
     summary = _graded(options) if options.agent == "graded" else _recorded(options)
     if options.json:
@@ -66,7 +73,7 @@ def _graded(options: Options) -> dict[str, Any]:
     with Stages() as stages:
         graded = collect_graded(options.env, options.training, options.grading, stages, reader)
     _tell_costs(reader)
-    save_graded(graded, options.out)
+    save_graded(replace(graded, episodes=_as_frames(graded.episodes, options)), options.out)
     returns = graded.mean_returns()
     if returns["expert"] < max(returns.values()):
         best = max(returns, key=lambda skill: returns[skill])
@@ -83,6 +90,16 @@ def _graded(options: Options) -> dict[str, Any]:
         "episodes": len(graded.episodes),
         "returns": returns,
     }
+
+
+def _layout(options: Options) -> FrameLayout | None:
+    return None if options.frame_layout is None else FrameLayout.parse(options.frame_layout)
+
+
+def _as_frames(episodes: list[Episode], options: Options) -> list[Episode]:
+    """Return the episodes with the newest frames as observations, where a layout is declared."""
+    layout = _layout(options)
+    return episodes if layout is None else [replace(one, obs=layout.frames_of(one.obs)) for one in episodes]
 
 
 def _tell_costs(reader: CostReader) -> None:
@@ -103,7 +120,7 @@ def _recorded(options: Options) -> dict[str, Any]:
         else:
             record = act_at_random(options.env, training.steps, training.num_envs, training.seed, report, options.costs)
     _tell_costs(record.costs)
-    episodes = record.all_episodes()
+    episodes = _as_frames(record.all_episodes(), options)
     save_episodes(episodes, options.out)
     steps = sum(len(episode) for episode in episodes)
     costs = [episode.costs for episode in episodes if episode.costs is not None]

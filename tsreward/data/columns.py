@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError
 from tsreward.options import Options, flag, option
 
-ANY_DATA = {"skip_bad_episodes"}
+ANY_DATA = {"skip_bad_episodes", "frame_layout"}
 """Options that mean something for whole episodes too, such as those of Minari."""
 
 
@@ -35,6 +36,9 @@ class DataColumns(Options):
     """Which observation a row holds: the one that its transition arrives at, or the one that it starts from."""
     skip_bad_episodes: bool = False
     """Leave out episodes that cannot be used, count and name them, in place of an error."""
+    frame_layout: str | None = None
+    """How frames stand in observations, where wrappers stacked, transposed or scaled them: H, W, C (channels) and S (a
+    stack) in the order of the axes, e.g. SHW, CHW,stack=4 or HW,scaled. The reward reads the newest frame."""
     label: str | None = None
     """1 or True where a row is anomalous, else 0 or False."""
     label_intervals: Path | None = None
@@ -48,7 +52,13 @@ class DataColumns(Options):
     def title(cls, name: str) -> str:
         return flag(name)
 
+    @property
+    def frames(self) -> FrameLayout | None:
+        """How frames stand in observations, if that is told."""
+        return None if self.frame_layout is None else FrameLayout.parse(self.frame_layout)
+
     def check(self) -> None:
+        _ = self.frames
         for name in ("time_step", "label_intervals"):
             if getattr(self, name) is not None and self.time is None:
                 raise OptionError(f"{flag(name)} is about time stamps: name their column with --time.")

@@ -57,7 +57,9 @@ def _relabel_episodes(
     """Put other rewards into the arrays of `save_episodes`."""
     reading = read_episode_arrays(arrays, source, columns.skip_bad_episodes)
     episodes = [model.in_order(episode, str(source)) for episode in reading.episodes]
-    check_fit(model, episodes[0].obs.shape[1:], source)
+    frames = columns.frames
+    shape = episodes[0].obs.shape[1:]
+    check_fit(model, shape if frames is None else frames.frame_shape(shape), source)
     check_paid(model, "rewards" in arrays, source)
     if reading.skipped:
         if more := arrays.keys() - arrays_of(reading.episodes).keys():
@@ -67,7 +69,7 @@ def _relabel_episodes(
             )
         arrays |= arrays_of(reading.episodes)
     paid = arrays.get("rewards")
-    earned = relabel(model, episodes)
+    earned = relabel(model, episodes, frames=frames)
     arrays["rewards"] = np.concatenate([steps.reward.numpy() for steps in earned])
     done = Relabelled(len(episodes), original_reward=None if paid is None else 0.0, skipped=reading.skipped)
     done.add(arrays["rewards"], np.concatenate([steps.is_anomaly.numpy() for steps in earned]), paid)

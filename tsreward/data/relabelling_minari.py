@@ -97,8 +97,9 @@ def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterat
                 raise DataError(f"{str(error).rstrip('.')}: {flag(skip)} leaves it out.") from error
             done.skipped[index] = str(error)
             continue
-        check_fit(model, episode.obs.shape[1:], f"Minari dataset {data.name}")
-        earned = relabel_as_is(model, [episode], monitor=monitor)[0]
+        frames, shape = data.columns.frames, episode.obs.shape[1:]
+        check_fit(model, shape if frames is None else frames.frame_shape(shape), f"Minari dataset {data.name}")
+        earned = relabel_as_is(model, [episode], frames, monitor)[0]
         original = np.asarray(episode.rewards, np.float64)
         done.episodes += 1
         done.add(earned.reward.numpy(), earned.is_anomaly.numpy(), original)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tsreward.data.columns import DataColumns
@@ -60,7 +61,8 @@ def read_episodes(
         episodes += read
     if not episodes:
         raise DataError("No data were given: name at least one file.")
-    return episodes
+    frames = columns.frames
+    return episodes if frames is None else [replace(one, obs=frames.frames_of(one.obs)) for one in episodes]
 
 
 def read_data(

@@ -119,7 +119,11 @@ def run(
         ShapeError: the expert's observations are not those of the environment.
         DataError: too few or damaged episodes, or no finished episode.
     """
-    shape, layout = check_environment(options.env, agent.algorithm), options.layout()
+    shape, layout = check_environment(options.env, agent.algorithm), columns.frames
+    if layout is not None and options.frames is not None:
+        raise OptionError(
+            "frames are drawn beside the observation, whose frame_layout then does not matter: leave one out."
+        )
     shape = shape if layout is None else layout.frame_shape(shape)
     if options.frames is None and len(shape) < 3 and (options.masks or options.encoder != "pixel_pca"):
         raise OptionError(

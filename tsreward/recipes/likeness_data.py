@@ -82,12 +82,12 @@ def gather(
         OptionError: it is of another environment, or of another action repeat.
         ShapeError: its observations are not those of the environment.
     """
-    graded = _as_frames(_graded(options, agent, stage, columns, tell), options.layout())
+    graded = _as_frames(_graded(options, agent, stage, columns, tell), columns.frames)
     random = graded.where("random") if "random" in graded.names else None
     if random is None or not random.episodes:
         playing = GradingOptions("random", RANDOM_EPISODES, ())
         random = collect_graded(options.env, replace(agent, seed=agent.seed + 1), playing).where("random")
-        random = _as_frames(random, options.layout())
+        random = _as_frames(random, columns.frames)
     expert = _successes(graded.where(options.skill), float(random.returns.mean()), options)
     if len(expert.episodes) < 2:
         raise DataError(f"{len(expert.episodes)} episode of skill '{options.skill}' is too few: collect 2 or more.")
@@ -101,15 +101,15 @@ def gather(
         wants_others = {"failures", "half_trained"} & set(options.negatives)
         others = _drawn(others, options.frames) if others is not None and wants_others else None
     measured = options.learning == "frozen" and options.likeness().uses_probes
-    blind = _blind(options, agent) if measured else []
+    blind = _blind(options, agent, columns) if measured else []
     return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, blind)
 
 
-def _blind(options: ExpertLikenessOptions, agent: AgentOptions) -> list[Episode]:
+def _blind(options: ExpertLikenessOptions, agent: AgentOptions, columns: DataColumns) -> list[Episode]:
     """Play the blind policies."""
     seeds = episode_seeds(agent.seed, 2**19, BLIND_EPISODES)
     blind = collect_blind(options.env, seeds, agent.action_repeat)
-    blind = _as_frames(blind, options.layout())
+    blind = _as_frames(blind, columns.frames)
     return blind.episodes if options.frames is None else _drawn(blind, options.frames).episodes
 
 
@@ -123,7 +123,7 @@ def _graded(
     if options.demos is None:
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
         return collect_graded(options.env, agent, GradingOptions(num_episodes=options.num_demos, stages=stages), stage)
-    observed, layout = check_environment(options.env), options.layout()
+    observed, layout = check_environment(options.env), columns.frames
     shape = observed if layout is None else layout.frame_shape(observed)
     graded = _read(options.demos, options, agent, shape, columns, tell)
     _check_view(graded.env, options)

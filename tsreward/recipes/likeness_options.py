@@ -8,7 +8,6 @@ from typing import Literal
 
 from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.base import ENCODERS, EncoderOptions
-from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.frames import RECTANGLES, FrameOptions, Rectangle
 from tsreward.encoders.pixel_pca import PixelPCAOptions
 from tsreward.errors import OptionError
@@ -69,9 +68,6 @@ class ExpertLikenessOptions(Options):
     """Frames per second of the expert's films, where the files say it wrong or not at all. Every video_skip-th frame
     must be a decision: a rate that says otherwise is warned of."""
     repair: PictureRepair = PictureRepair()  # noqa: RUF009 - frozen
-    frame_layout: str | None = None
-    """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
-    CHW,stack=4 or HW,scaled. The reward sees the newest one, and the agent all."""
     encoder: str = "pixel_pca"
     """What turns frames into features: pixel_pca, conv, clip, or an encoder of another package. It is fitted on frames
     of the expert and of random actions, where it learns anything."""
@@ -91,9 +87,6 @@ class ExpertLikenessOptions(Options):
         scorer_preset(self.scorer).build(self.window)
         self.likeness()
         self.encoder_options()
-        if self.frame_layout is not None and self.frames is not None:
-            self.refuse("frame_layout", "left out where frames are drawn beside the observation (frames)")
-        self.layout()
         if (self.encoder == "clip") != (self.clip_source is not None):
             raise OptionError(
                 "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."
@@ -113,14 +106,6 @@ class ExpertLikenessOptions(Options):
         if self.masks:
             self.refuse("masks", f"empty for the encoder '{self.encoder}'", "it cannot blank them")
         return own()
-
-    def layout(self) -> FrameLayout | None:
-        """Return how frames stand in the observations, if it is told.
-
-        Raises:
-            OptionError: the text names no layout.
-        """
-        return None if self.frame_layout is None else FrameLayout.parse(self.frame_layout)
 
     def likeness(self) -> Likeness:
         """Return the reward mode, which is not fitted yet."""
