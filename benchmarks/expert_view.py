@@ -2,8 +2,8 @@
 
     python -m benchmarks.expert_view
 
-Random actions are the agent; slow waves or seldom new actions, and in dm_control no action, are the expert. Thresholds were chosen on
-`CHOSEN`; the figures are those of all other tasks. Result: benchmarks/results/expert-view.json.
+Random actions are the agent; slow waves or seldom new actions, and in dm_control no action, are the expert. Thresholds
+were chosen on `CHOSEN`; the figures are those of all other tasks. Result: benchmarks/results/expert-view.json.
 """
 
 from __future__ import annotations
