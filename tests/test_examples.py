@@ -48,6 +48,15 @@ def taught(names: dict[str, Any], act: Callable, patch: pytest.MonkeyPatch) -> l
     return trained
 
 
+@pytest.mark.usefixtures("frames")
+def test_video_likelihood(tmp_path: Path) -> None:
+    main = runpy.run_path(str(EXAMPLES / "video_likelihood.py"))["main"]
+    good, bad, auc = main(epochs=3, episodes=2, out=tmp_path / "strip.png")
+    assert auc > 0.9
+    assert bad > 3 * good
+    assert (tmp_path / "strip.png").stat().st_size > 1_000
+
+
 @pytest.mark.usefixtures("dmc")
 def test_likeness_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))
