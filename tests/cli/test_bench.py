@@ -115,24 +115,27 @@ def test_series_that_cannot_be_evaluated_are_left_out_and_named(tmp_path, docume
     assert "warning: left out: quiet: all 300 test rows" in capsys.readouterr().err
 
 
-def test_failures_are_told_and_stop_nothing(tmp_path, document):
+def test_what_needs_a_threshold_is_missing_alone_and_said_so(tmp_path, document):
     write_smd([small_task("a"), small_task("b", 1)], tmp_path / "data")
     arguments = ("bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--seeds", 1, "--no-report")
     result = document(*arguments, "--false-alarm-rate", 1e-4, "--out", tmp_path / "out")
-    assert [(failure["series"], failure["seed"]) for failure in result["failed"]] == [("a", 0), ("b", 0)]
-    assert "at least 9999 normal scores" in result["failed"][0]["error"]
-    assert result["table"][0]["failed"] == 2
-    assert result["table"][0]["vus_pr"] is None
+    assert [(found["series"], found["seed"]) for found in result["incomplete"]] == [("a", 0), ("b", 0)]
+    assert "at least 9999 normal scores" in result["incomplete"][0]["missing"]
+    assert (result["failed"], result["table"][0]["failed"], result["table"][0]["incomplete"]) == ([], 0, 2)
+    assert result["table"][0]["vus_pr"] > 0.1 and result["table"][0]["vus_pr_series"] == 2
+    assert result["table"][0]["f1"] is None and result["table"][0]["f1_series"] == 0
 
 
-def test_a_table_of_failures_alone_is_shown(tmp_path, capsys):
+def test_a_table_without_a_threshold_is_shown(tmp_path, capsys):
     write_smd([small_task("a")], tmp_path / "data")
     arguments = ["bench", "detect", "--data", tmp_path / "data", "--detectors", "z_norm", "--out", tmp_path / "out"]
     assert main([*map(str, arguments), "--false-alarm-rate", "1e-4"]) == 0
     out, err = capsys.readouterr()
     assert "–" in out
-    assert "warning: z_norm failed on a, seed 0: DataError: A conformal threshold" in err
-    assert (tmp_path / "out" / "report.html").exists()
+    assert err.count("warning: z_norm on a has no metrics that need a threshold: A conformal threshold") == 1
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "z_norm, seed 0: no metrics that need a threshold: A conformal threshold" in page
+    assert "z_norm has no threshold here" in page
 
 
 @pytest.mark.parametrize(

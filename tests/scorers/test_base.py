@@ -124,3 +124,23 @@ def test_repr_names_the_options() -> None:
     assert repr(scorer).startswith("KNN(window=4, options=KNNOptions(")
     scorer.materialise(5)
     assert repr(scorer).startswith("KNN(window=4, dim=5, options=KNNOptions(")
+
+
+class NoNumber(Mahalanobis):
+    """Has no score for what is large."""
+
+    def measure(self, windows: torch.Tensor) -> torch.Tensor:
+        scores = super().measure(windows)
+        return torch.where(windows[:, -1, 0] > 2, torch.nan, scores)
+
+
+def test_a_score_that_is_no_number_is_the_scorers_fault(normal: WindowSet) -> None:
+    scorer = NoNumber(4).fit(normal)
+    far = normal.map(lambda store: store + 100)
+    message = "NoNumber gave nan for window 0, and [0-9]+ score.* of finite windows"
+    with pytest.raises(DataError, match=message):
+        scorer(far.gather(torch.arange(9)))
+    with pytest.raises(DataError, match=message):
+        scorer.score_all(far)
+    with pytest.raises(DataError, match=r"NoNumber got NaN or inf in window\(s\) \[0"):
+        scorer.score_all(normal.map(lambda store: store.clone().fill_(torch.inf)))

@@ -19,7 +19,7 @@ from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run_benchmark
-from tsreward.detection.bench.summary import Row, costs, summary, write_tables
+from tsreward.detection.bench.summary import Row, costs, shown_mean, summary, write_tables
 from tsreward.detection.datasets.tasks import by_dataset, layouts, load_tasks
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
@@ -155,6 +155,7 @@ def _describe(options: Options) -> None:
 def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, str]) -> None:
     rows, spent = summary(records), costs(records)
     failures = [record for record in records if record.error is not None]
+    incomplete = [record for record in records if record.error is None and record.missing is not None]
     for reason in left_out.values():
         remark(f"warning: left out: {reason}")
     for record in failures[:10]:
@@ -163,23 +164,48 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
         )
     if len(failures) > 10:
         remark(f"warning: {len(failures) - 10} more failures are in {options.out / 'series.csv'}")
+    for name, series, reason in list(dict.fromkeys(_without(record) for record in incomplete))[:10]:
+        remark(f"warning: {name} on {series} has no metrics that need a threshold: {reason}")
+    ahead = [name for name in spent if any(row["causal"] is False for row in rows if row["detector"] == name)]
+    if ahead and options.alignment == "causal":
+        remark(
+            f"warning: measured: scores of {', '.join(ahead)} depend on later rows, so they are not what an alarm "
+            f"would have had."
+        )
     if options.json:
-        failed = [vars(record.cell) | {"error": record.error} for record in failures]
-        print_json({"folder": str(options.out), "table": rows, "costs": spent, "failed": failed, "left_out": left_out})
+        document = {
+            "folder": str(options.out),
+            "table": rows,
+            "costs": spent,
+            "failed": [vars(record.cell) | {"error": record.error} for record in failures],
+            "incomplete": [vars(record.cell) | {"missing": record.missing} for record in incomplete],
+            "left_out": left_out,
+        }
+        print_json(document)
         return
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         chosen = [row for row in rows if row["dataset"] == dataset]
         title = f"{dataset}: {chosen[0]['series']} series, {chosen[0]['seeds']} seeds"
         print_table(title, ["detector", *_SHOWN.values()], map(_merits, chosen))
-    header = ["detector", "fit s", "rows/s", "memory MB"]
-    print_table("cost", header, ([name, *map(_rounded, cost.values())] for name, cost in spent.items()))
+    if any(row[f"{name}_series"] != row["series"] for row in rows for name in _SHOWN):
+        remark("note: means of different series are not to be compared: those of all series come first.")
+    header = ["detector", "fit s", "rows/s", "memory MB", "results", "causal"]
+    known = {row["detector"]: {True: "yes", False: "no", None: None}[row["causal"]] for row in reversed(rows)}
+    print_table("cost", header, ([name, *_cost(cost), known[name]] for name, cost in spent.items()))
     remark(f"written to {options.out}")
 
 
 def _merits(row: Row) -> list[Any]:
-    std = row["vus_pr_std"]
-    first = row["vus_pr"] if std is None else f"{row['vus_pr']:.3f} ±{std:.3f}"
-    return [row["detector"], first, *(row[name] for name in list(_SHOWN)[1:])]
+    others = ({**row, f"{name}_std": None} for name in list(_SHOWN)[1:])
+    return [row["detector"], shown_mean(row, "vus_pr"), *map(shown_mean, others, list(_SHOWN)[1:])]
+
+
+def _without(record: Record) -> tuple[str, str, str]:
+    return record.cell.detector, record.cell.series, str(record.missing)
+
+
+def _cost(cost: Mapping[str, float]) -> list[Any]:
+    return [*(_rounded(cost[name]) for name in ("fit_seconds", "points_per_second", "peak_mb")), cost["results"]]
 
 
 def _rounded(value: float) -> str:

@@ -100,8 +100,8 @@ CHANNEL_COLORS = (BLUE, ORANGE, GREEN)
 SCORE_COLORS = (PURPLE, PINK, OLIVE, TEAL)
 
 
-def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) -> str:
-    """Draw the telling channels of the test rows above one panel per detector: (scores [T], threshold)."""
+def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float | None]]) -> str:
+    """Draw the telling channels of the test rows above one panel per detector: (scores [T], threshold or None)."""
     labels = _labels(task)
     figure = new_figure(9.0, 1.5 + 1.1 * len(scores) + 0.3)
     top, *panels = np.atleast_1d(figure.subplots(1 + len(scores), sharex=True, height_ratios=[1.4] + [1] * len(scores)))
@@ -110,7 +110,8 @@ def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float]]) ->
     top.set_ylabel("values")
     for axis, color, (values, threshold) in zip(panels, SCORE_COLORS, scores, strict=False):
         axis.plot(*envelope(values), color=color, linewidth=0.8)
-        axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
+        if threshold is not None:
+            axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
         axis.set_ylabel("score")
         if _is_skewed(values):
             axis.set_yscale("log")
@@ -196,6 +197,7 @@ def render_bench(
         title=title,
         rows=rows,
         metrics=METRICS,
+        partial=any(row[f"{name}_series"] != row["series"] for row in rows for name in METRICS),
         costs=costs(records),
         sections=sections,
         chosen=chosen,
@@ -226,11 +228,12 @@ def _section(
         "fraction": float(labels.mean()),
         "results": [record for record in records if record.error is None],
         "failures": [record for record in records if record.error is not None],
+        "incomplete": [record for record in records if record.error is None and record.missing is not None],
         "drawn": [name for name, _, _ in drawn],
     }
     if drawn:
         best, scores, threshold = drawn[0]
-        found = mistakes(labels, scores, threshold)
+        found = [] if threshold is None else mistakes(labels, scores, threshold)
         section |= {
             "overview": overview(task, [(scores, threshold) for _, scores, threshold in drawn]),
             "channels": list(zip(CHANNEL_COLORS, map(task.test.column, telling_channels(task)), strict=False)),
@@ -240,6 +243,6 @@ def _section(
             "mistakes": [
                 (mistake, None if index is None else str(index[mistake.row]).replace("T", " ")) for mistake in found
             ],
-            "closeups": closeups(task, scores, threshold, found) if found else "",
+            "closeups": closeups(task, scores, threshold, found) if found and threshold is not None else "",
         }
     return section

@@ -31,8 +31,9 @@ class ScorerOptions(Options):
 
     clip: float | None = option(10.0, search=(None, 5.0, 10.0, 30.0))
     """Standardised values are limited to ± this; None leaves them."""
-    std_floor: float = option(0.01, above=0, search=Range(1e-4, 0.1, log=True))
-    """Smallest standard deviation of a column, as a fraction of its range on normal data."""
+    std_floor: float = option(0.1, above=0, search=Range(1e-2, 0.5, log=True))
+    """Smallest standard deviation of a column, as a fraction of its range on normal data: what hardly ever leaves one
+    value is not blown up."""
 
 
 OptionsT = TypeVar("OptionsT", bound=ScorerOptions)
@@ -204,7 +205,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         scores = self.measure(self.standardise(windows))
         # One sum sees every NaN and inf; a sum that overflows by itself is no reason to refuse.
         if not math.isfinite((windows.sum() + scores.sum()).item()):
-            self._refuse_not_finite(~torch.isfinite(windows.flatten(1)).all(1) | ~torch.isfinite(scores))
+            self._refuse_not_finite(~torch.isfinite(windows.flatten(1)).all(1), scores)
         return scores
 
     @torch.inference_mode()
@@ -222,7 +223,9 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             return torch.zeros(0, device=windows.store.device)
         batches = windows.map(self.standardise).batches(batch_size)
         scores = torch.cat([in_chunks(self.measure, batch, batch_size) for batch in batches])
-        self._refuse_not_finite(~torch.isfinite(scores))
+        if not math.isfinite(scores.sum().item()):
+            store = ~torch.isfinite(windows.store).flatten(1).all(1)
+            self._refuse_not_finite(windows.any_step(store), scores)
         return scores
 
     def extra_repr(self) -> str:
@@ -248,10 +251,15 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         if not self.fitted:
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
 
-    def _refuse_not_finite(self, damaged: Tensor) -> None:
-        found = damaged.nonzero().flatten().tolist()
-        if found:
+    def _refuse_not_finite(self, damaged: Tensor, scores: Tensor) -> None:
+        """Check windows [B], of which some are damaged, and their scores [B]."""
+        if found := damaged.nonzero().flatten().tolist():
             raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {found[:5]}: clean the observations.")
+        if found := (~torch.isfinite(scores)).nonzero().flatten().tolist():
+            raise DataError(
+                f"{type(self).__name__} gave {float(scores[found[0]])} for window {found[0]}, and {len(found)} score(s) like "
+                f"it in all, of finite windows: fit it with other options, or repair its measure."
+            )
 
     def _check_set(self, windows: WindowSet, kind: str, dim: int | None = None) -> int:
         """Check windows to learn from, of `dim` features where that is known, and return their number of features D."""

@@ -10,11 +10,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from tests.detection.bench.fakes import Broken, Counted, Distance, Dying, Infinite, Short, small_task
+from tests.detection.bench.fakes import Broken, Counted, Distance, Dying, Hungry, Infinite, Ranked, Short, small_task
 from tsreward.detection.bench import runner
 from tsreward.detection.bench.evaluate import evaluate
 from tsreward.detection.bench.records import read_scores
 from tsreward.detection.bench.runner import Work, run_benchmark
+from tsreward.detection.bench.summary import summary
 from tsreward.detection.detectors.base import held_out_scores
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import DetectionTask, Series
@@ -150,9 +151,48 @@ def test_a_failure_is_tried_again(tmp_path, datasets, fits):
     assert all(record.error is None for record in records)
 
 
+NEED_NONE = {"vus_pr", "vus_roc", "average_precision", "roc_auc", "oracle_f1"}
+"""Metrics that need no threshold."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [({"false_alarm_rate": 1e-4}, "at least 9999 normal scores"), ({"threshold": "pot"}, "POT needs at least 10")],
+)
+def test_without_a_threshold_the_other_metrics_are_had(tmp_path, datasets, fits, rule, reason):
+    if "threshold" in rule:
+        rule["false_alarm_rate"] = 1e-3
+    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path, **rule)
+    for record in records:
+        assert record.error is None and reason in record.missing
+        assert {name for name, value in record.metrics.items() if value is not None} == NEED_NONE
+    fits.clear()
+    assert [found.missing for found in run_benchmark(datasets, {"x": Distance}, [0], tmp_path, **rule)] == [
+        record.missing for record in records
+    ]
+    assert fits == []
+    assert all(
+        None not in record.metrics.values() for record in run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
+    )
+    assert fits == []
+
+
+def test_a_detector_that_cannot_do_with_fewer_rows_keeps_what_needs_no_threshold(tmp_path, datasets):
+    (first, _) = run_benchmark(datasets, {"x": Hungry}, [0], tmp_path)
+    assert first.missing.startswith("no threshold: DataError: Hungry needs 200 rows, got 100. The last 100")
+    assert first.metrics["vus_pr"] > 0.1 and first.metrics["f1"] is None
+    (again, _) = run_benchmark(datasets, {"x": Hungry}, [0], tmp_path, false_alarm_rate=0.05)
+    assert again.missing == first.missing
+
+
+def test_whether_scores_look_ahead_is_measured(tmp_path, datasets):
+    records = run_benchmark(datasets, {"no": Ranked, "yes": Distance}, [0], tmp_path)
+    assert [(record.cell.detector, record.causal) for record in records[:2]] == [("no", False), ("yes", True)]
+    assert [row["causal"] for row in summary(records)] in ([True, False], [False, True])
+
+
 def test_a_failed_evaluation_keeps_the_scores(tmp_path, datasets, fits):
-    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
-    assert all(record.error is not None and "at least 9999 normal scores" in record.error for record in records)
+    run_benchmark(datasets, {"x": Distance}, [0], tmp_path, false_alarm_rate=1e-4)
     fits.clear()
     assert all(record.metrics for record in run_benchmark(datasets, {"x": Distance}, [0], tmp_path))
     assert fits == []

@@ -19,8 +19,8 @@ _DRAWS = 10
 class Evaluation:
     """How well scores agree with labels, each in [0, 1]; higher is better.
 
-    The first four need no threshold. VUS-ROC, the affiliation F1 and the point-adjusted F1 are high for random scores
-    too: read them beside the random detector's.
+    The first four and the oracle's F1 need no threshold. VUS-ROC, the affiliation F1 and the point-adjusted F1 are high
+    for random scores too: read them beside the random detector's.
     """
 
     vus_pr: float
@@ -28,20 +28,21 @@ class Evaluation:
     vus_roc: float
     average_precision: float
     roc_auc: float
-    range_f1: float
-    """The F1s from here on take the rows whose score passes the threshold, which held-out rows decided."""
-    affiliation_f1: float
-    event_f1: float
-    f1: float
+    range_f1: float | None
+    """The F1s from here on take the rows whose score passes the threshold, which held-out rows decided. They are None
+    where there is no threshold."""
+    affiliation_f1: float | None
+    event_f1: float | None
+    f1: float | None
     oracle_f1: float
     """The best F1 over all thresholds: nobody can choose this one without the labels."""
-    point_adjusted_f1: float
+    point_adjusted_f1: float | None
     """F1 after every anomaly with one flag in it counts as found whole."""
-    point_adjusted_f1_random: float
+    point_adjusted_f1_random: float | None
     """The same of as many flags at random rows, on average over ten draws."""
-    flag_rate: float
+    flag_rate: float | None
     """Fraction of rows that pass the threshold; not a merit."""
-    threshold: float
+    threshold: float | None
     """In units of the score; not a merit."""
 
 
@@ -53,6 +54,8 @@ def evaluate(
     false_alarm_rate: float = 0.01,
 ) -> Evaluation:
     """Compare scores of a task's test rows with their labels; a row is flagged where its score is above the threshold.
+
+    Where the normal scores are too few, or not such as the rule can use, only what needs the threshold is missing.
 
     Args:
         task: series with labels.
@@ -85,33 +88,45 @@ def evaluate(
             raise DataError(f"{task.name}: the score of {part} row {row} is {scores[row]}.")
     labels = task.test.labels
     assert labels is not None  # a DetectionTask has them
-    level = float(THRESHOLDS[threshold](normal_scores, false_alarm_rate))
-    flags = test_scores > level
+    level, _ = found_threshold(normal_scores, threshold, false_alarm_rate)
+    flags = None if level is None else test_scores > level
+
+    def flagged(metric: Callable[[np.ndarray, np.ndarray], float]) -> float | None:
+        return None if flags is None else metric(labels, flags)
+
     volumes = metrics.vus(labels, test_scores, metrics.vus_window(task.test))
     return Evaluation(
         vus_pr=volumes.pr,
         vus_roc=volumes.roc,
         average_precision=metrics.average_precision(labels, test_scores),
         roc_auc=metrics.roc_auc(labels, test_scores),
-        range_f1=metrics.range_f1(labels, flags),
-        affiliation_f1=metrics.affiliation_f1(labels, flags),
-        event_f1=metrics.event_f1(labels, flags),
-        f1=metrics.f1(labels, flags),
+        range_f1=flagged(metrics.range_f1),
+        affiliation_f1=flagged(metrics.affiliation_f1),
+        event_f1=flagged(metrics.event_f1),
+        f1=flagged(metrics.f1),
         oracle_f1=metrics.oracle_f1(labels, test_scores),
-        point_adjusted_f1=metrics.point_adjusted_f1(labels, flags),
-        point_adjusted_f1_random=_at_random(labels, int(flags.sum())),
-        flag_rate=float(flags.mean()),
+        point_adjusted_f1=flagged(metrics.point_adjusted_f1),
+        point_adjusted_f1_random=flagged(_at_random),
+        flag_rate=flagged(lambda _, flags: float(flags.mean())),
         threshold=level,
     )
 
 
-def _at_random(labels: np.ndarray, count: int) -> float:
-    """Return the point-adjusted F1 of `count` flags at random rows."""
+def found_threshold(scores: np.ndarray, threshold: str, false_alarm_rate: float) -> tuple[float | None, str | None]:
+    """Return the threshold of normal scores [N], or None and why there is none: too few for the rule, for example."""
+    try:
+        return float(THRESHOLDS[threshold](scores, false_alarm_rate)), None
+    except DataError as error:
+        return None, str(error)
+
+
+def _at_random(labels: np.ndarray, given: np.ndarray) -> float:
+    """Return the point-adjusted F1 of as many flags at random rows."""
     draw = np.random.default_rng(0)
     drawn = []
     for _ in range(_DRAWS):
         flags = np.zeros(len(labels), dtype=bool)
-        flags[draw.choice(len(labels), count, replace=False)] = True
+        flags[draw.choice(len(labels), int(given.sum()), replace=False)] = True
         drawn.append(metrics.point_adjusted_f1(labels, flags))
     return float(np.mean(drawn))
 

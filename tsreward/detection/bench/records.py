@@ -109,11 +109,15 @@ class Record:
     """Fingerprint of the labels, the threshold rule and the false-alarm rate."""
     scores: str | None = None
     """SHA-256 of the file of the scores."""
-    metrics: dict[str, float] = field(default_factory=dict)
-    """The fields of `Evaluation`."""
+    metrics: dict[str, float | None] = field(default_factory=dict)
+    """The numbers of `Evaluation`, None for those that need a threshold where there is none; empty without scores."""
     timings: Timings | None = None
     error: str | None = None
     """What the detector, or the evaluation, raised."""
+    missing: str | None = None
+    """Why some metrics are None."""
+    causal: bool | None = None
+    """Whether the first test rows have the same scores without the later ones; None where nobody could tell."""
 
 
 def write_record(folder: Path, record: Record) -> None:

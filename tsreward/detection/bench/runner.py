@@ -21,7 +21,7 @@ from time import perf_counter
 import numpy as np
 import torch
 
-from tsreward.detection.bench.evaluate import Evaluation, evaluate
+from tsreward.detection.bench.evaluate import Evaluation, evaluate, found_threshold
 from tsreward.detection.bench.records import (
     Cell,
     Record,
@@ -33,6 +33,7 @@ from tsreward.detection.bench.records import (
     write_scores,
 )
 from tsreward.detection.detectors.base import Detector, held_out_scores
+from tsreward.detection.detectors.causality import is_causal
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
 from tsreward.interrupts import ENDING, held_back
@@ -217,19 +218,22 @@ class Work:
         kept = read_scores(folder, found) if found is not None and found.inputs == self.inputs else None
         try:
             if found is not None and kept is not None:
-                scores, timings = kept, found.timings
+                made = Scored(*kept, found.timings, found.causal, None if len(kept[0]) else found.missing)
             else:
-                scores, timings = self._scored()
+                made = self._scored()
         except Exception as error:
-            return self.failed(folder, f"{type(error).__name__}: {error}")
+            return self.failed(folder, _told(error))
         # The scores come first: a record is there only when they are.
-        written = write_scores(folder, self.cell, *scores)
-        metrics, problem = {}, None
+        written = write_scores(folder, self.cell, made.normal, made.test)
+        metrics, missing, problem = {}, made.missing, None
         try:
-            metrics = asdict(evaluate(self.task, *scores, self.threshold, self.false_alarm_rate))
+            metrics = asdict(evaluate(self.task, made.normal, made.test, self.threshold, self.false_alarm_rate))
+            missing = missing or found_threshold(made.normal, self.threshold, self.false_alarm_rate)[1]
         except Exception as error:
-            problem = f"{type(error).__name__}: {error}"
-        record = Record(self.cell, self.inputs, self.evaluation, written, metrics, timings, problem)
+            problem = _told(error)
+        record = Record(
+            self.cell, self.inputs, self.evaluation, written, metrics, made.timings, problem, missing, made.causal
+        )
         write_record(folder, record)
         return record
 
@@ -239,7 +243,7 @@ class Work:
         write_record(folder, record)
         return record
 
-    def _scored(self) -> tuple[tuple[np.ndarray, np.ndarray], Timings]:
+    def _scored(self) -> Scored:
         detector = self.make(self.cell.seed)
         detector.false_alarm_rate = None  # the fit for the threshold comes apart, out of the seconds
         memory, start = PeakMemory(), perf_counter()
@@ -247,9 +251,33 @@ class Work:
         fitted = perf_counter()
         test = detector.decision_function(self.task.test)
         timings = Timings(fitted - start, perf_counter() - fitted, 0.0, memory.grown())
-        normal = held_out_scores(self.make(self.cell.seed), self.task.train)
-        rate = len(test) / max(timings.score_seconds, 1e-9)
-        return (normal, test), replace(timings, points_per_second=rate)
+        timings = replace(timings, points_per_second=len(test) / max(timings.score_seconds, 1e-9))
+        normal, missing, causal = np.zeros(0), None, None
+        try:
+            normal = held_out_scores(self.make(self.cell.seed), self.task.train)
+        except Exception as error:  # what needs no threshold is had all the same
+            missing = f"no threshold: {_told(error)}"
+        with contextlib.suppress(Exception):
+            causal = is_causal(detector.scores, self.task.test, test)
+        return Scored(normal, test, timings, causal, missing)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a detector gave."""
+
+    normal: np.ndarray
+    """[N] of held-out rows; empty where it could not be fitted without them."""
+    test: np.ndarray
+    """[T]."""
+    timings: Timings | None
+    causal: bool | None
+    missing: str | None
+    """Why `normal` is empty."""
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 _PRELOADED = ["torch", "tsreward.detection.detectors.presets", "tsreward.detection.bench.runner"]

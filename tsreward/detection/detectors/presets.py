@@ -10,7 +10,7 @@ from torch import Tensor
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
 from tsreward.detection.detectors.composed import Ensemble, FitOnTest, Side, Smoothed
 from tsreward.detection.detectors.sklearn import pyod_detector
-from tsreward.detection.detectors.windows import WindowDetector
+from tsreward.detection.detectors.windows import FAR, WindowDetector
 from tsreward.errors import OptionError, unknown_name
 from tsreward.registry import OWN
 from tsreward.scorers.base import SCORERS
@@ -29,8 +29,8 @@ from tsreward.training import TrainOptions
 
 DEFAULT = "ensemble"
 
-_LAST_STEP = LSTMVAEOptions(clip=None, error="last", norm="l2", decoder="mlp")
-_EMBEDDED = DeepSVDDOptions(clip=None, distance="mahalanobis")
+_LAST_STEP = LSTMVAEOptions(clip=FAR, error="last", norm="l2", decoder="mlp")
+_EMBEDDED = DeepSVDDOptions(clip=FAR, distance="mahalanobis")
 # The components that explain a quarter of the variance, weighted: the row "PCA" of the TSB-AD leaderboard.
 _LEADERBOARD = PCAOptions(clip=None, std_floor=1e-6, components=0.25, score="weighted")
 
@@ -71,22 +71,22 @@ def _random(seed: int) -> Detector:
 
 @DETECTORS.register("z_norm")
 def _z_norm(seed: int) -> Detector:
-    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, covariance="diagonal"), power=2)
+    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=FAR, covariance="diagonal"), power=2)
 
 
 @DETECTORS.register("mahalanobis")
 def _mahalanobis(seed: int) -> Detector:
-    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=None, shrinkage=0.3), power=2)
+    return WindowDetector(Mahalanobis, 1, MahalanobisOptions(clip=FAR, shrinkage=0.3), power=2)
 
 
 @DETECTORS.register("mahalanobis_window")
 def _mahalanobis_window(seed: int) -> Detector:
-    return WindowDetector(Mahalanobis, 10, MahalanobisOptions(clip=None, steps="window", shrinkage=0.1), power=2)
+    return WindowDetector(Mahalanobis, 10, MahalanobisOptions(clip=FAR, steps="window", shrinkage=0.1), power=2)
 
 
 @DETECTORS.register("pca")
 def _pca(seed: int) -> Detector:
-    return WindowDetector(PCA, 1, PCAOptions(clip=None))
+    return WindowDetector(PCA, 1, PCAOptions(clip=FAR))
 
 
 @DETECTORS.register("pca_weighted")
@@ -111,7 +111,7 @@ def _knn(seed: int) -> Detector:
 
 @DETECTORS.register("transformer_ae")
 def _transformer_ae(seed: int) -> Detector:
-    options = TransformerAEOptions(clip=None, error="last", norm="l2", bottleneck=4)
+    options = TransformerAEOptions(clip=FAR, error="last", norm="l2", bottleneck=4)
     return WindowDetector(TransformerAE, 4, options, train=train_options(seed))
 
 
@@ -137,14 +137,14 @@ def _untrained(seed: int) -> Detector:
 
 @DETECTORS.register("forecaster")
 def _forecaster(seed: int) -> Detector:
-    options = ForecasterOptions(clip=None, network="mlp", loss="mse")
+    options = ForecasterOptions(clip=FAR, network="mlp", loss="mse")
     return WindowDetector(Forecaster, 10, options, train=train_options(seed))
 
 
 @DETECTORS.register("dqn")
 def _dqn(seed: int) -> Detector:
     # Without labels only its intrinsic reward speaks; with labels it is trained by `DQN.learn_actively`.
-    return WindowDetector(DQN, 4, DQNOptions(clip=None), train=train_options(seed))
+    return WindowDetector(DQN, 4, DQNOptions(clip=FAR), train=train_options(seed))
 
 
 @DETECTORS.register("ensemble")
@@ -201,7 +201,7 @@ def make_detector(
         MissingExtraError: the name stands for a package that is not installed.
 
     >>> make_detector("pca")
-    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=None)))
+    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)))
     >>> make_detector("pca").causal, make_detector("pca", alignment="centred").causal
     (True, False)
     """

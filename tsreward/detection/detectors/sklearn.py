@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
-from tsreward.detection.detectors.windows import MAX_ROWS
+from tsreward.detection.detectors.causality import is_causal
+from tsreward.detection.detectors.windows import FAR, MAX_ROWS
 from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.functional.moments import column_scales, standardise
 from tsreward.sequences.series import Series
@@ -39,11 +40,16 @@ class SklearnDetector(Detector):
     50
     """
 
+    probe_: Series | None = None
+    """Rows of the fit, and behind them such as were not there; None before the fit."""
+    causal_: bool | None = None
+    """What was measured on them; None before."""
+
     def __init__(
         self,
         model: Any,
         window: int = 1,
-        std_floor: float = 0.01,
+        std_floor: float = 0.1,
         *,
         false_alarm_rate: float | None = 0.01,
         threshold: str = "conformal",
@@ -58,6 +64,18 @@ class SklearnDetector(Detector):
             )
 
     @property
+    def causal(self) -> bool:
+        """Whether the score of a row depends on no later row: measured on rows of the fit, False before it.
+
+        Some detectors rank the rows that they score among each other (ECOD, COPOD), so that the first rows of a series
+        get other scores alone.
+        """
+        if self.causal_ is None and self.probe_ is not None:
+            model = deepcopy(self.model_)  # some go on learning from what they score
+            self.causal_ = is_causal(lambda series: self._scored(model, series), self.probe_)
+        return bool(self.causal_)
+
+    @property
     def title(self) -> str:
         return f"SklearnDetector({self.model.__name__ if isinstance(self.model, type) else type(self.model).__name__})"
 
@@ -65,12 +83,16 @@ class SklearnDetector(Detector):
         self.scales_ = column_scales(torch.from_numpy(series.values), self.std_floor)
         self.model_ = deepcopy(self.model)
         self.model_.fit(self._rows(series))
+        self.probe_, self.causal_ = _probe(series), None
 
     def measure(self, series: Series) -> np.ndarray:
+        return self._scored(self.model_, series)
+
+    def _scored(self, model: Any, series: Series) -> np.ndarray:
         # Both libraries have a decision_function, of opposite signs; only scikit-learn's detectors have score_samples.
-        if hasattr(self.model_, "score_samples"):
-            return -self.model_.score_samples(self._rows(series))
-        return self.model_.decision_function(self._rows(series))
+        if hasattr(model, "score_samples"):
+            return -model.score_samples(self._rows(series))
+        return model.decision_function(self._rows(series))
 
     def state(self) -> dict[str, Tensor]:
         raise OptionError(
@@ -79,12 +101,19 @@ class SklearnDetector(Detector):
         )
 
     def _rows(self, series: Series) -> np.ndarray:
-        rows = standardise(torch.from_numpy(series.values), self.scales_, clip=None).numpy()
+        rows = standardise(torch.from_numpy(series.values), self.scales_, FAR).numpy()
         if self.window == 1:
             return rows
         padded = np.concatenate([np.repeat(rows[:1], self.window - 1, axis=0), rows])
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.window, axis=0)  # [T, D, K]
         return windows.swapaxes(1, 2).reshape(len(rows), -1)
+
+
+def _probe(series: Series) -> Series:
+    """Return some first rows, and as many after them that lie far from all rows."""
+    rows = series.values[:128]
+    far = rows + 10 * (np.ptp(series.values, axis=0) + np.abs(rows).mean(0))
+    return Series(np.concatenate([rows, far]))
 
 
 @DETECTORS.register("isolation_forest")

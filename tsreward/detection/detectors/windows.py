@@ -18,6 +18,9 @@ from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
 Place = Literal["last", "centre", "covering"]
+FAR = 100.0
+"""Standard deviations that a row of a log may count at most. Clipping at 10 would lose what lies far out; without any,
+one row of a column that hardly moved before outweighs all others."""
 MAX_ROWS = 2**16
 """Rows in a window, or in an average, at most."""
 
@@ -26,12 +29,13 @@ MAX_ROWS = 2**16
 class WindowDetector(Detector):
     """A scorer class, fitted on all windows of a series.
 
-    By default inputs are not clipped: what leaves the range of a log's normal rows by far should count by far.
+    By default inputs are clipped at 100 standard deviations only: what leaves the range of a log's normal rows by far
+    should count by far.
 
     Args:
         scorer: class of the scorer.
         window: rows K in a window, oldest first.
-        options: options of the scorer; None for its defaults, without clipping.
+        options: options of the scorer; None for its defaults, clipped at `FAR`.
         place: which row gets the score of a window; see `place_scores`.
         train: how the scorer is fitted.
         trained: False leaves the networks at their random weights, so that only closed-form statistics are fitted: what
@@ -98,8 +102,8 @@ class WindowDetector(Detector):
 
     @property
     def scorer_options(self) -> ScorerOptions:
-        """Options that the scorer gets: `options`, or its defaults without clipping."""
-        return self.scorer.Options(clip=None) if self.options is None else self.options
+        """Options that the scorer gets: `options`, or its defaults clipped at `FAR`."""
+        return self.scorer.Options(clip=FAR) if self.options is None else self.options
 
     def allocate(self, dim: int) -> None:
         self.scorer_ = self.scorer(self.window, self.scorer_options)
