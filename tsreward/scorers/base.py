@@ -257,8 +257,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             raise DataError(f"{type(self).__name__} got NaN or inf in window(s) {found[:5]}: clean the observations.")
         if found := (~torch.isfinite(scores)).nonzero().flatten().tolist():
             raise DataError(
-                f"{type(self).__name__} gave {float(scores[found[0]])} for window {found[0]}, and {len(found)} score(s) like "
-                f"it in all, of finite windows: fit it with other options, or repair its measure."
+                f"{type(self).__name__} gave {float(scores[found[0]])} for window {found[0]}, {len(found)} such "
+                f"score(s) in all, of finite windows: fit it with other options, or repair its measure."
             )
 
     def _check_set(self, windows: WindowSet, kind: str, dim: int | None = None) -> int:
