@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tsreward.errors import OptionError, ShapeError
+from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.scorers.deep_svdd import DeepSVDDOptions
 from tsreward.scorers.knn import KNN, KNNOptions

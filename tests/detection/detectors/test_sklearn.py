@@ -135,4 +135,4 @@ def test_scores_that_are_no_numbers_name_the_detector(rate) -> None:
     with pytest.raises(DataError, match=r"SklearnDetector\(Undefined\) gave nan for row 3 of 'series'"):
         SklearnDetector(Undefined(), false_alarm_rate=rate).fit(ROWS).decision_function(ROWS)
     with pytest.raises(DataError, match=r"SklearnDetector\(Undefined\) gave nan for row 3"):
-        Smoothed(SklearnDetector(Undefined()), false_alarm_rate=rate).fit(ROWS).predict(ROWS)
+        Smoothed(SklearnDetector(Undefined()), false_alarm_rate=rate).fit(ROWS).decision_function(ROWS)
