@@ -78,6 +78,7 @@ from .rewards.likeness import LikenessOptions as LikenessOptions
 from .rewards.penalty import Penalty as Penalty
 from .rewards.penalty import PenaltyOptions as PenaltyOptions
 from .sb3.callback import LearnedRewardCallback as LearnedRewardCallback
+from .sb3.returns import LearnedReturnsCallback as LearnedReturnsCallback
 from .sb3.vec_env import LearnedRewardVecEnv as LearnedRewardVecEnv
 from .scorers.deep_svdd import DeepSVDD as DeepSVDD
 from .scorers.discriminator import Discriminator as Discriminator

@@ -263,7 +263,7 @@ def test_the_bonus_is_added_and_learns_from_every_window_once() -> None:
 
 
 class OwnWay(PPO):
-    """Collects rollouts as RecurrentPPO of sb3-contrib does: it tells callbacks nothing of what follows a rollout."""
+    """Collects rollouts in a way of its own."""
 
     def collect_rollouts(self, *given: Any, **kind: Any) -> bool:
         return super().collect_rollouts(*given, **kind)
@@ -278,13 +278,6 @@ def test_rollouts_that_are_collected_in_another_way_are_refused_before_the_first
     venv = LearnedRewardVecEnv(scripted(3), model)
     agent = OwnWay("MlpPolicy", venv, n_steps=STEPS, batch_size=STEPS, device="cpu")
     agent.learn(STEPS, callback=LearnedRewardCallback(venv))
-
-
-def test_the_recurrent_twin_is_refused_too(model: RewardModel) -> None:
-    contrib = pytest.importorskip("sb3_contrib")
-    venv = lazy(scripted(3), model)
-    with pytest.raises(ProtocolError, match="RecurrentPPO collects rollouts in a way of its own"):
-        contrib.RecurrentPPO("MlpLstmPolicy", venv, n_steps=STEPS).learn(STEPS, callback=LearnedRewardCallback(venv))
 
 
 def test_rollouts_of_the_twin_on_jax_are_valued_by_what_follows_them() -> None:

@@ -8,8 +8,10 @@ except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
 from tsreward.sb3.callback import LearnedRewardCallback
+from tsreward.sb3.evaluation import eval_env
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
+from tsreward.sb3.returns import LearnedReturnsCallback
 from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, save_agent, train_agent, train_further
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
@@ -17,9 +19,11 @@ __all__ = [
     "AgentOptions",
     "EpisodeRecorder",
     "LearnedReplayBuffer",
+    "LearnedReturnsCallback",
     "LearnedRewardCallback",
     "LearnedRewardVecEnv",
     "TrainedAgent",
+    "eval_env",
     "roll_out",
     "save_agent",
     "train_agent",

@@ -22,6 +22,7 @@ from tsreward.errors import OptionError, ProtocolError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
+from tsreward.sb3.returns import log_returns
 from tsreward.sb3.rollouts import LearnedRollouts, RecentWindows
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
@@ -40,10 +41,12 @@ class LearnedRewardCallback(BaseCallback):
     - A mode that moves while an agent trains (`Lagrangian`) is moved every `mode_every` decisions, with the flag rate
       and the mean length of the episodes that ended since.
 
-    The logger gets `rollout/learned_reward` and `rollout/is_anomaly` of lazy rollouts, and `active/refreshes` and
-    `active/loss` of a learner; `rollout/ep_rew_mean` is the environment's, from a Monitor inside. Callbacks that come
-    after this one find zeros in `locals["rewards"]` of lazy rollouts. After the training the replay buffer is plain
-    again, with all rewards; only where rewards change it stays, so that training may go on.
+    The logger gets `rollout/ep_learned_rew_mean` and `rollout/ep_true_rew_mean`, the mean returns of the latest 100
+    episodes by the learned and by the environment's reward; `rollout/learned_reward` and `rollout/is_anomaly` of lazy
+    rollouts; and `active/refreshes` and `active/loss` of a learner. `rollout/ep_rew_mean` is the environment's, from a
+    Monitor inside. Callbacks that come after this one find zeros in `locals["rewards"]` of lazy rollouts. After the
+    training the replay buffer is plain again, with all rewards; only where rewards change it stays, so that training
+    may go on.
 
     Args:
         venv: the environments that the algorithm trains on, perhaps inside VecNormalize and the like.
@@ -69,7 +72,7 @@ class LearnedRewardCallback(BaseCallback):
                 "A scorer or a bonus that learns needs lazy rewards: use LearnedRewardVecEnv(venv, model, lazy=True), "
                 "with a mode that stays the same."
             )
-        self._venv, self._learner = venv, learner
+        self._venv, self._learner, self._episodes = venv, learner, 0
         if learner is not None:  # the agent is meant to differ from what the scorer learns as normal
             venv.stream.monitor = None
         self._options = ActiveLearnerOptions() if learner is None else learner.options
@@ -84,6 +87,7 @@ class LearnedRewardCallback(BaseCallback):
         normaliser = _outer_normaliser(self.training_env, venv)
         self._rollouts = self._replay = None
         if venv.lazy and isinstance(algorithm, OffPolicyAlgorithm):
+            check_stores_in_order(algorithm)
             self._replay = _Replay(self, algorithm, venv, normaliser, self._learner, self._options, self._draw)
         elif venv.lazy and isinstance(algorithm, OnPolicyAlgorithm):
             self._rollouts = LearnedRollouts(algorithm, venv, normaliser, self._learner, self._recent)
@@ -103,20 +107,44 @@ class LearnedRewardCallback(BaseCallback):
             self._rollouts.step(self.locals)
         if self._replay is not None:
             self._replay.step()
+        self._log_returns()
         if self._mode is not None:
             self._mode.step([info["is_anomaly"] for info in self.locals["infos"]], self.locals["dones"])
         return True
 
     def _on_rollout_end(self) -> None:
         if self._rollouts is not None:
-            self._rollouts.end(self.locals, self.logger)
+            self._rollouts.end()
+        self._log_returns()
+
+    def _log_returns(self) -> None:
+        if self._venv.episodes != self._episodes:
+            self._episodes = self._venv.episodes
+            log_returns(self.logger, self._venv.finished)
 
     def _on_training_end(self) -> None:
         if self._rollouts is not None:
-            self._rollouts.stop(self.logger)
+            self._rollouts.stop()
         if self._replay is not None:
             self._replay.stop()
         self._venv.driven = False
+
+
+_IN_ORDER = ("stable_baselines3.common.off_policy_algorithm", "sbx.common.off_policy_algorithm")
+"""Modules whose `collect_rollouts` stores every step once, after the callbacks."""
+
+
+def check_stores_in_order(algorithm: OffPolicyAlgorithm) -> None:
+    """Check that an algorithm stores transitions as those of Stable-Baselines3 do.
+
+    Raises:
+        ProtocolError: it has a way of its own.
+    """
+    if type(algorithm).collect_rollouts.__module__ not in _IN_ORDER:
+        raise ProtocolError(
+            f"{type(algorithm).__name__} collects rollouts in a way of its own, and may store them before the lazy "
+            f"rewards are there: use LearnedRewardVecEnv(venv, model, lazy=False)."
+        )
 
 
 class _Replay:

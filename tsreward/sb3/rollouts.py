@@ -18,8 +18,17 @@ from tsreward.errors import ProtocolError
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
-_IN_ORDER = ("stable_baselines3.common.on_policy_algorithm", "sbx.common.on_policy_algorithm")
-"""Modules whose `collect_rollouts` calls the hooks of callbacks in the order that is needed here."""
+_IN_ORDER = (
+    "stable_baselines3.common.on_policy_algorithm",
+    "sbx.common.on_policy_algorithm",
+    "sb3_contrib.ppo_mask.ppo_mask",
+    "sb3_contrib.ppo_recurrent.ppo_recurrent",
+)
+"""Modules whose `collect_rollouts` lets callbacks see a step's rewards before it stores them, and values the rollout
+with `compute_returns_and_advantage` when all of it is stored."""
+
+
+_VALUE = "compute_returns_and_advantage"
 
 
 class RecentWindows:
@@ -86,6 +95,8 @@ class LearnedRollouts:
         """Begin a rollout."""
         if self._statistics is not None:
             self._statistics.hold()
+        # Some algorithms value a rollout before they tell their callbacks that it has ended.
+        vars(self._algorithm.rollout_buffer)[_VALUE] = self._pay_and_value
 
     def step(self, found: dict[str, Any]) -> None:
         """Take away the rewards of a step; `found` is what the algorithm tells its callbacks."""
@@ -94,20 +105,27 @@ class LearnedRollouts:
         found["rewards"][:] = 0.0
         self._ended.append(found["dones"].copy())
 
-    def end(self, found: dict[str, Any], logger: Logger) -> None:
-        """Put the learned rewards into the rollout that has ended."""
-        buffer = self._algorithm.rollout_buffer
-        buffer.rewards += self._take(logger)
-        buffer.compute_returns_and_advantage(_last_values(self._algorithm, found["values"]), found["dones"])
+    def end(self) -> None:
+        """End the rollout, which was paid when it was valued."""
+        vars(self._algorithm.rollout_buffer).pop(_VALUE, None)
 
-    def stop(self, logger: Logger) -> None:
+    def stop(self) -> None:
         """End the training, perhaps within a rollout."""
+        self.end()
         if self._ended:
-            self._take(logger)
+            self._take()
 
-    def _take(self, logger: Logger) -> np.ndarray:
+    def _pay_and_value(self, last_values: Any, dones: np.ndarray) -> None:
+        """Put the learned rewards into the rollout, and value it, in place of the buffer's own method."""
+        self.end()
+        buffer = self._algorithm.rollout_buffer
+        buffer.rewards += self._take()
+        buffer.compute_returns_and_advantage(last_values, dones)
+
+    def _take(self) -> np.ndarray:
         """Return the rewards [T, E] of the steps since the rollout started, as the outermost wrapper gives them."""
         rewards, earned = self._venv.take()
+        logger = self._algorithm.logger
         ended, self._ended = np.stack(self._ended), []
         if len(rewards) != len(ended):
             raise ProtocolError(
@@ -183,12 +201,3 @@ class _Still(RunningMeanStd):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return copy.copy, (self.copy(),)  # pickle wants the class of what is reduced, or a function that gives it
-
-
-def _last_values(model: OnPolicyAlgorithm, found: Any) -> torch.Tensor:
-    """Return the values [E] of the observations after a rollout, of which sbx tells its callbacks nothing."""
-    if isinstance(found, torch.Tensor):
-        return found
-    policy: Any = model.policy
-    values = policy.vf_state.apply_fn(policy.vf_state.params, policy.prepare_obs(model._last_obs)[0])
-    return torch.from_numpy(np.array(values).flatten())

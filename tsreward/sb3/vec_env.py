@@ -101,6 +101,16 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     ) -> None:
         _refuse_normaliser(venv)
         self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
+        self._kept: dict[str, Any] = {
+            "reward_obs": reward_obs,
+            "frames": frames,
+            "obs_key": obs_key,
+            "reward_reduce": reward_reduce,
+            "nested": nested,
+            "allow_normalised": allow_normalised,
+        }
+        self._reported: Literal["true", "learned"] = "true"
+        """Which return a Monitor inside reports."""
         self._reward_obs = _RewardObs(venv, model, reward_obs, frames, obs_key)
         self._env_rewards = EnvRewards("LearnedRewardVecEnv", model, reward_reduce)
         if lazy and model.mode.moves_while_training:
@@ -119,6 +129,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """[E] steps of the episode before the last step."""
         self.finished: deque[tuple[float, float]] = deque(maxlen=100)
         """The learned and the true returns of the latest episodes, without a bonus where rewards are lazy."""
+        self.episodes = 0
+        """How many episodes have ended, and are paid."""
         self._returns, self._true_returns = EpisodeReturns(venv.num_envs), EpisodeReturns(venv.num_envs)
         self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
         """The environments' rewards [E] and ends [E] of lazy steps that are not paid yet; None is a reset."""
@@ -168,6 +180,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         infos = [{**info, **dict(zip(INFO_KEYS, row, strict=True))} for info, row in zip(infos, rows, strict=True)]
         for index, both in self._ended(rewards, true, dones):
             infos[index] |= dict(zip(EPISODE_KEYS, both, strict=True))
+            if self._reported == "learned" and "episode" in infos[index]:
+                infos[index]["episode"] = {**infos[index]["episode"], "r": both[0]}
         # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
         return obs, rewards, dones, infos
 
@@ -176,7 +190,17 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         sums = self._returns.add(rewards, true, dones)
         ended = [(int(index), (float(sums[0, index]), float(sums[1, index]))) for index in np.flatnonzero(dones)]
         self.finished += [both for _, both in ended]
+        self.episodes += len(ended)
         return ended
+
+    def for_evaluation(self, venv: VecEnv, reported: Literal["true", "learned"]) -> LearnedRewardVecEnv:
+        """Return the same learned reward for other environments, paid in every step with the mode as it is then.
+
+        `reported` is the return in `info["episode"]`, where a Monitor inside gives one.
+        """
+        made = LearnedRewardVecEnv(venv, self.model, None if self.lazy else self.bonus, **self._kept)
+        made.driven, made._reported, made.stream.monitor = True, reported, None
+        return made
 
     @property
     def pending(self) -> int:
