@@ -20,7 +20,7 @@ from tsreward.errors import DataError, OptionError
 from tsreward.io import load
 from tsreward.options import option
 from tsreward.pipeline.monitor import Monitor
-from tsreward.pipeline.scores import score_episodes
+from tsreward.pipeline.scores import score_episodes, watch_scores
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,14 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
     model = load(options.model)
     episodes = read_episodes([options.data], options.columns, remark)
     episodes = fitting(model, options.model, episodes, options.data)
-    scores = score_episodes(model, episodes, Monitor(model, str(options.data)))
+    scores = score_episodes(model, episodes)
     if scores.label is None:
         raise DataError(
             f"{options.data} has neither costs nor labels: collect from an environment that gives info['cost'], or "
             f"name the label column of a table with --label."
         )
+    if 0 < scores.label.sum() < len(scores.label):  # else there is nothing to measure, which is said first
+        watch_scores(Monitor(model, str(options.data)), model, episodes, scores)
     return scores.label, scores.score, scores.is_anomaly
 
 

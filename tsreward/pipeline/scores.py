@@ -67,15 +67,26 @@ def score_episodes(model: RewardModel, episodes: Sequence[Episode], monitor: Mon
         missing_first=_missing_first(model, episodes, lengths),
     )
     if monitor is not None:
-        rows, first = 0, 0
-        while not monitor.done and first < len(episodes):
-            obs = as_tensor(model.in_order(episodes[first]).obs[1:])
-            part = slice(rows, rows + len(obs))
-            normal = None if scores.label is None else scores.label[part] == 0
-            monitor.see_scores(obs, scores.score[part], scores.is_anomaly[part], normal)
-            rows, first = rows + len(obs), first + 1
-        monitor.finish()
+        watch_scores(monitor, model, episodes, scores)
     return scores
+
+
+def watch_scores(monitor: Monitor, model: RewardModel, episodes: Sequence[Episode], scores: Scores) -> None:
+    """Let a monitor look at the first rows of episodes and at their scores; flags count where nothing is labelled.
+
+    Raises:
+        StrictError: a warning where strict asks for an error.
+    """
+    rows = 0
+    for episode in episodes:
+        if monitor.done:
+            break
+        obs = as_tensor(model.in_order(episode).obs[1:])
+        part = slice(rows, rows + len(obs))
+        normal = None if scores.label is None else scores.label[part] == 0
+        monitor.see_scores(obs, scores.score[part], scores.is_anomaly[part], normal)
+        rows += len(obs)
+    monitor.finish()
 
 
 def _missing_first(model: RewardModel, episodes: Sequence[Episode], lengths: Sequence[int]) -> np.ndarray | None:
