@@ -12,8 +12,10 @@ from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.sources import read_episodes
-from tsreward.errors import CheckpointError, OptionError, ShapeError
+from tsreward.errors import CheckpointError, OptionError, ProtocolError, ShapeError
 from tsreward.io import load
+from tsreward.pipeline.monitor import Monitor
+from tsreward.pipeline.scores import score_episodes
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.data import check_data
 from tsreward.testing.environments import EnvironmentOptions, check_reward_env
@@ -83,14 +85,21 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
             raise
         return CheckReport(str(path), (Check(_LOADS, False, "Copy it again, or fit it again.", str(error)),))
     checks = (Check(_LOADS, True, ""), *check_model(model, episodes).checks)
+    if episodes and episodes[0].obs.shape[1:] == model.obs_shape:
+        score_episodes(model, episodes, Monitor(model, f"{path} on the data"))
     if options.env is not None:
         from tsreward.envs.make import make
         from tsreward.wrappers.gymnasium_env import LearnedReward
 
         inner = make(options.env)
         try:
-            checks += check_reward_env(LearnedReward(inner, model, driven=True), model, options.playing).checks
-        except ShapeError as error:
+            wrapped = LearnedReward(inner, model, driven=True)
+            if (monitor := wrapped.stream.monitor) is not None:
+                monitor.flags = False  # random actions need not be normal
+            checks += check_reward_env(wrapped, model, options.playing).checks
+            if monitor is not None:
+                monitor.finish()
+        except (ShapeError, ProtocolError) as error:
             checks += (
                 Check(f"it fits {options.env}", False, "Name the environment that it was fitted for.", str(error)),
             )
