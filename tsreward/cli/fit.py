@@ -23,7 +23,7 @@ from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_rewar
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.presets import scorer_names, scorer_preset
-from tsreward.sequences.episodes import Episode
+from tsreward.sequences.episodes import Episode, filled
 from tsreward.training import TrainOptions
 
 ScorerT = TypeVar("ScorerT", bound=ScorerOptions)
@@ -84,7 +84,7 @@ def _reward(name: str, form: str | None) -> str:
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = read_episodes(options.data, options.columns, remark)
+    episodes = filled(read_episodes(options.data, options.columns, remark))
     files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.data}
     _check_length(options, episodes)
     scorer, mode = scorer_preset(options.scorer, options.scorer_options), _mode(options)

@@ -71,6 +71,7 @@ def fitting(model: RewardModel, model_file: Path, episodes: Sequence[Episode], d
         ShapeError: the observations have another shape than those the model was fitted on.
     """
     episodes = [episode.in_order(model.columns, str(model_file), str(data_file)) for episode in episodes]
+    episodes = [model.in_order(episode, str(data_file)) for episode in episodes]  # fills in what is masked
     found = episodes[0].obs.shape[1:]
     if found != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, found) or "score data of the kind that the model was fitted on"

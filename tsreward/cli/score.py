@@ -28,6 +28,7 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import Scores, ScoreStream, reaches_first, score_episodes
 from tsreward.sequences.columns import ordered
+from tsreward.sequences.frame_rows import FrameRows
 
 
 class Summary:
@@ -71,6 +72,8 @@ def columns_of(
             columns[name] = values
     if labels is not None:
         columns["label"] = labels.astype(np.int8)
+    if scores.missing is not None:
+        columns["missing"] = scores.missing
     if scores.missing_first is not None:
         columns["missing_first"] = scores.missing_first
     if time is None or stamps is None:
@@ -102,7 +105,8 @@ def written_to(path: Path | None) -> Iterator[Callable[[Columns], object]]:
 class Options(Arguments):
     """Score data: columns episode, step, score (higher is stranger), p_value (of the score among normal ones),
     is_anomaly (1 where the score passes the threshold) and, where the data has costs or labels, label; and, where the
-    first observations of episodes were not recorded, missing_first (1 where the window would hold one). With --time,
+    first observations of episodes were not recorded, missing_first (1 where the window would hold one); and, where
+    --missing fills values in, missing (1 where one of the row was filled in). With --time,
     that column stands first, as it is in the data.
 
     Step t of a recorded episode is the transition to observation t + 1; step t of a table is its row t. A table of any
@@ -172,17 +176,21 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 f"[{len(log.sensors)}]: score data of the kind that the model was fitted on, and leave out other "
                 f"columns with --ignore, --label or --time."
             )
-        report, episode, stream = None, -1, ScoreStream(model)
+        report, episode, stream, first = None, -1, ScoreStream(model), 0
         monitor = Monitor(model, str(options.data))
         for chunk in log.chunks():
             rows = row_data(log.roles, chunk)
             values = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
+            names = found if model.columns is None else model.columns
             borders = [*dict.fromkeys([0, *map(int, np.flatnonzero(chunk.starts))]), len(chunk.values)]
             for start, stop in pairwise(borders):
                 if chunk.starts[start]:
                     episode, stream = episode + 1, ScoreStream(model)
+                    first = int(chunk.rows[start]) if log.roles.has_episodes else 0
                 part = slice(start, stop)
-                scores = stream.push(values[part])
+                missing = None if chunk.missing is None else chunk.missing[part]
+                rows_of = FrameRows(values[part], names, None, chunk.rows[part] - first, chunk.breaks[part], missing)
+                scores = stream.score_rows(rows_of)
                 marks = reaches_first(model, scores.step) if log.roles.steps else None
                 scores = replace(scores, episode=np.full_like(scores.step, episode), missing_first=marks)
                 labels = None if rows.costs is None else rows.costs[part] > 0
@@ -196,3 +204,5 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                     remark(f"{options.data}: {'; '.join(log.roles.described)}.")
             report(*log.progress)
         monitor.finish()
+        if notes := log.notes():
+            remark(f"{options.data}: {'; '.join(notes)}.")

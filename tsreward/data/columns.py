@@ -8,20 +8,19 @@ from typing import Literal
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError
-from tsreward.options import Options, flag, option
+from tsreward.options import flag, option
+from tsreward.sequences.row_options import RowOptions
 
 ANY_DATA = {"skip_bad_episodes", "frame_layout"}
 """Options that mean something for whole episodes too, such as those of Minari."""
 
 
 @dataclass(frozen=True)
-class DataColumns(Options):
+class DataColumns(RowOptions):
     """What the columns of data are; those that are not named here are sensors."""
 
     obs: tuple[str, ...] = ()
     """Columns, keys or prefixes of what is observed, in this order; without any, all that have no other role."""
-    ignore: tuple[str, ...] = ()
-    """Left out, whatever they hold."""
     episode: str | None = None
     """Tells the episodes apart; the rows of each stand together, in order."""
     step: str | None = None
@@ -43,10 +42,10 @@ class DataColumns(Options):
     """1 or True where a row is anomalous, else 0 or False."""
     label_intervals: Path | None = None
     """Table with columns start and end, written as the time column is: what is anomalous, in place of --label."""
-    time: str | None = None
-    """Time stamps, each after the one before: numbers of one unit, or ISO 8601 text in one zone."""
-    time_step: float | None = option(None, above=0)
-    """Seconds from stamp to stamp, in the unit of the column where it holds numbers; None takes any steps."""
+    label_map: tuple[str, ...] = ()
+    """What the words of --label mean, e.g. Normal=0,Attack=1; any other word is refused."""
+    skip_rows: int = option(0, low=0)
+    """Lines of text above the header, or of a file without one, that are passed over."""
 
     @classmethod
     def title(cls, name: str) -> str:
@@ -59,11 +58,30 @@ class DataColumns(Options):
 
     def check(self) -> None:
         _ = self.frames
-        for name in ("time_step", "label_intervals"):
-            if getattr(self, name) is not None and self.time is None:
+        super().check()
+        for name in ("time_step", "time_format", "time_zone", "time_repeats", "gap", "label_intervals"):
+            if getattr(self, name) not in (None, False) and self.time is None:
                 raise OptionError(f"{flag(name)} is about time stamps: name their column with --time.")
         if self.label_intervals is not None and self.label is not None:
             raise OptionError("Labels come from one place: take either --label or --label-intervals.")
+
+        if self.label_map and self.label is None:
+            raise OptionError("--label-map is about words of labels: name their column with --label.")
+        self.label_words()
+
+    def label_words(self) -> dict[str, int]:
+        """Return word -> 0 or 1 of `label_map`.
+
+        Raises:
+            OptionError: something else than words with 0 or 1.
+        """
+        words: dict[str, int] = {}
+        for pair in (part for one in self.label_map for part in one.split(",") if part.strip()):
+            word, equal, value = pair.rpartition("=")
+            if not equal or value.strip() not in ("0", "1") or words.get(word.strip(), int(value)) != int(value):
+                raise OptionError(f"--label-map takes words with 0 or 1, such as Normal=0,Attack=1, got {pair!r}.")
+            words[word.strip()] = int(value)
+        return words
 
     @property
     def named(self) -> bool:

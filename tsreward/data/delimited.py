@@ -89,6 +89,26 @@ class DelimitedText:
         except csv.Error as error:
             raise DataError(f"{self.path}: its first line is no header ({error}): name the columns there.") from None
 
+    def first_records(self, count: int) -> list[list[str]]:
+        """Return the cells of the first records, blank lines passed over; fewer where the text is short."""
+        block, _ = next(self.blocks())
+        self._starts, records, place = [], [], 0
+        while place < len(block) and len(records) < count:
+            end = place + record_end(block[place : place + RECORD_LIMIT])
+            text = block[place:end].decode(errors="replace").strip("\r\n")
+            if text.strip():
+                try:
+                    records.append(next(csv.reader([text], strict=True), []))
+                except csv.Error:
+                    break
+                self._starts.append(count_lines(block[:place]))
+            place = end
+        return records
+
+    def lines_before(self, record: int) -> int:
+        """Return how many lines stand before one of the `first_records`."""
+        return self._starts[record]
+
     def blocks(self) -> Iterator[tuple[bytes, int]]:
         """Yield the text in blocks of whole records, and the number of the first line of each, from 1.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
@@ -19,9 +19,11 @@ from tsreward.data.rows import Borders, Reading, RowData, read_rows
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
+from tsreward.named_warnings import warn
+from tsreward.sequences.cleaning import CleanRows, RowCleaner
 from tsreward.sequences.columns import Columns
+from tsreward.sequences.stamp_reader import StampReader
 from tsreward.sequences.time import Stamps
-from tsreward.sequences.time_order import TimeOrder
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,35 @@ class LogChunk:
     """[T] names of episodes; None where no column tells them."""
     cells: dict[str, Any] = field(default_factory=dict)
     """Arrow arrays [T] of columns as they stand in the file, those that were asked for."""
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """[T] int64, which rows of the file they are, from 0."""
+    breaks: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    """[T] bool: the rows behind a gap in time, at which windows begin anew within a log or an episode."""
+    missing: np.ndarray | None = None
+    """[T] bool: the rows some value of which was filled in or is masked; None where there are none."""
+    stamps: Stamps | None = None
+    """[T] the time of each."""
+
+    def take(self, rows: np.ndarray) -> LogChunk:
+        """Return some of the rows."""
+
+        def part(values: Any) -> Any:
+            return None if values is None else values[rows]
+
+        return LogChunk(
+            self.values[rows],
+            part(self.labels),
+            None if self.time is None else [self.time[row] for row in rows],
+            self.columns,
+            self.starts[rows],
+            {name: values[rows] for name, values in self.others.items()},
+            None if self.episode is None else [self.episode[row] for row in rows],
+            {name: cells.take(rows) for name, cells in self.cells.items()},
+            self.rows[rows],
+            self.breaks[rows],
+            part(self.missing),
+            None if self.stamps is None else self.stamps.take(rows),
+        )
 
 
 class Log:
@@ -51,15 +82,20 @@ class Log:
 
     def __init__(self, path: Path, columns: DataColumns) -> None:
         self.path, self.columns = path, columns
-        self._table = open_table(path)
+        self._table = open_table(path, columns.skip_rows)
         try:
             self.roles = find_roles(path, self._table.expanded, columns, self._table.index)
             self.sensors = list(self.roles.obs)
             kinds = tuple(map(self._table.kind, self.sensors))
             self.found = Columns(tuple(self.sensors), kinds if any(kinds) else ())
             self._borders = Borders(path)
-            self._order = None if columns.time is None else TimeOrder(path, columns.time, columns.time_step)
-            self._intervals = None if columns.label_intervals is None else LabelIntervals(columns.label_intervals)
+            self._order = None if columns.time is None else columns.order(path, columns.time)
+            self._intervals = None
+            if columns.label_intervals is not None:
+                reader = StampReader(columns.time_format, columns.time_zone)
+                self._intervals = LabelIntervals(columns.label_intervals, reader)
+            self._words = columns.label_words()
+            self._cleaning = LogCleaning(columns, self.sensors, path)
         except BaseException:
             self._table.__exit__(None, None, None)
             raise
@@ -91,12 +127,34 @@ class Log:
             DataError: the file is damaged, a cell is not what it must be (see `Table` and `TimeOrder`), or a
                 label is neither 0 nor 1.
         """
+        for chunk in self._raw_chunks(cells):
+            if len((clean := self._cleaning.push(chunk)).values):
+                yield clean
+        if len((clean := self._cleaning.finish()).values):
+            yield clean
+        if self._order is not None and (text := self._order.warning()):
+            warn("irregular time", text)
+
+    def notes(self) -> list[str]:
+        """Return what was done about gaps, missing values and labels, in words, when all rows have come."""
+        notes = self._order.notes() if self._order is not None else []
+        return [*notes, *self._cleaning.notes(), *(self._intervals.notes() if self._intervals is not None else [])]
+
+    def _raw_chunks(self, cells: Sequence[str]) -> Iterator[LogChunk]:
+        """Yield rows as they stand in the file."""
         roles = self.roles
-        texts = [name for name in (roles.time, roles.episode) if name is not None]
-        for rows in self._table.chunks(roles.numbers, [*texts, *cells], gaps=self.columns.skip_bad_episodes):
+        mapped = roles.label if self._words else None
+        texts = [name for name in (roles.time, roles.episode, mapped) if name is not None]
+        numbers = [name for name in roles.numbers if name != mapped]
+        gaps = self.columns.skip_bad_episodes or self.columns.missing != "error"
+        for rows in self._table.chunks(numbers, [*dict.fromkeys([*texts, *cells])], gaps=gaps):
             width = len(self.sensors)
             values = rows.numbers[:, :width]
-            others = dict(zip(roles.numbers[width:], rows.numbers[:, width:].T, strict=True))
+            others = dict(zip(numbers[width:], rows.numbers[:, width:].T, strict=True))
+            if gaps and not self.columns.skip_bad_episodes:
+                self._check_present(others, rows.first)
+            if mapped is not None:
+                others[mapped] = self._mapped(rows.texts(mapped), mapped, rows.first)
             for name in (*roles.done, *([] if roles.label is None else [roles.label])):
                 kind = "label column" if name == roles.label else "column"
                 others[name] = self._table.labels(others[name], name, rows.first, kind).astype(np.float64)
@@ -106,36 +164,46 @@ class Log:
             step = None if roles.step is None else others[roles.step]
             starts = self._borders.starts(len(values), names, done, step)
             time = None if roles.time is None else rows.texts(roles.time)
+            stamps, breaks = None, np.zeros(len(values), dtype=bool)
             if time is not None:
-                stamps = self._check_time(time, rows.first, starts)
-                labels = labels if self._intervals is None or stamps is None else self._intervals.mark(stamps)
+                stamps, breaks = self._check_time(time, rows.first, starts)
+                labels = labels if self._intervals is None else self._intervals.mark(stamps)
             held = {name: rows.cells[name] for name in cells}
-            yield LogChunk(values, labels, time, self.found, starts, others, names, held)
-        if self._intervals is not None:
-            self._intervals.finish()
-        self._warn_of_gaps()
+            number = np.arange(rows.first - 1, rows.first - 1 + len(values))
+            yield LogChunk(values, labels, time, self.found, starts, others, names, held, number, breaks, stamps=stamps)
 
-    def _check_time(self, cells: list[str], first: int, starts: np.ndarray) -> Stamps | None:
-        """Check the stamps of the next rows, within every episode; return them where they are of one log."""
+    def _check_time(self, cells: list[str], first: int, starts: np.ndarray) -> tuple[Stamps, np.ndarray]:
+        """Return the stamps of the next rows, checked within every episode, and which rows come behind a gap."""
         assert self._order is not None
         if not self.roles.has_episodes or self._intervals is not None:
-            return self._order.check(cells, first)
+            return self._order.check(cells, first), self._order.breaks
         borders = [0, *(int(row) for row in np.flatnonzero(starts) if row), len(cells)]
+        parts: list[Stamps] = []
+        breaks = np.zeros(len(cells), dtype=bool)
         for start, stop in pairwise(borders):
             if starts[start]:
                 self._order.begin()
-            self._order.check(cells[start:stop], first + start)
-        return None
+            parts.append(self._order.check(cells[start:stop], first + start))
+            breaks[start:stop] = self._order.breaks
+        return reduce(Stamps.join, parts), breaks
 
-    def _warn_of_gaps(self) -> None:
-        found = None if self._order is None else self._order.irregularity
-        if found is not None and found.first:
-            warnings.warn(
-                f"{self.path}: '{self.columns.time}' usually steps by {found.usual:g}, with gaps: {found.gaps}, other "
-                f"irregular steps: {found.others}, the first at row {found.first}: windows count rows, so they span "
-                f"them. --time-step {found.usual:g} makes this an error.",
-                stacklevel=3,
-            )
+    def _check_present(self, others: dict[str, np.ndarray], first: int) -> None:
+        """Refuse missing values in columns that are no sensors."""
+        for name, values in others.items():
+            if (lacks := np.isnan(values)).any():
+                row = first + int(np.argmax(lacks))
+                remedy = f"--missing is about sensors; fill or drop the row, or --ignore {name}"
+                raise self._table.fault(row, name, "a finite number", "", remedy)
+
+    def _mapped(self, words: list[str], name: str, first: int) -> np.ndarray:
+        """Return labels [T] of words."""
+        known = self._words
+        labels = np.array([known.get(word.strip(), -1) for word in words], dtype=np.float64)
+        if (wrong := labels < 0).any():
+            row = int(np.argmax(wrong))
+            wanted = f"one of the words of --label-map, {', '.join(known)}"
+            raise self._table.fault(first + row, name, wanted, words[row], "add it there", "label column")
+        return labels
 
 
 def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # noqa: B008 - frozen
@@ -160,7 +228,69 @@ def joined(chunks: Sequence[LogChunk]) -> LogChunk:
         starts=np.concatenate([chunk.starts for chunk in chunks]),
         others={name: np.concatenate([chunk.others[name] for chunk in chunks]) for name in first.others},
         episode=None if first.episode is None else [name for chunk in chunks for name in chunk.episode or ()],
+        cells={name: _concat([chunk.cells[name] for chunk in chunks]) for name in first.cells},
+        rows=np.concatenate([chunk.rows for chunk in chunks]),
+        breaks=np.concatenate([chunk.breaks for chunk in chunks]),
+        missing=None if first.missing is None else np.concatenate([chunk.missing for chunk in chunks]),  # type: ignore[misc]
+        stamps=None if first.stamps is None else reduce(Stamps.join, [chunk.stamps for chunk in chunks]),  # type: ignore[misc]
     )
+
+
+def _concat(arrays: Sequence[Any]) -> Any:
+    import pyarrow
+
+    parts = [part for array in arrays for part in (array.chunks if hasattr(array, "chunks") else [array])]
+    return pyarrow.concat_arrays(parts)
+
+
+class LogCleaning:
+    """What is done about missing sensor values, for all that stands in the same rows."""
+
+    def __init__(self, columns: DataColumns, names: Sequence[str], path: Path) -> None:
+        refuses = columns.missing == "error" or columns.skip_bad_episodes
+        self._cleaner = None if refuses else RowCleaner(columns.missing, names, path)
+        self._marks = columns.missing != "drop"
+        self._waiting: LogChunk | None = None
+        self._origin: Stamps | None = None
+        self._episodes = self._before = 0
+
+    def push(self, chunk: LogChunk) -> LogChunk:
+        """Return the rows that are ready after the next ones."""
+        if self._cleaner is None:
+            return chunk
+        time = None
+        if chunk.stamps is not None:
+            self._origin = self._origin or chunk.stamps
+            time = chunk.stamps.since(self._origin)
+        ready = self._cleaner.push(chunk.values, chunk.starts | chunk.breaks, time)
+        numbered = replace(chunk, missing=self._episodes + np.cumsum(chunk.starts))  # the episode of each row
+        self._episodes += int(chunk.starts.sum())
+        return self._given_out(numbered if self._waiting is None else joined([self._waiting, numbered]), ready)
+
+    def finish(self) -> LogChunk:
+        """Return the rows that still wait."""
+        empty = LogChunk(np.zeros((0, 0)), None, None, Columns(()), np.zeros(0, dtype=bool), {})
+        if self._cleaner is None:
+            return empty
+        rest = self._cleaner.finish()
+        return empty if self._waiting is None else self._given_out(self._waiting, rest)
+
+    def notes(self) -> list[str]:
+        """Return what was done, in words."""
+        return self._cleaner.notes() if self._cleaner is not None else []
+
+    def _given_out(self, held: LogChunk, ready: CleanRows) -> LogChunk:
+        first = int(held.rows[0])
+        part = held.take(ready.rows - first)
+        self._waiting = None
+        if ready.settled <= held.rows[-1]:
+            self._waiting = held.take(np.arange(ready.settled - first, len(held.rows)))
+        episode = part.missing
+        assert episode is not None
+        starts = np.diff(episode, prepend=self._before) > 0
+        self._before = int(episode[-1]) if len(episode) else self._before
+        missing = ready.missing if self._marks else None
+        return replace(part, values=ready.values, starts=starts, breaks=ready.starts & ~starts, missing=missing)
 
 
 def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequence[str], Reading]:  # noqa: B008
@@ -176,7 +306,9 @@ def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequen
     """
     with Log(path, columns) as log:
         roles, rows = log.roles, joined(list(log.chunks()))
-    return roles.described, read_rows(path, row_data(roles, rows), columns.skip_bad_episodes)
+        reading = read_rows(path, row_data(roles, rows), columns.skip_bad_episodes)
+        reading.notes += log.notes()
+    return roles.described, reading
 
 
 def row_data(roles: Roles, rows: LogChunk) -> RowData:
@@ -207,6 +339,9 @@ def row_data(roles: Roles, rows: LogChunk) -> RowData:
         timeouts=flags(roles.timeouts),
         ends=flags(roles.ends),
         steps=roles.steps,
+        starts=rows.starts,
+        breaks=rows.breaks,
+        missing=rows.missing,
     )
 
 

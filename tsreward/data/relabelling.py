@@ -125,8 +125,12 @@ class _StepRewards:
         self.monitor = Monitor(model, str(where))
         self._stream = ScoreStream(model, monitor=self.monitor)
 
-    def push(self, episodes: Sequence[Any], values: np.ndarray, paid: np.ndarray | None) -> np.ndarray:
+    def push(
+        self, episodes: Sequence[Any], values: np.ndarray, paid: np.ndarray | None, breaks: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return rewards [T] of the next rows: the episode of each, observations [T, D] and rewards [T].
+
+        Windows begin anew at `breaks` [T] within an episode.
 
         Raises:
             DataError: the rows of an episode do not stand together, or NaN or inf.
@@ -136,7 +140,8 @@ class _StepRewards:
         for start, stop in zip([0, *borders], [*borders, len(values)], strict=True):
             self._enter(episodes[start])
             part = None if paid is None else torch.from_numpy(paid[start:stop])
-            earned = self._stream.reward(torch.from_numpy(values[start:stop]), part)
+            anew = None if breaks is None else breaks[start:stop]
+            earned = self._stream.reward(torch.from_numpy(values[start:stop]), part, anew)
             steps = np.arange(self._stream.rows - (stop - start), self._stream.rows)
             self.done.missing_first += int(reaches_first(self._model, steps).sum())
             rewards[start:stop], is_anomaly[start:stop] = earned.reward.numpy(), earned.is_anomaly.numpy()
@@ -189,10 +194,16 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColum
             names = chunk.episode or list(begun + np.cumsum(chunk.starts))
             begun += int(chunk.starts.sum())
             values = ordered(chunk.values, log.found, model.columns, "the model", str(data))
-            put(chunk.cells, rewards.push(names, values, given))
+            values = model.in_order(masked(values, chunk.missing), str(data)).obs[1:]
+            put(chunk.cells, rewards.push(names, values, given, chunk.breaks))
     rewards.monitor.finish()
     rewards.done.decided = roles.described
     return rewards.done
+
+
+def masked(values: np.ndarray, missing: np.ndarray | None) -> Episode:
+    """Return rows [T, D] as an episode, the missing values of which a model may fill in."""
+    return Episode(np.concatenate([values[:1], values]), missing=missing)
 
 
 def _check_episodes(data: Path, roles: Roles, names: Sequence[str]) -> None:

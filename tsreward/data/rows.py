@@ -44,6 +44,12 @@ class RowData:
     """[N] bool: the episode ends at the row, whoever ended it."""
     columns: Columns | None = None
     """Names of the columns of observations [N, D]."""
+    starts: np.ndarray | None = None
+    """[N] bool: the rows that begin an episode; None finds them by the names, ends and numbers of steps."""
+    breaks: np.ndarray | None = None
+    """[N] bool: the rows behind a gap in time, at which windows begin anew."""
+    missing: np.ndarray | None = None
+    """[N] bool: the rows some value of which was filled in or is masked."""
     steps: bool = True
     """Whether the rows are steps of an environment, whose first observation is missing where rows are arrivals."""
 
@@ -212,7 +218,7 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
             )
     ended = [flags for flags in (rows.terminals, rows.timeouts, rows.ends) if flags is not None]
     done = np.logical_or.reduce(ended) if ended else None
-    starts = Borders(where).starts(count, rows.episode, done, rows.step)
+    starts = Borders(where).starts(count, rows.episode, done, rows.step) if rows.starts is None else rows.starts[:count]
     reading = Reading()
     if whole:
         return _whole(where, rows, starts, skip_bad)
@@ -277,10 +283,21 @@ class _Part:
             **{name: None if (values := getattr(rows, name)) is None else values[part] for name in _KEPT},
             terminated=self._terminated,
             columns=rows.columns,
+            starts=self._arrivals(rows.breaks, len(obs) - 1),
+            missing=self._arrivals(rows.missing, len(obs) - 1),
             first_known=rows.layout != "arrival" or not rows.steps,
         )
         check_finite(episode, f"{self.where}: episode {self.name}")
         return episode
+
+    def _arrivals(self, flags: np.ndarray | None, steps: int) -> np.ndarray | None:
+        """Return flags [T] of arrivals from flags [N] of rows; None where none is set."""
+        if flags is None:
+            return None
+        late = int(self.rows.layout == "transition")
+        own = flags[self.start + late : self.start + late + steps]
+        own = np.concatenate([own, np.zeros(steps - len(own), dtype=bool)])
+        return own if own.any() or flags is self.rows.missing else None
 
     @property
     def _terminated(self) -> bool:
@@ -357,9 +374,14 @@ def check_finite(episode: Episode, where: str) -> None:
     """
     for name in ("obs", "rewards", "costs"):
         values = getattr(episode, name)
-        if values is None or values.dtype.kind != "f" or np.isfinite(values).all():
+        if values is None or values.dtype.kind != "f":
             continue
-        bad = int(np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))[0])
+        finite = np.isfinite(values)
+        if name == "obs" and episode.missing is not None:
+            finite |= np.isnan(values)  # masked
+        if finite.all():
+            continue
+        bad = int(np.flatnonzero(~finite.reshape(len(values), -1).all(1))[0])
         title = "observations" if name == "obs" else name
         raise DataError(f"{where} holds NaN or inf in its {title} at step {bad}: drop that episode")
 

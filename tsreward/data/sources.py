@@ -58,7 +58,7 @@ def read_episodes(
                 f"{path} holds observations {list(wrong[0])}, but {paths[0]} {list(first)}: give data of one shape."
             )
         tell_reading(path, decided, reading, tell)
-        episodes += read
+        episodes += [part for episode in read for part in episode.stretches()]
     if not episodes:
         raise DataError("No data were given: name at least one file.")
     frames = columns.frames

@@ -29,6 +29,10 @@ COLUMN_LIMIT = 200_000
 """Columns that a file of text may have."""
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_NOTHING = {"nan", "null", "na", "n/a", "none", "#n/a", "-nan", "<na>"}
+_SEPARATOR = re.compile(r'"?sep=(.?)"?', re.IGNORECASE)
+_LOOKED_AT = 30
+"""Records in which a header is looked for."""
 _WORDS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
 
 
@@ -66,6 +70,8 @@ class Table(ABC):
     names: list[str]
     expanded: list[str]
     """The names, with one for each place, name[0], name[1], ..., of a column of lists of one length."""
+    unnamed: dict[str, str]
+    """Name -> why it is refused as a column of numbers: those without a name, which are called Unnamed: 0, 1, ..."""
     index: tuple[str, ...] = ()
     """Those of the names that hold the index of the pandas frame which a Parquet file was written from."""
 
@@ -77,6 +83,7 @@ class Table(ABC):
         self.path, self._file = path, StableFile(path)
         try:
             self.names = self._open()
+            self.unnamed = {}
             self._check_names()
             self.expanded = self._expanded()
         except BaseException:
@@ -104,6 +111,9 @@ class Table(ABC):
                 finite number, there is no row, or the file is damaged or changes.
         """
         self.require([*numbers, *texts])
+        for name in numbers:
+            if name in self.unnamed:
+                raise DataError(self.unnamed[name])
         wanted = list(dict.fromkeys([*numbers, *texts])) or self.names[:1]
         first = 1
         for cells in self._columns(wanted):
@@ -171,10 +181,18 @@ class Table(ABC):
         seen: set[str] = set()
         for position, name in enumerate(self.names):
             if not name:
-                raise DataError(f"{self.path}: column {position + 1} has no name in the header: name it, or drop it.")
+                name = self.names[position] = f"Unnamed: {position}"
+                self.unnamed[name] = self._nameless(position)
             if name in seen:
                 raise DataError(f"{self.path} has two columns '{name}': rename one of them.")
             seen.add(name)
+
+    def _nameless(self, position: int) -> str:
+        """Return the message about a column without a name."""
+        return (
+            f"{self.path}: column {position + 1} has no name in the header: name it, or leave it out with --ignore "
+            f"'Unnamed: {position}'."
+        )
 
     def _numbers(self, cells: dict[str, pyarrow.Array], names: Sequence[str], first: int, gaps: bool) -> np.ndarray:
         import pyarrow
@@ -193,12 +211,18 @@ class Table(ABC):
         row, column = map(int, np.argwhere(bad)[0])
         cell = cells[names[column]][row].as_py()
         cell = "" if cell is None else str(cell)
-        if looks_like_stamp(cell):
+        if not cell.strip() or cell.strip().lower() in _NOTHING:
+            remedy = "fill or drop the row, take --missing drop, ffill, interpolate or mask, or ignore the column"
+        elif looks_like_stamp(cell):
             remedy = "name the column of time stamps with --time (time=... in Python), or ignore the column"
         elif "," in cell:
             remedy = "write numbers with a decimal point and without thousands separators"
         else:
             remedy = "fill or drop the row, or ignore the column"
+            if any(map(str.isalpha, cell)):
+                remedy += "; if it is a label, say what its words mean with --label-map Normal=0,Attack=1"
+            if first + row == 1:
+                remedy += "; if lines stand above the header, pass over them with --skip-rows"
         raise self.fault(first + row, names[column], "a finite number", cell, remedy)
 
 
@@ -223,11 +247,50 @@ class TextTable(Table):
             )
         if not self._header:
             return [str(number) for number in range(1, max(1, len(cells)) + 1)]
+        if mark := _SEPARATOR.fullmatch(cells[0].strip()):
+            only = "" if mark[1] == "," or len(cells) > 1 else "; tsreward reads commas, so write the file with them"
+            raise DataError(
+                f"{self.path} begins with 'sep={mark[1] or ','}', a line for spreadsheets: pass over it with --skip-rows "
+                f"{self._above + 1}{only}."
+            )
+        self._second = self._check_shape(len(cells))
         if len(cells) == 1 and (found := next((mark for mark in ";\t|" if mark in cells[0]), None)):
             raise DataError(
                 f"{self.path} seems to be separated by {found!r}: tsreward reads commas, and points in numbers."
             )
         return [self._rename(cell) for cell in cells]
+
+    def _check_shape(self, width: int) -> list[str]:
+        """Return the cells of the first row; refuse lines above the header, and commas that the header lacks."""
+        records = self._text.first_records(_LOOKED_AT)
+        widths = [len(record) for record in records]
+        if len(records) < 2 or widths[1] == width:
+            return records[1] if len(records) > 1 else []
+        if widths[1] == width + 1 and not records[1][-1].strip():
+            raise DataError(
+                f"{self.path}: its rows end with a comma, and its header does not: take the commas away, or add one to "
+                f"the header and leave out the column that it makes with --ignore 'Unnamed: {width}'."
+            )
+        same = next((place for place in range(1, len(widths) - 1) if len(set(widths[place:])) == 1), None)
+        if same is not None and widths[same] > 1:
+            lines = self._above + self._text.lines_before(same)
+            raise DataError(
+                f"{self.path}: its first line has {width} cell{'s' * (width > 1)} and the rows below have {widths[same]}: "
+                f"if text stands above the header, pass over it with --skip-rows {lines}."
+            )
+        return records[1]
+
+    def _nameless(self, position: int) -> str:
+        where = f"{self.path}: column {position + 1} has no name"
+        out = f"--ignore 'Unnamed: {position}'"
+        if position and not "".join(self._second[position:]).strip() and position >= len(self.names) - 1:
+            return f"{where} and no values, because its lines end with a comma: take that away, or leave it out with {out}."
+        if position == 0:
+            return (
+                f"{where} in the header, as the index that pandas writes unless it is told index=False: leave it out with "
+                f"{out}, or name it with --time 'Unnamed: 0' if it holds time stamps."
+            )
+        return super()._nameless(position)
 
     def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
         first, header = 1, self._header
@@ -375,9 +438,17 @@ class ParquetTable(Table):
         return DataError(f"{self.path} cannot be read as Parquet ({' '.join(str(error).split())[:200]}).")
 
 
-def open_table(path: Path) -> Table:
-    """Return the Parquet file that is named .parquet, else the file of text, open."""
-    return ParquetTable(path) if path.suffix.lower() == ".parquet" else TextTable(path)
+def open_table(path: Path, skip_rows: int = 0) -> Table:
+    """Return the Parquet file that is named .parquet, else the file of text below `skip_rows` lines, open.
+
+    Raises:
+        DataError: it cannot be read, or lines are to be passed over in a Parquet file.
+    """
+    if path.suffix.lower() != ".parquet":
+        return TextTable(path, above=skip_rows)
+    if skip_rows:
+        raise DataError(f"{path} is a Parquet file, which has no lines to pass over: leave --skip-rows out.")
+    return ParquetTable(path)
 
 
 def _as_numbers(cells: pyarrow.Array, gaps: bool) -> tuple[np.ndarray, np.ndarray]:

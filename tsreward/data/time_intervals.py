@@ -8,63 +8,94 @@ import numpy as np
 
 from tsreward.data.tables import open_table
 from tsreward.errors import DataError
+from tsreward.sequences.stamp_reader import StampReader
 from tsreward.sequences.time import StampError, Stamps, parse_stamps
 
 
 class LabelIntervals:
-    """The intervals of a file, marked in the stamps of a log chunk by chunk; they may overlap."""
+    """The intervals of a file, marked in the stamps of a log chunk by chunk.
 
-    def __init__(self, path: Path) -> None:
+    They may overlap, and reach beyond the log, of which they label what there is. An empty start or end is open.
+
+    Args:
+        path: the table.
+        reader: of stamps that are written as those of the log; None reads what the log has by itself.
+    """
+
+    def __init__(self, path: Path, reader: StampReader | None = None) -> None:
         self.path = path
         with open_table(path) as table:
             rows = table.read(texts=("start", "end"))
-        self._cells = [rows.texts(side) for side in ("start", "end")]
-        self._bounds: tuple[Stamps, Stamps] | None = None
+        self._cells = {side: [cell.strip() for cell in rows.texts(side)] for side in ("start", "end")}
+        self._open = {side: np.array([not cell for cell in cells]) for side, cells in self._cells.items()}
+        self._reader = reader
+        self._bounds: dict[str, Stamps] | None = None
+        self._first: Stamps | None = None
         self._last: Stamps | None = None
-        self._rows = np.zeros(len(self._cells[0]), dtype=np.int64)
+        self._rows = np.zeros(len(self._cells["start"]), dtype=np.int64)
 
     def mark(self, stamps: Stamps) -> np.ndarray:
         """Return labels [N] of the next stamps of the log: 1 inside an interval, else 0.
 
         Raises:
-            DataError: a bound is none of the kind and zone of the log's stamps, an end is before its start, or an
-                interval starts before the log.
+            DataError: a bound is none of the kind and zone of the log's stamps, or an end is before its start.
         """
         if self._bounds is None:
-            self._bounds = self._parse("start", stamps), self._parse("end", stamps)
-            self._refuse(~self._bounds[1].at_least(self._bounds[0]), "ends before it starts: swap the two")
-            self._refuse(~self._bounds[0].at_least(stamps.take(slice(1))), "starts before the log: correct or drop it")
+            self._bounds = {side: self._parse(side, stamps) for side in ("start", "end")}
+            swapped = ~self._bounds["end"].at_least(self._bounds["start"])
+            self._refuse(swapped & ~self._open["start"] & ~self._open["end"], "ends before it starts: swap the two")
+            self._first = stamps.take(slice(1))
         labels = np.zeros(len(stamps))
         for index in range(len(self._rows)):
-            start, end = (bound.take(slice(index, index + 1)) for bound in self._bounds)
-            inside = stamps.at_least(start) & end.at_least(stamps)
+            bounds = {side: self._bounds[side].take(slice(index, index + 1)) for side in ("start", "end")}
+            inside = (stamps.at_least(bounds["start"]) | self._open["start"][index]) & (
+                bounds["end"].at_least(stamps) | self._open["end"][index]
+            )
             labels[inside] = 1
             self._rows[index] += np.count_nonzero(inside)
         self._last = stamps.take(slice(-1, None))
         return labels
 
-    def finish(self) -> None:
-        """Check what is known when the log has ended.
-
-        Raises:
-            DataError: an interval ends after the log, or lies between two of its rows.
-        """
-        assert self._bounds is not None and self._last is not None
-        self._refuse(~self._last.at_least(self._bounds[1]), "ends after the log: correct or drop it")
-        self._refuse(self._rows == 0, "lies between two rows of the log and labels none: correct or drop it")
+    def notes(self) -> list[str]:
+        """Return what was done about intervals that reach beyond the log, in words, when it has ended."""
+        if self._bounds is None or self._first is None or self._last is None:
+            return []
+        start, end = self._bounds["start"], self._bounds["end"]
+        none = self._rows == 0
+        early = ~start.at_least(self._first) & ~self._open["start"] & ~none
+        late = ~self._last.at_least(end) & ~self._open["end"] & ~none
+        opened = (self._open["start"] | self._open["end"]) & ~none
+        counts = {
+            "cut at the beginning of the log": int(early.sum()),
+            "cut at its end": int(late.sum()),
+            "without a start or an end taken to the border of the log": int(opened.sum()),
+            "with no row of the log in them": int(none.sum()),
+        }
+        told = [f"{count} {text}" for text, count in counts.items() if count]
+        return [f"of {len(none)} intervals of {self.path}: {', '.join(told)}"] if told else []
 
     def _parse(self, side: str, stamps: Stamps) -> Stamps:
-        cells = self._cells[side == "end"]
+        cells, given = self._cells[side], np.flatnonzero(~self._open[side])
+        texts = [cells[place] for place in given]
+        whole, part = np.zeros(len(cells), dtype=np.int64), np.zeros(len(cells))
         try:
-            return parse_stamps(cells, stamps.zone, known=True)
+            if texts and self._reader is not None and (self._reader.form or self._reader.zone):
+                found = StampReader(self._reader.form, self._reader.zone).read(texts)
+            elif texts:
+                found = parse_stamps(texts, stamps.zone, known=True)
+            else:
+                return Stamps(whole, part, stamps.zone)
         except StampError as error:
+            place = int(given[error.position])
             raise DataError(
-                f"{self.path}: row {error.position + 1} of column '{side}' must be {error}, found "
-                f"{cells[error.position][:40]!r}: write it as the time column of the log is written."
+                f"{self.path}: row {place + 1} of column '{side}' must be {error}, found {cells[place][:40]!r}: write "
+                f"it as the time column of the log is written."
             ) from None
+        whole[given], part[given] = found.whole, found.part
+        return Stamps(whole, part, found.zone)
 
     def _refuse(self, wrong: np.ndarray, text: str) -> None:
         if wrong.any():
             row = int(np.argmax(wrong))
-            start, end = (cells[row][:40] for cells in self._cells)
+            start, end = (self._cells[side][row][:40] for side in ("start", "end"))
             raise DataError(f"{self.path}: row {row + 1}, the interval from {start} to {end}, {text}.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from tsreward.errors import DataError, ShapeError
 from tsreward.sequences.columns import Columns, ordered
+from tsreward.sequences.expectation import Expectation
 from tsreward.sequences.frame_rows import FrameReader
 from tsreward.sequences.frames import is_frame
 from tsreward.sequences.row_options import RowKeywords, RowOptions
@@ -117,6 +118,19 @@ def columns_of(episodes: Sequence[Episode]) -> tuple[Columns | None, list[Episod
         episode.in_order(columns, "the first episode", f"Episode {index}") for index, episode in enumerate(episodes)
     ]
     return columns, aligned
+
+
+def filled(episodes: Sequence[Episode]) -> list[Episode]:
+    """Return episodes in which masked values are replaced by what the complete rows of all of them let expect.
+
+    Raises:
+        DataError: there is no complete row.
+    """
+    if not any(episode.missing is not None and np.isnan(episode.obs).any() for episode in episodes):
+        return list(episodes)
+    whole = np.concatenate([episode.obs for episode in episodes])
+    expected = Expectation(whole.shape[1]).fit(whole[~np.isnan(whole).any(1)])
+    return [replace(episode, obs=expected.fill(episode.obs)) for episode in episodes]
 
 
 def as_episodes(data: Any, **rows: Unpack[RowKeywords]) -> tuple[list[Episode], bool]:

@@ -137,7 +137,7 @@ class FrameReader:
         time = None
         if stamps is not None:
             self._origin = self._origin or stamps
-            time = (stamps.whole - self._origin.whole[0]) + (stamps.part - self._origin.part[0])
+            time = stamps.since(self._origin)
         ready = self._cleaner.push(values, starts, time)
         if not last:
             return ready

@@ -41,7 +41,11 @@ class Stamps:
         same = self.whole == other.whole
         return (self.whole > other.whole) | (same & (self.part >= other.part))
 
-    def take(self, rows: slice) -> Stamps:
+    def since(self, other: Stamps) -> np.ndarray:
+        """Return seconds [N] float64 since the first of other stamps."""
+        return (self.whole - other.whole[0]) + (self.part - other.part[0])
+
+    def take(self, rows: slice | np.ndarray) -> Stamps:
         """Return some of them."""
         return Stamps(self.whole[rows], self.part[rows], self.zone)
 
