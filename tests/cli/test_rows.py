@@ -207,7 +207,7 @@ COMMAS = "load,temp,flow,\n1,2,3,\n4,5,6,\n"
         ("load,temp,flow\n1,2,3,\n4,5,6,\n", ["its rows end with a comma, and its header does not"]),
         (
             ",load,temp,flow\n0,1,2,3\n1,4,5,6\n",
-            ["column 1 has no name in the header, as the index that pandas writes"],
+            ["column 1 has no name in the header, as the index that pandas"],
         ),
         ("load,,temp,flow\n0,1,2,3\n1,4,5,6\n", ["column 2 has no name in the header", "--ignore 'Unnamed: 1'"]),
     ],
@@ -244,3 +244,39 @@ def test_columns_without_a_name_may_be_ignored(folder):
     (folder / "commas.csv").write_text(text)
     assert [row["score"] for row in score(folder, "index.csv", "--ignore", "Unnamed: 0")] == right
     assert [row["score"] for row in score(folder, "commas.csv", "--ignore", "Unnamed: 4")] == right
+
+
+def agreement(capsys, *arguments):
+    capsys.readouterr()
+    assert main(["evaluate", *map(str, arguments), "--json"]) == 0
+    out = capsys.readouterr()
+    return json.loads(out.out)["roc"], out.err
+
+
+def test_labels_in_another_file_are_joined_on_time(folder, capsys):
+    faulty = plant.frame()
+    faulty.loc[200:249, "temp"] += 5
+    columns = {"time": plant.stamps(3000, 3600), **{name: faulty[name] for name in plant.NAMES}}
+    plant.write(folder / "faulty.csv", columns)
+    score(folder, "faulty.csv")
+    scores = folder / "scores.csv"
+    labels = [int(3200 <= row < 3250) for row in range(2500, 3700)]
+    stamps = plant.stamps(2500, 3700)
+    plant.write(folder / "labels.csv", {"time": stamps[::-1], "attack": labels[::-1]})
+    roc, said = agreement(capsys, "--scores", scores, "--labels", folder / "labels.csv", "--label", "attack")
+    assert roc > 0.99
+    assert "joined on 'time'" in said
+    words = ["Attack" if label else "Normal" for label in labels]
+    plant.write(folder / "words-labels.csv", {"time": stamps, "attack": words})
+    given = ("--scores", scores, "--labels", folder / "words-labels.csv", "--label", "attack")
+    assert agreement(capsys, *given, "--label-map", "Normal=0,Attack=1")[0] == roc
+    plant.write(folder / "spans.csv", {"start": [stamps[700]], "end": [stamps[749]]})
+    spans = ("--scores", scores, "--time", "time", "--label-intervals", folder / "spans.csv")
+    assert agreement(capsys, *spans)[0] == roc
+    plant.write(folder / "few.csv", {"time": stamps[:600], "attack": labels[:600]})
+    assert main(["evaluate", "--scores", str(scores), "--labels", str(folder / "few.csv"), "--label", "attack"]) == 2
+    assert "row 101 has a stamp in 'time' that" in capsys.readouterr().err
+    plant.write(folder / "twice-labels.csv", {"time": stamps[:1] + stamps, "attack": [0, *labels]})
+    twice = ["evaluate", "--scores", str(scores), "--labels", str(folder / "twice-labels.csv"), "--label", "attack"]
+    assert main(twice) == 2
+    assert "stands there twice" in capsys.readouterr().err

@@ -9,7 +9,8 @@ import pytest
 from tests.scripted import scripts
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
-from tsreward.data.logs import read_columns, read_log
+from tsreward.data.logs import read_log
+from tsreward.data.scored_files import read_columns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError
 from tsreward.pipeline.model import RewardModel

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tsreward.data import delimited, tables
+from tsreward.data import delimited, parquet_table
 from tsreward.data.tables import TextTable, open_table
 from tsreward.errors import DataError, MissingExtraError
 
@@ -250,7 +250,7 @@ def test_a_hundred_thousand_columns_are_read(tmp_path):
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_a_file_that_changes_is_refused(tmp_path, monkeypatch, ending):
     monkeypatch.setattr(delimited, "BLOCK", 100)
-    monkeypatch.setattr(tables, "ROWS", 100)
+    monkeypatch.setattr(parquet_table, "ROWS", 100)
     path = tmp_path / f"log.{ending}"
     changes = {
         "grew": lambda: path.write_bytes(path.read_bytes() * 2),

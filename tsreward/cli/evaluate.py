@@ -13,7 +13,7 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import fitting, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
-from tsreward.data.logs import read_columns
+from tsreward.data.scored_files import common_time, join_on_time, labels_in_time, read_columns, read_labels
 from tsreward.data.sources import read_episodes
 from tsreward.detection.metrics.ranking import label_agreement
 from tsreward.errors import DataError, OptionError
@@ -21,6 +21,8 @@ from tsreward.io import load
 from tsreward.options import option
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes, watch_scores
+
+_OF_SCORES = {"label", "label_map", "label_intervals", "time", "time_format", "time_zone"}
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class Options(Arguments):
     """Table or NPZ file with a column "score", in place of --model and --data; its labels are in the column "label"
     where --label names no other."""
     labels: Path | None = None
-    """Table or NPZ file with the labels that belong to --scores; None takes them from the file of the scores."""
+    """Table or NPZ file with the labels that belong to --scores, joined on the time stamps where both have a column of
+    them, else by position; None takes them from the file of the scores."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     min_roc: float | None = option(None, high=1)
     """Exit with 1 where the area under the ROC is below this."""
@@ -52,8 +55,10 @@ class Options(Arguments):
             raise OptionError("evaluate takes either --model and --data, or --scores with --labels or --label.")
         if self.labels is not None and self.scores is None:
             raise OptionError("--labels belongs to --scores: name the label column of --data with --label.")
-        if self.scores is not None and self.columns.changed().keys() - {"label"}:
-            raise OptionError("--scores takes no other column than --label: --ignore and --time belong to --data.")
+        if self.scores is not None and self.columns.changed().keys() - _OF_SCORES:
+            raise OptionError(
+                "--scores takes no other columns than --label and --time: --ignore and the others belong to --data."
+            )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -99,20 +104,19 @@ def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | 
 
 
 def _from_file(options: Options, path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    label = options.columns.label or "label"
-    if options.labels is None:
-        columns = read_columns(path, ("score", label))
-        scores, labels = columns["score"], columns[label]
-    else:
-        scores, labels = read_columns(path, ("score",))["score"], read_columns(options.labels, (label,))[label]
-    if (wrong := (labels != 0) & (labels != 1)).any():
-        row = int(np.argmax(wrong))
+    columns = options.columns
+    label, labels = columns.label or "label", options.labels
+    if columns.label_intervals is not None and columns.time is not None:
+        return labels_in_time(path, columns.time, columns), read_columns(path, ("score",))["score"], None
+    time = None if labels is None else columns.time or common_time(path, labels)
+    if labels is not None and time is not None:
+        scores, joined = join_on_time(path, labels, time, label, columns)
+        remark(f"{len(scores)} scores of {path} and labels of {labels} are joined on '{time}'.")
+        return joined, scores, None
+    scores, given = read_columns(path, ("score",))["score"], read_labels(labels or path, label, columns)
+    if len(scores) != len(given):
         raise DataError(
-            f"{options.labels or path}: row {row + 1} of label column '{label}' must be 0 (normal) or 1 (anomalous), "
-            f"found {labels[row]:g}: convert the column."
+            f"{path} has {len(scores)} scores, but {labels} {len(given)} labels: give one label per score, or both "
+            f"files a column of time stamps (--time)."
         )
-    if len(scores) != len(labels):
-        raise DataError(
-            f"{path} has {len(scores)} scores, but {options.labels} {len(labels)} labels: give one label per score."
-        )
-    return labels, scores, None
+    return given, scores, None

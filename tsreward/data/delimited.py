@@ -31,6 +31,8 @@ _MAGIC = {
     b"\xff\xfe": "in UTF-16: save it as UTF-8",
     b"\xfe\xff": "in UTF-16: save it as UTF-8",
 }
+_FIRST = 2**16
+"""Bytes of a record among the first ones that are looked at."""
 _LF, _CR, _QUOTE, _COMMA = b'\n\r",'
 
 
@@ -94,7 +96,7 @@ class DelimitedText:
         block, _ = next(self.blocks())
         self._starts, records, place = [], [], 0
         while place < len(block) and len(records) < count:
-            end = place + record_end(block[place : place + RECORD_LIMIT])
+            end = place + record_end(block[place : place + _FIRST])
             text = block[place:end].decode(errors="replace").strip("\r\n")
             if text.strip():
                 try:

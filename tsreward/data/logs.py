@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Borders, Reading, RowData, read_rows
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
-from tsreward.errors import DataError
 from tsreward.named_warnings import warn
 from tsreward.sequences.cleaning import CleanRows, RowCleaner
 from tsreward.sequences.columns import Columns
@@ -154,7 +152,7 @@ class Log:
             if gaps and not self.columns.skip_bad_episodes:
                 self._check_present(others, rows.first)
             if mapped is not None:
-                others[mapped] = self._mapped(rows.texts(mapped), mapped, rows.first)
+                others[mapped] = mapped_labels(self._table, rows.texts(mapped), mapped, rows.first, self._words)
             for name in (*roles.done, *([] if roles.label is None else [roles.label])):
                 kind = "label column" if name == roles.label else "column"
                 others[name] = self._table.labels(others[name], name, rows.first, kind).astype(np.float64)
@@ -195,15 +193,19 @@ class Log:
                 remedy = f"--missing is about sensors; fill or drop the row, or --ignore {name}"
                 raise self._table.fault(row, name, "a finite number", "", remedy)
 
-    def _mapped(self, words: list[str], name: str, first: int) -> np.ndarray:
-        """Return labels [T] of words."""
-        known = self._words
-        labels = np.array([known.get(word.strip(), -1) for word in words], dtype=np.float64)
-        if (wrong := labels < 0).any():
-            row = int(np.argmax(wrong))
-            wanted = f"one of the words of --label-map, {', '.join(known)}"
-            raise self._table.fault(first + row, name, wanted, words[row], "add it there", "label column")
-        return labels
+
+def mapped_labels(table: Table, cells: Sequence[str], name: str, first: int, words: dict[str, int]) -> np.ndarray:
+    """Return labels [T] of 0 and 1 of words, in the column `name` from row `first` on.
+
+    Raises:
+        DataError: another word is among them.
+    """
+    labels = np.array([words.get(cell.strip(), -1) for cell in cells], dtype=np.float64)
+    if (wrong := labels < 0).any():
+        row = int(np.argmax(wrong))
+        wanted = f"one of the words of --label-map, {', '.join(words)}"
+        raise table.fault(first + row, name, wanted, cells[row], "add it there", "label column")
+    return labels
 
 
 def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # noqa: B008 - frozen
@@ -348,23 +350,3 @@ def row_data(roles: Roles, rows: LogChunk) -> RowData:
 def is_table(path: Path) -> bool:
     """Tell whether a file is read as a table: every one is that is no NPZ or NPY."""
     return path.suffix.lower() not in (".npz", ".npy")
-
-
-def read_columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return these columns [T] of a table, or these arrays [T] of an NPZ file, in float64.
-
-    Raises:
-        DataError: one is missing or is not one finite number per row.
-        MissingExtraError: the file is a table, and pyarrow is not installed.
-    """
-    if is_table(path):
-        with open_table(path) as table:
-            read = table.read(names).numbers
-        return {name: read[:, column] for column, name in enumerate(names)}
-    arrays = read_arrays(path)
-    for name in names:
-        if name not in arrays:
-            raise DataError(f"{path} has no array '{name}': it has {', '.join(arrays)}.")
-        if arrays[name].ndim != 1 or not np.isfinite(arrays[name]).all():
-            raise DataError(f"{path}: '{name}' must be finite numbers [T], found shape {list(arrays[name].shape)}.")
-    return {name: arrays[name].astype(np.float64) for name in names}
