@@ -124,7 +124,7 @@ def test_what_was_there_stays_when_scoring_stops(files, stop, monkeypatch):
         return push(stream, chunk)
 
     monkeypatch.setattr("tsreward.data.delimited.BLOCK", 100)
-    monkeypatch.setattr(ScoreStream, "push", push_twice)
+    monkeypatch.setattr(ScoreStream, "score_rows", push_twice)
     arguments = ["score", str(files / "log.csv"), "--model", str(files / "m"), *LOG, "--out", str(files / "s.csv")]
     if stop is KeyboardInterrupt:
         assert main(arguments) == 130

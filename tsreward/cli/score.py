@@ -181,6 +181,8 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
         for chunk in log.chunks():
             rows = row_data(log.roles, chunk)
             values = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
+            if chunk.missing is not None and model.expected is not None:
+                values = model.expected.fill(values)
             names = found if model.columns is None else model.columns
             borders = [*dict.fromkeys([0, *map(int, np.flatnonzero(chunk.starts))]), len(chunk.values)]
             for start, stop in pairwise(borders):

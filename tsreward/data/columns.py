@@ -16,28 +16,9 @@ ANY_DATA = {"skip_bad_episodes", "frame_layout"}
 
 
 @dataclass(frozen=True)
-class DataColumns(RowOptions):
-    """What the columns of data are; those that are not named here are sensors."""
+class TableColumns(RowOptions):
+    """What the columns of the table of a log are; those that are not named here are sensors."""
 
-    obs: tuple[str, ...] = ()
-    """Columns, keys or prefixes of what is observed, in this order; without any, all that have no other role."""
-    episode: str | None = None
-    """Tells the episodes apart; the rows of each stand together, in order."""
-    step: str | None = None
-    """Number of the row within its episode; each is one more than the one before."""
-    reward: str | None = None
-    """What the environment paid for the transition of the row."""
-    cost: str | None = None
-    """Cost of the transition of the row."""
-    done: tuple[str, ...] = ()
-    """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
-    layout: Literal["arrival", "transition"] | None = None
-    """Which observation a row holds: the one that its transition arrives at, or the one that it starts from."""
-    skip_bad_episodes: bool = False
-    """Leave out episodes that cannot be used, count and name them, in place of an error."""
-    frame_layout: str | None = None
-    """How frames stand in observations, where wrappers stacked, transposed or scaled them: H, W, C (channels) and S (a
-    stack) in the order of the axes, e.g. SHW, CHW,stack=4 or HW,scaled. The reward reads the newest frame."""
     label: str | None = None
     """1 or True where a row is anomalous, else 0 or False."""
     label_intervals: Path | None = None
@@ -51,13 +32,7 @@ class DataColumns(RowOptions):
     def title(cls, name: str) -> str:
         return flag(name)
 
-    @property
-    def frames(self) -> FrameLayout | None:
-        """How frames stand in observations, if that is told."""
-        return None if self.frame_layout is None else FrameLayout.parse(self.frame_layout)
-
     def check(self) -> None:
-        _ = self.frames
         super().check()
         for name in ("time_step", "time_format", "time_zone", "time_repeats", "gap", "label_intervals"):
             if getattr(self, name) not in (None, False) and self.time is None:
@@ -82,6 +57,40 @@ class DataColumns(RowOptions):
                 raise OptionError(f"--label-map takes words with 0 or 1, such as Normal=0,Attack=1, got {pair!r}.")
             words[word.strip()] = int(value)
         return words
+
+
+@dataclass(frozen=True)
+class DataColumns(TableColumns):
+    """What the columns of data are; those that are not named here are sensors."""
+
+    obs: tuple[str, ...] = ()
+    """Columns, keys or prefixes of what is observed, in this order; without any, all that have no other role."""
+    episode: str | None = None
+    """Tells the episodes apart; the rows of each stand together, in order."""
+    step: str | None = None
+    """Number of the row within its episode; each is one more than the one before."""
+    reward: str | None = None
+    """What the environment paid for the transition of the row."""
+    cost: str | None = None
+    """Cost of the transition of the row."""
+    done: tuple[str, ...] = ()
+    """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
+    layout: Literal["arrival", "transition"] | None = None
+    """Which observation a row holds: the one that its transition arrives at, or the one that it starts from."""
+    skip_bad_episodes: bool = False
+    """Leave out episodes that cannot be used, count and name them, in place of an error."""
+    frame_layout: str | None = None
+    """How frames stand in observations, where wrappers stacked, transposed or scaled them: H, W, C (channels) and S (a
+    stack) in the order of the axes, e.g. SHW, CHW,stack=4 or HW,scaled. The reward reads the newest frame."""
+
+    @property
+    def frames(self) -> FrameLayout | None:
+        """How frames stand in observations, if that is told."""
+        return None if self.frame_layout is None else FrameLayout.parse(self.frame_layout)
+
+    def check(self) -> None:
+        super().check()
+        _ = self.frames
 
     @property
     def named(self) -> bool:

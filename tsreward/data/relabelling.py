@@ -29,6 +29,7 @@ from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.relabel import still
 from tsreward.pipeline.scores import ScoreStream, reaches_first
 from tsreward.sequences.columns import ordered
+from tsreward.sequences.episodes import Episode
 
 REWARDS = tuple(name for name in NAMES["reward"] if "original" not in name)
 """Columns that learned rewards are written to, the first that is there."""

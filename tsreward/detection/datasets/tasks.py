@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
-from tsreward.data.columns import DataColumns
+from tsreward.data.columns import DataColumns, TableColumns
 from tsreward.data.rows import Tell
 from tsreward.detection.datasets.files import load_files
+from tsreward.detection.datasets.own_tables import load_tables
 from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.datasets.synthetic import smd_like, yahoo_like
 from tsreward.errors import OptionError, unknown_name
@@ -15,6 +17,7 @@ from tsreward.options import flag
 from tsreward.sequences.series import DetectionTask
 
 SYNTHETIC = "synthetic"
+TABLES = ("csv", "parquet")
 OWN = ("csv", "parquet", "files")
 """Layouts whose columns the options tell."""
 
@@ -60,6 +63,8 @@ def load_tasks(
         tasks = [*smd_like(seed=0), *yahoo_like(seed=0)]
     elif path is None:
         raise OptionError(f"--format {form} needs --data, the folder or file; --format synthetic runs without.")
+    elif form in TABLES and columns.changed().keys() <= {field.name for field in fields(TableColumns)}:
+        tasks = load_tables(path, columns=columns)
     elif form == "files" or (form in OWN and columns.changed()):
         tasks = load_files(path, columns, tell=tell)
     else:
