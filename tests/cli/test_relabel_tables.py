@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 
 from tests.scripted import script, small_model
-from tsreward.data import delimited, relabelling, tables
+from tsreward.data import delimited, parquet_table, relabelling
 from tsreward.data.episodes import save_episodes
 from tsreward.io import save
 from tsreward.pipeline.relabel import relabel
@@ -70,7 +70,7 @@ IGNORE = ("--ignore", "note", "action")
 @pytest.mark.parametrize("rows", [5, 8192])
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
 def test_the_rewards_are_those_of_whole_episodes(ending, rows, model, tmp_path, document, monkeypatch):
-    monkeypatch.setattr(tables, "ROWS", rows)
+    monkeypatch.setattr(parquet_table, "ROWS", rows)
     data, out = write(frame(), tmp_path / f"steps.{ending}"), tmp_path / f"out.{ending.removesuffix('.gz')}"
     summary = document("relabel", data, "--model", model, "--out", out, *IGNORE)
     after = read(out)
@@ -148,12 +148,12 @@ def test_columns_are_about_tables(model, tmp_path, complaint):
 def test_rows_are_held_for_a_while_only(ending, likeness, tmp_path, document, monkeypatch):
     held, push = [], relabelling._StepRewards.push
 
-    def spy(self, episodes, values, paid):
+    def spy(self, episodes, values, paid, breaks=None):
         held.append(len(values))
-        return push(self, episodes, values, paid)
+        return push(self, episodes, values, paid, breaks)
 
     monkeypatch.setattr(relabelling._StepRewards, "push", spy)
-    monkeypatch.setattr(tables, "ROWS", 500)
+    monkeypatch.setattr(parquet_table, "ROWS", 500)
     monkeypatch.setattr(delimited, "BLOCK", 2**14)
     rows = 2000
     values = np.random.default_rng(0).normal(size=(rows, 3)).astype(np.float32)

@@ -16,6 +16,7 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.scores import ScoreStream
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.frame_rows import FrameRows
 
 
 @pytest.fixture
@@ -116,9 +117,9 @@ def test_a_time_column_that_is_named_like_a_column_of_scores_is_refused(files, c
 def test_what_was_there_stays_when_scoring_stops(files, stop, monkeypatch):
     (files / "s.csv").write_text("before")
     before = sorted(files.iterdir())
-    push = ScoreStream.push
+    push = ScoreStream.score_rows
 
-    def push_twice(stream: ScoreStream, chunk: np.ndarray):
+    def push_twice(stream: ScoreStream, chunk: FrameRows):
         if stream.rows:
             raise stop
         return push(stream, chunk)

@@ -90,9 +90,11 @@ CSV: dict[str, Malformed | Unusual] = {
     "05 short row that lacks an ignored cell": Malformed(
         log("1,2,x\n3,4\n", "a,b,host"), "row 2 has 2 in place of 3 cells", f"{SCORE} --ignore host"
     ),
-    "05 long first row": Malformed(log("1,2,\n3,4,\n"), "row 1 has 3 in place of 2 cells"),
+    "05 long first row": Malformed(log("1,2,\n3,4,\n"), "its rows end with a comma, and its header does not"),
     "06 duplicate names": Malformed(log(ROWS, "a,a"), "has two columns 'a': rename one of them"),
-    "07 unnamed column": Malformed(log("0,1,2\n", ",a,b"), "column 1 has no name in the header: name it"),
+    "07 unnamed column": Malformed(
+        log("0,1,2\n", ",a,b"), "column 1 has no name in the header, as the index that pandas writes"
+    ),
     "08 BOM": Unusual(b"\xef\xbb\xbf" + log(ROWS).encode(), VALUES),
     "09 UTF-16": Malformed(log(ROWS).encode("utf-16"), "log.csv is in UTF-16: save it as UTF-8"),
     "09 UTF-16 without BOM": Malformed(log(ROWS).encode("utf-16-le"), "line 1 holds a NUL byte: it is no text, or in"),

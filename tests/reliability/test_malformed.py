@@ -37,7 +37,7 @@ def run(model, tmp_path, monkeypatch, capsys):
     """Return a function that writes the files of a case, runs its command, and gives (code, stderr, stdout)."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "OUT").mkdir()
-    push = ScoreStream.push
+    push = ScoreStream.score_rows
 
     def run_case(case: Malformed | Unusual) -> tuple[int, str, str]:
         path = Path("log.csv")
@@ -55,7 +55,7 @@ def run(model, tmp_path, monkeypatch, capsys):
             return scores
 
         with monkeypatch.context() as patch:
-            patch.setattr(ScoreStream, "push", push_and_meddle)
+            patch.setattr(ScoreStream, "score_rows", push_and_meddle)
             code = main(shlex.split(case.command.replace("MODEL", str(model))))
         out, err = capsys.readouterr()
         return code, err, out

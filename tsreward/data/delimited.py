@@ -97,6 +97,8 @@ class DelimitedText:
         self._starts, records, place = [], [], 0
         while place < len(block) and len(records) < count:
             end = place + record_end(block[place : place + _FIRST])
+            if end - place >= _FIRST:
+                break
             text = block[place:end].decode(errors="replace").strip("\r\n")
             if text.strip():
                 try:

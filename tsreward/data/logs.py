@@ -84,6 +84,9 @@ class Log:
         try:
             self.roles = find_roles(path, self._table.expanded, columns, self._table.index)
             self.sensors = list(self.roles.obs)
+            for name in self.sensors:
+                if name in self._table.unnamed:
+                    raise DataError(self._table.unnamed[name])
             kinds = tuple(map(self._table.kind, self.sensors))
             self.found = Columns(tuple(self.sensors), kinds if any(kinds) else ())
             self._borders = Borders(path)

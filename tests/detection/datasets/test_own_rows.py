@@ -47,9 +47,7 @@ def test_rows_are_cleaned_and_gaps_are_kept(table, missing):
 
 
 def test_missing_values_and_words_are_refused_by_default(table):
-    with pytest.raises(
-        DataError, match=r"row 8 of column 'temp' must be .*, found nothing.*--missing drop"
-    ):
+    with pytest.raises(DataError, match=r"row 8 of column 'temp' must be .*, found nothing.*--missing drop"):
         read_table(table, columns=options("error"))
     with pytest.raises(DataError, match=r"found 'Normal'.*--label-map"):
         read_table(table, columns=TableColumns(label="state", ignore=("note", "time"), missing="drop"))
