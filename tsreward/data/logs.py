@@ -17,6 +17,7 @@ from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Borders, Reading, RowData, read_rows
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
+from tsreward.errors import DataError
 from tsreward.named_warnings import warn
 from tsreward.sequences.cleaning import CleanRows, RowCleaner
 from tsreward.sequences.columns import Columns

@@ -11,6 +11,7 @@ from tsreward.data.rows import Tell, tell_reading
 from tsreward.data.sources import read_data
 from tsreward.detection.datasets.reading import LOADERS, check_fraction, split_in_time
 from tsreward.errors import DataError, ShapeError
+from tsreward.sequences.episodes import filled
 from tsreward.sequences.series import DetectionTask, Series
 
 
@@ -36,7 +37,7 @@ def load_files(
     decided, reading = read_data(path, columns)
     tell_reading(path, decided, reading, tell)
     tasks = []
-    for name, episode in zip(reading.names, reading.episodes, strict=True):
+    for name, episode in zip(reading.names, filled(reading.episodes), strict=True):
         title = path.stem if len(reading.episodes) == 1 else f"{path.stem}-{name}"
         if episode.costs is None:
             raise DataError(f"{path} has no labels, which a benchmark needs: name their column with --label.")
@@ -44,5 +45,7 @@ def load_files(
             raise ShapeError(f"{path} holds observations {list(episode.obs.shape[1:])}, not rows of numbers.")
         names = () if episode.columns is None else episode.columns.names
         labels = np.asarray(episode.costs) > 0
-        tasks.append(split_in_time(Series(episode.obs[1:], labels, title, names), train_fraction))
+        tasks.append(
+            split_in_time(Series(episode.obs[1:], labels, title, names, starts=episode.starts), train_fraction)
+        )
     return tasks
