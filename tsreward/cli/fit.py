@@ -17,6 +17,7 @@ from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
 from tsreward.encoders.base import Encoder
 from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.functional.moments import OFF_CONSTANT
 from tsreward.io import save
 from tsreward.options import option
 from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out
@@ -111,12 +112,19 @@ def run(options: Options[Any, Any]) -> int:
         "obs_shape": list(fitted.model.obs_shape),
         "normal_windows": fitted.normal,
         "negative_windows": fitted.negative,
+        "constant_columns": list(fitted.model.constant_columns),
         "threshold": float(fitted.model.mode.threshold),
         "false_alarm_rate": mode.options.false_alarm_rate,
         "held_out_episodes": len(held),
         "roc": roc,
         "average_precision": precision,
     }
+    if constant := fitted.model.constant_columns:
+        named = ", ".join(constant[:10]) + " ..." * (len(constant) > 10)
+        remark(
+            f"note: one value in all normal data: column(s) {named}: any other value will count as {OFF_CONSTANT:g} "
+            f"standard deviations."
+        )
     if options.json:
         print_json(summary)
     else:

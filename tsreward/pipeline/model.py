@@ -121,6 +121,16 @@ class RewardModel(nn.Module):
         return self.scorer.window
 
     @property
+    def constant_columns(self) -> tuple[str, ...]:
+        """Features that had one value in all data of the fit, by name where they have one, else counted from 0.
+
+        Raises:
+            NotFittedError: the model is not fitted.
+        """
+        names = None if self.columns is None or len(self.columns) != self.scorer.dim else self.columns.names
+        return tuple(str(place) if names is None else names[place] for place in self.scorer.constant)
+
+    @property
     def obs_shape(self) -> tuple[int, ...]:
         """Shape of one observation.
 

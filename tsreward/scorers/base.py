@@ -171,6 +171,16 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.fitted.fill_(True)
         return self.to(options.device).eval()
 
+    @property
+    def constant(self) -> tuple[int, ...]:
+        """Features that had one value in all normal data: any other value counts as ten standard deviations.
+
+        Raises:
+            NotFittedError: before `fit` or loading.
+        """
+        self._require_fitted()
+        return tuple((self.std == 0).nonzero().flatten().tolist())
+
     def standardise(self, rows: Tensor) -> Tensor:
         """Return rows [..., D] of features in the units of normal data, float32, as `learn` and `measure` take them."""
         return standardise(rows, ColumnScales(self.mean, self.std, self.tolerance), self.options.clip).float()
