@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 
 from tests.envs.conftest import dmc, frames  # noqa: F401
 from tsreward.data.video.repair import PictureRepair
+from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.errors import StrictError, TSRewardWarning
 from tsreward.recipes.expert_view import decision_rate, rate_difference, report_view, sampled_pictures, view_expert
+from tsreward.recipes.likeness import AdversarialLikeness
 
 av = pytest.importorskip("av", reason="needs the extra 'pixels'")
 
@@ -143,3 +147,34 @@ def test_decisions_of_dm_control(dmc, env: str, repeat: int, rate: float) -> Non
         assert decision_rate(env) == rate
     else:
         assert decision_rate(env, repeat) == rate
+
+
+class _Meadow(gymnasium.Env):
+    """Shows a film of `scene`."""
+
+    def __init__(self) -> None:
+        self.observation_space = gymnasium.spaces.Box(0, 255, (32, 32, 3), np.uint8)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self._films = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self._films, self._at = self._films + 1, 0
+        self._film = scene(100 + self._films)
+        return self._film[0], {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self._at += 1
+        return self._film[self._at], 0.0, self._at == len(self._film) - 1, False, {}
+
+
+def test_an_adversary_is_shown_the_same() -> None:
+    gymnasium.register("Meadow-v0", _Meadow)
+    try:
+        encoder = PixelPCA((32, 32, 3), PixelPCAOptions(dim=4)).fit(AGENT)
+        AdversarialLikeness("Meadow-v0", AGENT, encoder=encoder, strict=True)
+        mirrored = [np.ascontiguousarray(film[:, :, ::-1]) for film in AGENT]
+        with pytest.raises(StrictError, match=r"mirrored, left to right \(cure: --flip left-right\)"):
+            AdversarialLikeness("Meadow-v0", mirrored, encoder=encoder, strict=True)
+    finally:
+        del gymnasium.registry["Meadow-v0"]

@@ -16,10 +16,12 @@ from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
 from tsreward.encoders.base import Encoder
+from tsreward.encoders.picture_shapes import are_pictures
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.moments import OFF_CONSTANT
 from tsreward.io import save
 from tsreward.options import option
+from tsreward.recipes.expert_view import compare_with_env
 from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.scorers.base import ScorerOptions
@@ -29,6 +31,10 @@ from tsreward.training import TrainOptions
 
 ScorerT = TypeVar("ScorerT", bound=ScorerOptions)
 RewardT = TypeVar("RewardT", bound=RewardOptions)
+
+
+SHOWN = 16
+"""Episodes of pictures that are compared with those of the environment at most."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,8 @@ def _encoder(options: Options[Any, Any], episodes: list[Episode]) -> Encoder:
             f"{options.env} gives observations {list(encoder.obs_shape)}, but {options.data[0]} holds "
             f"{list(shape)}: name the environment that the data is from, or leave --env out."
         )
+    if options.env is not None and are_pictures(episodes[0].obs) and episodes[0].obs.ndim == 4:
+        compare_with_env([episode.obs for episode in episodes[:SHOWN]], options.env, 1, str(options.data[0]))
     return encoder
 
 

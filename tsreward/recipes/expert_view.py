@@ -61,7 +61,10 @@ class ExpertView:
 
 
 def view_expert(
-    expert: Sequence[np.ndarray], agent: Sequence[np.ndarray], rates: Sequence[ViewDifference] = ()
+    expert: Sequence[np.ndarray],
+    agent: Sequence[np.ndarray],
+    rates: Sequence[ViewDifference] = (),
+    drawn: bool = True,
 ) -> ExpertView:
     """Compare the expert's pictures [T, H, W, C] with the agent's own [T, H', W', C].
 
@@ -69,9 +72,10 @@ def view_expert(
         expert: pictures of every episode, of one size, best the file's own.
         agent: pictures of several episodes.
         rates: differences of another kind that are known already.
+        drawn: whether a picture of both is made where they differ.
     """
     seen = compare_views(expert, agent)
-    picture = draw_views(expert, agent, [difference.cause for difference in seen]) if seen else None
+    picture = draw_views(expert, agent, [difference.cause for difference in seen]) if seen and drawn else None
     return ExpertView((*seen, *rates), picture)
 
 
@@ -87,6 +91,19 @@ def report_view(view: ExpertView, who: str, where: Path | None = None, strict: b
     if where is not None and view.picture is not None:
         write_atomic(where, view.picture)
     warn("expert seen otherwise", view.text(who, where), strict)
+
+
+def compare_with_env(
+    expert: Sequence[np.ndarray], env: str, action_repeat: int, who: str, strict: bool = False
+) -> None:
+    """Warn where pictures [T, H, W, C] do not show what random actions show in an environment of pictures.
+
+    Raises:
+        StrictError: they do not, and `strict` or that of the open log asks for an error.
+    """
+    agent = random_pictures(env, action_repeat)
+    if agent is not None:
+        report_view(view_expert(expert, agent, drawn=False), f"{who}, {env}", strict=strict)
 
 
 def sampled_pictures(path: Path, repair: PictureRepair, frame_skip: int = 1) -> list[np.ndarray] | None:

@@ -27,6 +27,7 @@ from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.expert_view import (
     ExpertView,
+    compare_with_env,
     is_episode_file,
     rate_difference,
     report_view,
@@ -212,8 +213,10 @@ class AdversarialLikeness:
         negatives: episodes of known failures, if there are any; as `demos`.
         bonus: added for new observations, e.g. `RandomNetworkDistillation(window, dim)`.
         active: how the scorer goes on learning.
+        strict: whether it is an error that the expert's pictures do not look like the agent's own; otherwise a warning.
 
     Raises:
+        StrictError: they do not, and `strict` asks for an error.
         OptionError: no such environment or scorer, or one that does not suit.
         ShapeError: the expert's observations are not those of the environment.
         DataError: too few or damaged episodes.
@@ -239,6 +242,7 @@ class AdversarialLikeness:
         negatives: Demos | None = None,
         bonus: ExplorationBonus | None = None,
         active: ActiveLearnerOptions = ActiveLearnerOptions(),  # noqa: B008 - frozen
+        strict: bool = False,
     ) -> None:
         expert = _observations(demos)
         seen = check_environment(env, None if agent is None else agent.algorithm)
@@ -246,6 +250,8 @@ class AdversarialLikeness:
             raise ShapeError(f"The demos hold observations {expert[0].shape[1:]}, but {env} gives {seen}.")
         if encoder is None and len(seen) > 1:
             raise OptionError(f"{env} gives pictures {seen}: give an encoder, e.g. a fitted tsreward.PixelPCA.")
+        if are_pictures(expert[0]) and expert[0].ndim == 4:
+            compare_with_env(expert, env, 1 if agent is None else agent.action_repeat, "AdversarialLikeness", strict)
         encoder = Identity(seen) if encoder is None else encoder
         mode = Likeness(LikenessOptions(transform=transform))
         self.env = env
