@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.data.minari_sets import record
 from tests.scripted import script
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.sources import digest, read_episodes
 from tsreward.errors import DataError
+from tsreward.sequences.episodes import Episode
 
 
 @pytest.fixture
@@ -47,3 +50,18 @@ def test_the_digest_follows_the_content(root):
     with (root / "minari" / "walk-v0" / "data" / "metadata.json").open("a") as file:
         file.write(" ")
     assert digest(Path("minari:walk-v0")) != before
+
+
+def test_rules_say_what_becomes_of_recorded_costs(tmp_path):
+    values = np.array([0.0, 0.4, -2.0, 3.0])
+    save_episodes([Episode(np.zeros((5, 2)), costs=values)], tmp_path / "d.npz")
+    cases: list[tuple[dict[str, Any], list[float]]] = [
+        ({"cost_above": 0.5}, [0, 0, 0, 1]),
+        ({"cost_below": -1.0}, [0, 0, 1, 0]),
+        ({"cost_sign": "negative"}, [0, -0.4, 2, -3]),
+        ({}, values.tolist()),
+    ]
+    for rules, wanted in cases:
+        costs = read_episodes(tmp_path / "d.npz", DataColumns(**rules))[0].costs
+        assert costs is not None
+        assert costs.tolist() == wanted

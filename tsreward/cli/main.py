@@ -85,7 +85,7 @@ def _dispatch(arguments: list[str]) -> int:
         return 2
     if command not in COMMANDS:
         raise unknown_name("command", command, COMMANDS)
-    rest = _with_reward_column(command, _with_own_names(rest))
+    rest = [_cost_alias(command, word) for word in _with_reward_column(command, _with_own_names(rest))]
     return import_module(COMMANDS[command][1]).main(_with_config(command, rest))
 
 
@@ -96,6 +96,20 @@ def _alias(argument: str) -> str:
     '--agent.steps=100'
     """
     return re.sub(r"^(--(?:[\w-]+\.)*)total[-_]timesteps(?==|$)", r"\1steps", argument)
+
+
+def _cost_alias(command: str, argument: str) -> str:
+    """Return --cost-key for --cost where infos of an environment are meant, and the other way round.
+
+    >>> _cost_alias("collect", "--cost=hit"), _cost_alias("fit", "--cost-key"), _cost_alias("fit", "--cost-above")
+    ('--cost-key=hit', '--cost', '--cost-above')
+    """
+    name, equals, value = argument.partition("=")
+    if name.replace("_", "-") not in ("--cost", "--cost-key"):
+        return argument
+    if command in ("train", "tune"):  # these have both
+        return argument
+    return f"{'--cost-key' if command in ('collect', 'demo') else '--cost'}{equals}{value}"
 
 
 def _with_reward_column(command: str, arguments: list[str]) -> list[str]:

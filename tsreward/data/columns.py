@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError
 from tsreward.options import flag, option
+from tsreward.sequences.costs import CostRules
 from tsreward.sequences.row_options import RowOptions
 
-ANY_DATA = {"skip_bad_episodes", "frame_layout"}
+RULES = {entry.name for entry in fields(CostRules)}
+"""Options about the values of costs, wherever they come from."""
+ANY_DATA = {"skip_bad_episodes", "frame_layout"} | RULES
 """Options that mean something for whole episodes too, such as those of Minari."""
 
 
@@ -60,7 +63,7 @@ class TableColumns(RowOptions):
 
 
 @dataclass(frozen=True)
-class DataColumns(TableColumns):
+class DataColumns(TableColumns, CostRules):
     """What the columns of data are; those that are not named here are sensors."""
 
     obs: tuple[str, ...] = ()
@@ -72,7 +75,7 @@ class DataColumns(TableColumns):
     reward: str | None = None
     """What the environment paid for the transition of the row."""
     cost: str | None = None
-    """Cost of the transition of the row."""
+    """Cost of the transition of the row; the key of infos in Minari. What is above 0 is unsafe (--cost-above)."""
     done: tuple[str, ...] = ()
     """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
     layout: Literal["arrival", "transition"] | None = None

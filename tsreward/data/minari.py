@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.data.columns import ANY_DATA, DataColumns
+from tsreward.data.columns import ANY_DATA, RULES, DataColumns
 from tsreward.data.hdf5 import check_hdf5
 from tsreward.data.observations import flat_observations
 from tsreward.data.rows import Reading, check_finite
 from tsreward.errors import DataError, OptionError, TSRewardError, missing_extra
 from tsreward.options import flag
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 
 PREFIX = "minari:"
@@ -45,8 +47,8 @@ def load_minari(source: str | Path) -> list[Episode]:
     """Return the episodes of a local Minari dataset: observations [T + 1, *obs], images too, and rewards [T].
 
     `source` is a dataset's id, or its folder: a Path, or text that begins with /, ./, ../ or ~. Nothing is downloaded
-    and no environment is made. `infos["cost"]` [T + 1] becomes the costs; entry 0, which belongs to the reset, is left
-    out. Actions are kept where they are one array. All episodes are in memory: `MinariSource` gives them one by one.
+    and no environment is made. Costs are those of `infos` [T + 1] (`CostReader`), without entry 0, which belongs to the
+    reset. Actions are kept where they are one array. All episodes are in memory: `MinariSource` gives them one by one.
 
     Observations of Dict and Tuple spaces stand side by side, [T + 1, D], as with FlattenObservation.
 
@@ -97,8 +99,11 @@ class MinariSource:
     def __init__(self, source: str | Path, columns: DataColumns = DataColumns()) -> None:  # noqa: B008 - frozen
         minari = import_minari()
         self.name, self.columns = str(source), columns
+        rules = {name: getattr(columns, name) for name in RULES}
+        self.costs = CostReader(CostOptions(cost_key=() if columns.cost is None else (columns.cost,), **rules))
+        """Reads the costs out of infos."""
         self._short: list[int] = []
-        if wrong := columns.changed().keys() - ANY_DATA - {"obs", "layout"}:
+        if wrong := columns.changed().keys() - ANY_DATA - {"obs", "layout", "cost"}:
             named = ", ".join(map(flag, sorted(wrong)))
             raise OptionError(
                 f"Minari dataset {self.name} says itself what its parts are: leave {named} out; --obs chooses keys of "
@@ -175,7 +180,7 @@ class MinariSource:
             obs = obs[:, None]
         steps, infos = len(raw.rewards), raw.infos or {}
         rewards = infos[ORIGINAL][-steps:] if ORIGINAL in infos else raw.rewards
-        costs = np.asarray(infos["cost"])[-steps:] if "cost" in infos else None
+        costs = self.costs.read_all(_arrivals(infos, steps), steps, where)
         actions = raw.actions if isinstance(raw.actions, np.ndarray) and raw.actions.dtype.kind in "biuf" else None
         ended = len(raw.terminations) > 0 and bool(raw.terminations[-1])
         arrivals = self.columns.layout == "arrival"
@@ -202,6 +207,11 @@ class MinariSource:
     def _damaged(self, error: BaseException, where: str = "") -> DataError:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return DataError(f"Minari dataset {self.name} is damaged or incomplete{where} ({reason}): download it again.")
+
+
+def _arrivals(infos: dict[str, Any], steps: int) -> dict[str, Any]:
+    """Return the infos [T, ...] of steps, without those of the reset before them."""
+    return {key: _arrivals(value, steps) if isinstance(value, dict) else value[-steps:] for key, value in infos.items()}
 
 
 def minari_folder(source: str | Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tsreward.data.columns import DataColumns
+from tsreward.data.columns import RULES, DataColumns
 from tsreward.data.films import is_film, read_films
 from tsreward.data.flat_arrays import read_hdf5, read_npz
 from tsreward.data.hdf5 import HDF5, is_hdf5
@@ -52,6 +52,7 @@ def read_episodes(
         decided, reading = read_data(path, columns)
         names = (episodes or reading.episodes)[0].columns
         read = [episode.in_order(names, str(paths[0]), str(path)) for episode in reading.episodes]
+        read = read if is_minari(path) else _with_rules(read, columns, path)
         first = (episodes or read)[0].obs.shape[1:]
         if wrong := [episode.obs.shape[1:] for episode in read if episode.obs.shape[1:] != first]:
             raise DataError(
@@ -63,6 +64,16 @@ def read_episodes(
         raise DataError("No data were given: name at least one file.")
     frames = columns.frames
     return episodes if frames is None else [replace(one, obs=frames.frames_of(one.obs)) for one in episodes]
+
+
+def _with_rules(episodes: list[Episode], columns: DataColumns, path: Path) -> list[Episode]:
+    """Return the episodes with what `columns` make of their costs."""
+    if not columns.changed().keys() & RULES:
+        return episodes
+    return [
+        episode if episode.costs is None else replace(episode, costs=columns.costs_of(episode.costs, str(path)))
+        for episode in episodes
+    ]
 
 
 def read_data(
