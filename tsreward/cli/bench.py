@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+import torch
 import tyro
 
 from tsreward.cli.main import remark
@@ -26,7 +28,10 @@ from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, unknown_name
 from tsreward.files import write_atomic
+from tsreward.named_warnings import warn
 from tsreward.options import option
+from tsreward.pipeline.monitor import ROWS, outside_text
+from tsreward.pipeline.profile import DataProfile
 from tsreward.recipes.run_folder import installed_versions
 from tsreward.report.bench import PageOptions, render_bench
 from tsreward.report.page import check_reporting, write_page
@@ -104,6 +109,7 @@ def run(options: Options) -> int:
     for make in detectors.values():
         make(0)  # an unknown name, or a package that is missing, is told before data are read
     datasets, left_out = _prepared(options)
+    _watch([task for tasks in datasets.values() for task in tasks])
     with Stages() as stages:
         records = run_benchmark(
             datasets,
@@ -144,6 +150,26 @@ def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], 
     if not tasks:
         raise DataError(f"No series can be evaluated: {next(iter(left_out.values()), 'there is none.')}")
     return by_dataset(options.format, tasks), left_out
+
+
+def _watch(tasks: Sequence[DetectionTask]) -> None:
+    """Warn where the normal rows among the first 1,000 test rows are not what the training rows are like.
+
+    Raises:
+        StrictError: --strict makes that an error.
+    """
+    found = []
+    for task in tasks:
+        rows = torch.from_numpy(np.asarray(task.test.values[:ROWS], np.float64))
+        profile = DataProfile().fit(torch.from_numpy(np.asarray(task.train.values, np.float64)))
+        assert task.test.labels is not None  # a DetectionTask has them
+        normal = rows.numpy()[np.asarray(task.test.labels[:ROWS]) == 0]
+        text = outside_text(profile, normal, task.train.columns or None) if len(normal) >= 30 else None
+        if text is not None:
+            found.append(f"{task.name}: {text}")
+    if found:
+        more = f" The same goes for {len(found) - 1} more of {len(tasks)} series." if len(found) > 1 else ""
+        warn("outside training range", found[0].replace("the model was", "a detector is") + more)
 
 
 def _describe(options: Options) -> None:
