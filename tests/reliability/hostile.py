@@ -70,7 +70,7 @@ HOSTILE: dict[str, Hostile] = {
         "tensors overlap or leave a gap",
     ),
     "30 shape product overflow": Hostile(
-        forge.set_entry("shape", lambda _: [2**62, 2**62, 16]), "needs .* bytes and has 12"
+        forge.set_entry("shape", lambda _: [2**62, 2**62, 16]), "needs .* bytes and has 24"
     ),
     "31 dtype and length": Hostile(forge.set_entry("dtype", lambda _: "F64"), "needs 24 bytes and has 12"),
     "32 unknown dtype": Hostile(forge.set_entry("dtype", lambda _: "OBJECT"), "has dtype 'OBJECT'"),
