@@ -132,6 +132,17 @@ def test_what_is_missing_is_marked(model, tmp_path, document, capsys):
     assert [len(cell) for cell in table["observation.state"]] == [3] * LENGTHS[0]
 
 
+def test_stamps_stand_beside_the_steps_that_begin_there(model, tmp_path):
+    table = frame("transition").assign(at=[f"2024-05-01 00:00:{n:02d}" for n in range(sum(LENGTHS))])
+    table.to_csv(tmp_path / "a.csv", index=False)
+    scores = scored(tmp_path / "a.csv", model, tmp_path / "s.csv", "--time", "at")
+    assert scores["at"].tolist() == table["at"].tolist()
+    short = ("--time", "at", "--ignore", "next_x", "next_y", "next_z", "--layout", "transition")
+    scores = scored(tmp_path / "a.csv", model, tmp_path / "s.csv", *short)
+    last = [sum(LENGTHS[: n + 1]) - 1 for n in range(3)]
+    assert scores["at"].tolist() == table["at"].drop(last).tolist()
+
+
 def test_relabel_leaves_bad_episodes_out(model, tmp_path, document):
     table = frame("arrival")
     table.loc[8, "y"] = np.nan

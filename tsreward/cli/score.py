@@ -18,7 +18,8 @@ from tsreward.cli.output import Stages, check_output, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, row_data
-from tsreward.data.sources import is_streamed, read_episodes
+from tsreward.data.rows import tell_reading
+from tsreward.data.sources import is_streamed, read_data
 from tsreward.data.tables import Columns, csv_writer
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
@@ -157,9 +158,11 @@ def run(options: Options) -> int:
 
 
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
-    episodes = read_episodes([options.data], options.columns, remark)
-    episodes = fitting(model, options.model, episodes, options.data)
-    yield columns_of(score_episodes(model, episodes, Monitor(model, str(options.data))))
+    decided, reading = read_data(options.data, options.columns)
+    tell_reading(options.data, decided, reading, remark)
+    episodes = fitting(model, options.model, reading.episodes, options.data)
+    scores = score_episodes(model, episodes, Monitor(model, str(options.data)))
+    yield columns_of(scores, None, options.columns.time, reading.stamps)
 
 
 def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Columns]:

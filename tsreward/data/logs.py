@@ -314,6 +314,9 @@ def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequen
         roles, rows = log.roles, joined(list(log.chunks()))
         reading = read_rows(path, row_data(roles, rows), columns.skip_bad_episodes)
         reading.notes += log.notes()
+    if rows.time is not None and len(reading.parts) == len(reading.episodes):
+        steps = zip(reading.parts, reading.episodes, strict=True)
+        reading.stamps = [rows.time[row] for part, one in steps for row in range(part.start, part.start + len(one))]
     return roles.described, reading
 
 

@@ -69,6 +69,8 @@ class Reading:
     """The rows of each of them, where they are of rows."""
     count: int | None = None
     """Number of rows, where it is not that of the observations."""
+    stamps: list[str] | None = None
+    """Time stamps of the steps of all episodes, as they stand in the file; None where no column has them."""
 
     def add(self, name: Any, make: Callable[[], Episode | None], skip: bool, part: slice | None = None) -> None:
         """Take the episode that a function makes; with `skip`, one that cannot be used is left out and noted.
