@@ -161,9 +161,14 @@ def _watch(tasks: Sequence[DetectionTask]) -> None:
     found = []
     for task in tasks:
         rows = torch.from_numpy(np.asarray(task.test.values[:ROWS], np.float64))
-        profile = DataProfile().fit(torch.from_numpy(np.asarray(task.train.values, np.float64)))
+        train = np.asarray(task.train.values, np.float64)
+        train = train[np.isfinite(train).all(1)]  # masked values tell nothing
+        if not len(train):
+            continue
+        profile = DataProfile().fit(torch.from_numpy(train))
         assert task.test.labels is not None  # a DetectionTask has them
         normal = rows.numpy()[np.asarray(task.test.labels[:ROWS]) == 0]
+        normal = normal[np.isfinite(normal).all(1)]
         text = outside_text(profile, normal, task.train.columns or None) if len(normal) >= 30 else None
         if text is not None:
             found.append(f"{task.name}: {text}")
