@@ -25,7 +25,7 @@ CLEAR = 1.0
 """Levels by which a change must bring backgrounds nearer to each other."""
 HALF = 0.5
 """Share of the distance by which it must."""
-NEARER = 0.75
+NEARER = 0.6
 """The same of the nearest pictures, where backgrounds are alike with and without the change."""
 NEARER_LEVELS = 2.0
 BRIGHTER = 0.07
