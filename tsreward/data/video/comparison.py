@@ -193,7 +193,7 @@ def _bordered(
     if top and bottom and (left or right):
         unit = "pixels"
     cause = f"{shade} borders of {max(edges)} {unit} ({named}) in the expert's pictures of {height} x {width}"
-    if covered < apart + CLEAR / 2:  # a plain scene looks alike, squeezed or not
+    if covered < apart:
         masks = _masks(share, *size)
         hidden = f"{cause}, which hide a part of the scene"
         return covered, ViewDifference("borders", hidden, f"--masks {masks}"), one, where
