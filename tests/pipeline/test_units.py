@@ -14,7 +14,9 @@ from tsreward.rewards.likeness import Likeness
 from tsreward.scorers.base import SCORERS
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.scorers.presets import scorer_names, scorer_preset
 from tsreward.sequences.episodes import Episode
+from tsreward.training import TrainOptions
 
 CLOSED = ("knn", "mahalanobis", "pca", "ridge_var")
 
@@ -34,6 +36,19 @@ def test_scores_flags_and_rewards_stay_the_same(name: str, change: str) -> None:
     within(earned[0].score.double().numpy(), earned[1].score.double().numpy())
     within(earned[0].reward.numpy(), earned[1].reward.numpy())
     assert float((earned[0].is_anomaly != earned[1].is_anomaly).float().mean()) <= 0.01
+
+
+@pytest.mark.parametrize("change", ["offset", "mixed"])
+@pytest.mark.parametrize("name", [name for name in scorer_names(own=True) if name not in CLOSED])
+def test_networks_learn_the_same(name: str, change: str) -> None:
+    preset, scores = scorer_preset(name), []
+    for kind in ("none", change):
+        model = RewardModel(preset.build(4), Likeness("exponential"))
+        negative = [changed(1.2 * plant(300, 2), kind)] if preset.negative else None
+        budget = TrainOptions(epochs=1, windows_per_epoch=256)
+        model.fit([changed(plant(300, 0), kind), changed(plant(300, 3), kind)], negative, options=budget)
+        scores.append(model.score(changed(plant(300, 1), kind)).double().numpy())
+    within(*scores)
 
 
 def test_a_fault_of_a_small_column_is_found() -> None:

@@ -12,7 +12,7 @@ from tsreward.detection.detectors.presets import make_detector
 from tsreward.detection.detectors.sklearn import SklearnDetector
 
 SLOW = {"dqn", "ensemble", "forecaster", "transformer_ae", "lstm_vae", "lstm_vae_whitened"}
-"""Networks: one change of all kinds at once is enough for them."""
+"""Networks: what they score with is tested as a scorer (tests/pipeline/test_units.py)."""
 
 
 @pytest.mark.parametrize("change", CHANGES)
