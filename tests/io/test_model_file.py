@@ -16,6 +16,7 @@ from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
+from tsreward.encoders.vq import VQOptions, VQTokenizer
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError
 from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel
@@ -37,6 +38,7 @@ ENCODER_EXAMPLES: list[Encoder] = [
     ConvEncoder((8, 9, 3), ConvOptions(dim=DIM, channels=(4, 5), seed=3)),
     ConvEncoder((2, 8, 9, 1), ConvOptions(dim=DIM, channels=(4,), masks=((0, 0, 2, 9), (7, 1, 8, 2)), size=(6, 7))),
     PixelPCA((8, 9, 3), PixelPCAOptions(dim=DIM, side=4)),
+    VQTokenizer((8, 8, 3), VQOptions(grid=2, codes=4, channels=4, epochs=1, frames_per_epoch=64)),
 ]
 MODE_EXAMPLES: list[RewardMode] = [
     Penalty(),
@@ -60,7 +62,7 @@ def observations(model: RewardModel, number: int, seed: int) -> torch.Tensor:
 def fit(model: RewardModel) -> RewardModel:
     """Fit a model on random episodes of its observation shape, as little as will do."""
     rows = [observations(model, 30, index) for index in range(8)]
-    if isinstance(model.encoder, PixelPCA):
+    if isinstance(model.encoder, PixelPCA | VQTokenizer):
         model.encoder.fit(rows)
     bad = [row + 3 for row in rows] if model.scorer.needs_negative else None
     model.fit(rows, bad, torch.ones(3), TrainOptions(windows_per_epoch=None, epochs=1))
@@ -68,7 +70,7 @@ def fit(model: RewardModel) -> RewardModel:
 
 
 def small(scorer: str = "deep_svdd", mode: RewardMode | None = None, encoder: Encoder | None = None) -> RewardModel:
-    cls = SCORERS[scorer]
+    cls = SCORERS[scorer if encoder is None or encoder.codes is None else "video_likelihood"]
     return RewardModel(cls(WINDOW, cls.Options()), Penalty() if mode is None else mode, encoder or Identity((DIM,)))
 
 

@@ -72,7 +72,7 @@ HOSTILE: dict[str, Hostile] = {
     "30 shape product overflow": Hostile(
         forge.set_entry("shape", lambda _: [2**62, 2**62, 16]), "needs .* bytes and has 24"
     ),
-    "31 dtype and length": Hostile(forge.set_entry("dtype", lambda _: "F64"), "needs 24 bytes and has 12"),
+    "31 dtype and length": Hostile(forge.set_entry("dtype", lambda _: "F32"), "needs 12 bytes and has 24"),
     "32 unknown dtype": Hostile(forge.set_entry("dtype", lambda _: "OBJECT"), "has dtype 'OBJECT'"),
     "33 a million tensors": Hostile(forge.wrote(forge.million_tensors), NO_MODEL_FILE),
     "34 zip bomb": Hostile(forge.wrote(forge.zip_bomb), NO_MODEL_FILE),

@@ -94,17 +94,17 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         own = 0 if options.codes is not None else options.bins + 1
         self.register_buffer("edges", torch.zeros(self.tokens, own, dtype=torch.float64))
         # Each feature in bins has values of its own; codes mean the same wherever they stand.
-        self.embed = nn.Embedding(self.vocabulary * (1 if own == 0 else self.tokens), options.width)
+        values = self.vocabulary * (1 if own == 0 else self.tokens)
+        self.embed = nn.Parameter(0.02 * torch.randn(values, options.width))
         self.start = nn.Parameter(0.02 * torch.randn(options.width))
         self.time = nn.Parameter(0.02 * torch.randn(self.window, 1, options.width))
         self.place = nn.Parameter(0.02 * torch.randn(self.tokens, options.width))
-        self.kind = nn.Embedding(options.classes, options.width) if options.classes else None
+        self.kind = nn.Parameter(torch.randn(options.classes, options.width)) if options.classes else None
         self.layers = nn.ModuleList(
             [TransformerLayer(options.width, options.heads, options.feed_forward) for _ in range(options.layers)]
         )
         self.norm = nn.LayerNorm(options.width)
         self.out = nn.Linear(options.width, self.vocabulary)
-        nn.init.normal_(self.embed.weight, std=0.02)
 
     def learn(
         self,
@@ -189,7 +189,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         numbers = tokens
         if self.options.codes is None:
             numbers = tokens + self.vocabulary * torch.arange(self.tokens, device=tokens.device)
-        seen = self.embed(numbers).flatten(1, 2)
+        seen = self.embed[numbers].flatten(1, 2)
         one_shot = self.options.decoding == "one_shot"
         if one_shot:  # the last step is hidden from all
             seen = torch.cat([seen[:, : -self.tokens], self.start.expand(batch, self.tokens, -1)], 1)
@@ -197,7 +197,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
             seen = torch.cat([self.start.expand(batch, 1, -1), seen[:, :-1]], 1)
         steps = seen + (self.time + self.place).flatten(0, 1)
         if self.kind is not None and kind is not None:
-            steps = steps + self.kind(kind)[:, None]
+            steps = steps + self.kind[kind][:, None]
         length = steps.shape[1]
         mask = None if one_shot else torch.ones(length, length, dtype=torch.bool, device=steps.device).tril()
         for index, layer in enumerate(self.layers):
