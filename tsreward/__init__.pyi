@@ -92,6 +92,8 @@ from .scorers.mahalanobis import Mahalanobis as Mahalanobis
 from .scorers.pca import PCA as PCA
 from .scorers.ridge_var import RidgeVAR as RidgeVAR
 from .scorers.transformer_ae import TransformerAE as TransformerAE
+from .scorers.vadclip import VadCLIP as VadCLIP
+from .scorers.vadclip import VadCLIPOptions as VadCLIPOptions
 from .scorers.video_likelihood import VideoLikelihood as VideoLikelihood
 from .scorers.video_likelihood import VideoLikelihoodOptions as VideoLikelihoodOptions
 from .sequences.cost_reader import CostReader as CostReader
