@@ -13,8 +13,8 @@ import numpy as np
 
 from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.atari import AtariGame
+from tsreward.envs.blind_policies import blind_policy
 from tsreward.envs.make import make
-from tsreward.sb3.blind_policies import blind_policy
 from tsreward.sb3.environment_checks import action_space
 from tsreward.sb3.grading import GradingOptions, graded_episodes
 from tsreward.sb3.playing import episode_seeds, play

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import tsreward
-from tsreward.sb3.blind_policies import blind_policy
+from tsreward.envs.blind_policies import blind_policy
 from tsreward.sb3.playing import play
 
 ENV, SIZE = "dmc/cartpole-balance", 48

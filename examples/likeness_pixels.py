@@ -8,9 +8,9 @@ import argparse
 import numpy as np
 
 import tsreward
+from tsreward.envs.blind_policies import Policy, blind_policy
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.sb3 import AgentOptions, train_agent
-from tsreward.sb3.blind_policies import Policy, blind_policy
 from tsreward.sb3.playing import Played, play, policy_of
 from tsreward.scorers.presets import scorer_preset
 

@@ -10,7 +10,7 @@ import numpy as np
 
 import tsreward
 from tsreward.detection.metrics import roc_auc
-from tsreward.sb3.blind_policies import Policy, blind_policy
+from tsreward.envs.blind_policies import Policy, blind_policy
 from tsreward.sb3.playing import play
 
 ENV, REPEAT, SIZE = "dmc/cartpole-balance", 4, 64

@@ -62,8 +62,8 @@ def test_what_comes_is_not_changed_and_no_history_is_a_view(values):
         (np.ones((4, 2)), ShapeError, r"expects chunks \[T, 3\] of T > 0 rows, got \[4, 2\]"),
         (np.ones(3), ShapeError, r"expects chunks \[T, 3\] of T > 0 rows, got \[3\]"),
         (np.ones((0, 3)), ShapeError, r"got \[0, 3\]"),
-        (np.array([[1, 2, 3], [1, np.nan, 3]]), DataError, r"Row 11 of the log \(from 0\) holds NaN or inf"),
-        (pandas.DataFrame({"a": ["x"], "b": [1], "c": [2]}), DataError, "must hold real numbers, got object"),
+        (np.array([[1, 2, 3], [1, np.nan, 3]]), DataError, r"The log: row 11 \(from 0\) holds NaN or inf"),
+        (pandas.DataFrame({"a": ["x"], "b": [1], "c": [2]}), DataError, "Column 'a' holds str, not numbers"),
     ],
 )
 def test_a_chunk_that_does_not_fit_is_refused(values, chunk, error, message):

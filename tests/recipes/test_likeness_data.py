@@ -13,11 +13,11 @@ from tests.data.video.clips import moving, write
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
+from tsreward.envs.blind_policies import BLIND
 from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
 from tsreward.recipes.likeness_data import BLIND_EPISODES, RANDOM_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import BLIND
 from tsreward.sb3.grading import GradingOptions, collect_graded
 from tsreward.sequences.episodes import Episode
 

@@ -13,9 +13,9 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 import tests.tiny  # noqa: F401
 from tsreward.envs.make import make
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import MissingExtraError, OptionError
 from tsreward.sb3.algorithms import AgentOptions, build_algorithm, rollout_shape
-from tsreward.sb3.environment_checks import kept_random_state
 from tsreward.sb3.training import roll_out, train_agent
 
 

@@ -8,10 +8,10 @@ import pytest
 import tests.tiny  # noqa: F401
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
 from tsreward.data.graded import GradedEpisodes
+from tsreward.envs.blind_policies import BLIND
 from tsreward.envs.make import make
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import BLIND
 from tsreward.sb3.grading import GradingOptions, collect_blind, collect_graded, draw_episodes
 from tsreward.sb3.playing import play
 from tsreward.sb3.training import train_agent

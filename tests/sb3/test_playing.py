@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401
+from tsreward.envs.blind_policies import blind_policy
 from tsreward.envs.make import make
 from tsreward.errors import DataError, OptionError
 from tsreward.sb3 import playing
-from tsreward.sb3.blind_policies import blind_policy
 from tsreward.sb3.playing import play
 
 ENV = "Tiny/Cost-v0"

@@ -12,9 +12,9 @@ from stable_baselines3.common.buffers import ReplayBuffer
 
 from tests.sb3.stacks import LENGTHS, Doubling, lazy, scripted
 from tests.scripted import scripts, small_model
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
-from tsreward.sb3.environment_checks import kept_random_state
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.sequences.windows import WindowSet

@@ -12,9 +12,10 @@ import torch
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 
-from tests.sb3.test_environment_checks import draw
+from tests.envs.test_random_state import draw
 from tests.tiny import TinyEnv
 from tsreward.encoders.base import Identity
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import MissingExtraError, OptionError, ProtocolError, ShapeError
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
@@ -22,7 +23,7 @@ from tsreward.rewards.exploration import RandomNetworkDistillation
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
-from tsreward.sb3.environment_checks import check_environment, kept_random_state
+from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.playing import act_at_random
 from tsreward.sb3.training import AgentOptions, roll_out, save_agent, train_agent
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions

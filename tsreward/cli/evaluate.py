@@ -59,6 +59,13 @@ class Options(Arguments):
             raise OptionError(
                 "--scores takes no other columns than --label and --time: --ignore and the others belong to --data."
             )
+        if self.scores is not None and self.labels is None and self.columns.label_intervals is None:
+            given = [f"--{name.replace('_', '-')}" for name in self.columns.changed() if name.startswith("time")]
+            if given:
+                raise OptionError(
+                    f"{given[0]} joins --scores with --labels or --label-intervals on time: name one of them, or leave "
+                    f"{given[0]} out, as one file's own labels need no joining."
+                )
 
 
 def main(arguments: Sequence[str]) -> int:

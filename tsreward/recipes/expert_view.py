@@ -15,12 +15,12 @@ from tsreward.data.video.comparison import ViewDifference, compare_views
 from tsreward.data.video.reading import VIDEOS, frame_batches, video_rate
 from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.envs.blind_policies import blind_policy
 from tsreward.envs.make import make
+from tsreward.envs.random_state import kept_random_state
 from tsreward.files import write_atomic
 from tsreward.named_warnings import warn
 from tsreward.report.views import draw_views
-from tsreward.sb3.blind_policies import blind_policy
-from tsreward.sb3.environment_checks import kept_random_state
 
 SAMPLED = 2**26
 """Bytes of the expert's pictures that are compared at most."""

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import gymnasium
-import numpy as np
-import torch
 from gymnasium.spaces import Box
 
 from tsreward.envs.make import make
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError, ShapeError
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
-
-
-@contextmanager
-def kept_random_state() -> Iterator[None]:
-    """Restore the global generators of random, numpy and torch: Stable-Baselines3 seeds all three."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - this is the state that must survive
-    with torch.random.fork_rng():
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
 
 
 def check_environment(

@@ -10,14 +10,15 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from tsreward.data.graded import GradedEpisodes
+from tsreward.envs.blind_policies import BLIND, Policy, blind_policy
 from tsreward.envs.ids import split_id
 from tsreward.envs.make import make
+from tsreward.envs.random_state import kept_random_state
 from tsreward.envs.re_render import render_states
 from tsreward.errors import DataError, OptionError
 from tsreward.options import Options, option
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.blind_policies import BLIND, Policy, blind_policy
-from tsreward.sb3.environment_checks import action_space, check_environment, kept_random_state
+from tsreward.sb3.environment_checks import action_space, check_environment
 from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, train_agent
 from tsreward.sequences.cost_reader import CostReader

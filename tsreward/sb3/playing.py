@@ -10,10 +10,11 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from tsreward.envs.blind_policies import Policy
 from tsreward.envs.make import make, make_with_costs
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import DataError, OptionError
-from tsreward.sb3.blind_policies import Policy
-from tsreward.sb3.environment_checks import check_spaces, kept_random_state
+from tsreward.sb3.environment_checks import check_spaces
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import StepReport
 from tsreward.sequences.cost_reader import CostReader

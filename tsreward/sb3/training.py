@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make_with_costs
+from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
@@ -23,7 +24,7 @@ from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
-from tsreward.sb3.environment_checks import check_spaces, kept_random_state
+from tsreward.sb3.environment_checks import check_spaces
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 from tsreward.sequences.cost_reader import CostReader

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tsreward.sb3.environment_checks import kept_random_state
+from tsreward.envs.random_state import kept_random_state
 
 
 def draw() -> tuple[float, float, float]:

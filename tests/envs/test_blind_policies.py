@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete, MultiBinary
 
+from tsreward.envs.blind_policies import BLIND, NOISE, blind_policy
 from tsreward.errors import OptionError
-from tsreward.sb3.blind_policies import BLIND, NOISE, blind_policy
 
 LINE = Box(np.array([-1.0, 0.5], np.float32), np.array([1.0, 2.0], np.float32))
 SEEN = np.zeros((4000, 3), np.float32)
