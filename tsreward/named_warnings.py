@@ -93,6 +93,12 @@ def open_log() -> WarningLog | None:
     return _OPEN.get()
 
 
+def given_warnings() -> list[dict[str, str]]:
+    """Return the warnings that the open log holds as JSON values; none where no log is open."""
+    log = _OPEN.get()
+    return [] if log is None else log.as_json()
+
+
 def _outside() -> int:
     """Return the stack level of the caller who is not in this package: the line that a warning is about."""
     level, frame = 1, sys._getframe(1)

@@ -15,7 +15,8 @@ from tests.audit.circles import circles, moving_model, safe_model, still
 from tests.scripted import script, small_model
 from tsreward.audit import Audit, audit_reward
 from tsreward.audit.examples import Moment
-from tsreward.errors import DataError
+from tsreward.errors import DataError, TSRewardWarning
+from tsreward.named_warnings import gathered, warn
 from tsreward.report.audit import is_film, render_audit, strip
 from tsreward.report.page import write_page
 from tsreward.sequences.episodes import Episode
@@ -91,6 +92,16 @@ def test_it_is_small_and_refers_to_nothing_outside_itself(made):
 def test_names_are_text():
     reader = Reader(page(sensors))
     assert reader.text.count(HOSTILE) >= 5
+
+
+def test_warnings_of_the_data_stand_beside_those_of_the_reward():
+    with gathered(), pytest.warns(TSRewardWarning):
+        warn("outside training range", f"{HOSTILE} lies outside.")
+        reader = Reader(render_audit(films(), "films"))
+    assert f"outside training range: {HOSTILE} lies outside." in reader.text
+    assert not {"script", "link"} & set(reader.tags)
+    assert reader.tags.count("img") == Reader(page(films)).tags.count("img")
+    assert "outside training range" not in Reader(page(films)).text
 
 
 def test_windows_of_pictures_are_strips():

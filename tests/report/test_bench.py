@@ -13,7 +13,8 @@ import pytest
 
 from tests.detection.bench.fakes import Broken, Distance, small_task
 from tsreward.detection.bench.runner import run_benchmark
-from tsreward.errors import MissingExtraError, OptionError
+from tsreward.errors import MissingExtraError, OptionError, TSRewardWarning
+from tsreward.named_warnings import gathered, warn
 from tsreward.report.bench import PageOptions, render_bench, telling_channels
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -127,6 +128,21 @@ def test_names_are_text(tmp_path, name):
     for text in (name, columns[0], columns[1]):
         assert " ".join(text.replace("\0", "\ufffd").split()) in shown.replace("\0", "\ufffd")
     assert re.search(r"highest score [\d.]+ in row (\d+) \(" + re.escape(name[:5]), reader.text)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_warnings_that_were_given_are_text(tmp_path, name):
+    datasets = {"one": [small_task("a")]}
+    records = run_benchmark(datasets, {"x": Distance}, [0], tmp_path)
+    plain = Reader(render_bench(datasets, records, tmp_path))
+    with gathered(), pytest.warns(TSRewardWarning):
+        warn("outside training range", f"{name}: 1 of 2 columns lie outside.")
+        reader = Reader(render_bench(datasets, records, tmp_path))
+    assert set(reader.tags) - set(plain.tags) <= {"b", "ul", "li"}
+    assert {name for name, _ in reader.attributes} == {name for name, _ in plain.attributes}
+    shown = " ".join(reader.text.replace("\0", "\ufffd").split())
+    assert " ".join(f"outside training range: {name}: 1 of 2".replace("\0", "\ufffd").split()) in shown
+    assert "outside training range" not in plain.text
 
 
 def test_the_figures_are_well_formed(tmp_path):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tests.scripted import script, small_model
-from tsreward.errors import DataError, MissingExtraError
+from tsreward.errors import DataError, MissingExtraError, TSRewardWarning
+from tsreward.named_warnings import gathered, warn
 from tsreward.report.drawing import check_drawing
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run, summarise_training
@@ -116,6 +117,18 @@ def test_it_shows_what_happened_and_needs_nothing_else(runs) -> None:
         assert word in seen.text
     assert page.count("<svg") == 3
     assert page == render_run(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())
+
+
+def test_it_shows_the_warnings_that_were_given_as_text(runs) -> None:
+    with gathered() as log, pytest.warns(TSRewardWarning):
+        warn("outside training range", f"Column {HOSTILE} lies outside.")
+        page = render_run("run", {}, FIGURES, runs)
+    seen = Reader(page)
+    assert not {"script", "link", "img"} & seen.tags
+    assert f": Column {HOSTILE} lies outside." in seen.text
+    assert [one.name in seen.text for one in log.given] == [True]
+    assert seen.text.count("Warnings") == 1
+    assert "Warnings" not in Reader(render_run("run", {}, FIGURES, runs)).text
 
 
 def test_a_reward_that_saw_something_else_is_left_out(runs) -> None:

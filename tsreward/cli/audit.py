@@ -19,6 +19,7 @@ from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
+from tsreward.named_warnings import given_warnings
 from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.audit import render_audit
@@ -105,6 +106,8 @@ def run(options: Options) -> int:
         seed=options.seed,
     )
     document = found.to_json() | {"files": {"model": str(options.model), "page": str(options.out)}}
+    if given := given_warnings():
+        document |= {"data_warnings": given}
     page = render_audit(found, f"Reward audit: {options.model.name}")
     write_atomic(beside, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     write_page(options.out, page)

@@ -28,7 +28,7 @@ from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, unknown_name
 from tsreward.files import write_atomic
-from tsreward.named_warnings import warn
+from tsreward.named_warnings import given_warnings, warn
 from tsreward.options import option
 from tsreward.pipeline.monitor import ROWS, outside_text
 from tsreward.pipeline.profile import DataProfile
@@ -179,7 +179,12 @@ def _watch(tasks: Sequence[DetectionTask]) -> None:
 
 def _describe(options: Options) -> None:
     """Write down how the tables came about."""
-    content = {"options": asdict(options), "versions": installed_versions(), "machine": platform.machine()}
+    content = {
+        "options": asdict(options),
+        "warnings": given_warnings(),
+        "versions": installed_versions(),
+        "machine": platform.machine(),
+    }
     write_atomic(options.out / "run.json", (json.dumps(content, indent=1, default=str) + "\n").encode())
 
 

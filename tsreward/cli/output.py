@@ -29,7 +29,7 @@ from rich.text import Text
 
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, ShapeError
-from tsreward.named_warnings import open_log
+from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.episodes import Episode
 
@@ -123,7 +123,7 @@ class Stages:
 
 def print_json(document: Mapping[str, Any]) -> None:
     """Write the one JSON document of a command to stdout, with the warnings that were given where there are any."""
-    given = [] if (log := open_log()) is None else log.as_json()
+    given = given_warnings()
     if given and document.get("warnings") != given:
         document = {**document, "data_warnings" if "warnings" in document else "warnings": given}
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False, default=str) + "\n")

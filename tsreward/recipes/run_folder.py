@@ -12,7 +12,7 @@ from typing import Any
 
 from tsreward.files import write_atomic
 from tsreward.io import save
-from tsreward.named_warnings import open_log
+from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run
@@ -64,9 +64,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         DataError: a file cannot be written.
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    log = open_log()
-    given = [] if log is None else log.as_json()
-    results = {**run.results, "warnings": given, "versions": installed_versions()}
+    results = {**run.results, "warnings": given_warnings(), "versions": installed_versions()}
     write_atomic(folder / "config.json", _as_json(run.config))
     if run.model is not None and run.note is not None:
         save(run.model, folder / "model.safetensors", note=dict(run.note))

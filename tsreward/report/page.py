@@ -7,6 +7,7 @@ from typing import Any
 
 from tsreward.errors import missing_extra
 from tsreward.files import write_atomic
+from tsreward.named_warnings import given_warnings
 from tsreward.report.drawing import check_drawing
 
 
@@ -26,6 +27,8 @@ def check_reporting() -> None:
 def render(package: str, template: str, **values: Any) -> str:
     """Return a page from a template of a package; it extends base.html, and every value in it is escaped.
 
+    The page begins with the named warnings that the open log holds, where one is open, as results and documents do.
+
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
@@ -40,7 +43,7 @@ def render(package: str, template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
+    return environment.get_template(template).render(given_warnings=given_warnings(), **values)
 
 
 def write_page(path: str | Path, page: str) -> None:
