@@ -24,6 +24,7 @@ def record(
     observe: Any = lambda obs: obs,
     jpeg: bool = False,
     form: str = "hdf5",
+    infos: dict[str, np.ndarray] | None = None,
 ) -> None:
     """Write a dataset below MINARI_DATASETS_PATH."""
     import minari
@@ -37,7 +38,7 @@ def record(
             rewards=episode.rewards,  # type: ignore[arg-type]
             terminations=(np.arange(len(episode)) == len(episode) - 1) & episode.terminated,  # type: ignore[arg-type]
             truncations=(np.arange(len(episode)) == len(episode) - 1) & (not episode.terminated),  # type: ignore[arg-type]
-            infos=None if episode.costs is None else {"cost": [9.0, *episode.costs], "who": ["me"] * len(episode.obs)},
+            infos=infos or _infos(episode),
         )
         for index, episode in enumerate(episodes)
     ]
@@ -46,6 +47,12 @@ def record(
         minari.create_dataset_from_buffers(
             name, buffers, observation_space=space, action_space=Discrete(2), jpeg_encoding=jpeg, data_format=form
         )
+
+
+def _infos(episode: Episode) -> dict[str, Any] | None:
+    if episode.costs is None:
+        return None
+    return {"cost": [9.0, *episode.costs], "who": ["me"] * len(episode.obs)}
 
 
 def as_dict(space: Space = FLAT) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def test_observations_of_a_dict_stand_side_by_side_in_the_order_of_the_space(roo
     read = read_minari("walk-v0")
     for episode, sample in zip(read.episodes, samples, strict=True):
         np.testing.assert_array_equal(episode.obs, sample)
-    assert read.notes == ["observations side by side: at, goal"]
+    assert read.notes[0] == "observations side by side: at, goal"
     chosen = read_minari("walk-v0", DataColumns(obs=("at/x", "goal"))).episodes[0].obs
     np.testing.assert_array_equal(chosen, np.concatenate([scripts()[0].obs, scripts()[0].obs[:, :2]], axis=1))
     with pytest.raises(
@@ -141,7 +141,7 @@ def test_an_episode_that_cannot_be_used_is_refused_or_skipped_and_named(root: Pa
         load_minari("walk-v0")
     read = read_minari("walk-v0", DataColumns(skip_bad_episodes=True))
     assert read.names == [0, 2] and list(read.skipped) == [1]
-    assert "left out 1 of 3 episodes: 1 (Episode 1 of" in read.notes[0]
+    assert "left out 1 of 3 episodes: 1 (Episode 1 of" in read.notes[-1]
 
 
 def test_the_file_of_a_dataset_is_read_too(root: Path) -> None:

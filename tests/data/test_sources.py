@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.scripted import script
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.sources import digest, read_episodes
-from tsreward.errors import DataError
+from tsreward.errors import DataError, TSRewardWarning
 from tsreward.sequences.episodes import Episode
 
 
@@ -62,6 +63,8 @@ def test_rules_say_what_becomes_of_recorded_costs(tmp_path):
         ({}, values.tolist()),
     ]
     for rules, wanted in cases:
-        costs = read_episodes(tmp_path / "d.npz", DataColumns(**rules))[0].costs
+        told = pytest.warns(TSRewardWarning, match="--cost-sign") if min(wanted) < 0 else nullcontext()
+        with told:
+            costs = read_episodes(tmp_path / "d.npz", DataColumns(**rules))[0].costs
         assert costs is not None
         assert costs.tolist() == wanted

@@ -179,10 +179,10 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 f"[{len(log.sensors)}]: score data of the kind that the model was fitted on, and leave out other "
                 f"columns with --ignore, --label or --time."
             )
-        report, episode, stream, first = None, -1, ScoreStream(model), 0
+        report, episode, stream, first, has_first = None, -1, ScoreStream(model), 0, False
         monitor = Monitor(model, str(options.data))
         for chunk in log.chunks():
-            rows = row_data(log.roles, chunk)
+            rows = row_data(log.roles, chunk, options.columns, options.data)
             values = ordered(chunk.values, found, model.columns, str(options.model), str(options.data))
             if chunk.missing is not None and model.expected is not None:
                 values = model.expected.fill(values)
@@ -192,11 +192,16 @@ def _stream(options: Options, model: RewardModel, stages: Stages) -> Iterator[Co
                 if chunk.starts[start]:
                     episode, stream = episode + 1, ScoreStream(model)
                     first = int(chunk.rows[start]) if log.roles.has_episodes else 0
+                    if has_first := rows.is_reset(start):  # which is not scored
+                        stream.begin(values[start])
+                        start, first = start + 1, first + int(log.roles.has_episodes)
+                if start == stop:
+                    continue
                 part = slice(start, stop)
                 missing = None if chunk.missing is None else chunk.missing[part]
                 rows_of = FrameRows(values[part], names, None, chunk.rows[part] - first, chunk.breaks[part], missing)
                 scores = stream.score_rows(rows_of)
-                marks = reaches_first(model, scores.step) if log.roles.steps else None
+                marks = reaches_first(model, scores.step) * np.int8(not has_first) if log.roles.steps else None
                 scores = replace(scores, episode=np.full_like(scores.step, episode), missing_first=marks)
                 labels = None if rows.costs is None else rows.costs[part] > 0
                 normal = None if labels is None else ~labels

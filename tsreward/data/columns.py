@@ -6,8 +6,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from tsreward.encoders.frame_layout import FrameLayout
-from tsreward.errors import OptionError
+from tsreward.errors import DataError, OptionError, ProtocolError
 from tsreward.options import flag, option
 from tsreward.sequences.costs import CostRules
 from tsreward.sequences.row_options import RowOptions
@@ -75,7 +77,8 @@ class DataColumns(TableColumns, CostRules):
     reward: str | None = None
     """What the environment paid for the transition of the row."""
     cost: str | None = None
-    """Cost of the transition of the row; the key of infos in Minari. What is above 0 is unsafe (--cost-above)."""
+    """Cost of the transition of the row; the key of infos in Minari. Without it, a name that is common is found (cost,
+    costs, constraint_cost, crashed, ...) and told. What is above 0 is unsafe (--cost-above)."""
     done: tuple[str, ...] = ()
     """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
     layout: Literal["arrival", "transition"] | None = None
@@ -94,6 +97,19 @@ class DataColumns(TableColumns, CostRules):
     def check(self) -> None:
         super().check()
         _ = self.frames
+
+    def recorded_costs(self, values: np.ndarray, where: object) -> np.ndarray:
+        """Return the costs [T] of what a file holds, [T] or [T, ...]; as they are where nothing is said of them.
+
+        Raises:
+            DataError: several numbers for each step and nothing that says what becomes of them.
+        """
+        if values.ndim == 1 and not self.changed().keys() & RULES:
+            return values
+        try:
+            return self.costs_of(values, str(where))
+        except ProtocolError as error:
+            raise DataError(str(error)) from error
 
     @property
     def named(self) -> bool:

@@ -67,6 +67,8 @@ def read_npz(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
                 f"{path} has no named columns: only a table has a label column, columns to ignore and so on, and this "
                 f"holds whole episodes: leave {named} out."
             )
+        if "costs" in arrays and arrays["costs"].ndim:
+            arrays["costs"] = columns.recorded_costs(arrays["costs"], f"{path}: 'costs'")
         return (), read_episode_arrays(arrays, path, columns.skip_bad_episodes)
     if columns.named and len(arrays) == 1:
         raise DataError(f"{path} has no named columns: only a table, or a file of several arrays, has them.")
@@ -129,8 +131,8 @@ def groups_of(names: Sequence[str]) -> dict[str, list[str]]:
     return {group: groups[group] for group in sorted(groups, key=natural_key)}
 
 
-def row_arrays(arrays: Arrays, columns: DataColumns) -> tuple[Roles, RowData]:
-    """Return the roles of arrays of N rows each, and the rows.
+def row_arrays(arrays: Arrays, columns: DataColumns, costs: bool = True) -> tuple[Roles, RowData]:
+    """Return the roles of arrays of N rows each, and the rows, with their costs where these are wanted.
 
     Raises:
         DataError: no observations among them, or values of other kinds.
@@ -139,7 +141,7 @@ def row_arrays(arrays: Arrays, columns: DataColumns) -> tuple[Roles, RowData]:
     roles = find_roles(arrays.where, arrays.names, columns, arrays=True)
     if wrong := [name for name in ("time", "label_intervals") if getattr(columns, name) is not None]:
         raise OptionError(f"{arrays.where} holds arrays, and {flag(wrong[0])} is about tables: leave it out.")
-    return roles, _rows(arrays, roles)
+    return roles, _rows(arrays, roles, columns, costs)
 
 
 def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Reading]:
@@ -152,20 +154,22 @@ def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Read
     return roles.described, read_rows(arrays.where, rows, columns.skip_bad_episodes)
 
 
-def _rows(arrays: Arrays, roles: Roles) -> RowData:
+def _rows(arrays: Arrays, roles: Roles, columns: DataColumns, with_costs: bool) -> RowData:
     def single(name: str | None) -> np.ndarray | None:
         return None if name is None else _column(arrays, name)
 
     def flags(names: Sequence[str]) -> np.ndarray | None:
         return np.logical_or.reduce([_flags(arrays, name) for name in names]) if names else None
 
-    label = None if roles.label is None else _flags(arrays, roles.label).astype(np.float64)
+    costs = None if roles.label is None else _flags(arrays, roles.label).astype(np.float64)
+    if with_costs and roles.cost is not None and (costs is None or roles.prefers_cost):
+        costs = columns.recorded_costs(_costs(arrays, roles.cost), f"{arrays.where}: '{roles.cost}'")
     return RowData(
         obs=_joined(arrays, roles.obs),
         layout=roles.layout,
         next_obs=_joined(arrays, roles.next_obs) if roles.next_obs else None,
         rewards=single(roles.reward),
-        costs=single(roles.cost) if label is None or roles.prefers_cost else label,
+        costs=costs,
         actions=_joined(arrays, roles.actions) if roles.actions else None,
         episode=None if roles.episode is None else _flat(arrays.read(roles.episode), arrays, roles.episode),
         step=single(roles.step),
@@ -209,6 +213,13 @@ def _flat(values: np.ndarray, arrays: Arrays, name: str) -> np.ndarray:
 def _column(arrays: Arrays, name: str) -> np.ndarray:
     values = _flat(_numbers(arrays.read(name), arrays, name), arrays, name)
     return values.astype(np.float64) if values.dtype.kind != "f" else values
+
+
+def _costs(arrays: Arrays, name: str) -> np.ndarray:
+    """Return [N], or [N, n] of several costs in each row."""
+    values = _numbers(arrays.read(name), arrays, name)
+    values = values.astype(np.float64) if values.dtype.kind != "f" else values
+    return values.reshape(len(values)) if values.size == len(values) else values.reshape(len(values), -1)
 
 
 def _flags(arrays: Arrays, name: str) -> np.ndarray:

@@ -55,7 +55,7 @@ def read_lerobot(
         raise DataError(
             f"{folder} has {len(rows.values)} rows of {total} that meta/info.json promises: download the rest."
         )
-    data, decided = row_data(roles, rows), roles.described
+    data, decided = row_data(roles, rows, columns, folder), roles.described
     if camera is not None:
         data = replace(data, obs=_frames(folder, camera, rows, frames), columns=None)
         decided = (f"observation: frames of {camera}", *decided[1:])

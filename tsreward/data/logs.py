@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +14,7 @@ import numpy as np
 from tsreward.data.columns import DataColumns
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Borders, Reading, RowData, read_rows
+from tsreward.data.table import is_nothing
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
@@ -148,13 +148,16 @@ class Log:
         mapped = roles.label if self._words else None
         texts = [name for name in (roles.time, roles.episode, mapped) if name is not None]
         numbers = [name for name in roles.numbers if name != mapped]
-        gaps = self.columns.skip_bad_episodes or self.columns.missing != "error"
+        after_reset = self._after_reset()
+        zero = set(roles.costs) if self.columns.cost_missing == "zero" else set[str]()
+        gaps = self.columns.skip_bad_episodes or self.columns.missing != "error" or {*after_reset, *zero}
         for rows in self._table.chunks(numbers, [*dict.fromkeys([*texts, *cells])], gaps=gaps):
             width = len(self.sensors)
             values = rows.numbers[:, :width]
             others = dict(zip(numbers[width:], rows.numbers[:, width:].T, strict=True))
-            if gaps and not self.columns.skip_bad_episodes:
-                self._check_present(others, rows.first)
+            if not self.columns.skip_bad_episodes:
+                at_once = {name: part for name, part in others.items() if name not in {*after_reset, *zero}}
+                self._check_present(at_once, rows.first)
             if mapped is not None:
                 others[mapped] = mapped_labels(self._table, rows.texts(mapped), mapped, rows.first, self._words)
             for name in (*roles.done, *([] if roles.label is None else [roles.label])):
@@ -165,36 +168,50 @@ class Log:
             done = np.logical_or.reduce([others[name] > 0 for name in roles.done]) if roles.done else None
             step = None if roles.step is None else others[roles.step]
             starts = self._borders.starts(len(values), names, done, step)
+            if not self.columns.skip_bad_episodes:
+                resets = starts & np.isnan(others[after_reset[0]]) if after_reset else starts
+                due = {name: np.where(resets, 0.0, others[name]) for name in after_reset if name not in zero}
+                self._check_present(due, rows.first)
             time = None if roles.time is None else rows.texts(roles.time)
             stamps, breaks = None, np.zeros(len(values), dtype=bool)
             if time is not None:
-                stamps, breaks = self._check_time(time, rows.first, starts)
+                stamps, breaks, unstamped = self._check_time(time, rows.first, starts)
+                values = np.where(unstamped[:, None], np.nan, values)  # the rows that --missing drop leaves out
                 labels = labels if self._intervals is None else self._intervals.mark(stamps)
             held = {name: rows.cells[name] for name in cells}
             number = np.arange(rows.first - 1, rows.first - 1 + len(values))
             yield LogChunk(values, labels, time, self.found, starts, others, names, held, number, breaks, stamps=stamps)
 
-    def _check_time(self, cells: list[str], first: int, starts: np.ndarray) -> tuple[Stamps, np.ndarray]:
-        """Return the stamps of the next rows, checked within every episode, and which rows come behind a gap."""
+    def _check_time(self, cells: list[str], first: int, starts: np.ndarray) -> tuple[Stamps, np.ndarray, np.ndarray]:
+        """Return the stamps of the next rows, checked within every episode, and which come behind a gap, and lack one.
+
+        With --missing drop, a row without a stamp has that of a row beside it.
+        """
         assert self._order is not None
-        if not self.roles.has_episodes or self._intervals is not None:
-            return self._order.check(cells, first), self._order.breaks
-        borders = [0, *(int(row) for row in np.flatnonzero(starts) if row), len(cells)]
-        parts: list[Stamps] = []
-        breaks = np.zeros(len(cells), dtype=bool)
-        for start, stop in pairwise(borders):
-            if starts[start]:
-                self._order.begin()
-            parts.append(self._order.check(cells[start:stop], first + start))
-            breaks[start:stop] = self._order.breaks
-        return reduce(Stamps.join, parts), breaks
+        order = self._order
+        lacks = np.zeros(len(cells), dtype=bool)
+        if self.columns.missing == "drop" and not self.columns.skip_bad_episodes:
+            lacks = np.array([is_nothing(cell) for cell in cells])
+        new = starts if self.roles.has_episodes and self._intervals is None else np.zeros_like(starts)
+        stamps = order.check_some(lambda rows: order.read(cells[rows], first + rows.start), lacks, first, new)
+        return stamps, order.breaks, lacks
+
+    def _after_reset(self) -> list[str]:
+        """Return the columns that may be empty where an episode begins with its reset: first the one that tells that it
+        does, which is the reward or, without any, the cost."""
+        roles = self.roles
+        rewards = [] if roles.reward is None else [roles.reward]
+        if roles.layout != "arrival" or not roles.steps or not (rewards or roles.costs):
+            return []
+        return [*rewards, *roles.costs, *roles.actions]
 
     def _check_present(self, others: dict[str, np.ndarray], first: int) -> None:
         """Refuse missing values in columns that are no sensors."""
         for name, values in others.items():
             if (lacks := np.isnan(values)).any():
                 row = first + int(np.argmax(lacks))
-                remedy = f"--missing is about sensors; fill or drop the row, or --ignore {name}"
+                zero = ", say --cost-missing zero" if name in self.roles.costs else ""
+                remedy = f"--missing is about sensors; fill or drop the row{zero}, or --ignore {name}"
                 raise self._table.fault(row, name, "a finite number", "", remedy)
 
 
@@ -312,7 +329,7 @@ def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequen
     """
     with Log(path, columns) as log:
         roles, rows = log.roles, joined(list(log.chunks()))
-        reading = read_rows(path, row_data(roles, rows), columns.skip_bad_episodes)
+        reading = read_rows(path, row_data(roles, rows, columns, path), columns.skip_bad_episodes)
         reading.notes += log.notes()
     if rows.time is not None and len(reading.parts) == len(reading.episodes):
         steps = zip(reading.parts, reading.episodes, strict=True)
@@ -320,8 +337,12 @@ def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequen
     return roles.described, reading
 
 
-def row_data(roles: Roles, rows: LogChunk) -> RowData:
-    """Return rows of a table by their roles."""
+def row_data(roles: Roles, rows: LogChunk, columns: DataColumns | None, where: object) -> RowData:
+    """Return rows of a table by their roles, with costs where `columns` says what becomes of them.
+
+    Raises:
+        DataError: several costs in a row and nothing that says what becomes of them; the message begins with `where`.
+    """
     others = rows.others
 
     def single(name: str | None) -> np.ndarray | None:
@@ -333,6 +354,10 @@ def row_data(roles: Roles, rows: LogChunk) -> RowData:
     def flags(names: Sequence[str]) -> np.ndarray | None:
         return np.logical_or.reduce([others[name] > 0 for name in names]) if names else None
 
+    costs = rows.labels
+    if columns is not None and roles.cost is not None and (costs is None or roles.prefers_cost):
+        given = np.stack([others[name] for name in roles.costs], axis=1)
+        costs = columns.recorded_costs(given[:, 0] if len(roles.costs) == 1 else given, f"{where}: '{roles.cost}'")
     following, actions = beside(roles.next_obs), beside(roles.actions)
     return RowData(
         obs=rows.values,
@@ -340,7 +365,7 @@ def row_data(roles: Roles, rows: LogChunk) -> RowData:
         layout=roles.layout,
         next_obs=None if following is None else following.astype(rows.values.dtype),
         rewards=single(roles.reward),
-        costs=single(roles.cost) if rows.labels is None or roles.prefers_cost else rows.labels,
+        costs=costs,
         actions=actions if actions is None or len(roles.actions) > 1 else actions[:, 0],
         episode=rows.episode,
         step=single(roles.step),

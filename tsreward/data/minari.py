@@ -75,6 +75,7 @@ def read_minari(source: str | Path, columns: DataColumns = DataColumns()) -> Rea
     for index in range(len(data)):
         reading.add(index, lambda index=index: data.read(index).episode, columns.skip_bad_episodes)
     reading.notes += data.notes()
+    data.costs.tell()
     return reading.finish(f"Minari dataset {data.name}")
 
 
@@ -171,6 +172,8 @@ class MinariSource:
                 f"{len(self._short)} episodes have one observation for each step ({shown}): the {which} is taken to be "
                 f"missing (--layout)"
             )
+        if self.costs.found:
+            notes.append(f"cost: {self.costs.summary()}")
         return notes
 
     def _episode(self, index: int, raw: Any) -> Episode:

@@ -105,6 +105,8 @@ def relabel_rows(
     episodes = [model.in_order(episode, str(where)) for episode in reading.episodes]
     count = len(rows.obs) if reading.count is None else reading.count
     rewards, kept = np.zeros(count), np.zeros(count, bool)
+    if rows.rewards is not None and rows.rewards.dtype.kind == "f":
+        rewards[np.isnan(rows.rewards[:count])] = np.nan  # resets
     for episode, part, earned in zip(episodes, reading.parts, relabel(model, episodes), strict=True):
         rewards[part], kept[part] = earned.reward.numpy(), True
         done.add(earned.reward.numpy(), earned.is_anomaly.numpy(), episode.rewards)

@@ -123,6 +123,7 @@ class _StepRewards:
         self._model, self._where = model, where
         self._seen: set[Any] = set()
         self._now: Any = None
+        self._has_first = False
         self.monitor = Monitor(model, str(where))
         self._stream = ScoreStream(model, monitor=self.monitor)
 
@@ -131,32 +132,40 @@ class _StepRewards:
     ) -> np.ndarray:
         """Return rewards [T] of the next rows: the episode of each, observations [T, D] and rewards [T].
 
-        Windows begin anew at `breaks` [T] within an episode.
+        Windows begin anew at `breaks` [T] within an episode. A row without a reward (NaN) is a reset, and is paid none.
 
         Raises:
             DataError: the rows of an episode do not stand together, or NaN or inf.
         """
-        rewards, is_anomaly = np.empty(len(values)), np.empty(len(values), bool)
+        rewards, is_anomaly = np.full(len(values), np.nan), np.zeros(len(values), bool)
+        resets = np.zeros(len(values), bool) if paid is None else np.isnan(paid)
         borders = [row for row in range(1, len(values)) if episodes[row] != episodes[row - 1]]
         for start, stop in zip([0, *borders], [*borders, len(values)], strict=True):
-            self._enter(episodes[start])
+            self._enter(episodes[start], values[start] if resets[start] else None)
+            start += int(resets[start])
+            if start == stop:
+                continue
             part = None if paid is None else torch.from_numpy(paid[start:stop])
             anew = None if breaks is None else breaks[start:stop]
             earned = self._stream.reward(torch.from_numpy(values[start:stop]), part, anew)
             steps = np.arange(self._stream.rows - (stop - start), self._stream.rows)
-            self.done.missing_first += int(reaches_first(self._model, steps).sum())
+            if not self._has_first:
+                self.done.missing_first += int(reaches_first(self._model, steps).sum())
             rewards[start:stop], is_anomaly[start:stop] = earned.reward.numpy(), earned.is_anomaly.numpy()
         self.done.episodes = len(self._seen)
-        self.done.add(rewards, is_anomaly, paid)
+        self.done.add(rewards[~resets], is_anomaly[~resets], None if paid is None else paid[~resets])
         return rewards
 
-    def _enter(self, episode: Any) -> None:
+    def _enter(self, episode: Any, first: np.ndarray | None) -> None:
         if self._seen and episode == self._now:
             return
         if episode in self._seen:
             raise DataError(f"{self._where}: the rows of episode {episode!r} do not stand together: sort them first.")
         self._seen.add(episode)
-        self._now, self._stream = episode, ScoreStream(self._model, monitor=self.monitor)
+        self._now, self._has_first = episode, first is not None
+        self._stream = ScoreStream(self._model, monitor=self.monitor)
+        if first is not None:
+            self._stream.begin(first)
 
 
 def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColumns, note: dict[str, Any]) -> Relabelled:
@@ -222,7 +231,7 @@ def _whole_table(
     import pyarrow
 
     chunks = list(log.chunks(log.table.names))
-    rows = row_data(log.roles, joined(chunks))
+    rows = row_data(log.roles, joined(chunks), None, data)
     done = Relabelled(original_reward=None if rows.rewards is None else 0.0)
     rewards, kept = relabel_rows(model, data, rows, log.columns.skip_bad_episodes, done)
     start = 0

@@ -118,7 +118,7 @@ def _relabel_flat(model: RewardModel, arrays: Arrays, columns: DataColumns) -> t
             f"{arrays.where} holds arrays beside each other, from which no episode can be left out when they are "
             f"written: leave out --skip-bad-episodes, and drop the episodes yourself."
         )
-    roles, rows = row_arrays(arrays, columns)
+    roles, rows = row_arrays(arrays, columns, costs=False)
     done = Relabelled(original_reward=None if rows.rewards is None else 0.0, decided=roles.described)
     rewards, _ = relabel_rows(model, arrays.where, rows, False, done)
     name = _written(roles, columns, arrays.names)

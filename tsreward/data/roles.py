@@ -10,6 +10,7 @@ from typing import Literal
 from tsreward.data.columns import DataColumns
 from tsreward.errors import DataError, nearest
 from tsreward.options import flag
+from tsreward.sequences.costs import COMMON
 
 NAMES: dict[str, tuple[str, ...]] = {
     "episode": ("episode", "episode_index", "episode_id", "episode_number", "trajectory", "trajectory_id", "traj_id"),
@@ -18,7 +19,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("original_reward", "original_rewards", "infos/original_reward"),
         *("reward", "rewards", "next.reward", "next_reward"),
     ),
-    "cost": ("cost", "costs", "next.cost", "constraint_cost", "infos/cost"),
+    "cost": tuple(f"{group}{name}" for group in ("", "next.", "infos/", "info/") for name in COMMON),
     "label": ("label", "labels", "is_anomaly"),
 }
 """Role -> names that have it where no option says otherwise, the first that is there before the others."""
@@ -53,6 +54,8 @@ class Roles:
     step: str | None = None
     reward: str | None = None
     cost: str | None = None
+    costs: tuple[str, ...] = ()
+    """The columns of the cost: itself, or, of a column of lists, cost[0], cost[1], ..."""
     label: str | None = None
     time: str | None = None
     terminals: tuple[str, ...] = ()
@@ -84,8 +87,8 @@ class Roles:
     @property
     def numbers(self) -> tuple[str, ...]:
         """All columns that are read as numbers, each once."""
-        single = [name for name in (self.step, self.reward, self.cost, self.label) if name is not None]
-        return tuple(dict.fromkeys([*self.obs, *self.next_obs, *self.actions, *single, *self.done]))
+        single = [name for name in (self.step, self.reward, self.label) if name is not None]
+        return tuple(dict.fromkeys([*self.obs, *self.next_obs, *self.actions, *self.costs, *single, *self.done]))
 
     @property
     def done(self) -> tuple[str, ...]:
@@ -123,7 +126,9 @@ class _Finder:
         self.obs = list(dict.fromkeys(name for one in columns.obs for name in self._matching("obs", one)))
         self.index = [name for name in index if name not in {*self.obs, *self.given}]
         for one in (*self.given, *columns.done):
-            self._require(one)
+            if one != columns.cost or not self._places(one):
+                self._require(one)
+        self.given += [] if columns.cost is None else self._places(columns.cost)
         self.lerobot = "episode_index" in self.names and any(name.startswith("observation.") for name in self.names)
         taken = {*self.given, *columns.done, *self.ignored, *self.obs, *self.index}
         self.free = [name for name in self.names if name not in taken]
@@ -147,7 +152,8 @@ class _Finder:
                 f"{self.where} has no {self.noun} left without {dropped}: keep at least one, or name what is observed "
                 f"with --obs."
             )
-        used = {*obs, *next_obs, *actions, *terminals, *timeouts, *ends, *single.values(), columns.time}
+        costs = () if single["cost"] is None else self._places(single["cost"])
+        used = {*obs, *next_obs, *actions, *terminals, *timeouts, *ends, *single.values(), *costs, columns.time}
         left = tuple(name for name in self.names if name not in used)
         layout = self._layout(bool(next_obs), single, bool(actions or terminals or timeouts or ends))
         return Roles(
@@ -155,6 +161,7 @@ class _Finder:
             layout=layout,
             next_obs=tuple(next_obs) if layout == "transition" else (),
             actions=tuple(actions),
+            costs=costs,
             time=columns.time,
             terminals=tuple(terminals),
             timeouts=tuple(timeouts),
@@ -194,12 +201,20 @@ class _Finder:
         return "arrival"
 
     def _by_name(self, role: str) -> str | None:
-        found = [name for name in NAMES[role] if name in self.free]
-        self.free = [name for name in self.free if name not in found]
+        listed = {name.removesuffix("[0]") for name in self.free if name.endswith("[0]")} if role == "cost" else set()
+        found = [name for name in NAMES[role] if name in self.free or name in listed]
+        taken = {place for name in found for place in self._places(name)}
+        self.free = [name for name in self.free if name not in taken]
         if not found or (role == "label" and self.columns.label_intervals is not None):
             return None
         self._say(role, found[:1])
+        if role == "cost" and found[1:]:
+            self.decided[-1] += f" (not {_listed(found[1:], 4)}: --cost chooses)"
         return found[0]
+
+    def _places(self, name: str) -> tuple[str, ...]:
+        """Return a column itself, or the places of a column of lists."""
+        return (name,) if name in self.names else tuple(one for one in self.names if _is_place(one, name))
 
     def _done(self) -> tuple[list[str], list[str], list[str]]:
         """Return what tells of ends by the environment, by a time limit, and by either."""
@@ -250,6 +265,15 @@ def _last(name: str) -> str:
     'timeouts'
     """
     return name.rpartition("/")[2]
+
+
+def _is_place(name: str, column: str) -> bool:
+    """Tell whether a name is that of a place in a column of lists.
+
+    >>> _is_place("cost[1]", "cost"), _is_place("cost", "cost")
+    (True, False)
+    """
+    return name.startswith(f"{column}[") and name.endswith("]") and name[len(column) + 1 : -1].isdigit()
 
 
 def _is_picture(name: str) -> bool:

@@ -53,6 +53,11 @@ class RowData:
     steps: bool = True
     """Whether the rows are steps of an environment, whose first observation is missing where rows are arrivals."""
 
+    def is_reset(self, row: int) -> bool:
+        """Tell whether the first row of an episode holds what its reset gave: nothing was paid for arriving there."""
+        paid = self.costs if self.rewards is None else self.rewards
+        return self.layout == "arrival" and paid is not None and paid.dtype.kind == "f" and bool(np.isnan(paid[row]))
+
 
 @dataclass
 class Reading:
@@ -196,7 +201,8 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
     """Return the episodes of rows.
 
     Of arrivals, the first observation of every episode is missing, and its first row stands in front once more: no
-    window of short history changes by that, but for the steps whose window would hold the missing one. Of transitions
+    window of short history changes by that, but for the steps whose window would hold the missing one. Where the first
+    row has no reward (NaN; no cost where there are no rewards), it is the observation of the reset. Of transitions
     without their second observation, the last one of every episode has none to arrive at, and is left out.
 
     Args:
@@ -228,13 +234,16 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
         starts = _with_breaks(where, rows, starts, reading)
     borders = [*np.flatnonzero(starts), count]
     names = range(len(borders) - 1) if rows.episode is None else [rows.episode[row] for row in borders[:-1]]
-    short = 0
+    short = resets = 0
     for name, (start, stop) in zip(names, pairwise(borders), strict=True):
         made = _Part(where, rows, name, int(start), int(stop), repeat_last)
         short += made.is_short
-        reading.add(name, made.episode, skip_bad, slice(int(start), int(stop)))
+        reading.add(name, made.episode, skip_bad, slice(int(start) + made.is_reset, int(stop)))
+        resets += made.is_reset
     if rows.layout == "transition" and rows.next_obs is None and not repeat_last:
         reading.notes.append("the last row of every episode has no observation to arrive at, and is left out")
+    if resets:
+        reading.notes.append(f"the first rows of {resets} episodes pay nothing and are their resets")
     if short:
         reading.notes.append(f"left out {short} episodes of a single row")
     return reading.finish(where)
@@ -263,7 +272,13 @@ class _Part:
     repeat_last: bool = False
 
     @property
+    def is_reset(self) -> bool:
+        return self.rows.is_reset(self.start)
+
+    @property
     def is_short(self) -> bool:
+        if self.is_reset and self.stop - self.start < 2:
+            return True
         alone = self.stop - self.start < 2 and not self.repeat_last
         return alone and self.rows.layout == "transition" and self.rows.next_obs is None
 
@@ -272,7 +287,9 @@ class _Part:
         if self.is_short:
             return None
         obs = rows.obs[part]
-        if rows.layout == "arrival":
+        if self.is_reset:
+            part = slice(self.start + 1, self.stop)
+        elif rows.layout == "arrival":
             obs = np.concatenate([obs[:1], obs])
         elif rows.next_obs is not None:
             obs = np.concatenate([obs, rows.next_obs[self.stop - 1 : self.stop]])
@@ -287,7 +304,7 @@ class _Part:
             columns=rows.columns,
             starts=self._arrivals(rows.breaks, len(obs) - 1),
             missing=self._arrivals(rows.missing, len(obs) - 1),
-            first_known=rows.layout != "arrival" or not rows.steps,
+            first_known=rows.layout != "arrival" or not rows.steps or self.is_reset,
         )
         check_finite(episode, f"{self.where}: episode {self.name}")
         return episode
@@ -296,7 +313,7 @@ class _Part:
         """Return flags [T] of arrivals from flags [N] of rows; None where none is set."""
         if flags is None:
             return None
-        late = int(self.rows.layout == "transition")
+        late = int(self.rows.layout == "transition" or self.is_reset)
         own = flags[self.start + late : self.start + late + steps]
         own = np.concatenate([own, np.zeros(steps - len(own), dtype=bool)])
         return own if own.any() or flags is self.rows.missing else None
@@ -385,7 +402,8 @@ def check_finite(episode: Episode, where: str) -> None:
             continue
         bad = int(np.flatnonzero(~finite.reshape(len(values), -1).all(1))[0])
         title = "observations" if name == "obs" else name
-        raise DataError(f"{where} holds NaN or inf in its {title} at step {bad}: drop that episode")
+        zero = ", say --cost-missing zero" if name == "costs" else ""
+        raise DataError(f"{where} holds NaN or inf in its {title} at step {bad}{zero}: drop that episode")
 
 
 def tell_reading(where: object, decided: Sequence[str], reading: Reading, tell: Tell | None) -> None:

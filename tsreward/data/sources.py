@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tsreward.data.columns import RULES, DataColumns
+from tsreward.data.columns import DataColumns
 from tsreward.data.films import is_film, read_films
 from tsreward.data.flat_arrays import read_hdf5, read_npz
 from tsreward.data.hdf5 import HDF5, is_hdf5
@@ -20,6 +20,7 @@ from tsreward.data.video.reading import VIDEOS
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError
 from tsreward.files import natural_key
+from tsreward.sequences.costs import tell_negative
 from tsreward.sequences.episodes import Episode
 
 
@@ -52,7 +53,6 @@ def read_episodes(
         decided, reading = read_data(path, columns)
         names = (episodes or reading.episodes)[0].columns
         read = [episode.in_order(names, str(paths[0]), str(path)) for episode in reading.episodes]
-        read = read if is_minari(path) else _with_rules(read, columns, path)
         first = (episodes or read)[0].obs.shape[1:]
         if wrong := [episode.obs.shape[1:] for episode in read if episode.obs.shape[1:] != first]:
             raise DataError(
@@ -64,16 +64,6 @@ def read_episodes(
         raise DataError("No data were given: name at least one file.")
     frames = columns.frames
     return episodes if frames is None else [replace(one, obs=frames.frames_of(one.obs)) for one in episodes]
-
-
-def _with_rules(episodes: list[Episode], columns: DataColumns, path: Path) -> list[Episode]:
-    """Return the episodes with what `columns` make of their costs."""
-    if not columns.changed().keys() & RULES:
-        return episodes
-    return [
-        episode if episode.costs is None else replace(episode, costs=columns.costs_of(episode.costs, str(path)))
-        for episode in episodes
-    ]
 
 
 def read_data(
@@ -102,6 +92,17 @@ def read_data(
         return (), read_minari(minari_source(path), columns)
     if (path / "data" / "metadata.json").is_file():
         return (), read_minari(path, columns)
+    decided, reading = _read(path, columns, frames, frame_skip, rate)
+    costs = [episode.costs for episode in reading.episodes if episode.costs is not None]
+    negative = sum(int((values < 0).sum()) for values in costs)
+    tell_negative(f"The cost of {path}", negative, sum(map(len, costs)))
+    return decided, reading
+
+
+def _read(
+    path: Path, columns: DataColumns, frames: FrameOptions, frame_skip: int, rate: float | None
+) -> tuple[Sequence[str], Reading]:
+    """Return what `read_data` does of all but Minari datasets."""
     if is_lerobot(path):
         return read_lerobot(path, columns, frames)
     if is_film(path):

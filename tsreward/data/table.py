@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
-_NOTHING = {"nan", "null", "na", "n/a", "none", "#n/a", "-nan", "<na>"}
+_NOTHING = {"nan", "nat", "null", "na", "n/a", "none", "#n/a", "-nan", "<na>"}
 _WORDS = {"True": "1", "TRUE": "1", "true": "1", "False": "0", "FALSE": "0", "false": "0"}
 
 
@@ -50,6 +50,15 @@ class Rows:
             return cells.cast(pyarrow.string()).fill_null("").to_pylist()
         except pyarrow.ArrowException:  # lists and the like
             return [str(cell) for cell in cells.to_pylist()]
+
+
+def is_nothing(cell: str) -> bool:
+    """Tell whether a cell of text says that there is no value.
+
+    >>> is_nothing(" "), is_nothing("NaN"), is_nothing("0")
+    (True, True, False)
+    """
+    return not cell.strip() or cell.strip().lower() in _NOTHING
 
 
 class Table(ABC):
@@ -95,8 +104,10 @@ class Table(ABC):
         """Bytes read, and bytes of the file."""
         return min(self._file.raw.tell(), self._file.size), self._file.size
 
-    def chunks(self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool = False) -> Iterator[Rows]:
-        """Yield all rows, some thousands at a time. With `gaps`, cells that are empty, NaN, NULL, N/A are NaN.
+    def chunks(
+        self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool | Collection[str] = False
+    ) -> Iterator[Rows]:
+        """Yield all rows, some thousands at a time. Empty cells, NaN, NULL, N/A in columns with `gaps` are NaN.
 
         Raises:
             DataError: a column is missing, a row has more or fewer cells than the header, a cell among `numbers` is no
@@ -116,7 +127,9 @@ class Table(ABC):
         if first == 1:
             raise DataError(f"{self.path} has a header but no row below it.")
 
-    def read(self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool = False) -> Rows:
+    def read(
+        self, numbers: Sequence[str] = (), texts: Sequence[str] = (), gaps: bool | Collection[str] = False
+    ) -> Rows:
         """Return all rows at once.
 
         Raises:
@@ -186,14 +199,17 @@ class Table(ABC):
             f"'Unnamed: {position}'."
         )
 
-    def _numbers(self, cells: dict[str, pyarrow.Array], names: Sequence[str], first: int, gaps: bool) -> np.ndarray:
+    def _numbers(
+        self, cells: dict[str, pyarrow.Array], names: Sequence[str], first: int, gaps: bool | Collection[str]
+    ) -> np.ndarray:
         import pyarrow
 
+        may_lack = set(names) if gaps is True else set(gaps or ())
         length = len(next(iter(cells.values())))
         values, bad = np.empty((length, len(names))), np.empty((length, len(names)), dtype=bool)
         for column, name in enumerate(names):
             try:
-                values[:, column], missing = _as_numbers(cells[name], gaps)
+                values[:, column], missing = _as_numbers(cells[name], name in may_lack)
             except pyarrow.ArrowException:  # lists and the like
                 found = f"a cell of {cells[name].type}"
                 raise self.fault(first, name, "a number", found, "ignore the column") from None
@@ -203,7 +219,7 @@ class Table(ABC):
         row, column = map(int, np.argwhere(bad)[0])
         cell = cells[names[column]][row].as_py()
         cell = "" if cell is None else str(cell)
-        if not cell.strip() or cell.strip().lower() in _NOTHING:
+        if is_nothing(cell):
             remedy = "fill or drop the row, take --missing drop, ffill, interpolate or mask, or ignore the column"
         elif looks_like_stamp(cell):
             remedy = "name the column of time stamps with --time (time=... in Python), or ignore the column"

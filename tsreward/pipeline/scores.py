@@ -122,10 +122,16 @@ class ScoreStream:
 
     def __init__(self, model: RewardModel, monitor: Monitor | None = None, **rows: Unpack[RowKeywords]) -> None:
         self.model, self.rows = model, 0
+        self._begun = False
         self._options = RowOptions.of(rows)
         self._reader = FrameReader(self._options, "The log")
         self._stream = RewardStream(model, 1)
         self._stream.monitor = monitor
+
+    def begin(self, obs: np.ndarray) -> None:
+        """Begin with what a reset gave, obs [*obs]: the next row is arrived at from it, as in an environment."""
+        self._stream.start(as_tensor(obs[None]))
+        self._begun = True
 
     def push(self, chunk: Any) -> Scores:
         """Return the scores of the next rows, an array [T, D] or a DataFrame; `step` counts on from chunk to chunk.
@@ -185,8 +191,9 @@ class ScoreStream:
         if not len(values):
             none = torch.zeros(0)
             return StepReward(none.double(), none, none, none.bool())
-        borders = [] if starts is None else [int(row) for row in np.flatnonzero(starts) if row or self.rows]
-        if not self.rows:
+        under_way = self.rows > 0 or self._begun
+        borders = [] if starts is None else [int(row) for row in np.flatnonzero(starts) if row or under_way]
+        if not under_way:
             borders = [0, *borders]
         self.rows += len(values)
         for start, stop in pairwise(sorted({0, *borders, len(values)})):

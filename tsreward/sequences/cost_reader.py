@@ -9,7 +9,7 @@ import numpy as np
 
 from tsreward.errors import ProtocolError, shown
 from tsreward.named_warnings import warn
-from tsreward.sequences.costs import COMMON, CostOptions, Costs
+from tsreward.sequences.costs import COMMON, CostOptions, Costs, tell_negative
 from tsreward.user_modules import what_went_wrong
 
 STEP_COST = "tsreward_step_cost"
@@ -150,13 +150,7 @@ class CostReader:
                 f"Costs are {self._source()}, and other keys tell other steps apart: {others} of {self.steps:,} steps. "
                 f"Choose with cost_key (--cost-key).",
             )
-        if self.negative:
-            warn(
-                "negative costs",
-                f"{self._source()} is below 0 in {self.negative:,} of {self.steps:,} steps, which counts as safe. If "
-                f"those are the unsafe ones, say cost_sign='negative' (--cost-sign negative), or give a limit with "
-                f"cost_above or cost_below.",
-            )
+        tell_negative(self._source(), self.negative, self.steps)
 
     def _source(self) -> str:
         if self._function is not None:

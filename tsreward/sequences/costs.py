@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tsreward.errors import OptionError, ProtocolError
+from tsreward.named_warnings import warn
 from tsreward.options import Options, option
 from tsreward.user_modules import import_named, split_name
 
@@ -32,7 +33,7 @@ COMMON = (
     "collision",
     "is_collision",
 )
-"""Keys under which environments give costs, the most usual first."""
+"""Keys of infos, and names in files, under which costs stand, the most usual first."""
 CostFunction = Callable[[Mapping[str, Any]], Any]
 """info of one step -> its cost, or None where it has none."""
 
@@ -138,6 +139,20 @@ class CostOptions(CostRules):
             self.refuse("cost_key", "keys of info, each once")
         if len(self.cost_key) > 1 and any(split_name(key) for key in self.cost_key):
             self.refuse("cost_key", "keys, or one function my_module:cost_of", "let the function put them together")
+
+
+def tell_negative(source: str, negative: int, steps: int) -> None:
+    """Warn where costs are below 0, `negative` of `steps` of them, which count as safe.
+
+    Raises:
+        StrictError: some are, and warnings are errors.
+    """
+    if negative:
+        warn(
+            "negative costs",
+            f"{source} is below 0 in {negative:,} of {steps:,} steps, which counts as safe. If those are the unsafe "
+            f"ones, say cost_sign='negative' (--cost-sign negative), or give a limit with cost_above or cost_below.",
+        )
 
 
 Costs = CostOptions | CostFunction | str | Sequence[str]

@@ -72,12 +72,13 @@ class FrameReader:
         elif not self._count:
             self._columns = columns
         index = None if frame is None else frame.index
-        stamps = self._stamps(data, frame)
+        stamps, lacks = self._stamps(data, frame, len(values))
         starts = np.zeros(len(values), dtype=bool)
         if stamps is not None:
             assert self._order is not None
-            self._order.check_stamps(stamps, self._count + 1)
             starts = self._order.breaks
+            if lacks.any():  # the rows that drop leaves out
+                values = np.where(lacks[:, None], np.nan, values)
         clean = self._clean(values, starts, stamps, last)
         index = self._held(index, clean, len(values))
         self._count += len(values)
@@ -105,26 +106,38 @@ class FrameReader:
         filled = None if self.options.missing == "drop" else clean.missing
         return FrameRows(clean.values, self._columns, index, clean.rows, clean.starts, filled)
 
-    def _stamps(self, data: Any, frame: Frame | None) -> Stamps | None:
+    def _stamps(self, data: Any, frame: Frame | None, count: int) -> tuple[Stamps | None, np.ndarray]:
+        """Return the stamps [T], checked, and which rows [T] lack one; None where there is no time."""
         options = self.options
         name = "index" if options.time is None else options.time
+        lacks = np.zeros(count, dtype=bool)
+        if options.time is not None:
+            cells = frame_column(data, options.time)
+        elif frame is not None:
+            cells = frame.index
+        else:
+            cells = None
+        if cells is not None and options.missing == "drop":
+            lacks = _missing(cells)
         try:
-            if options.time is not None:
-                cells = frame_column(data, options.time)
-                stamps = index_stamps(cells)
-                if stamps is None:
-                    self._order = self._order or options.order(self.where, name)
-                    return self._order.read([_text(cell) for cell in np.asarray(cells, dtype=object)], self._count + 1)
-            else:
-                stamps = None if frame is None else index_stamps(frame.index)
+            known = index_stamps(cells if cells is None or not lacks.any() else cells[~lacks])
         except StampError as error:
             row = self._count + error.position + 1
-            raise DataError(f"{self.where}: row {row} of time column '{name}' is missing: fill or drop it.") from None
-        if stamps is None:
+            raise DataError(
+                f"{self.where}: row {row} of time column '{name}' is missing: fill it, or leave the row out with "
+                f"missing='drop' (--missing drop)."
+            ) from None
+        if known is None and options.time is None:
             options.require_time(self.where)
-            return None
-        self._order = self._order or options.order(self.where, name)
-        return stamps
+            return None, np.zeros(count, dtype=bool)
+        order = self._order = self._order or options.order(self.where, name)
+        if known is not None:
+            place = np.cumsum(~lacks) - 1
+            read = lambda rows: known.take(place[rows])  # noqa: E731
+        else:
+            texts = [_text(cell) for cell in np.asarray(cells, dtype=object)]
+            read = lambda rows: order.read(texts[rows], self._count + 1 + rows.start)  # noqa: E731
+        return order.check_some(read, lacks, self._count + 1), lacks
 
     def _clean(self, values: np.ndarray, starts: np.ndarray, stamps: Stamps | None, last: bool) -> CleanRows:
         rows = np.arange(self._count, self._count + len(values))
@@ -182,6 +195,14 @@ def _refuse(values: np.ndarray, columns: Columns | None, where: str, first: int,
         f"{where}: row {first + bad[0]} (from 0) holds NaN or inf{column}: fill or drop it first"
         f"{_REMEDY if nan else ''}."
     )
+
+
+def _missing(cells: Any) -> np.ndarray:
+    """Return which cells [T] of a time column are empty, NaN, NaT or None."""
+    values = np.asarray(cells)
+    if values.dtype.kind in "mM":
+        return np.isnat(values)
+    return np.array([cell is None or cell != cell or str(cell).strip() in ("", "NaT", "<NA>") for cell in cells], bool)
 
 
 def _text(cell: Any) -> str:

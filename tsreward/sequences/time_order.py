@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,7 @@ class TimeOrder:
         """Rows so far that repeat the stamp before."""
         self._reader = reader or StampReader()
         self._last: Stamps | None = None
+        self._held: Stamps | None = None
 
     def check(self, cells: Sequence[str], first: int) -> Stamps:
         """Return the stamps of the next rows, the first of which is row `first`.
@@ -78,6 +81,39 @@ class TimeOrder:
         self.check_stamps(stamps, first)
         return stamps
 
+    def check_some(
+        self, read: Callable[[slice], Stamps], lacks: np.ndarray, first: int, new: np.ndarray | None = None
+    ) -> Stamps:
+        """Return the stamps of the next rows, some of which lack one and have that of a row beside them; set `breaks`.
+
+        Args:
+            read: gives the stamps of some of these rows, none of which lacks one.
+            lacks: [N] bool, the rows without a stamp, which are left out elsewhere; all of a log is an error of `read`.
+            first: number of the first of these rows.
+            new: [N] bool, the rows that begin another episode, whose stamps may be before the last one.
+
+        Raises:
+            DataError: as `check`.
+        """
+        if lacks.all() and self._held is None:
+            lacks = np.zeros_like(lacks)
+        new = np.zeros_like(lacks) if new is None else new
+        anew = new | lacks | np.append(False, lacks[:-1])
+        borders = [0, *(int(row) for row in np.flatnonzero(anew) if row), len(lacks)]
+        parts = [] if self._held is None else [self._held]
+        breaks = np.zeros(len(lacks), dtype=bool)
+        for start, stop in pairwise(borders):
+            if new[start]:
+                self._last = None
+            if not lacks[start]:
+                parts.append(read(slice(start, stop)))
+                self.check_stamps(parts[-1], first + start)
+                breaks[start:stop] = self.breaks
+        place = np.maximum(np.cumsum(~lacks) - (self._held is None), 0)
+        stamps = reduce(Stamps.join, parts).take(place)
+        self._held, self.breaks = stamps.take(slice(-1, None)), breaks
+        return stamps
+
     def read(self, cells: Sequence[str], first: int) -> Stamps:
         """Return the stamps of the next rows, not checked against those before.
 
@@ -88,10 +124,12 @@ class TimeOrder:
             return self._reader.read(cells)
         except StampError as error:
             cell = cells[error.position]
-            found = repr(cell[:40]) if cell.strip() else "nothing"
-            raise self._error(
-                first + error.position, f"must be {error}, found {found}: fill, convert or drop the row"
-            ) from None
+            row = first + error.position
+            if not cell.strip():
+                raise self._error(
+                    row, f"must be {error}, found nothing: fill it, or leave the row out with --missing drop"
+                ) from None
+            raise self._error(row, f"must be {error}, found {cell[:40]!r}: fill, convert or drop the row") from None
 
     def check_stamps(self, stamps: Stamps, first: int) -> None:
         """Check the next rows, the first of which is row `first`, and set `breaks`.
@@ -163,10 +201,6 @@ class TimeOrder:
             known.others + int((off & ~gaps).sum()),
             known.first or (first + int(np.argmax(off)) if off.any() else 0),
         )
-
-    def begin(self) -> None:
-        """Take the next stamp for the first one of another episode, which may be before the last one."""
-        self._last = None
 
     def warning(self) -> str | None:
         """Return what is to be said about gaps and irregular steps that windows span; None where there are none."""

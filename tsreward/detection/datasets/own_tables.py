@@ -11,6 +11,7 @@ import numpy as np
 
 from tsreward.data.columns import TableColumns
 from tsreward.data.logs import mapped_labels
+from tsreward.data.table import is_nothing
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.detection.datasets.reading import LOADERS, check_fraction, read_series, split_in_time
@@ -117,7 +118,10 @@ def _read_rows(
         )
     if time is not None:
         order = columns.order(table.path, time)
-        stamps = order.check(rows.texts(time), 1)
+        cells = rows.texts(time)
+        lacks = np.array([columns.missing == "drop" and is_nothing(cell) for cell in cells])
+        stamps = order.check_some(lambda part: order.read(cells[part], 1 + part.start), lacks, 1)
+        values = np.where(lacks[:, None], np.nan, values)
         index, starts, seconds, notes = stamps.as_array(), order.breaks, stamps.since(stamps), order.notes()
         if columns.label_intervals is not None:
             intervals = LabelIntervals(columns.label_intervals, StampReader(columns.time_format, columns.time_zone))
