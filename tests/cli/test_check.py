@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas
 import pytest
 
 import tests.tiny  # noqa: F401
@@ -10,6 +11,9 @@ from tests.scripted import script, small_model
 from tsreward.cli.main import main
 from tsreward.data.episodes import save_episodes
 from tsreward.io import save
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness
+from tsreward.scorers.knn import KNN
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +66,22 @@ def test_another_environment_fails(sound, document):
 )
 def test_bad_input_is_one_line(arguments, message, sound, complaint):
     assert message in complaint("check", *(sound if part == "MODEL" else part for part in arguments))
+
+
+def test_columns_that_are_not_those_of_the_model_are_named(tmp_path, document):
+    rng = np.random.default_rng(0)
+    frame = pandas.DataFrame(rng.normal(size=(200, 2)), columns=["load", "temp"])
+    model = RewardModel(KNN(4), Likeness())
+    model.fit([frame])
+    save(model, tmp_path / "m.safetensors")
+    other = frame.rename(columns={"temp": "temperature"})
+    for table, passes in (
+        (frame[["temp", "load"]], True),
+        (other, False),
+        (frame.assign(more=frame["load"] ** 2), False),
+    ):
+        table.to_csv(tmp_path / "d.csv", index=False)
+        found = document("check", tmp_path / "m.safetensors", "--data", tmp_path / "d.csv", code=0 if passes else 1)
+        (check,) = [one for one in found["files"][0]["checks"] if one["name"] == "the data have its columns"]
+        assert check["passed"] == passes
+        assert passes or ("temperature" in check["detail"] or "'more'" in check["detail"])

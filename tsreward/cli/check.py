@@ -12,7 +12,7 @@ from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.sources import read_episodes
-from tsreward.errors import CheckpointError, OptionError, ProtocolError, ShapeError
+from tsreward.errors import CheckpointError, DataError, OptionError, ProtocolError, ShapeError
 from tsreward.io import load
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes
@@ -23,6 +23,7 @@ from tsreward.testing.models import check_model
 from tsreward.testing.report import Check, CheckReport
 
 _LOADS = "the file loads and its digests hold"
+_COLUMNS = "the data have its columns"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,10 @@ def run(options: Options) -> int:
 
 def _episodes(options: Options) -> list[Episode]:
     """Return the episodes that models are checked on: all that can be used."""
-    return read_episodes(options.data, replace(options.columns, skip_bad_episodes=True))
+    try:
+        return read_episodes(options.data, options.columns)
+    except DataError:
+        return read_episodes(options.data, replace(options.columns, skip_bad_episodes=True))
 
 
 def _check(path: Path, episodes: list[Episode] | None, options: Options) -> CheckReport:
@@ -84,7 +88,15 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
         if not path.exists():
             raise
         return CheckReport(str(path), (Check(_LOADS, False, "Copy it again, or fit it again.", str(error)),))
-    checks = (Check(_LOADS, True, ""), *check_model(model, episodes).checks)
+    checks = (Check(_LOADS, True, ""),)
+    if episodes and model.columns is not None and episodes[0].columns is not None:
+        try:
+            episodes = [model.in_order(episode, "the data") for episode in episodes]
+            checks += (Check(_COLUMNS, True, ""),)
+        except (DataError, ShapeError) as error:
+            checks += (Check(_COLUMNS, False, "Rename them, or leave out with --ignore what is none.", str(error)),)
+            episodes = None
+    checks += check_model(model, episodes).checks
     if episodes and episodes[0].obs.shape[1:] == model.obs_shape:
         score_episodes(model, episodes, Monitor(model, f"{path} on the data"))
     if options.env is not None:

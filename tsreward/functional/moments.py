@@ -49,6 +49,26 @@ def column_scales(rows: Shaped[Tensor, "n d"], std_floor: float) -> ColumnScales
     return ColumnScales(mean, std, torch.where(constant, tolerance, 0.0))
 
 
+def unusual_columns(rows: Shaped[Tensor, "n d"]) -> dict[str, list[int]]:
+    """Return columns by what is unusual about their scale; no score depends on it, but a wrong unit shows in it.
+
+    Kinds are "constant", "tiny" and "huge" (standard deviations below 1e-3 and above 1e5), and "far": further from 0
+    than 1e5 standard deviations.
+
+    >>> unusual_columns(torch.tensor([[1.0, 7.0, 2e-5], [3.0, 7.0, 3e-5]]))
+    {'constant': [1], 'tiny': [2], 'huge': [], 'far': []}
+    """
+    mean, std, _ = column_scales(rows, std_floor=0.0)
+    varies = std > 0
+    found = {
+        "constant": ~varies,
+        "tiny": varies & (std < 1e-3),
+        "huge": std > 1e5,
+        "far": varies & (mean.abs() > 1e5 * std),
+    }
+    return {kind: flags.nonzero()[:, 0].tolist() for kind, flags in found.items()}
+
+
 def standardise(rows: Shaped[Tensor, "*b d"], scales: ColumnScales, clip: float | None) -> Float64[Tensor, "*b d"]:
     """Return (rows − mean) / std, limited to ±`clip`, in float64 whatever the dtype of the rows.
 
