@@ -68,7 +68,8 @@ def test_several_costs_of_a_step_go_through_the_rules_of_infos(write, tmp_path):
         (episode,) = read_episodes(path, DataColumns(**rules))
         assert episode.costs is not None and episode.costs.tolist() == wanted, rules
         assert episode.obs.shape == (5, 1)
-    for rules in ({}, {"cost_reduce": 7}):
+    unclear: list[dict[str, Any]] = [{}, {"cost_reduce": 7}]
+    for rules in unclear:
         with pytest.raises(DataError, match=r"holds 2 numbers for each step.*--cost-reduce"):
             read_episodes(path, DataColumns(**rules))
 
@@ -78,7 +79,7 @@ def test_every_common_name_is_found_and_told(name, tmp_path):
     cost = np.array([0.0, 1.0, 0.0])
     frame = pandas.DataFrame({"x": [0.1, 0.2, 0.3], "reward": 1.0, name: cost})
     frame.to_csv(tmp_path / "d.csv", index=False)
-    np.savez(tmp_path / "d.npz", observations=np.zeros((3, 1)), rewards=np.ones(3), **{name: cost})
+    np.savez(tmp_path / "d.npz", observations=np.zeros((3, 1)), rewards=np.ones(3), **{name: cost})  # type: ignore[arg-type]
     for path, wanted in ((tmp_path / "d.csv", cost), (tmp_path / "d.npz", cost[:-1])):
         decided, reading = read_data(path)
         assert f"cost: {name}" in decided

@@ -85,7 +85,9 @@ def test_no_row_to_learn_from():
 
 
 def test_the_names():
-    assert list(LOADERS) == sorted(["smd", "yahoo", "wadi", "nab", "telemanom", "asd", "tsb-ad", "csv", "parquet"])
+    assert list(LOADERS) == sorted(
+        ["smd", "yahoo", "wadi", "nab", "telemanom", "asd", "tsb-ad", "csv", "parquet", "files"]
+    )
 
 
 def test_a_loader_takes_a_path(tmp_path):
