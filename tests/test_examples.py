@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
-from tsreward.recipes import likeness
+from tsreward.recipes import adversarial
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -60,7 +60,7 @@ def test_video_likelihood(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("dmc")
 def test_likeness_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))
-    trained = taught(vars(likeness), example["balance"], monkeypatch)
+    trained = taught(vars(adversarial), example["balance"], monkeypatch)
     expert, agent, reward = example["main"](steps=300, episodes=2)
     assert expert > 950
     assert reward > 0.8

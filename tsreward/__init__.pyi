@@ -67,7 +67,7 @@ from .pipeline.model import RewardModel as RewardModel
 from .pipeline.relabel import relabel as relabel
 from .pipeline.scores import stream_scores as stream_scores
 from .pipeline.stream import RewardStream as RewardStream
-from .recipes.likeness import AdversarialLikeness as AdversarialLikeness
+from .recipes.adversarial import AdversarialLikeness as AdversarialLikeness
 from .rewards.calibration import Calibration as Calibration
 from .rewards.exploration import EnsembleDisagreement as EnsembleDisagreement
 from .rewards.exploration import RandomNetworkDistillation as RandomNetworkDistillation

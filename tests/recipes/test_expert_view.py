@@ -14,8 +14,8 @@ from tests.envs.conftest import dmc, frames  # noqa: F401
 from tsreward.data.video.repair import PictureRepair
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.errors import StrictError, TSRewardWarning
+from tsreward.recipes.adversarial import AdversarialLikeness
 from tsreward.recipes.expert_view import decision_rate, rate_difference, report_view, sampled_pictures, view_expert
-from tsreward.recipes.likeness import AdversarialLikeness
 
 av = pytest.importorskip("av", reason="needs the extra 'pixels'")
 

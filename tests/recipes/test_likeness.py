@@ -15,7 +15,8 @@ from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.encoders.frames import FrameEncoder
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.pipeline.active import ActiveLearnerOptions
-from tsreward.recipes.likeness import DEFAULT_AGENT, AdversarialLikeness, exploration, negative_windows, run
+from tsreward.recipes.adversarial import AdversarialLikeness
+from tsreward.recipes.likeness import DEFAULT_AGENT, exploration, negative_windows, run
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
