@@ -8,14 +8,17 @@ from pathlib import Path
 
 import tyro
 
+from tsreward.cli.main import remark
 from tsreward.cli.output import prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.data.columns import DataColumns
+from tsreward.data.columns import RULES, DataColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, DataError, OptionError, ProtocolError, ShapeError
 from tsreward.io import load
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.data import check_data
 from tsreward.testing.environments import EnvironmentOptions, check_reward_env
@@ -42,6 +45,12 @@ class Options(Arguments):
     env: str | None = None
     """Id of an environment that the models are for: it is wrapped, and acted in at random."""
     playing: tyro.conf.OmitArgPrefixes[EnvironmentOptions] = field(default_factory=EnvironmentOptions)
+    cost_key: tuple[str, ...] = ()
+    """Key of info that holds the cost in the environment, or a function of your own, my_module:cost_of. Without any, a
+    key that is common is found and named."""
+    obs_key: tuple[str, ...] = ()
+    """What the models look at where the environment's observation is a Dict or a Tuple: keys, a/b for one inside
+    another, or my_module:state_of, a function that gets one observation; without any, at all parts side by side."""
     json: bool = False
     """Print all checks as one JSON document."""
 
@@ -102,13 +111,22 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
     if options.env is not None:
         from tsreward.envs.make import make
         from tsreward.wrappers.gymnasium_env import LearnedReward
+        from tsreward.wrappers.obs_parts import ObsParts, named_obs_key
 
+        rules = {name: getattr(options.columns, name) for name in RULES}
+        costs = CostReader(CostOptions(cost_key=options.cost_key, **rules))
+        key = named_obs_key(options.obs_key)
         inner = make(options.env)
         try:
-            wrapped = LearnedReward(inner, model, driven=True)
+            wrapped = LearnedReward(inner, model, driven=True, obs_key=key)
             if (monitor := wrapped.stream.monitor) is not None:
                 monitor.flags = False  # random actions need not be normal
-            checks += check_reward_env(wrapped, model, options.playing).checks
+            checks += check_reward_env(wrapped, model, options.playing, obs_key=key, costs=costs).checks
+            if inner.observation_space.shape is None or options.obs_key:
+                looked = ", ".join(options.obs_key) or "all parts side by side"
+                remark(f"observations: {looked} of {ObsParts(options.env, inner.observation_space, key).told()}")
+            remark(f"costs: {costs.summary()}")
+            costs.tell()
             if monitor is not None:
                 monitor.finish()
         except (ShapeError, ProtocolError) as error:

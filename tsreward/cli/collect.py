@@ -24,6 +24,7 @@ from tsreward.sb3.training import AgentOptions, train_agent
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import named_obs_key
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Options(Arguments):
     frame_layout: str | None = None
     """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
     CHW,stack=4 or HW,scaled: recorded is the newest one, as bytes [H, W, C]. The agent sees all."""
+    obs_key: tuple[str, ...] = ()
+    """What is recorded where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose parts stand
+    side by side; my_module:state_of is a function of your own, which gets one observation. Without any, all parts are
+    recorded. The agent sees all."""
     json: bool = False
     """Print what was recorded as one JSON document."""
 
@@ -56,7 +61,7 @@ def run(options: Options) -> int:
     """Run the agent, write the file, print a summary."""
     check_output(options.out)
     if (layout := _layout(options)) is not None:
-        layout.frame_shape(check_environment(options.env))
+        layout.frame_shape(check_environment(options.env, obs_key=named_obs_key(options.obs_key)))
     prefer_one_thread()
     summary = _graded(options) if options.agent == "graded" else _recorded(options)
     if options.json:
@@ -71,7 +76,9 @@ def run(options: Options) -> int:
 def _graded(options: Options) -> dict[str, Any]:
     reader = CostReader(options.costs)
     with Stages() as stages:
-        graded = collect_graded(options.env, options.training, options.grading, stages, reader)
+        graded = collect_graded(
+            options.env, options.training, options.grading, stages, reader, named_obs_key(options.obs_key)
+        )
     _tell_costs(reader)
     save_graded(replace(graded, episodes=_as_frames(graded.episodes, options)), options.out)
     returns = graded.mean_returns()
@@ -109,16 +116,18 @@ def _tell_costs(reader: CostReader) -> None:
 
 
 def _recorded(options: Options) -> dict[str, Any]:
-    training = options.training
+    training, key = options.training, named_obs_key(options.obs_key)
     with Stages() as stages:
-        check_environment(options.env, training.algorithm if options.agent == "train" else None)
+        check_environment(options.env, training.algorithm if options.agent == "train" else None, obs_key=key)
         report = stages(f"{options.agent} agent")
         if options.agent == "train":
-            agent = train_agent(options.env, training, report=report, costs=options.costs)
+            agent = train_agent(options.env, training, report=report, costs=options.costs, obs_key=key)
             agent.normaliser.close()
             record = agent.record
         else:
-            record = act_at_random(options.env, training.steps, training.num_envs, training.seed, report, options.costs)
+            record = act_at_random(
+                options.env, training.steps, training.num_envs, training.seed, report, options.costs, key
+            )
     _tell_costs(record.costs)
     episodes = _as_frames(record.all_episodes(), options)
     save_episodes(episodes, options.out)

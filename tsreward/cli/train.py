@@ -30,6 +30,7 @@ from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.sequences.costs import CostOptions
+from tsreward.wrappers.obs_parts import named_obs_key
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Options(Arguments):
     frame_layout: str | None = None
     """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
     CHW,stack=4 or HW,scaled. The model reads the newest one, and the agent sees all."""
+    obs_key: tuple[str, ...] = ()
+    """What the model looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose parts
+    stand side by side; my_module:state_of is a function of your own, which gets one observation. Without any, it looks
+    at all parts. The agent sees all."""
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
@@ -113,6 +118,7 @@ def run(options: Options) -> int:
                 report=stages("agent"),
                 costs=options.costs,
                 frames=_layout(options),
+                obs_key=named_obs_key(options.obs_key),
             )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
@@ -131,11 +137,14 @@ def run(options: Options) -> int:
 
 
 def _check_shape(options: Options, model: RewardModel) -> None:
-    shape = check_environment(options.env, options.agent.algorithm)
+    key = named_obs_key(options.obs_key)
+    shape = check_environment(options.env, options.agent.algorithm, obs_key=key)
     layout = _layout(options)
     shape = shape if layout is None else layout.frame_shape(shape)
     if shape != model.obs_shape:
-        remedy = picture_remedy(model.obs_shape, shape) or "fit a model on episodes of this environment"
+        remedy = picture_remedy(model.obs_shape, shape) or (
+            "fit a model on episodes of this environment, or name with --obs-key what it looks at of a Dict or a Tuple"
+        )
         raise ShapeError(
             f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: "
             f"{remedy}."

@@ -10,7 +10,9 @@ import numpy as np
 from tsreward.errors import OptionError, ShapeError, nearest
 
 
-def flat_observations(space: Any, values: Any, keys: Sequence[str] = (), where: str = "The data") -> np.ndarray:
+def flat_observations(
+    space: Any, values: Any, keys: Sequence[str] = (), where: str = "The data", option: str = "--obs"
+) -> np.ndarray:
     """Return observations [N, *obs] of a Box as they are, those of other spaces as one array [N, D].
 
     The parts of a Dict stand in the order of its space, as with gymnasium's FlattenObservation; a Discrete one becomes
@@ -22,15 +24,16 @@ def flat_observations(space: Any, values: Any, keys: Sequence[str] = (), where: 
         keys: parts of the Dict (or places in the Tuple) that are taken, in this order, "a/b" for a part of a part;
             without any, all are.
         where: what is named in errors.
+        option: what the keys are called there.
 
     Raises:
         OptionError: there is no such key.
         ShapeError: a space of another kind, or values that are not of the space.
     """
-    parts = dict(_leaves(space, values, "", where))
+    parts = dict(_leaves(space, values, "", where, option))
     if list(parts) == [""]:
         if keys:
-            raise OptionError(f"{where} has one array of observations and no keys: leave --obs out.")
+            raise OptionError(f"{where} has one array of observations and no keys: leave {option} out.")
         kind, value = parts[""]
         return value if kind is None else _flat(kind, value, where)
     chosen = list(parts) if not keys else [name for key in keys for name in _named(key, parts, where)]
@@ -39,7 +42,9 @@ def flat_observations(space: Any, values: Any, keys: Sequence[str] = (), where: 
     return np.concatenate([_flat(*parts[name], where) for name in chosen], axis=1)
 
 
-def _leaves(space: Any, values: Any, name: str, where: str) -> Iterator[tuple[str, tuple[Any, np.ndarray]]]:
+def _leaves(
+    space: Any, values: Any, name: str, where: str, option: str
+) -> Iterator[tuple[str, tuple[Any, np.ndarray]]]:
     """Yield the parts by name, with the space of those that are counted; a Box has none."""
     inner = getattr(space, "spaces", None)
     if inner is not None:
@@ -49,13 +54,13 @@ def _leaves(space: Any, values: Any, name: str, where: str) -> Iterator[tuple[st
                 value = values[key]
             except (KeyError, IndexError, TypeError):
                 raise ShapeError(f"{where} has no observations '{name}{key}', which its space has.") from None
-            yield from _leaves(part, value, f"{name}{key}/", where)
+            yield from _leaves(part, value, f"{name}{key}/", where, option)
         return
     title, array, kind = name.rstrip("/"), np.asarray(values), type(space).__name__
     if kind not in ("Box", "Discrete", "MultiDiscrete", "MultiBinary") or array.dtype.kind not in "biuf":
         raise ShapeError(
             f"{where} must have observations of numbers, found {kind}{f' at {title!r}' if title else ''}: choose "
-            f"others with --obs."
+            f"others with {option}."
         )
     if kind == "Box" and array.ndim < 2 and title:
         array = array.reshape(len(array), -1)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete, Space
 
 from tsreward.errors import OptionError, unknown_name
+from tsreward.functional.arrays import count
 
-Policy = Callable[[np.ndarray], np.ndarray]
-"""Observations [E, *obs] -> actions [E, *action]."""
+Policy = Callable[[Any], np.ndarray]
+"""Observations [E, *obs], or a dict of such arrays, -> actions [E, *action]."""
 
 NOISE = 0.1
 """Small noise: its standard deviation in units of half the range of an action, or the fraction of random discrete
@@ -20,9 +22,9 @@ actions."""
 def random_actions(space: Space, rng: np.random.Generator) -> Policy:
     """Uniform actions."""
     if isinstance(space, Discrete):
-        return lambda obs: rng.integers(space.n, size=len(obs)) + space.start
+        return lambda obs: rng.integers(space.n, size=count(obs)) + space.start
     low, high = _bounds(space)
-    return lambda obs: rng.uniform(low, high, (len(obs), *low.shape)).astype(space.dtype)
+    return lambda obs: rng.uniform(low, high, (count(obs), *low.shape)).astype(space.dtype)
 
 
 def no_action(space: Space, rng: np.random.Generator) -> Policy:
@@ -34,11 +36,11 @@ def small_noise(space: Space, rng: np.random.Generator) -> Policy:
     """No action, and a little noise on it (see `NOISE`)."""
     still, random = no_action(space, rng), random_actions(space, rng)
     if isinstance(space, Discrete):
-        return lambda obs: np.where(rng.random(len(obs)) < NOISE, random(obs), still(obs))
+        return lambda obs: np.where(rng.random(count(obs)) < NOISE, random(obs), still(obs))
     low, high = _bounds(space)
 
-    def act(obs: np.ndarray) -> np.ndarray:
-        shake = NOISE * (high - low) / 2 * rng.standard_normal((len(obs), *low.shape))
+    def act(obs: Any) -> np.ndarray:
+        shake = NOISE * (high - low) / 2 * rng.standard_normal((count(obs), *low.shape))
         return np.clip(still(obs) + shake, low, high).astype(space.dtype)
 
     return act
@@ -92,10 +94,10 @@ def blind_policy(name: str, space: Space, seed: int = 0) -> Policy:
 
 def _always(space: Space, action: float | np.ndarray) -> Policy:
     if isinstance(space, Discrete):
-        return lambda obs: np.full(len(obs), int(action), space.dtype)
+        return lambda obs: np.full(count(obs), int(action), space.dtype)
     low, high = _bounds(space)
     fixed = np.clip(np.broadcast_to(action, low.shape), low, high).astype(space.dtype)
-    return lambda obs: np.broadcast_to(fixed, (len(obs), *fixed.shape)).copy()
+    return lambda obs: np.broadcast_to(fixed, (count(obs), *fixed.shape)).copy()
 
 
 def _holds(space: Space, action: np.ndarray) -> bool:

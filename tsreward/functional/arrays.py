@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -24,3 +25,10 @@ def as_array(values: Any) -> np.ndarray:
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()
     return np.asarray(values)
+
+
+def count(obs: Any) -> int:
+    """Return of how many environments these observations are, an array or dicts and tuples of arrays."""
+    while isinstance(obs, (Mapping, tuple)):
+        obs = next(iter(obs.values() if isinstance(obs, Mapping) else obs))
+    return len(obs)

@@ -46,6 +46,7 @@ from tsreward.sequences.episodes import Episode
 from tsreward.sequences.probes import probe_windows
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
+from tsreward.wrappers.obs_parts import named_obs_key
 
 DEFAULT_AGENT = AgentOptions(
     "sac",
@@ -115,7 +116,8 @@ def run(
         ShapeError: the expert's observations are not those of the environment.
         DataError: too few or damaged episodes, or no finished episode.
     """
-    shape, layout = check_environment(options.env, agent.algorithm), columns.frames
+    key, layout = named_obs_key(options.obs_key), columns.frames
+    shape = check_environment(options.env, agent.algorithm, obs_key=key)
     if layout is not None and options.frames is not None:
         raise OptionError(
             "frames are drawn beside the observation, whose frame_layout then does not matter: leave one out."
@@ -151,6 +153,7 @@ def run(
         bonus=exploration(options, encoder.dim, agent.seed),
         reward_obs="observation" if options.frames is None else "frame",
         frames=layout,
+        obs_key=key,
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")

@@ -27,6 +27,7 @@ from tsreward.sb3.grading import GradingOptions, collect_blind, collect_graded, 
 from tsreward.sb3.playing import episode_seeds
 from tsreward.sb3.training import StepReport
 from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import named_obs_key
 
 FAILED = 0.1
 """Share of the way from random actions to the expert below which an episode is a failure."""
@@ -86,7 +87,8 @@ def gather(
     random = graded.where("random") if "random" in graded.names else None
     if random is None or not random.episodes:
         playing = GradingOptions("random", RANDOM_EPISODES, ())
-        random = collect_graded(options.env, replace(agent, seed=agent.seed + 1), playing).where("random")
+        other = replace(agent, seed=agent.seed + 1)
+        random = collect_graded(options.env, other, playing, obs_key=named_obs_key(options.obs_key)).where("random")
         random = _as_frames(random, columns.frames)
     expert = _successes(graded.where(options.skill), float(random.returns.mean()), options)
     if len(expert.episodes) < 2:
@@ -108,7 +110,7 @@ def gather(
 def _blind(options: ExpertLikenessOptions, agent: AgentOptions, columns: DataColumns) -> list[Episode]:
     """Play the blind policies."""
     seeds = episode_seeds(agent.seed, 2**19, BLIND_EPISODES)
-    blind = collect_blind(options.env, seeds, agent.action_repeat)
+    blind = collect_blind(options.env, seeds, agent.action_repeat, named_obs_key(options.obs_key))
     blind = _as_frames(blind, columns.frames)
     return blind.episodes if options.frames is None else _drawn(blind, options.frames).episodes
 
@@ -122,8 +124,9 @@ def _graded(
 ) -> GradedEpisodes:
     if options.demos is None:
         stages = (0.05, 0.1, 0.25, 0.5) if {"half_trained", "failures"} & set(options.negatives) else ()
-        return collect_graded(options.env, agent, GradingOptions(num_episodes=options.num_demos, stages=stages), stage)
-    observed, layout = check_environment(options.env), columns.frames
+        grading = GradingOptions(num_episodes=options.num_demos, stages=stages)
+        return collect_graded(options.env, agent, grading, stage, obs_key=named_obs_key(options.obs_key))
+    observed, layout = check_environment(options.env, obs_key=named_obs_key(options.obs_key)), columns.frames
     shape = observed if layout is None else layout.frame_shape(observed)
     graded = _read(options.demos, options, agent, shape, columns, tell)
     _check_view(graded.env, options)

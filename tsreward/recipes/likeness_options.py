@@ -62,6 +62,10 @@ class ExpertLikenessOptions(Options):
     """Steps K in a window."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
+    obs_key: tuple[str, ...] = ()
+    """What the reward looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose
+    parts stand side by side; my_module:state_of is a function of your own, which gets one observation. Without any, it
+    looks at all parts. The agent sees all."""
     video_skip: int = 1
     """Every video_skip-th frame of the expert's videos is one decision of the agent."""
     expert_rate: float | None = option(None, above=0)
@@ -87,6 +91,8 @@ class ExpertLikenessOptions(Options):
         scorer_preset(self.scorer).build(self.window)
         self.likeness()
         self.encoder_options()
+        if self.obs_key and self.frames is not None:
+            self.refuse("obs_key", "empty with frames", "frames are drawn beside the observation")
         if (self.encoder == "clip") != (self.clip_source is not None):
             raise OptionError(
                 "The encoder clip needs clip_source, the folder or the name of a CLIP, and no other encoder does."

@@ -12,8 +12,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
 
-from tsreward.errors import missing_extra
+from tsreward.errors import OptionError, missing_extra
 from tsreward.options import Options, option
+from tsreward.sb3.agent_observations import policy_name
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,12 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
+        OptionError: the library has no policy for observations that are a Dict.
     """
     chosen: Any = algorithm_class(options)
+    policy = policy_name(venv.observation_space)
+    if policy not in chosen.policy_aliases:
+        raise OptionError(f"{options.algorithm} of sbx takes no observations that are a Dict: use --library torch.")
     rate = LEARNING_RATE[options.algorithm] if options.learning_rate is None else options.learning_rate
     shared: dict[str, Any] = {
         "seed": options.seed,
@@ -122,7 +127,7 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
     }
     if options.algorithm == "ppo":
         steps, batch = rollout_shape(options)
-        return chosen("MlpPolicy", venv, n_steps=steps, batch_size=batch, n_epochs=8, **shared)
+        return chosen(policy, venv, n_steps=steps, batch_size=batch, n_epochs=8, **shared)
     starts = min(5_000, options.steps // 4) if options.learning_starts is None else options.learning_starts
     shared |= {"batch_size": options.batch_size, "learning_starts": starts}
     shared |= {"gradient_steps": options.gradient_steps, "train_freq": options.train_every, "tau": options.tau}
@@ -132,7 +137,7 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
         shared["target_entropy"] = options.target_entropy * size
     if options.algorithm == "td3":
         shared["action_noise"] = NormalActionNoise(np.zeros(size), 0.1 * np.ones(size))
-    return chosen("MlpPolicy", venv, **shared)
+    return chosen(policy, venv, **shared)
 
 
 def rollout_shape(options: AgentOptions) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
@@ -21,7 +21,7 @@ from stable_baselines3.common.vec_env import (
 from tsreward.errors import OptionError, ProtocolError
 from tsreward.functional.seeding import generator
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
-from tsreward.sb3.replay_buffer import LearnedReplayBuffer
+from tsreward.sb3.replay_buffer import LearnedReplayBuffer, learned_buffer
 from tsreward.sb3.returns import log_returns
 from tsreward.sb3.rollouts import LearnedRollouts, RecentWindows
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
@@ -192,7 +192,8 @@ class _Replay:
                 buffer.drop_early()
                 return buffer
             buffer = buffer.plain()
-        if type(buffer) is not ReplayBuffer or (self._changes and buffer.size()):
+        plain = type(buffer) in (ReplayBuffer, DictReplayBuffer)
+        if buffer is None or not plain or (self._changes and buffer.size()):
             rows = 0 if buffer is None else buffer.size()
             raise ProtocolError(
                 f"LearnedRewardCallback fills a plain ReplayBuffer{' that is empty' if self._changes else ''}, got "
@@ -201,7 +202,7 @@ class _Replay:
             )
         if venv.pending:
             venv.take()
-        self._algorithm.replay_buffer = installed = LearnedReplayBuffer(buffer, venv, self._changes)
+        self._algorithm.replay_buffer = installed = learned_buffer(buffer, venv, self._changes)
         return installed
 
     def _refresh(self) -> None:

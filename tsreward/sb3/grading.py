@@ -16,6 +16,7 @@ from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
 from tsreward.envs.re_render import render_states
 from tsreward.errors import DataError, OptionError
+from tsreward.functional.arrays import count
 from tsreward.options import Options, option
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import action_space, check_environment
@@ -24,6 +25,7 @@ from tsreward.sb3.training import StepReport, train_agent
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import ObsKey
 
 
 def draw_episodes(graded: GradedEpisodes, size: int = 64, **options: Any) -> GradedEpisodes:
@@ -114,11 +116,13 @@ def collect_graded(
     options: GradingOptions,
     stage: Callable[[str], StepReport] | None = None,
     costs: Costs | CostReader = CostOptions(),  # noqa: B008 - frozen
+    obs_key: ObsKey | None = None,
 ) -> GradedEpisodes:
     """Train an agent on the environment's reward, and record complete episodes of every skill on the way.
 
     The skills are "random", the fractions of the training as in "25 %", and "expert". Recording does not change the
-    agent. `stage` is called with the name of what begins; `costs` say where the cost of a step is found.
+    agent. `stage` is called with the name of what begins; `costs` say where the cost of a step is found,
+    and `obs_key` what is recorded of observations that are a Dict.
 
     Raises:
         OptionError: no such environment or policy, or the algorithm cannot act in the environment.
@@ -126,7 +130,7 @@ def collect_graded(
         DataError: an episode does not end.
     """
     trained = options.policy == "train"
-    check_environment(env, agent.algorithm if trained else None)
+    check_environment(env, agent.algorithm if trained else None, obs_key=obs_key)
     space = action_space(env)
     if not trained:
         blind_policy(options.policy, space)
@@ -135,7 +139,7 @@ def collect_graded(
 
     def record(policy: Policy) -> None:
         seeds = episode_seeds(agent.seed, len(played), options.num_episodes)
-        played.append(play(env, policy, seeds, agent.action_repeat, reader))
+        played.append(play(env, policy, seeds, agent.action_repeat, reader, obs_key))
 
     if stage is not None:
         stage("random policy")
@@ -156,7 +160,9 @@ def collect_graded(
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
-def collect_blind(env: str, seeds: Sequence[int], action_repeat: int = 1) -> GradedEpisodes:
+def collect_blind(
+    env: str, seeds: Sequence[int], action_repeat: int = 1, obs_key: ObsKey | None = None
+) -> GradedEpisodes:
     """Record complete episodes from these seeds of every policy in `BLIND`, each a skill of that name.
 
     Raises:
@@ -165,7 +171,7 @@ def collect_blind(env: str, seeds: Sequence[int], action_repeat: int = 1) -> Gra
     """
     space = action_space(env)
     policies = [blind_policy(name, space, *seeds[:1]) for name in BLIND]
-    played = [play(env, policy, seeds, action_repeat) for policy in policies]
+    played = [play(env, policy, seeds, action_repeat, obs_key=obs_key) for policy in policies]
     return graded_episodes(env, action_repeat, tuple(BLIND), played)
 
 
@@ -192,9 +198,9 @@ class _Recorder(BaseCallback):
 def _mixed(policy: Policy, other: Policy, fraction: float, rng: np.random.Generator) -> Policy:
     """Return a policy that follows `policy` in a fraction of its decisions, drawn anew in each."""
 
-    def act(obs: np.ndarray) -> np.ndarray:
+    def act(obs: Any) -> np.ndarray:
         kept, random = policy(obs), other(obs)
-        follows = rng.random(len(obs)) < fraction
+        follows = rng.random(count(obs)) < fraction
         return np.where(follows.reshape(-1, *[1] * (kept.ndim - 1)), kept, random).astype(kept.dtype)
 
     return act

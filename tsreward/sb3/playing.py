@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -14,12 +15,14 @@ from tsreward.envs.blind_policies import Policy
 from tsreward.envs.make import make, make_with_costs
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import DataError, OptionError
+from tsreward.sb3.agent_observations import for_agent, stacked
 from tsreward.sb3.environment_checks import check_spaces
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import StepReport
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import ObsKey, ObsParts
 
 
 def act_at_random(
@@ -29,14 +32,18 @@ def act_at_random(
     seed: int = 0,
     report: StepReport | None = None,
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
+    obs_key: ObsKey | None = None,
 ) -> EpisodeRecorder:
-    """Run uniformly random actions for at least `steps` steps of all environments together."""
+    """Run uniformly random actions for at least `steps` steps of all environments together.
+
+    `costs` say where the cost of a step is found, and `obs_key` what is recorded of observations that are a Dict.
+    """
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make(env)] * num_envs)
+        venv = DummyVecEnv([lambda: for_agent(make(env))] * num_envs)
         check_spaces(env, venv.observation_space, venv.action_space, None)
         venv.seed(seed)
         venv.action_space.seed(seed)
-        record = EpisodeRecorder(venv, costs=costs)
+        record = EpisodeRecorder(venv, costs=costs, obs_key=obs_key)
         record.reset()
         for done in range(0, steps, num_envs):
             record.step(np.stack([venv.action_space.sample() for _ in range(num_envs)]))
@@ -79,11 +86,13 @@ def play(
     seeds: Sequence[int],
     action_repeat: int = 1,
     costs: Costs | CostReader = CostOptions(),  # noqa: B008 - frozen
+    obs_key: ObsKey | None = None,
 ) -> list[Played]:
     """Return one complete episode for every seed, in the order of the seeds; none is left out for being long.
 
     The episode of a seed and a policy without randomness does not depend on the other seeds. They have costs where any
-    step of them has one.
+    step of them has one. Where the observation is a Dict or a Tuple, the policy gets all of it, and `obs_key` is what
+    the episodes hold.
 
     Raises:
         OptionError: no seeds, or no such environment.
@@ -96,12 +105,12 @@ def play(
     reader = costs if isinstance(costs, CostReader) else CostReader(costs)
     with kept_random_state():
         running = [
-            _Running(make_with_costs(env, reader, action_repeat), reader, *waiting.pop())
+            _Running(for_agent(make_with_costs(env, reader, action_repeat)), reader, obs_key, *waiting.pop())
             for _ in range(min(SIDE_BY_SIDE, len(seeds)))
         ]
         try:
             while running:
-                actions = policy(np.stack([one.obs[-1] for one in running]))
+                actions = policy(stacked([one.now for one in running]))
                 for one, action in zip(list(running), actions, strict=True):
                     if not one.step(action):
                         continue
@@ -123,7 +132,7 @@ def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
     """Return what the algorithm does now, through the normaliser that it was trained with, if there is one."""
     normaliser = algorithm.get_vec_normalize_env()
 
-    def act(obs: np.ndarray) -> np.ndarray:
+    def act(obs: Any) -> np.ndarray:
         seen = obs if normaliser is None else normaliser.normalize_obs(obs)
         return algorithm.predict(seen, deterministic=deterministic)[0]  # type: ignore[arg-type]
 
@@ -134,25 +143,27 @@ def policy_of(algorithm: BaseAlgorithm, deterministic: bool = True) -> Policy:
 class _Running:
     env: gymnasium.Env
     reader: CostReader
+    obs_key: ObsKey | None
     number: int
     seed: int
     obs: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.parts = ObsParts("play", self.env.observation_space, self.obs_key)
         self.begin(self.number, self.seed)
 
     def begin(self, number: int, seed: int) -> None:
         self.number, self.seed, self.ended = number, seed, False
-        obs, info = self.env.reset(seed=seed)
-        self.obs, self.states = [np.array(obs)], [info.get("physics_state")]
+        self.now, info = self.env.reset(seed=seed)
+        self.obs, self.states = [np.array(self.parts.of_one(self.now))], [info.get("physics_state")]
         self.actions: list[np.ndarray] = []
         self.rewards: list[float] = []
         self.costs: list[float] = []
 
     def step(self, action: np.ndarray) -> bool:
         """Act; tell whether the episode is over."""
-        obs, reward, self.ended, truncated, info = self.env.step(action)
-        self.obs.append(np.array(obs))
+        self.now, reward, self.ended, truncated, info = self.env.step(action)
+        self.obs.append(np.array(self.parts.of_one(self.now)))
         self.states.append(info.get("physics_state"))
         self.actions.append(np.array(action))
         self.rewards.append(float(reward))

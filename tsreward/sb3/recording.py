@@ -13,6 +13,7 @@ from tsreward.errors import ProtocolError
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import ObsKey, ObsParts
 
 
 class EpisodeRecorder(VecEnvWrapper):
@@ -22,14 +23,22 @@ class EpisodeRecorder(VecEnvWrapper):
         venv: environments.
         needs_cost: whether every step must have a cost; otherwise a step without one is safe.
         costs: where a cost is found, and what becomes of it; or the reader of environments that repeat actions.
+        obs_key: what is recorded of observations that are a Dict, see `ObsParts`; None is all parts side by side.
 
     Raises:
         ProtocolError: in a step, a cost is missing although `needs_cost`, or an observation, a reward or a cost is NaN
             or infinite.
     """
 
-    def __init__(self, venv: VecEnv, needs_cost: bool = False, costs: Costs | CostReader = CostOptions()) -> None:  # noqa: B008 - frozen
+    def __init__(
+        self,
+        venv: VecEnv,
+        needs_cost: bool = False,
+        costs: Costs | CostReader = CostOptions(),  # noqa: B008 - frozen
+        obs_key: ObsKey | None = None,
+    ) -> None:
         super().__init__(venv)
+        self._parts = ObsParts("EpisodeRecorder", venv.observation_space, obs_key)
         self.costs = costs if isinstance(costs, CostReader) else CostReader(costs, needs_cost)
         """Reads the costs, and knows where they were found."""
         self.finished: list[Episode] = []
@@ -38,7 +47,7 @@ class EpisodeRecorder(VecEnvWrapper):
 
     def reset(self) -> Any:
         obs = self.venv.reset()
-        self._running = [_Running(index, first) for index, first in enumerate(np.asarray(obs))]
+        self._running = [_Running(index, first) for index, first in enumerate(self._parts.of_all(obs))]
         return obs
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -47,15 +56,15 @@ class EpisodeRecorder(VecEnvWrapper):
 
     def step_wait(self) -> Any:
         obs, rewards, dones, infos = self.venv.step_wait()
-        assert isinstance(obs, np.ndarray)
+        seen = self._parts.of_all(obs)
         for index, (running, info) in enumerate(zip(self._running, infos, strict=True)):
             cost = self.costs.read(info, f"Environment {index}")
             done = bool(dones[index])
-            arrived = info["terminal_observation"] if done else obs[index]
+            arrived = self._parts.of_one(info["terminal_observation"]) if done else seen[index]
             running.append(arrived, self._actions[index], float(rewards[index]), cost)
             if done:
                 self.finished.append(running.episode(not info.get("TimeLimit.truncated", False)))
-                self._running[index] = _Running(index, obs[index])
+                self._running[index] = _Running(index, seen[index])
         return obs, rewards, dones, infos
 
     @property

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.type_aliases import ReplayBufferSamples
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
+from stable_baselines3.common.type_aliases import DictReplayBufferSamples, ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
@@ -196,6 +196,33 @@ class LearnedReplayBuffer(ReplayBuffer):
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return copy.copy, (self.plain(),)  # pickle wants the class of what is reduced, or a function that gives it
+
+
+class LearnedDictReplayBuffer(LearnedReplayBuffer, DictReplayBuffer):  # type: ignore[misc]  # pyright: ignore[reportIncompatibleMethodOverride]
+    """The same for observations that are a Dict."""
+
+    def _get_samples(self, batch_inds: np.ndarray, env: VecNormalize | None = None) -> Any:
+        rows, envs = batch_inds, np.random.randint(0, high=self.n_envs, size=len(batch_inds))  # noqa: NPY002 - as SB3
+        seen: list[dict[str, Any]] = []
+        both: Any = (self.observations, self.next_observations)
+        for stored in both:
+            parts: Any = {key: values[rows, envs] for key, values in stored.items()}
+            normal: Any = self._normalize_obs(parts, env)
+            seen.append({key: self.to_torch(part) for key, part in normal.items()})
+        ends = self.dones[rows, envs] * (1 - self.timeouts[rows, envs])
+        return DictReplayBufferSamples(
+            observations=seen[0],
+            actions=self.to_torch(self.actions[rows, envs]),
+            next_observations=seen[1],
+            dones=self.to_torch(ends[:, None]),
+            rewards=self.to_torch(self.rewards_of(rows, envs)[:, None]),
+        )
+
+
+def learned_buffer(plain: ReplayBuffer, venv: LearnedRewardVecEnv, changes: bool) -> LearnedReplayBuffer:
+    """Return the `LearnedReplayBuffer` over the arrays of a plain buffer, or of a plain one of Dicts."""
+    kind = LearnedDictReplayBuffer if isinstance(plain, DictReplayBuffer) else LearnedReplayBuffer
+    return kind(plain, venv, changes)
 
 
 class _Taken(NamedTuple):

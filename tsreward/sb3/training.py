@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Dict
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
@@ -22,6 +23,7 @@ from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.sb3.agent_observations import for_agent, normalised_keys
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.environment_checks import check_spaces
@@ -29,6 +31,7 @@ from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
+from tsreward.wrappers.obs_parts import ObsKey
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -44,6 +47,8 @@ class TrainedAgent:
     options: AgentOptions
     callbacks: tuple[BaseCallback, ...] = ()
     """What a learned reward needs while the agent trains."""
+    obs_key: ObsKey | None = None
+    """What the reward looks at and the record holds, where the observation is a Dict."""
 
 
 def train_agent(
@@ -59,6 +64,7 @@ def train_agent(
     reward_obs: RewardSource = "observation",
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     frames: FrameLayout | None = None,
+    obs_key: ObsKey | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -66,7 +72,8 @@ def train_agent(
     `reward_obs` "frame" what is in `info["frame"]`. With `active` the reward is that of its model, which learns from
     the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
     needs. `costs` say where the record finds the cost of a step, and `frames` how frames stand in what the model looks
-    at.
+    at. Where the observation is a Dict or a Tuple, the agent sees all of it, and `obs_key` is what the model looks at
+    and the record holds.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -83,21 +90,27 @@ def train_agent(
         raise OptionError("train_agent adds a bonus to a learned reward only: give model or active too.")
     with kept_random_state():
         reader = CostReader(costs, needs_cost)
-        venv = DummyVecEnv([lambda: make_with_costs(env, reader, options.action_repeat)] * options.num_envs)
+        venv = DummyVecEnv([lambda: for_agent(make_with_costs(env, reader, options.action_repeat))] * options.num_envs)
         check_spaces(env, venv.observation_space, venv.action_space, options.algorithm)
-        record = EpisodeRecorder(venv, costs=reader)
+        record = EpisodeRecorder(venv, costs=reader, obs_key=None if reward_obs == "frame" else obs_key)
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
         if learned is not None:
-            rewarded = _with_learned_reward(rewarded, learned, options, active is not None, bonus, reward_obs, frames)
+            lazy = _lazy(learned, options, active is not None or bonus is not None)
+            rewarded = LearnedRewardVecEnv(rewarded, learned, bonus, reward_obs, lazy, frames=frames, obs_key=obs_key)
+            if learned.mode.replaces and rewarded.stream.monitor is not None:
+                rewarded.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
             needed.append(LearnedRewardCallback(rewarded, active))
         reporting = [] if report is None else [_Steps(report, options.steps)]
         obs, rewards = options.normalise, options.algorithm == "ppo"
-        normaliser = VecNormalize(rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards)
+        keys = normalised_keys(rewarded.observation_space) if obs else None
+        normaliser = VecNormalize(
+            rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
+        )
         algorithm = build_algorithm(normaliser, options)
         algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
         reader.tell()
-    return TrainedAgent(algorithm, normaliser, record, options, tuple(needed))
+    return TrainedAgent(algorithm, normaliser, record, options, tuple(needed), obs_key)
 
 
 def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallback] = ()) -> None:
@@ -116,26 +129,15 @@ def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallb
         algorithm.learn(steps, callback=[*agent.callbacks, *callbacks], reset_num_timesteps=False)
 
 
-def _with_learned_reward(
-    venv: VecEnv,
-    model: RewardModel,
-    options: AgentOptions,
-    learns: bool,
-    bonus: ExplorationBonus | None,
-    reward_obs: RewardSource,
-    frames: FrameLayout | None,
-) -> LearnedRewardVecEnv:
-    """Return `venv` with the rewards of `model`, computed when `options` say."""
+def _lazy(model: RewardModel, options: AgentOptions, learns: bool) -> bool:
+    """Return whether the rewards of `model` are computed once per rollout or in chunks."""
     lazy = not model.mode.moves_while_training if options.lazy is None else options.lazy
-    if not lazy and (learns or bonus is not None):
+    if not lazy and learns:
         raise OptionError(
             "A scorer or a bonus that learns is asked once per rollout, not in every step: leave AgentOptions.lazy at "
             "None, with another mode than Lagrangian."
         )
-    wrapped = LearnedRewardVecEnv(venv, model, bonus, reward_obs, lazy, frames=frames)
-    if model.mode.replaces and wrapped.stream.monitor is not None:
-        wrapped.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
-    return wrapped
+    return lazy
 
 
 def roll_out(
@@ -158,9 +160,10 @@ def roll_out(
     """
     reader = CostReader(costs)
     with kept_random_state():
-        venv = DummyVecEnv([lambda: make_with_costs(env, reader, agent.options.action_repeat)] * min(8, episodes))
+        make = lambda: for_agent(make_with_costs(env, reader, agent.options.action_repeat))  # noqa: E731
+        venv = DummyVecEnv([make] * min(8, episodes))
         venv.seed(seed)
-        record = EpisodeRecorder(venv, costs=reader)
+        record = EpisodeRecorder(venv, costs=reader, obs_key=agent.obs_key)
         obs: Any = record.reset()
         while len(record.finished) < episodes:
             actions, _ = agent.algorithm.predict(agent.normaliser.normalize_obs(obs), deterministic=True)
@@ -173,7 +176,8 @@ def save_agent(agent: TrainedAgent, folder: Path) -> None:
     """Write `agent.zip`, for `load` of its Stable-Baselines3 class, and `normaliser.npz`, each at once or not at all.
 
     The agent was trained on clip((obs − mean) / sqrt(variance + epsilon), −clip, clip) with the arrays of that name in
-    `normaliser.npz`; without that it acts blindly. Where observations were not normalised, these change nothing.
+    `normaliser.npz`; without that it acts blindly. Where observations were not normalised, these change nothing. Of a
+    Dict, there are a mean and a variance for each part that is normalised, as in "mean/position".
 
     Raises:
         DataError: a file cannot be written.
@@ -187,14 +191,19 @@ def save_agent(agent: TrainedAgent, folder: Path) -> None:
 
 
 def _normaliser(normaliser: VecNormalize) -> dict[str, np.ndarray]:
+    clip, epsilon = np.array(normaliser.clip_obs), np.array(normaliser.epsilon)
+    if isinstance(normaliser.observation_space, Dict):
+        parts = normaliser.obs_rms if normaliser.norm_obs else {}
+        assert isinstance(parts, dict)
+        means = {f"mean/{key}": moments.mean for key, moments in parts.items()}
+        return {**means, **{f"variance/{key}": one.var for key, one in parts.items()}, "epsilon": epsilon, "clip": clip}
     if not normaliser.norm_obs:
         shape = normaliser.observation_space.shape or ()
         unchanged = {"mean": np.zeros(shape), "variance": np.ones(shape)}
         return {**unchanged, "epsilon": np.array(0.0), "clip": np.array(np.inf)}
     moments = normaliser.obs_rms
     assert isinstance(moments, RunningMeanStd)
-    clip = np.array(normaliser.clip_obs)
-    return {"mean": moments.mean, "variance": moments.var, "epsilon": np.array(normaliser.epsilon), "clip": clip}
+    return {"mean": moments.mean, "variance": moments.var, "epsilon": epsilon, "clip": clip}
 
 
 class _Steps(BaseCallback):

@@ -20,7 +20,8 @@ from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_fitted
 from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
 from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
-from tsreward.wrappers.reward_obs import ObsKey, RewardObs
+from tsreward.wrappers.obs_parts import ObsKey
+from tsreward.wrappers.reward_obs import RewardObs
 from tsreward.wrappers.stack import check_stack
 
 try:

@@ -16,8 +16,10 @@ from torch import Tensor
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel_as_is
+from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.episodes import Episode
 from tsreward.testing.report import CheckReport, NotApplicable, Promise, touched, try_all
+from tsreward.wrappers.obs_parts import ObsKey, ObsParts
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class EnvironmentCase:
     env: Any
     model: RewardModel
     options: EnvironmentOptions
+    obs_key: ObsKey | None = None
+    costs: CostReader = field(default_factory=CostReader)
+
+    @cached_property
+    def parts(self) -> ObsParts:
+        """Picks what the model looks at."""
+        return ObsParts("check_reward_env", self.env.observation_space, self.obs_key)
 
     @cached_property
     def played(self) -> list[Played]:
@@ -93,7 +102,7 @@ class EnvironmentCase:
         return [name for name, value in before.items() if not value.equal(after[name])]
 
     def _episode(self, played: Played) -> Episode:
-        obs = np.stack([np.asarray(played.reset[0]), *(np.asarray(step[0]) for step in played.steps)])
+        obs = np.stack([self.parts.of_one(seen) for seen in (played.reset[0], *(step[0] for step in played.steps))])
         return Episode(obs, np.array(played.column("original_reward"), dtype=np.float64))
 
 
@@ -121,10 +130,8 @@ def _steps(case: EnvironmentCase) -> str | None:
 
 
 def _shape(case: EnvironmentCase) -> str | None:
-    found = np.shape(case.played[0].reset[0])
-    return (
-        None if found == case.model.obs_shape else f"The model reads {case.model.obs_shape}, observations are {found}."
-    )
+    found, wanted = case.parts.of_one(case.played[0].reset[0]).shape, case.model.obs_shape
+    return None if found == wanted else f"The model reads {wanted}, observations are {found}."
 
 
 def _inside(case: EnvironmentCase) -> str | None:
@@ -226,6 +233,14 @@ def _model_unchanged(case: EnvironmentCase) -> str | None:
     return f"Acting changed {', '.join(case.changed[:5])} of the model." if case.changed else None
 
 
+def _costs(case: EnvironmentCase) -> str | None:
+    for index, position, step in _all_steps(case):
+        case.costs.read(step[4], f"Episode {index}, step {position},")
+    if not case.costs.found:
+        raise NotApplicable(f"costs: {case.costs.summary()}")
+    return None
+
+
 def _random_state(case: EnvironmentCase) -> str | None:
     return f"Acting changed the state of {', '.join(case.drawn)}." if case.drawn else None
 
@@ -283,6 +298,11 @@ ENVIRONMENT_PROMISES: tuple[Promise, ...] = (
     Promise(
         "the global random numbers are left alone", _random_state, "Draw from env.np_random or generators of your own."
     ),
+    Promise(
+        "costs are numbers",
+        _costs,
+        "Say with CostOptions (--cost-key, --cost-reduce, ...) where the cost is and what becomes of several numbers.",
+    ),
     Promise("actions go through", _spec, "Derive the wrapper from gymnasium.Wrapper, and change the reward alone."),
 )
 
@@ -292,6 +312,8 @@ def check_reward_env(
     model: RewardModel,
     options: EnvironmentOptions = EnvironmentOptions(),
     only: Collection[str] | None = None,
+    obs_key: ObsKey | None = None,
+    costs: CostReader | None = None,
 ) -> CheckReport:
     """Act at random in a Gymnasium environment whose wrapper gives the rewards of `model`, and compare with `relabel`.
 
@@ -303,8 +325,11 @@ def check_reward_env(
         model: the model whose rewards it gives.
         options: how long to act, and how.
         only: names of the checks that are made; None makes all.
+        obs_key: what the model looks at where the observation is a Dict or a Tuple, as the wrapper was given it.
+        costs: reads the costs of the steps, and knows afterwards where they were found.
 
     Raises:
         OptionError: `only` has an unknown name.
     """
-    return try_all(type(env).__name__, EnvironmentCase(env, model, options), ENVIRONMENT_PROMISES, only)
+    case = EnvironmentCase(env, model, options, obs_key, CostReader() if costs is None else costs)
+    return try_all(type(env).__name__, case, ENVIRONMENT_PROMISES, only)
