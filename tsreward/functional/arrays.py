@@ -9,6 +9,15 @@ import numpy as np
 import torch
 
 
+def is_array(data: Any) -> bool:
+    """Tell whether data is an array or a tensor of any library, which says so by `__array__` or DLPack.
+
+    >>> is_array(torch.ones(2)), is_array([1, 2])
+    (True, False)
+    """
+    return isinstance(data, torch.Tensor) or hasattr(data, "__array__") or hasattr(data, "__dlpack__")
+
+
 def as_array(values: Any) -> np.ndarray:
     """Return the numpy array of whatever holds numbers: arrays, tensors of any device, lists, numbers.
 
@@ -19,8 +28,11 @@ def as_array(values: Any) -> np.ndarray:
     """
     if isinstance(values, np.ndarray):
         return values
-    if not isinstance(values, torch.Tensor) and not hasattr(values, "__array__") and hasattr(values, "__dlpack__"):
-        values = torch.from_dlpack(values)
+    if not isinstance(values, torch.Tensor) and hasattr(values, "__dlpack__"):
+        try:
+            return np.asarray(values) if hasattr(values, "__array__") else as_array(torch.from_dlpack(values))
+        except TypeError:  # arrays on a device refuse __array__
+            values = torch.from_dlpack(values)
     if isinstance(values, torch.Tensor):
         values = values.detach().cpu()
         return (values.float() if values.dtype == torch.bfloat16 else values).numpy()

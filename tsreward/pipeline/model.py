@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self, Unpack
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tsreward.encoders.base import Encoder, Identity
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
+from tsreward.functional.arrays import as_array, is_array
 from tsreward.functional.shaping import smooth_episodes
 from tsreward.functional.tensors import WideBatches, as_tensor
 from tsreward.pipeline.profile import DataProfile
@@ -25,6 +26,7 @@ from tsreward.sequences.episodes import Episode, as_episodes
 from tsreward.sequences.expectation import Expectation
 from tsreward.sequences.frame_rows import FrameReader
 from tsreward.sequences.frames import is_frame
+from tsreward.sequences.parts import as_rows
 from tsreward.sequences.row_options import RowKeywords, RowOptions
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
@@ -53,7 +55,7 @@ def _undone(data: Any, frames: FrameLayout) -> Any:
     if isinstance(data, WindowSet):
         return data.map(frames.frames)
     rows = [getattr(episode, "obs", episode) for episode in data]
-    return [frames.frames(part if isinstance(part, Tensor) else as_tensor(np.asarray(part))) for part in rows]
+    return [frames.frames(part if isinstance(part, Tensor) else as_tensor(as_rows(part))) for part in rows]
 
 
 def _stretches(data: Any, options: RowOptions, where: str) -> tuple[list[Any], Columns | None]:
@@ -61,9 +63,10 @@ def _stretches(data: Any, options: RowOptions, where: str) -> tuple[list[Any], C
     if isinstance(data, Episode):
         data = data.without(options.ignore, where)
         return [part.obs for part in data.stretches()], data.columns
+    data = as_rows(data)
     if not is_frame(data) and options == RowOptions():
         return [data], None
-    rows = FrameReader(options, where).read(data if is_frame(data) else np.asarray(data))
+    rows = FrameReader(options, where).read(data)
     borders = [int(row) for row in np.flatnonzero(rows.starts) if row]
     return np.split(rows.values, borders), rows.columns
 
@@ -190,7 +193,7 @@ class RewardModel(nn.Module):
         self.scorer.fit(learned, bad, options, report)
         self.scorer.to("cpu")
         self.calibration.fit(self.smooth(self.score_windows(held), held.first))
-        unit = None if rewards is None else float(torch.as_tensor(rewards, dtype=torch.float64).abs().mean())
+        unit = None if rewards is None else float(torch.as_tensor(as_array(rewards), dtype=torch.float64).abs().mean())
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
         self.profile.fit(normal.store[normal.last], rewards)
         return self
@@ -229,7 +232,7 @@ class RewardModel(nn.Module):
         return windows
 
     def _windows_of(self, data: Any, options: RowOptions) -> WindowSet:
-        episodes = [data] if isinstance(data, Episode) or is_frame(data) else data
+        episodes = [data] if isinstance(data, (Episode, Mapping)) or is_frame(data) else data
         parts: list[Any] = []
         columns = self.columns
         for index, episode in enumerate(episodes):
@@ -304,9 +307,11 @@ class RewardModel(nn.Module):
         """
         if isinstance(data, WindowSet):
             return self.score_windows(data)
+        if is_array(data) and not is_frame(data):
+            data = as_array(data)
         shape = tuple(getattr(data, "shape", ()))[1:]
         if shape == (self.window, self.scorer.dim) != self.obs_shape:
-            return self.score_windows(torch.as_tensor(data))
+            return self.score_windows(as_tensor(data))
         episodes, alone = as_episodes(data, **rows)
         if not episodes:
             return []

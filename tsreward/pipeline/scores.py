@@ -19,6 +19,7 @@ from tsreward.pipeline.stream import RewardStream
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.frame_rows import FrameReader, FrameRows
 from tsreward.sequences.frames import is_frame
+from tsreward.sequences.parts import as_rows
 from tsreward.sequences.row_options import RowKeywords, RowOptions
 
 
@@ -142,7 +143,7 @@ class ScoreStream:
             ShapeError: rows of another shape than the model's.
             DataError: NaN or inf in a row; columns, time stamps or missing values that the options refuse.
         """
-        chunk = chunk if is_frame(chunk) else np.asarray(chunk)
+        chunk = as_rows(chunk)
         if not is_frame(chunk):
             self._check(chunk)
         return self.score_rows(self._reader.read(chunk, last=False))

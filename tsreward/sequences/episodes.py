@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Unpack
@@ -10,10 +10,12 @@ from typing import Any, Unpack
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
+from tsreward.functional.arrays import as_array
 from tsreward.sequences.columns import Columns, ordered
 from tsreward.sequences.expectation import Expectation
 from tsreward.sequences.frame_rows import FrameReader
 from tsreward.sequences.frames import is_frame
+from tsreward.sequences.parts import are_rows, as_rows
 from tsreward.sequences.row_options import RowKeywords, RowOptions
 from tsreward.sequences.windows import WindowSet
 
@@ -42,6 +44,7 @@ class Episode:
     missing values are refused or their rows left out."""
 
     def __post_init__(self) -> None:
+        self._as_numpy()
         if self.obs.ndim < 2 or len(self.obs) < 2:
             raise ShapeError(
                 f"Episode expects observations [T + 1, *obs] of at least one step, got {list(self.obs.shape)}."
@@ -63,6 +66,18 @@ class Episode:
                 raise ShapeError(
                     f"Episode expects {name} [{len(self)}], got {list(np.shape(values))}: flatten them to one per step."
                 )
+
+    def _as_numpy(self) -> None:
+        """Take arrays of other libraries, and dicts and tuples of them as observations."""
+        obs: Any = self.obs
+        if isinstance(obs, (Mapping, tuple)):
+            obs = as_rows(obs)
+            if (names := obs.dtype.names) is not None:
+                obs = np.stack([obs[name] for name in names], axis=1)
+                object.__setattr__(self, "columns", Columns(names) if self.columns is None else self.columns)
+        for name, values in (("obs", obs), *((name, getattr(self, name)) for name in ("rewards", "costs", "actions"))):
+            if values is not None:
+                object.__setattr__(self, name, as_array(values))
 
     def __len__(self) -> int:
         return len(self.obs) - 1
@@ -140,8 +155,9 @@ def as_episodes(data: Any, **rows: Unpack[RowKeywords]) -> tuple[list[Episode], 
     as short history repeats the first observation anyway, no window changes.
 
     Args:
-        data: an `Episode`, an array or tensor [T, *obs], a DataFrame or another table of numbers (`read_frame`), whose
-            columns keep their names, or a list of these.
+        data: an `Episode`, an array or tensor [T, *obs] of any library, a DataFrame or another table of numbers
+            (`read_frame`), whose columns keep their names, a dict of arrays [T, ...] (`as_rows`), or a list of these.
+            In a list, a tuple of arrays is one episode, too.
         rows: what is done about the rows of frames and arrays, see `RowOptions`: ignore, missing, time, gap, ...
 
     Raises:
@@ -154,9 +170,9 @@ def as_episodes(data: Any, **rows: Unpack[RowKeywords]) -> tuple[list[Episode], 
     options = RowOptions.of(rows)
     if isinstance(data, Episode):
         return [data.without(options.ignore)], True
-    if hasattr(data, "__array__") or is_frame(data):
+    if are_rows(data):
         return [_as_episode(data, options)], True
-    if isinstance(data, str | bytes | dict) or not isinstance(data, Iterable):
+    if isinstance(data, str | bytes) or not isinstance(data, Iterable):
         raise DataError(f"Expected an Episode, an array [T, *obs], a DataFrame or a list of these, got {_kind(data)}.")
     parts = list(data)
     return [
@@ -165,15 +181,14 @@ def as_episodes(data: Any, **rows: Unpack[RowKeywords]) -> tuple[list[Episode], 
 
 
 def _as_episode(data: Any, options: RowOptions) -> Episode:
-    if not is_frame(data) and not hasattr(data, "__array__"):
+    if not are_rows(data) and not isinstance(data, tuple):
         raise DataError(f"Expected an Episode, an array [T, *obs] or a DataFrame in the list, got {_kind(data)}.")
-    if not is_frame(data):
-        data = np.asarray(data)
-        if data.dtype.kind not in "biuf" or data.ndim < 2 or not len(data):
-            raise DataError(
-                f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(data.shape)} of {data.dtype}: give "
-                f"one row per step, and leave out columns that are no numbers."
-            )
+    data = as_rows(data)
+    if not is_frame(data) and (data.dtype.kind not in "biuf" or data.ndim < 2 or not len(data)):
+        raise DataError(
+            f"Expected an array [T, *obs] of numbers with T > 0 rows, got {list(data.shape)} of {data.dtype}: give "
+            f"one row per step, and leave out columns that are no numbers."
+        )
     rows = FrameReader(options).read(data)
     values = rows.values
     if not len(values):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.functional.arrays import as_array
 from tsreward.functional.seeding import generator
 from tsreward.functional.tensors import as_real, as_tensor
 from tsreward.functional.windows import window_rows
@@ -53,7 +54,10 @@ class WindowSet:
             raise OptionError(
                 f"WindowSet needs window >= 1 and frame_skip >= 1, got window={window}, frame_skip={frame_skip}."
             )
-        tensors = [_as_float(episode if isinstance(episode, Tensor) else as_tensor(episode)) for episode in episodes]
+        tensors = [
+            _as_float(episode.detach().cpu() if isinstance(episode, Tensor) else as_tensor(as_array(episode)))
+            for episode in episodes
+        ]
         if not tensors:
             raise DataError("WindowSet got no episodes: give at least one array [T, *obs].")
         for index, episode in enumerate(tensors):
