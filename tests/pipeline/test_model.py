@@ -157,7 +157,7 @@ def test_scores_of_what_people_have(fitted: RewardModel) -> None:
         (np.zeros(5), r"an array \[T, \*obs\] of numbers with T > 0 rows, got \[5\] of float64"),
         (np.zeros((0, 5)), r"got \[0, 5\]"),
         (np.array([["a", "b"]]), "leave out columns that are no numbers"),
-        (np.full((3, 5), np.nan), r"Row 0 \(from 0\) holds NaN or inf"),
+        (np.full((3, 5), np.nan), r"row 0 \(from 0\) holds NaN or inf"),
     ],
 )
 def test_what_is_no_data_is_refused_in_one_line(fitted: RewardModel, data: object, message: str) -> None:

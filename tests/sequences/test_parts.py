@@ -80,8 +80,8 @@ def test_scores_and_rewards_are_those_of_numpy(form, model, walks):
 @pytest.mark.parametrize("form", [*FORMS, "tuple"])
 def test_episodes_hold_numpy(form, model, walks):
     rows = walks[0]
-    given = (rows[:, :2], rows[:, 2]) if form == "tuple" else FORMS[form](rows)
-    rewards = torch.ones(len(rows) - 1, requires_grad=True)
+    given: Any = (rows[:, :2], rows[:, 2]) if form == "tuple" else FORMS[form](rows)
+    rewards: Any = torch.ones(len(rows) - 1, requires_grad=True)
     episode = Episode(given, rewards)
     assert type(episode.obs) is type(episode.rewards) is np.ndarray
     assert np.array_equal(episode.obs, rows)
