@@ -9,7 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pandas
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.data.formats import LENGTHS, WHOLE, as_hdf5, as_minari, flat, frame, given, lerobot
 from tests.data.hdf5_files import outward
@@ -274,3 +276,15 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(kind, tmp_path):
     path, columns, message = _refused(tmp_path)[kind]
     with pytest.raises((DataError, OptionError), match=message):
         read_data(path, columns)
+
+
+def test_roles_may_be_lists_of_one(tmp_path):
+    columns = {name: pyarrow.array([[value] for value in values]) for name, values in _ONES.items()}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "d.parquet")
+    first, second = read_episodes(tmp_path / "d.parquet")
+    assert first.rewards is not None and first.rewards.tolist() == [1, 2] and len(second) == 1
+    assert first.costs is not None and first.costs.tolist() == [0, 1]
+    assert first.obs[:, 0].tolist() == [0.1, 0.1, 0.2]
+
+
+_ONES = {"x": [0.1, 0.2, 0.3], "reward": [1.0, 2.0, 3.0], "cost": [0.0, 1.0, 0.0], "done": [0, 1, 1]}

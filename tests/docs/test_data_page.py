@@ -9,6 +9,7 @@ from tsreward.data import roles
 from tsreward.data.columns import DataColumns
 from tsreward.data.hdf5 import HDF5
 from tsreward.options import flag
+from tsreward.sequences.costs import COMMON
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "howto" / "data.md").read_text(encoding="utf-8")
 
@@ -31,7 +32,7 @@ def test_every_option_has_its_trouble() -> None:
 def test_every_name_of_a_role_is_listed() -> None:
     listed = {role: set(re.findall(r"`([^`]+)`", names)) for role, names in table("Roles")}
     for role, names in roles.NAMES.items():
-        assert listed[role] == set(names)
+        assert listed[role] == ({*COMMON, *roles.GROUPS} if role == "cost" else set(names))
     assert listed["the environment ended the episode"] == {*roles.TERMINALS, *roles.DONE}
     assert listed["a time limit ended it"] == set(roles.TIMEOUTS)
     assert listed["the episode ends, whoever ended it"] == set(roles.ENDS)

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from tsreward.data.borders import Borders
 from tsreward.data.columns import DataColumns
 from tsreward.data.roles import Roles, find_roles
-from tsreward.data.rows import Borders, Reading, RowData, read_rows
+from tsreward.data.rows import Reading, RowData, read_rows
 from tsreward.data.table import is_nothing
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals

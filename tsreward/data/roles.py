@@ -12,6 +12,8 @@ from tsreward.errors import DataError, nearest
 from tsreward.options import flag
 from tsreward.sequences.costs import COMMON
 
+GROUPS = ("next.", "infos/", "info/")
+"""What may stand before the name of a cost."""
 NAMES: dict[str, tuple[str, ...]] = {
     "episode": ("episode", "episode_index", "episode_id", "episode_number", "trajectory", "trajectory_id", "traj_id"),
     "step": ("step", "step_index", "step_id", "frame_index", "timestep"),
@@ -19,7 +21,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("original_reward", "original_rewards", "infos/original_reward"),
         *("reward", "rewards", "next.reward", "next_reward"),
     ),
-    "cost": tuple(f"{group}{name}" for group in ("", "next.", "infos/", "info/") for name in COMMON),
+    "cost": tuple(f"{group}{name}" for group in ("", *GROUPS) for name in COMMON),
     "label": ("label", "labels", "is_anomaly"),
 }
 """Role -> names that have it where no option says otherwise, the first that is there before the others."""
@@ -201,7 +203,8 @@ class _Finder:
         return "arrival"
 
     def _by_name(self, role: str) -> str | None:
-        listed = {name.removesuffix("[0]") for name in self.free if name.endswith("[0]")} if role == "cost" else set()
+        many = role == "cost"  # what becomes of several is said by options
+        listed = {name[:-3]: name for name in self.free if name.endswith("[0]") and (many or self._alone(name))}
         found = [name for name in NAMES[role] if name in self.free or name in listed]
         taken = {place for name in found for place in self._places(name)}
         self.free = [name for name in self.free if name not in taken]
@@ -210,7 +213,11 @@ class _Finder:
         self._say(role, found[:1])
         if role == "cost" and found[1:]:
             self.decided[-1] += f" (not {_listed(found[1:], 4)}: --cost chooses)"
-        return found[0]
+        return found[0] if many or found[0] in self.names else listed[found[0]]
+
+    def _alone(self, name: str) -> bool:
+        """Tell whether this is the first and only place of a column of lists."""
+        return f"{name.removesuffix('[0]')}[1]" not in self.names
 
     def _places(self, name: str) -> tuple[str, ...]:
         """Return a column itself, or the places of a column of lists."""
@@ -220,12 +227,13 @@ class _Finder:
         """Return what tells of ends by the environment, by a time limit, and by either."""
         found = list(self.columns.done)
         if not found:
-            found = [name for name in self.names if name in self.free and name in (*TERMINALS, *TIMEOUTS, *ENDS, *DONE)]
+            known = (*TERMINALS, *TIMEOUTS, *ENDS, *DONE)
+            found = [name for name in self.names if name in self.free and _whole(name) in known and self._alone(name)]
             self._say("end of an episode", found)
         self._ends_named = found
         self.free = [name for name in self.free if name not in found]
-        timeouts = [name for name in found if _last(name) in TIMEOUTS]
-        ends = [name for name in found if name in ENDS]
+        timeouts = [name for name in found if _whole(_last(name)) in TIMEOUTS]
+        ends = [name for name in found if _whole(name) in ENDS]
         terminals = [name for name in found if name not in (*timeouts, *ends)]
         return terminals, timeouts, ends
 
@@ -265,6 +273,15 @@ def _last(name: str) -> str:
     'timeouts'
     """
     return name.rpartition("/")[2]
+
+
+def _whole(name: str) -> str:
+    """Return the column that a first place is of.
+
+    >>> _whole("next.done[0]")
+    'next.done'
+    """
+    return name.removesuffix("[0]")
 
 
 def _is_place(name: str, column: str) -> bool:
