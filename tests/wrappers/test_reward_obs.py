@@ -11,10 +11,10 @@ import torch
 from gymnasium.spaces import Box, Dict, Discrete, Tuple
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3 import SAC, HerReplayBuffer
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tests.walk import Walk, walk_model
-from tsreward.errors import OptionError, ProtocolError, ShapeError
+from tsreward.errors import OptionError, ProtocolError, ShapeError, StrictError, TSRewardWarning
 from tsreward.functional.arrays import as_array
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
@@ -303,17 +303,30 @@ def test_a_wrong_function_is_refused_in_the_first_reset(likeness, function, erro
         LearnedReward(GoalWalk(Walk()), likeness, obs_key=function).reset(seed=0)
 
 
+def hindsight(env: Any, goals: int) -> SAC:
+    kinds = {"n_sampled_goal": goals, "goal_selection_strategy": "future"}
+    kinds = {"replay_buffer_class": HerReplayBuffer, "replay_buffer_kwargs": kinds}
+    return SAC("MultiInputPolicy", env, learning_starts=50, policy_kwargs={"net_arch": [8]}, seed=0, **kinds)
+
+
+def hindsight_venv(model: RewardModel, kind: str, **more: Any) -> Any:
+    if kind == "env":
+        return LearnedReward(GoalWalk(Walk()), model, obs_key="observation", **more)
+    venv = LearnedRewardVecEnv(DummyVecEnv([lambda: GoalWalk(Walk())]), model, obs_key="observation", **more)
+    return VecNormalize(venv, norm_reward=False) if kind == "normalised" else venv
+
+
+@pytest.mark.parametrize("kind", ["env", "venv", "normalised"])
+def test_hindsight_with_other_goals_is_named_and_strict_refuses(likeness, kind):
+    with pytest.warns(TSRewardWarning, match=r"environment's own compute_reward .*'n_sampled_goal': 0") as told:
+        hindsight(hindsight_venv(likeness, kind), 2).learn(80)
+    assert len([one for one in told if "compute_reward" in str(one.message)]) == 1
+    with pytest.raises(StrictError, match="compute_reward"):
+        hindsight(hindsight_venv(likeness, kind, strict=True), 2).learn(80)
+
+
 def test_hindsight_replay_keeps_the_goals(likeness):
-    venv = LearnedRewardVecEnv(DummyVecEnv([lambda: GoalWalk(Walk())]), likeness, obs_key="observation")
-    agent = SAC(
-        "MultiInputPolicy",
-        venv,
-        replay_buffer_class=HerReplayBuffer,
-        replay_buffer_kwargs={"n_sampled_goal": 2, "goal_selection_strategy": "future"},
-        learning_starts=50,
-        policy_kwargs={"net_arch": [8]},
-        seed=0,
-    )
+    agent = hindsight(hindsight_venv(likeness, "venv"), 0)
     agent.learn(120)
     buffer = agent.replay_buffer
     assert isinstance(buffer, HerReplayBuffer)

@@ -19,6 +19,7 @@ from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_fitted
 from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
+from tsreward.wrappers.hindsight import METHOD, tell_hindsight
 from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
 from tsreward.wrappers.obs_parts import ObsKey
 from tsreward.wrappers.reward_obs import RewardObs
@@ -120,6 +121,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
                 f"trains: use LearnedRewardVecEnv(venv, model, lazy=False), or the mode Penalty."
             )
         super().__init__(venv)
+        self._strict, self._told_hindsight = strict, False
         self.model, self.bonus, self.lazy = model, bonus, lazy
         self.stream = RewardStream(model, venv.num_envs, None if lazy else bonus, frames)
         self.stream.monitor = Monitor(model, "LearnedRewardVecEnv", strict, early=True)
@@ -135,6 +137,13 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         self._returns, self._true_returns = EpisodeReturns(venv.num_envs), EpisodeReturns(venv.num_envs)
         self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
         """The environments' rewards [E] and ends [E] of lazy steps that are not paid yet; None is a reset."""
+
+    def env_method(self, method_name: str, *method_args: Any, **kwargs: Any) -> list[Any]:
+        """Call a method of the environments; hindsight replay asks for rewards here, which are not learned ones."""
+        if method_name == METHOD and not self._told_hindsight and len(method_args[0]):
+            self._told_hindsight = True
+            tell_hindsight("LearnedRewardVecEnv", self._strict)
+        return super().env_method(method_name, *method_args, **kwargs)
 
     def reset(self) -> Any:
         """Reset all environments and begin their episodes."""

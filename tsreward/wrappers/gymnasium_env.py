@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
 from gymnasium.utils import RecordConstructorArgs
 from torch import Tensor
@@ -18,6 +19,7 @@ from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_driven
 from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
+from tsreward.wrappers.hindsight import METHOD, tell_hindsight
 from tsreward.wrappers.infos import EPISODE_KEYS, EpisodeReturns, inner_apart
 from tsreward.wrappers.obs_parts import ObsKey
 from tsreward.wrappers.reward_obs import RewardObs
@@ -85,7 +87,22 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         check_driven(who, model, driven)
         self.stream = RewardStream(model, 1, bonus, frames)
         self.stream.monitor = Monitor(model, who, strict, early=True)
+        self._strict, self._told_hindsight = strict, False
         self._returns = EpisodeReturns(1)
+
+    def get_wrapper_attr(self, name: str) -> Any:
+        """Return what the environment calls `name`; hindsight replay asks for rewards here, which are not learned."""
+        found = super().get_wrapper_attr(name)
+        if name != METHOD or self._told_hindsight:
+            return found
+
+        def asked(achieved: Any, *others: Any) -> Any:
+            if np.size(achieved) and not self._told_hindsight:
+                self._told_hindsight = True
+                tell_hindsight(type(self).__name__, self._strict)
+            return found(achieved, *others)
+
+        return asked
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment and begin its episode."""
