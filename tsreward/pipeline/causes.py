@@ -11,9 +11,6 @@ from tsreward.pipeline.profile import LEVELS
 _INNER = [LEVELS.index(level) for level in (0.05, 0.25, 0.5, 0.75, 0.95)]
 _FIT = 0.3
 """Mean distance of quantiles, in widths of the middle 90 %, up to which an explanation fits."""
-_FAR, _PART = 30.0, 3.0
-"""Distance from which on the new rows may be another part of what was fitted on, such as the half of a day; and the
-distance up to which an explanation then fits."""
 _INSIDE = 0.95
 """Fraction of the rows that lie in the range of the fitted data where an explanation fits."""
 UNITS: tuple[tuple[float, float, str], ...] = (
@@ -147,9 +144,7 @@ def _units(seen: Seen, varied: np.ndarray, moved: np.ndarray, distance: np.ndarr
         far = _distance(now[:, moved], np.sort(factor * fitted[:, moved] + offset, axis=0))
         inside = seen.inside((seen.values[:, moved] - offset) / factor, moved)
         fits[unit] = np.where(inside >= _INSIDE, far, np.inf)
-    decades = np.array([not offset and not 0.1 < factor < 10 for factor, offset, _ in UNITS])
-    limit = np.where(decades[:, None] & (distance[moved] > _FAR), _PART, np.minimum(_FIT, distance[moved] / 3))
-    fits = np.where(fits < limit, fits, np.inf)
+    fits = np.where(fits < np.minimum(_FIT, distance[moved] / 3), fits, np.inf)
     numbers = np.isfinite(fits).sum(1)
     # One unit for as many columns as it fits, the nearest where there are several, and others for the rest.
     common = int(np.where(numbers == numbers.max(), np.where(np.isfinite(fits), fits, 0).sum(1), np.inf).argmin())
