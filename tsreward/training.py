@@ -50,6 +50,7 @@ class TrainOptions(Options):
         _check_device(self.device)
 
 
+@torch.enable_grad()  # a caller may have them off
 def train(
     module: nn.Module,
     loss: Loss,

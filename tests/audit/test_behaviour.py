@@ -16,6 +16,8 @@ from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
 
+pytestmark = pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning")  # data unlike the model's
+
 
 def uneven() -> list[Episode]:
     return [Episode(episode.obs[: 5 * number + 4], None) for number, episode in enumerate(circles(1, 0.6))]

@@ -19,6 +19,8 @@ from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.sequences.episodes import Episode
 
+pytestmark = pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning")  # data unlike the model's
+
 
 @pytest.fixture(scope="module")
 def models() -> tuple[RewardModel, RewardModel]:

@@ -99,7 +99,6 @@ CASES = {
     "lengths": ("evaluate --scores one.csv --labels long.csv", "has 2 scores, but long.csv 3 labels"),
     "no env": ("collect --env Tiny/Wild-v0 --out OUT/e.npz", "did you mean 'Tiny/Wide-v0'?"),
     "broken env": ("collect --env Tiny/Broken-v0 --out OUT/e.npz", "gave NaN or inf as observation in step 4"),
-    "no arrays": ("collect --env Taxi-v3 --out OUT/e.npz", "Taxi-v3 gives observations Discrete(500)"),
     "read-only": ("collect --env Tiny/Cost-v0 --out /proc/e.npz", "Choose another place with --out"),
     "train shape": ("train --env Tiny/Wide-v0 --model MODEL --out OUT/r", "fit a model on episodes of"),
     "train env": ("train --env Tiny/Cst-v0 --model MODEL --out OUT/r", "did you mean 'Tiny/Cost-v0'?"),

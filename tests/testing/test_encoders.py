@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
+from tsreward.encoders.vq import VQOptions, VQTokenizer
 from tsreward.testing import check_encoder
 
 
@@ -22,10 +24,18 @@ def pixel_pca() -> Encoder:
     return encoder
 
 
+def vq_tokenizer() -> Encoder:
+    frames = torch.randint(0, 256, (60, 8, 8, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    options = VQOptions(grid=4, codes=16, channels=8, epochs=2, frames_per_epoch=64, batch_size=16)
+    return VQTokenizer((8, 8, 3), options).fit([frames])
+
+
+VQ = vq_tokenizer()
 MAKERS: dict[str, Callable[[], Encoder]] = {
     "conv": lambda: ConvEncoder((16, 16, 3), ConvOptions(dim=8)),
     "identity": lambda: Identity((2, 3)),
     "pixel_pca": pixel_pca,
+    "vq": lambda: copy.deepcopy(VQ),  # nothing learns where the checks make encoders
     "sorted_lidar": lambda: SortedLidar((9,), SortedLidarOptions(groups=((3, 9),))),
 }
 

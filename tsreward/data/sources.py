@@ -62,8 +62,7 @@ def read_episodes(
         episodes += [part for episode in read for part in episode.stretches()]
     if not episodes:
         raise DataError("No data were given: name at least one file.")
-    frames = columns.frames
-    return episodes if frames is None else [replace(one, obs=frames.frames_of(one.obs)) for one in episodes]
+    return episodes
 
 
 def read_data(
@@ -88,6 +87,17 @@ def read_data(
         OptionError: options that are about columns, for what has none.
         MissingExtraError: a package that reads it is not installed.
     """
+    decided, reading = _read_as_it_is(path, columns, frames, frame_skip, rate)
+    layout = columns.frames
+    if layout is not None:
+        reading.episodes = [replace(one, obs=layout.frames_of(one.obs)) for one in reading.episodes]
+    return decided, reading
+
+
+def _read_as_it_is(
+    path: Path, columns: DataColumns, frames: FrameOptions, frame_skip: int, rate: float | None
+) -> tuple[Sequence[str], Reading]:
+    """Return what `read_data` does, with frames as they stand in the file."""
     if is_minari(path):
         return (), read_minari(minari_source(path), columns)
     if (path / "data" / "metadata.json").is_file():
@@ -133,7 +143,7 @@ def _read_folder(folder: Path, columns: DataColumns) -> tuple[Sequence[str], Rea
     for file in sorted(files, key=lambda file: natural_key(file.name)):
 
         def make(file: Path = file) -> Reading:
-            found, reading = read_data(file, columns)
+            found, reading = _read_as_it_is(file, columns, FrameOptions(), 1, None)
             decided.extend(one for one in found if one not in decided)
             return reading
 
