@@ -48,6 +48,7 @@ def _parse_only(*given: Any) -> NoReturn:
 
 @pytest.mark.parametrize("page", [name for name, text in TEXTS.items() if blocks(text, "python")])
 @pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad:UserWarning")
+@pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning")  # of toys that are fitted on a handful of rows
 def test_the_python_of_a_page_runs_in_order(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

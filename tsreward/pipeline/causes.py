@@ -119,7 +119,7 @@ def _other_columns(seen: Seen, moved: np.ndarray, distance: np.ndarray, names: l
         return None
     pairs = [f"{names[moved[i]]} looks like {names[moved[j]]}" for i, j in enumerate(nearest[:3])]
     text = f"the columns stand in another order ({', '.join(pairs)} of the fitted data)"
-    return Cause("other columns", text, bool((best < 0.15).all()))
+    return Cause("other columns", text, bool(((best < 0.15) & (distance[moved] > 1)).all()))
 
 
 def _normalised(seen: Seen, now: np.ndarray, varied: np.ndarray, distance: np.ndarray) -> Cause | None:
@@ -157,18 +157,18 @@ def _units(seen: Seen, varied: np.ndarray, moved: np.ndarray, distance: np.ndarr
         texts = [f"{_listed(columns, names)} {UNITS[unit][2]}" for unit, columns in found.items()]
         far = np.abs(fitted[2]) > fitted[-1] - fitted[0]
         certain = max(map(len, found.values())) >= max(2, 0.8 * len(varied)) or any(
-            UNITS[unit][1] or not 0.1 < UNITS[unit][0] < 10 or far[columns].any() for unit, columns in found.items()
+            UNITS[unit][1] or not 0.005 < UNITS[unit][0] < 200 or far[columns].any() for unit, columns in found.items()
         )
         return Cause("other units", f"other units: {'; '.join(texts[:3])}", bool(certain))
     own, spread = seen.values[:, varied], (fitted[-1] - fitted[0])[varied]
     steady = np.abs(fitted[2, varied]) / spread  # a column far from 0 tells a factor by its middle
     best = varied[steady.argmax()]
     factor = now[2, best] / fitted[2, best] if steady.max() > 1 else np.median((now[-1] - now[0])[varied] / spread)
-    if len(varied) >= 2 and factor > 0 and not 0.67 < factor < 1.5:
+    if len(varied) >= 2 and factor > 0 and not 0.4 < factor < 2.5:  # less is behaviour
         far = float(np.median(_distance(now[:, varied], factor * fitted[:, varied])))
         if far < _FIT and (seen.inside(own / factor, varied) >= 0.9).all():
             text = f"other units: the columns are {factor:.2g} times as large"
-            return Cause("other units", text, not 0.4 < factor < 2.5)
+            return Cause("other units", text, True)
     return None
 
 

@@ -29,7 +29,7 @@ class ScorerOptions(Options):
     tsreward.errors.OptionError: ScorerOptions.clip must be a finite number >= 0 or None, got -1.0.
     """
 
-    clip: float | None = option(10.0, search=(None, 5.0, 10.0, 30.0))
+    clip: float | None = option(10.0, search=(None, 5.0, 10.0, 30.0, 100.0))
     """Standardised values are limited to ± this; None leaves them."""
     std_floor: float = option(0.1, above=0, search=Range(1e-2, 0.5, log=True))
     """Smallest standard deviation of a column, as a fraction of its range on normal data: what hardly ever leaves one

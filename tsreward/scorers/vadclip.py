@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy, cross_entropy, normalize
@@ -78,10 +79,12 @@ class VadCLIP(GradientScorer[VadCLIPOptions]):
         self.binary = nn.Linear(width, 1)
         self.classes = nn.Parameter(torch.randn(2, width))
         self.prompt = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
-        distance = torch.arange(self.window)[:, None] - torch.arange(self.window)
-        self.register_buffer("mask", (distance >= 0) & (distance < options.reach), persistent=False)
-        near = torch.exp(-distance.abs() / math.e) * (distance >= 0)
-        self.register_buffer("near", near / near.sum(1, keepdim=True), persistent=False)
+        steps = np.arange(self.window)
+        distance = np.subtract.outer(steps, steps)
+        near = np.exp(-np.abs(distance) / math.e) * (distance >= 0)
+        near /= near.sum(1, keepdims=True)
+        self.register_buffer("mask", torch.tensor((distance >= 0) & (distance < options.reach)), persistent=False)
+        self.register_buffer("near", torch.tensor(near, dtype=torch.float32), persistent=False)
 
     def steps(self, windows: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits [B, K] of the binary branch, and those [B, K, 2] of the classes normal and anomaly."""
