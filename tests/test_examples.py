@@ -10,6 +10,8 @@ import pytest
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
 from tsreward.recipes import adversarial
 
+pytestmark = pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning")  # data unlike the model's
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
 

@@ -89,7 +89,7 @@ def test_the_command_line_knows_its_names_and_options(installed, work):
     assert "--scorer.power FLOAT" in run.stdout
     assert "What distances are raised to." in run.stdout
     run = command(work, installed, "bench --help")
-    assert "nab, pairs, parquet" in run.stdout
+    assert "nab, pairs" in run.stdout
 
 
 def test_fit_and_check(installed, work):

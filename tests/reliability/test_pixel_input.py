@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[np.ndarray, str]] = {
     "stacked in channels": (FRAMES.repeat(3, -1), "frames of 9 channels are stacked ones"),
     "scaled": ((FRAMES / 255).astype(np.float32), r"got float32 between 0 and 1: .* or \(255 \* frames\)"),
     "floats": (FRAMES.astype(np.float32), "uint8, 0 to 255, got float32: give the environment's bytes"),
-    "integers": (FRAMES.astype(np.int64), "uint8, 0 to 255, got (int64|float32): give the environment's bytes"),
+    "integers": (FRAMES.astype(np.int64), "uint8, 0 to 255, got int64: give the environment's bytes"),
     "sensors": (FRAMES[:, 0, 0, :].astype(np.float32), "observations|score data of the kind"),
 }
 

@@ -81,8 +81,8 @@ class DataProfile(nn.Module):
 def columns_of(obs: Tensor) -> np.ndarray:
     """Return the columns [B, C] in float64 of observations [B, *obs].
 
-    >>> columns_of(torch.tensor([[[[0, 10], [4, 10]]]], dtype=torch.uint8)).tolist()  # one channel, first
-    [[6.0, 4.242640687119285]]
+    >>> columns_of(torch.full((1, 1, 8, 8), 6, dtype=torch.uint8)).tolist()  # one channel, first
+    [[6.0, 0.0]]
     """
     if obs.ndim == 2:
         return obs.double().numpy()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError
+from tsreward.functional.tensors import as_tensor
 
 MAX_DIM = 512
 """Columns up to which relations between columns are learned; beyond, every value is expected at its mean."""
@@ -42,7 +43,7 @@ class Expectation(nn.Module):
         Raises:
             DataError: no rows.
         """
-        rows = torch.as_tensor(rows)
+        rows = rows if isinstance(rows, Tensor) else as_tensor(rows)
         if not len(rows):
             raise DataError("No row has all its values, so nothing says what to expect of missing ones.")
         rows = rows[:: -(-len(rows) // _ROWS)].to("cpu", torch.float64)

@@ -215,5 +215,6 @@ class WindowSet:
 
 
 def _as_float(episode: Tensor) -> Tensor:
-    """Sensors become floating-point numbers that hold them exactly; images stay uint8 until they are encoded."""
-    return episode if episode.dtype == torch.uint8 else as_real(episode)
+    """Sensors become floating-point numbers that hold them exactly; bytes and grids of integers wait for an encoder."""
+    whole = not episode.is_floating_point() and episode.ndim > 2
+    return episode if whole or episode.dtype == torch.uint8 else as_real(episode)

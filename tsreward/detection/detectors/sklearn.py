@@ -7,7 +7,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, DETECTORS, Detector
@@ -15,6 +14,7 @@ from tsreward.detection.detectors.causality import is_causal
 from tsreward.detection.detectors.windows import FAR, MAX_ROWS
 from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.functional.moments import column_scales, standardise
+from tsreward.functional.tensors import as_tensor
 from tsreward.sequences.series import Series
 
 
@@ -80,7 +80,7 @@ class SklearnDetector(Detector):
         return f"SklearnDetector({self.model.__name__ if isinstance(self.model, type) else type(self.model).__name__})"
 
     def learn(self, series: Series) -> None:
-        self.scales_ = column_scales(torch.from_numpy(series.values), self.std_floor)
+        self.scales_ = column_scales(as_tensor(series.values), self.std_floor)
         self.model_ = deepcopy(self.model)
         self.model_.fit(self._rows(series))
         self.probe_, self.causal_ = _probe(series), None
@@ -101,7 +101,7 @@ class SklearnDetector(Detector):
         )
 
     def _rows(self, series: Series) -> np.ndarray:
-        rows = standardise(torch.from_numpy(series.values), self.scales_, FAR).numpy()
+        rows = standardise(as_tensor(series.values), self.scales_, FAR).numpy()
         if self.window == 1:
             return rows
         padded = np.concatenate([np.repeat(rows[:1], self.window - 1, axis=0), rows])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from tsreward.detection.detectors.base import DETECTOR_CLASSES, Detector
 from tsreward.errors import DataError, OptionError
+from tsreward.functional.tensors import as_tensor
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.series import Series
 from tsreward.sequences.windows import WindowSet
@@ -132,7 +133,7 @@ class WindowDetector(Detector):
         return own | super().params_from_json({name: value for name, value in params.items() if name not in own})
 
     def _windows(self, series: Series) -> WindowSet:
-        stretches = [torch.from_numpy(part.values) for part in series.stretches()]
+        stretches = [as_tensor(part.values) for part in series.stretches()]
         rows = torch.cat(stretches)
         if max(map(len, stretches)) < self.window:  # a short series: its windows are mostly the first row, repeated
             first = torch.zeros(len(rows), dtype=torch.long)
