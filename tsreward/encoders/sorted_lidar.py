@@ -26,6 +26,7 @@ class SortedLidar(Encoder):
 
     How near something is then reads the same from every heading, which is what a cost depends on.
 
+    >>> import torch
     >>> SortedLidar((4,), SortedLidarOptions(groups=((1, 4),)))(torch.tensor([[9.0, 0.0, 0.5, 0.2]]))
     tensor([[9.0000, 0.5000, 0.2000, 0.0000]])
     """
