@@ -76,8 +76,8 @@ def coded(films: Films) -> Films:
                 container.mux(stream.encode(picture))
             container.mux(stream.encode(None))
         buffer.seek(0)
-        with av.open(buffer) as container:
-            decoded.append(np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]))
+        with av.open(buffer, "r") as film_file:
+            decoded.append(np.stack([frame.to_ndarray(format="rgb24") for frame in film_file.decode(video=0)]))
     return decoded
 
 

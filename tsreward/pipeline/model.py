@@ -214,7 +214,7 @@ class RewardModel(nn.Module):
         """Return windows over raw observations, of such windows or of episodes [T, *obs].
 
         Args:
-            windows: windows, or episodes: arrays, tensors or DataFrames, or `Episode`s.
+            windows: windows, or episodes: arrays, tensors, DataFrames or objects `Episode`.
             rows: what is done about the rows of frames and arrays, see `RowOptions`.
 
         Raises:
