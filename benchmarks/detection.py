@@ -126,7 +126,8 @@ def run(task: DetectionTask, make: Callable[[], Detector]) -> dict[str, Any]:
     forms = {}
     for form, (width, side) in FORMS.items():
         judged = evaluate(task, moving_average(normal, width, side), moving_average(test, width, side))
-        forms[form] = {name: round(float(value), 5) for name, value in vars(judged).items() if name != "threshold"}
+        found = {name: value for name, value in vars(judged).items() if name != "threshold"}
+        forms[form] = {name: None if value is None else round(float(value), 5) for name, value in found.items()}
     return {"forms": forms, **timings}
 
 
