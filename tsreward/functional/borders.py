@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 UNIFORM = 4.0
@@ -57,12 +55,3 @@ def _run(pictures: np.ndarray, scene: np.ndarray, flip: bool) -> tuple[int, int]
         return 0, count
     own = np.abs(scene - mean[0]).mean((1, 2)) <= OTHER / 2  # rows of that colour that the scene itself begins with
     return count - round((int(np.argmin(own)) if not own.all() else 0) * (len(same) - count) / len(scene)), count
-
-
-def spread_pictures(episodes: Sequence[np.ndarray], number: int = 120) -> np.ndarray:
-    """Return about `number` pictures, spread over episodes [T, H, W, C] of one size."""
-    each = max(2, number // len(episodes))
-    picked = [
-        np.unique(np.linspace(0, len(frames) - 1, min(len(frames), each)).round().astype(int)) for frames in episodes
-    ]
-    return np.concatenate([frames[places] for frames, places in zip(episodes, picked, strict=True)])

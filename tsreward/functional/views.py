@@ -35,8 +35,7 @@ class View:
     @classmethod
     def of(cls, episodes: Sequence[np.ndarray], number: int = 240) -> View:
         """Return the view of about `number` pictures, spread over episodes uint8 [T, H, W, C]."""
-        each = max(2, number // len(episodes))
-        picked = [frames[_spread(len(frames), each)] for frames in episodes]
+        picked = _spread(episodes, number)
         small = torch.cat([area_mean(as_tensor(frames).float(), (SIDE, SIDE)) for frames in picked]).numpy()
         background = np.median(small, 0)
         return cls(background, np.abs(small - background).mean(0), small)
@@ -73,8 +72,18 @@ def still(view: View) -> View:
     return replace(view, shown=view.shown[:0])
 
 
-def _spread(length: int, number: int) -> np.ndarray:
-    return np.unique(np.linspace(0, length - 1, min(length, number)).round().astype(int))
+def spread_pictures(episodes: Sequence[np.ndarray], number: int = 120) -> np.ndarray:
+    """Return about `number` pictures, spread over episodes [T, H, W, C] of one size."""
+    return np.concatenate(_spread(episodes, number))
+
+
+def _spread(episodes: Sequence[np.ndarray], number: int) -> list[np.ndarray]:
+    """Return some pictures of each episode, about `number` in all."""
+    each = max(2, number // len(episodes))
+    return [
+        frames[np.unique(np.linspace(0, len(frames) - 1, min(len(frames), each)).round().astype(int))]
+        for frames in episodes
+    ]
 
 
 def _resampling(low: float, high: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.functional.borders import spread_pictures
+from tsreward.functional.views import spread_pictures
 from tsreward.report.drawing import check_drawing
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from tsreward.functional.borders import Edges, borders, spread_pictures
+from tsreward.functional.borders import Edges, borders
 from tsreward.functional.views import (
     LUMA,
     SIDE,
@@ -18,6 +18,7 @@ from tsreward.functional.views import (
     brightness_ratio,
     colourfulness,
     picture_distance,
+    spread_pictures,
     still,
 )
 
