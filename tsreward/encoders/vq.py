@@ -129,13 +129,12 @@ class VQTokenizer(FrameEncoder[VQOptions]):
             seed=options.seed,
         )
         self._forget()
-        with seeded(options.seed):
-            self.requires_grad_(True)
-            try:
-                train(self, self._loss, parts, None, settings)
-            finally:
-                self.requires_grad_(False)
-                self.eval()
+        self.requires_grad_(True)
+        try:
+            train(self, self._loss, parts, None, settings)
+        finally:
+            self.requires_grad_(False)
+            self.eval()
         self.fitted.fill_(True)
         self._check_use(windows.store)
         return self

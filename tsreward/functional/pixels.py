@@ -8,7 +8,8 @@ from jaxtyping import Float, Float64, UInt8
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, pad
 
-_LUMA = (0.299, 0.587, 0.114)
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
 
 
 def blank_rectangles(
@@ -56,7 +57,7 @@ def grey(frames: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b h w"]:
     values = frames.float() / 255
     if frames.shape[3] == 1:
         return values[..., 0]
-    red, green, blue = (weight * values[..., place] for place, weight in enumerate(_LUMA))
+    red, green, blue = (weight * values[..., place] for place, weight in enumerate(LUMA))
     return red + green + blue
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from tsreward.functional.pixels import area_mean
+from tsreward.functional.pixels import LUMA, area_mean
 from tsreward.functional.tensors import as_tensor
 
 SIDE = 32
@@ -18,7 +18,8 @@ NOISE = 2.0
 TRIMMED = 0.15
 """Share of the scene that may differ in any way: what stands still in one set only, such as a body that is held."""
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+WEIGHTS = np.array(LUMA, np.float32)
+"""Of red, green and blue in grey."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class View:
 
     def grey(self) -> View:
         """Return the view without colours."""
-        return self.mapped(lambda pictures: np.broadcast_to((pictures @ LUMA)[..., None], pictures.shape))
+        return self.mapped(lambda pictures: np.broadcast_to((pictures @ WEIGHTS)[..., None], pictures.shape))
 
     def scaled(self, gain: float, offset: float = 0.0) -> View:
         """Return the view with other brightness."""

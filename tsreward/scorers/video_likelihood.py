@@ -115,7 +115,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
     ) -> None:
         if self.options.codes is None:
             self._find_bins(normal[0].store[normal[0].last])
-        train(self, lambda windows, _, noise: self._loss(windows, noise), normal, None, options, report)
+        train(self, lambda windows, negative, noise: self._loss(windows), normal, None, options, report)
 
     def measure(self, windows: Tensor) -> Tensor:
         tokens, kind = self._tokens(windows)
@@ -204,7 +204,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
             steps = layer(steps, mask, last if index == len(self.layers) - 1 else None)
         return self.out(self.norm(steps))
 
-    def _loss(self, windows: Tensor, noise: torch.Generator) -> Tensor:
+    def _loss(self, windows: Tensor) -> Tensor:
         tokens, kind = self._tokens(windows)
         last = self.tokens if self.options.decoding == "one_shot" else None
         logits = self._logits(tokens, kind, last)

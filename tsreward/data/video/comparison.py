@@ -10,8 +10,8 @@ import numpy as np
 
 from tsreward.functional.borders import Edges, borders
 from tsreward.functional.views import (
-    LUMA,
     SIDE,
+    WEIGHTS,
     View,
     background_distance,
     brightness_fit,
@@ -64,7 +64,7 @@ def compare_views(expert: Sequence[np.ndarray], agent: Sequence[np.ndarray]) -> 
         agent: pictures uint8 [T, H', W', C] of several episodes in the environment.
     """
     if agent[0].shape[3] == 1 and expert[0].shape[3] == 3:
-        expert = [(frames @ LUMA).round().astype(np.uint8)[..., None] for frames in expert]
+        expert = [(frames @ WEIGHTS).round().astype(np.uint8)[..., None] for frames in expert]
     expert, agent = _alike(expert), _alike(agent)
     one, other, where = View.of(expert), View.of(agent), None
     found: list[ViewDifference] = []
