@@ -31,6 +31,13 @@ def test_all_ids_of_atari_are_registered() -> None:
     assert {name for name in gymnasium.registry if name.startswith("atari/")} == set(atari_ids())
 
 
+def test_all_ids_of_meta_world_are_registered() -> None:
+    pytest.importorskip("metaworld", reason="needs the extra 'metaworld'")
+    from tsreward.envs.meta_world import meta_world_ids
+
+    assert {name for name in gymnasium.registry if name.startswith("metaworld/")} == set(meta_world_ids())
+
+
 @pytest.mark.parametrize(
     ("name", "package", "options"),
     [

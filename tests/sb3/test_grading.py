@@ -62,7 +62,7 @@ def test_a_game_that_takes_another_course_is_refused():
 @pytest.mark.parametrize(
     ("env", "message"),
     [
-        ("Tiny/Cost-v0", "draws dm_control and Atari, got episodes of 'Tiny/Cost-v0'"),
+        ("Tiny/Cost-v0", "draws dm_control, Atari and Meta-World, got episodes of 'Tiny/Cost-v0'"),
         ("atari/Boxing:pixels=16", "hold frames already"),
         ("atari/Boxing", "hold frames already"),
         ("dmc/cartpole-balance:pixels=16", "hold frames already"),

@@ -13,8 +13,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
 from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
-from tsreward.envs.pixels import FrameInInfo, Pixels
-from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, find_camera, no_frames
+from tsreward.envs.pixels import frame_size, with_frames
+from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, close_at_exit, find_camera, no_frames
 from tsreward.errors import OptionError, ShapeError, missing_extra, unknown_name
 
 PLACED: dict[str, tuple[str, ...]] = {
@@ -107,11 +107,7 @@ def make_dmc(
     >>> obs.shape, obs.dtype, env.action_space.shape
     ((5,), dtype('float32'), (1,))
     """
-    if pixels is not None and frames is not None:
-        raise OptionError(f"make('{id}') observes pixels or puts frames into its info, got both: leave out one.")
-    if pixels is None and (stack != 1 or (grey and frames is None)):
-        raise OptionError(f"make('{id}') has no frames to make grey or to stack: give pixels=64 as well.")
-    size = frames if pixels is None else pixels
+    size = frame_size(id, pixels, frames, grey, stack)
     spec = EnvSpec(
         id,
         f"{__name__}:DmControl",
@@ -128,9 +124,7 @@ def make_dmc(
     env = gymnasium.make(spec)
     if action_repeat != 1:
         env = ActionRepeat(env, action_repeat)
-    if frames is not None:
-        return FrameInInfo(env, grey)
-    return env if pixels is None else Pixels(env, grey, stack)
+    return with_frames(env, pixels, frames, grey, stack)
 
 
 class DmControl(gymnasium.Env):
@@ -242,4 +236,5 @@ def _suite() -> Any:
         from dm_control import suite
     except (AttributeError, ImportError, RuntimeError) as error:
         raise no_frames(error) from error  # it opens the backend when it is imported
+    close_at_exit()
     return suite

@@ -91,3 +91,23 @@ class FrameInInfo(gymnasium.Wrapper, RecordConstructorArgs):
         """Act once."""
         obs, reward, terminated, truncated, info = self.env.step(action)
         return obs, float(reward), terminated, truncated, {**info, "frame": current_frame(self.env, self.grey)}
+
+
+def frame_size(id: str, pixels: int | None, frames: int | None, grey: bool, stack: int) -> int | None:
+    """Return the side of the frames that options of the environment `id` ask for, None for none.
+
+    Raises:
+        OptionError: options that do not fit together.
+    """
+    if pixels is not None and frames is not None:
+        raise OptionError(f"make('{id}') observes pixels or puts frames into its info, got both: leave out one.")
+    if pixels is None and (stack != 1 or (grey and frames is None)):
+        raise OptionError(f"make('{id}') has no frames to make grey or to stack: give pixels=64 as well.")
+    return frames if pixels is None else pixels
+
+
+def with_frames(env: gymnasium.Env, pixels: int | None, frames: int | None, grey: bool, stack: int) -> gymnasium.Env:
+    """Return an environment that draws, observing `Pixels` or with a `FrameInInfo`, or as it is without either."""
+    if frames is not None:
+        return FrameInInfo(env, grey)
+    return env if pixels is None else Pixels(env, grey, stack)

@@ -19,6 +19,15 @@ reacher-easy reacher-hard stacker-stack_2 stacker-stack_4 swimmer-swimmer15 swim
 walker-walk
 """.split()  # noqa: SIM905 - as a text it is readable
 """Tasks of dm_control 1.0.28, whose own list costs the import of MuJoCo."""
+MANIPULATION = """
+assembly basketball bin-picking box-close button-press button-press-topdown button-press-topdown-wall
+button-press-wall coffee-button coffee-pull coffee-push dial-turn disassemble door-close door-lock door-open
+door-unlock drawer-close drawer-open faucet-close faucet-open hammer hand-insert handle-press handle-press-side
+handle-pull handle-pull-side lever-pull peg-insert-side peg-unplug-side pick-out-of-hole pick-place pick-place-wall
+plate-slide plate-slide-back plate-slide-back-side plate-slide-side push push-back push-wall reach reach-wall
+shelf-place soccer stick-pull stick-push sweep sweep-into window-close window-open
+""".split()  # noqa: SIM905
+"""Tasks of Meta-World 3.1.1."""
 FOR_TWO_PLAYERS = {"Combat", "Joust", "MazeCraze", "Warlords"}
 
 
@@ -35,6 +44,8 @@ def _ids() -> list[tuple[str, str]]:
     found = []
     if importlib.util.find_spec("dm_control") is not None:
         found += [(f"dmc/{task}", "tsreward.envs.dm_control:make_dmc") for task in TASKS]
+    if importlib.util.find_spec("metaworld") is not None:
+        found += [(f"metaworld/{task}", "tsreward.envs.meta_world:make_meta_world") for task in MANIPULATION]
     console = importlib.util.find_spec("ale_py")
     for folder in (console and console.submodule_search_locations) or ():
         games = {_game(rom.stem) for rom in (Path(folder) / "roms").glob("*.bin")} - FOR_TWO_PLAYERS

@@ -6,7 +6,7 @@ import atexit
 import ctypes
 import os
 import sys
-from functools import cache
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 from weakref import WeakSet
@@ -105,12 +105,22 @@ class FrameRenderer:
 
     The look "fast" has no shadows, no reflections and no smoothed edges: it sets `vis.quality.offsamples` and
     `vis.quality.shadowsize` of the model to 0. The look "full" leaves the picture as the model's author made it and is
-    ten to twenty times slower in software. The same state gives a bit-identical frame on the same machine.
+    ten to twenty times slower in software. The same state gives a bit-identical frame on the same machine, whatever
+    other renderers of this class draw in between. With `upright`, the picture of a fixed camera that hangs upside down is
+    turned by half a turn. `view` sets the free camera: `distance`, `azimuth`, `elevation` (degrees), `lookat` [3].
 
     Raises MissingExtraError where no GL library is there.
     """
 
-    def __init__(self, model: Any, size: int, camera: int, look: str = "fast") -> None:
+    def __init__(
+        self,
+        model: Any,
+        size: int,
+        camera: int,
+        look: str = "fast",
+        upright: bool = False,
+        view: Mapping[str, Any] | None = None,
+    ) -> None:
         mujoco: Any = import_module("mujoco")
         if look == "fast":
             model.vis.quality.offsamples = model.vis.quality.shadowsize = 0
@@ -124,12 +134,16 @@ class FrameRenderer:
         self._camera = mujoco.MjvCamera()
         if camera < 0:
             mujoco.mjv_defaultFreeCamera(model, self._camera)
+            for name, value in (view or {}).items():
+                setattr(self._camera, name, value)
         else:
             self._camera.type, self._camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, camera
         if look == "fast":
             for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
                 self._scene.flags[flag] = False
-        _close_at_exit()
+        # A camera that moves with a body has no one way up; of the others, the upward axis must not point down.
+        self._turned = upright and camera >= 0 and model.cam_bodyid[camera] == 0 and model.cam_mat0[camera, 7] < -1e-6
+        close_at_exit()
         _OPEN.add(self)
 
     def render(self, data: Any) -> np.ndarray:
@@ -140,7 +154,7 @@ class FrameRenderer:
         self._mujoco.mjr_render(self._rectangle, self._scene, self._context)
         frame = np.empty((self._rectangle.height, self._rectangle.width, 3), np.uint8)
         self._mujoco.mjr_readPixels(frame, None, self._rectangle, self._context)
-        return frame[::-1].copy()  # GL counts rows from the bottom
+        return (frame[:, ::-1] if self._turned else frame[::-1]).copy()  # GL counts rows from the bottom
 
     def upload_terrain(self) -> None:
         """Draw the model's height fields as they are now: GL keeps its own copy."""
@@ -159,7 +173,13 @@ class FrameRenderer:
     __del__ = close
 
 
-@cache
-def _close_at_exit() -> None:
-    """Free all renderers at exit; asked after the first context, so that it comes before GL's own end."""
-    atexit.register(lambda: [renderer.close() for renderer in list(_OPEN)])
+def close_at_exit() -> None:
+    """Free all renderers at exit, before all that was registered until now: after a GL library is loaded, whose own end
+    it must come before."""
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for renderer in list(_OPEN):
+        renderer.close()

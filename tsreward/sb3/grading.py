@@ -13,6 +13,7 @@ from tsreward.data.graded import GradedEpisodes
 from tsreward.envs.blind_policies import BLIND, Policy, blind_policy
 from tsreward.envs.ids import split_id
 from tsreward.envs.make import make
+from tsreward.envs.meta_world import scripted_policy
 from tsreward.envs.random_state import kept_random_state
 from tsreward.envs.re_render import render_states
 from tsreward.errors import DataError, OptionError
@@ -32,15 +33,15 @@ def draw_episodes(graded: GradedEpisodes, size: int = 64, **options: Any) -> Gra
     """Return the same episodes with frames [T + 1, size, size, C] (uint8) as observations, bit-identical with live
     ones.
 
-    Frames of dm_control are drawn from the states; an Atari game is played again, because its screen does not follow
-    from its memory. `options` are those of `make` for frames: `grey`, and for dm_control `camera` and `rendering`.
+    Frames of dm_control are drawn from the states; Atari, whose screen does not follow from its memory, and Meta-World
+    are played again. `options` are those of `make` for frames: `grey`, and but for Atari `camera` and `rendering`.
 
     Raises:
-        OptionError: the environment is neither of dm_control nor of Atari, or observes frames already.
+        OptionError: the environment is none of dm_control, Atari or Meta-World, or observes frames already.
         DataError: a game played again takes another course than the recorded one.
     """
-    if not graded.env.startswith(("dmc/", "atari/")):
-        raise OptionError(f"draw_episodes draws dm_control and Atari, got episodes of '{graded.env}'.")
+    if not graded.env.startswith(("dmc/", "atari/", "metaworld/")):
+        raise OptionError(f"draw_episodes draws dm_control, Atari and Meta-World, got episodes of '{graded.env}'.")
     name, own = split_id(graded.env)
     if own.get("pixels") is not None or (name.startswith("atari/") and not {"ram", "frames"} & own.keys()):
         raise OptionError(f"Episodes of '{graded.env}' hold frames already: use them as they are.")
@@ -92,7 +93,8 @@ class GradingOptions(Options):
 
     policy: str = "train"
     """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
-    blind policy: it is that one, and at stage s a fraction s of its actions is kept and the others are random."""
+    blind policy: it is that one, and at stage s a fraction s of its actions is kept and the others are random. scripted:
+    the same with the expert that Meta-World ships for its task."""
     num_episodes: int = 8
     """Complete episodes of every skill."""
     stages: tuple[float, ...] = option((0.05, 0.1, 0.25, 0.5), above=0, below=1, wanted=_STAGES)
@@ -133,7 +135,7 @@ def collect_graded(
     check_environment(env, agent.algorithm if trained else None, obs_key=obs_key)
     space = action_space(env)
     if not trained:
-        blind_policy(options.policy, space)
+        _given_policy(options.policy, env, space, agent.seed)  # says what is wrong with it before anything is played
     played: list[list[Played]] = []
     reader = costs if isinstance(costs, CostReader) else CostReader(costs)
 
@@ -156,7 +158,7 @@ def collect_graded(
         for number, fraction in enumerate((*options.stages, 1.0)):
             mixing = np.random.default_rng([agent.seed, number])
             other = blind_policy("random", space, agent.seed + number)
-            record(_mixed(blind_policy(options.policy, space, agent.seed), other, fraction, mixing))
+            record(_mixed(_given_policy(options.policy, env, space, agent.seed), other, fraction, mixing))
     return graded_episodes(env, agent.action_repeat, options.skills, played)
 
 
@@ -193,6 +195,10 @@ class _Recorder(BaseCallback):
         while self._at:
             self._at.pop(0)
             self._record(policy_of(self.model, self._deterministic))
+
+
+def _given_policy(name: str, env: str, space: Any, seed: int) -> Policy:
+    return scripted_policy(env) if name == "scripted" else blind_policy(name, space, seed)
 
 
 def _mixed(policy: Policy, other: Policy, fraction: float, rng: np.random.Generator) -> Policy:
