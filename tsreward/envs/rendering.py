@@ -106,8 +106,8 @@ class FrameRenderer:
     The look "fast" has no shadows, no reflections and no smoothed edges: it sets `vis.quality.offsamples` and
     `vis.quality.shadowsize` of the model to 0. The look "full" leaves the picture as the model's author made it and is
     ten to twenty times slower in software. The same state gives a bit-identical frame on the same machine, whatever
-    other renderers of this class draw in between. With `upright`, the picture of a fixed camera that hangs upside down is
-    turned by half a turn. `view` sets the free camera: `distance`, `azimuth`, `elevation` (degrees), `lookat` [3].
+    other renderers of this class draw in between. With `upright`, the picture of a fixed camera that hangs upside down
+    is turned by half a turn. `view` sets the free camera: `distance`, `azimuth`, `elevation` (degrees), `lookat` [3].
 
     Raises MissingExtraError where no GL library is there.
     """

@@ -7,7 +7,6 @@ from copy import copy
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium.utils import RecordConstructorArgs
 
 from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
@@ -40,8 +39,9 @@ def make_robotics(
     """Return the environment `id`, such as "robotics/PointMaze_UMaze-v3" or "robotics/FetchReach-v4".
 
     It observes what Gymnasium-Robotics does, a Dict of `observation`, `achieved_goal` and `desired_goal`, or frames as
-    in `tsreward.envs.dm_control.make_dmc`. Without a `camera` it is "track" where the task has that, else the
-    free camera (-1) where the task's author put it. Where a task tells of its success, under either of its names, `info["success"]` is 1.0 or 0.0.
+    in `tsreward.envs.dm_control.make_dmc`. Without a `camera` it is "track" where the task has that, else the free
+    camera (-1) where the task's author put it. Where a task tells of its success, under either of its names,
+    `info["success"]` is 1.0 or 0.0.
 
     Raises OptionError for an unknown id, camera or look or options that do not fit together, and MissingExtraError
     where gymnasium-robotics is not installed or frames are wanted and no GL library is there.

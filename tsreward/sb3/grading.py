@@ -93,8 +93,8 @@ class GradingOptions(Options):
 
     policy: str = "train"
     """train: the expert is an agent that learned the environment's reward. constant:ACTION, or the name of another
-    blind policy: it is that one, and at stage s a fraction s of its actions is kept and the others are random. scripted:
-    the same with the expert that Meta-World ships for its task."""
+    blind policy: it is that one, and at stage s a fraction s of its actions is kept and the others are random.
+    scripted: the same with the expert that Meta-World ships for its task."""
     num_episodes: int = 8
     """Complete episodes of every skill."""
     stages: tuple[float, ...] = option((0.05, 0.1, 0.25, 0.5), above=0, below=1, wanted=_STAGES)
