@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import gymnasium
@@ -78,17 +77,31 @@ def test_a_normaliser_of_a_vector_environment_is_refused(name: str, model: Rewar
         LearnedRewardVector(envs, model)
 
 
-@pytest.mark.parametrize("name", ["NormalizeObservation", "NormalizeReward"])
+@pytest.mark.parametrize("name", SINGLE)
 def test_a_normaliser_in_another_process_is_refused(name: str, model: RewardModel) -> None:
-    make = partial(SINGLE[name], Walk())
+    def make() -> gymnasium.Env:
+        return between(SINGLE[name](Walk()))
+
     envs = AsyncVectorEnv([make, make])
     with pytest.raises(ProtocolError, match=f"LearnedRewardVector got a {name} inside"):
         LearnedRewardVector(envs, model)
-    envs.close()
+    LearnedRewardVector(envs, model, allow_normalised=True).close()  # the refusal has not closed them
     venv = SubprocVecEnv([make, make], start_method="fork")
-    with pytest.raises(ProtocolError, match=f"LearnedRewardVecEnv got a {name} inside"):
-        LearnedRewardVecEnv(venv, model)
+    base = "TransformReward" if name == "ClipReward" else name
+    with pytest.raises(ProtocolError, match=f"LearnedRewardVecEnv got a {base} inside"):
+        LearnedRewardVecEnv(VecMonitor(venv), model)
     venv.close()
+
+
+def test_a_running_normaliser_under_another_name_is_found_in_another_process(model: RewardModel) -> None:
+    class Mine(wrappers.NormalizeObservation):
+        pass
+
+    envs = AsyncVectorEnv([lambda: Mine(Walk())])
+    with pytest.raises(ProtocolError, match="got a NormalizeObservation inside"):
+        LearnedRewardVector(vector.RecordEpisodeStatistics(envs), model)
+    envs.close()
+    LearnedRewardVector(AsyncVectorEnv([lambda: between(Walk())]), model).close()
 
 
 def test_a_model_of_normalised_data_is_taken_where_that_is_said(model: RewardModel) -> None:

@@ -86,16 +86,17 @@ class LearnedRewardVector(VectorWrapper):
         obs_key: ObsKey | None = None,
         reward_reduce: RewardReduce | None = None,
     ) -> None:
-        super().__init__(envs)
         who = type(self).__name__
         self._reward_obs = RewardObs(who, model, envs.single_observation_space, obs_key, frames, envs)
         self._env_rewards = EnvRewards(who, model, reward_reduce)
         self._nested = check_stack(who, envs, allow_normalised, nested)
         check_driven(who, model, driven)
+        mode = _autoreset_mode(envs)
+        super().__init__(envs)  # not before the checks: where one fails, deleting the wrapper would close `envs`
         self._returns = EpisodeReturns(envs.num_envs)
         self.stream = RewardStream(model, envs.num_envs, bonus, frames)
         self.stream.monitor = Monitor(model, who, strict, early=True)
-        self._mode = _autoreset_mode(envs)
+        self._mode = mode
         self._waiting = np.zeros(envs.num_envs, bool)  # [E], the last episode ended and the next has not begun
 
     @property

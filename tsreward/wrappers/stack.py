@@ -26,7 +26,11 @@ REWARD_NORMALISERS: tuple[type, ...] = (
 )
 """They pay other rewards than those that a penalty was measured in."""
 _ATTRIBUTES: dict[str, type] = {"obs_rms": single.NormalizeObservation, "return_rms": single.NormalizeReward}
-"""What tells Gymnasium's normalisers apart in other processes: attribute -> class."""
+"""What tells Gymnasium's running normalisers apart in other processes, whatever a subclass is called."""
+_NAMES: dict[str, type] = {
+    cls.__name__: cls for cls in (*OBS_NORMALISERS[:2], *REWARD_NORMALISERS[:2], single.ClipReward)
+}
+"""Names of the wrappers of single environments, which `str` of an environment lists from the outside in."""
 
 
 class LearnedRewardLayer:
@@ -49,8 +53,8 @@ def layers(env: Any) -> Iterator[Any]:
 def inside(env: Any) -> Iterator[type]:
     """Yield the classes of an environment and of everything inside it, in other processes as far as these tell.
 
-    Of environments in other processes, a VecEnv tells all wrappers that are asked for, and a vector environment of
-    Gymnasium the running normalisers and learned rewards.
+    Of environments in other processes, a VecEnv tells all wrappers that are asked for; a vector environment of
+    Gymnasium tells the names of wrappers, and the attributes of running normalisers and learned rewards.
     """
     for layer in layers(env):
         yield type(layer)
@@ -61,6 +65,8 @@ def inside(env: Any) -> Iterator[type]:
             if layer.has_attr("is_learned_reward"):
                 yield LearnedRewardLayer
         elif "parent_pipes" in held:  # AsyncVectorEnv of Gymnasium
+            stacks = "".join(layer.call("__str__")).split("<")  # "<ClipReward<TimeLimit<...>>>"
+            yield from (cls for name, cls in _NAMES.items() if name in stacks)
             yield from (cls for name, cls in _ATTRIBUTES.items() if any(layer.call("has_wrapper_attr", name)))
             if any(layer.call("has_wrapper_attr", "is_learned_reward")):
                 yield LearnedRewardLayer
