@@ -85,6 +85,10 @@ from .scorers.discriminator import Discriminator as Discriminator
 from .scorers.dqn.environment import DQNOptions as DQNOptions
 from .scorers.dqn.labelling import ActiveOptions as ActiveOptions
 from .scorers.dqn.scorer import DQN as DQN
+from .scorers.external import ExternalOptions as ExternalOptions
+from .scorers.external import ExternalScorer as ExternalScorer
+from .scorers.external import HTTPJudge as HTTPJudge
+from .scorers.external import external_scorer as external_scorer
 from .scorers.forecaster import Forecaster as Forecaster
 from .scorers.knn import KNN as KNN
 from .scorers.lstm_vae import LSTMVAE as LSTMVAE
