@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from tsreward.functional.pixels import area_mean, blank_rectangles, clip_pixels, grey, resize_area, resize_bicubic
+from tsreward.functional.pixels import (
+    area_mean,
+    blank_rectangles,
+    clip_pixels,
+    grey,
+    random_shift,
+    resize_area,
+    resize_bicubic,
+)
 
 SIZES = [(64, 64), (210, 160), (33, 47), (31, 33), (97, 50), (5, 24), (1, 1)]
 
@@ -85,3 +93,22 @@ def test_grey_is_luma() -> None:
     colours = torch.tensor([[[[255, 0, 0], [0, 255, 0], [0, 0, 255]]]], dtype=torch.uint8)
     torch.testing.assert_close(grey(colours).flatten(), torch.tensor([0.299, 0.587, 0.114]))
     assert torch.equal(grey(frames(2, 3, 3, 1)), frames(2, 3, 3, 1)[..., 0] / 255)
+
+
+@pytest.mark.parametrize(("size", "pad"), [((5, 7), 2), ((3, 3), 4), ((6, 4), 0)])
+def test_shifted_pictures_are_cut_out_of_padded_ones(size: tuple[int, int], pad: int) -> None:
+    frames = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (40, 2, *size), dtype=np.uint8))
+    shifted = random_shift(frames, pad, torch.Generator().manual_seed(1))
+    places = set()
+    for frame, got in zip(frames.numpy(), shifted.numpy(), strict=True):
+        padded = np.pad(frame, ((0, 0), (pad, pad), (pad, pad)), mode="edge")
+        matches = [
+            (top, left)
+            for top in range(2 * pad + 1)
+            for left in range(2 * pad + 1)
+            if np.array_equal(padded[:, top : top + size[0], left : left + size[1]], got)
+        ]
+        assert matches
+        places.add(matches[0])
+    assert len(places) > 10 * (pad > 0)
+    assert shifted.dtype == torch.uint8 and (pad or torch.equal(shifted, frames))

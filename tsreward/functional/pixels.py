@@ -48,6 +48,28 @@ def resize_area(frames: UInt8[Tensor, "b h w c"], size: tuple[int, int]) -> UInt
     return frames if frames.shape[1:3] == size else area_mean(frames.float(), size).round().to(torch.uint8)
 
 
+def random_shift(
+    frames: UInt8[Tensor, "b c h w"], pad: int, draw: torch.Generator | None = None
+) -> UInt8[Tensor, "b c h w"]:
+    """Return every picture shifted by up to `pad` whole pixels each way, drawn for it alone; its edge repeats.
+
+    It is as if its edge were repeated `pad` times and a part of its size cut out (Kostrikov et al. 2021, section 3.1).
+    Numbers come from `draw`, or from PyTorch's own generator.
+
+    >>> frames = torch.arange(3, dtype=torch.uint8).reshape(1, 1, 1, 3)
+    >>> random_shift(frames, 1, torch.Generator().manual_seed(0)).flatten().tolist()
+    [0, 0, 1]
+    """
+    count, channels, height, width = frames.shape
+    down, right = torch.randint(-pad, pad + 1, (2, count, 1), generator=draw)
+    rows, columns = (
+        (torch.arange(height) + down).clamp(0, height - 1),
+        (torch.arange(width) + right).clamp(0, width - 1),
+    )
+    places = (rows[:, :, None] * width + columns[:, None, :]).reshape(count, 1, -1).expand(-1, channels, -1)
+    return frames.flatten(2).gather(2, places).view_as(frames)
+
+
 def grey(frames: UInt8[Tensor, "b h w c"]) -> Float[Tensor, "b h w"]:
     """Return brightness in [0, 1] of frames with one channel, or with red, green and blue (ITU-R BT.601 luma).
 

@@ -95,7 +95,9 @@ def normalised_keys(space: gymnasium.Space[Any]) -> list[str] | None:
 
 def policy_name(space: gymnasium.Space[Any]) -> str:
     """Return the name of Stable-Baselines3's policy for these observations."""
-    return "MultiInputPolicy" if isinstance(space, Dict) else "MlpPolicy"
+    if isinstance(space, Dict):
+        return "MultiInputPolicy"
+    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
 
 
 def stacked(observations: Sequence[Any]) -> Any:

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from tsreward.errors import OptionError, missing_extra
 from tsreward.options import Options, option
 from tsreward.sb3.agent_observations import policy_name
+from tsreward.sb3.drq import DrQ, PixelNetwork
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class AgentOptions(Options):
     """How an agent is trained."""
 
     algorithm: Literal["ppo", "td3", "sac"] = "ppo"
-    """td3 and sac need continuous actions."""
+    """td3 and sac need continuous actions. An agent that sees pictures has a small convolutional network, and its sac
+    is `DrQ`, which shifts them at random."""
     steps: int = 60_000
     """Decisions in all environments together: environment steps, where no action is repeated."""
     num_envs: int = 8
@@ -54,6 +56,9 @@ class AgentOptions(Options):
     """Polyak coefficient τ: how much of the critic its target network takes over in every gradient step (td3, sac)."""
     target_entropy: float | None = option(None, low=-inf)
     """Entropy that sac holds its policy at, in nats per dimension of the action; None is -1 (Haarnoja et al. 2018)."""
+    random_shift: int = option(4, low=0)
+    """Pixels that a picture is shifted by at most in every gradient step, where a sac agent sees pictures (DrQ); 0 does
+    not shift."""
     layer_norm: bool = False
     """Normalise the layers of actor and critic (jax only): far fewer steps on dm_control."""
     normalise: bool = True
@@ -90,13 +95,15 @@ class FallingRate:
         return self.start * min(1.0, self.final + (1 - self.final) * 2 * progress_remaining)
 
 
-def algorithm_class(options: AgentOptions) -> type[BaseAlgorithm]:
-    """Return the class of the algorithm.
+def algorithm_class(options: AgentOptions, pictures: bool = False) -> type[BaseAlgorithm]:
+    """Return the class of the algorithm, for an agent that sees pictures or other observations.
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
     """
     if options.library == "torch":
+        if pictures and options.algorithm == "sac":
+            return DrQ
         return getattr(stable_baselines3, options.algorithm.upper())
     try:
         import sbx  # pyright: ignore[reportMissingImports]
@@ -110,18 +117,21 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
-        OptionError: the library has no policy for observations that are a Dict.
+        OptionError: the library has no policy for observations that are a Dict, or for pictures.
     """
-    chosen: Any = algorithm_class(options)
     policy = policy_name(venv.observation_space)
+    pictures = policy == "CnnPolicy"
+    chosen: Any = algorithm_class(options, pictures)
     if policy not in chosen.policy_aliases:
-        raise OptionError(f"{options.algorithm} of sbx takes no observations that are a Dict: use --library torch.")
+        which = "pictures" if pictures else "observations that are a Dict"
+        raise OptionError(f"{options.algorithm} of sbx takes no {which}: use --library torch.")
     rate = LEARNING_RATE[options.algorithm] if options.learning_rate is None else options.learning_rate
     shared: dict[str, Any] = {
         "seed": options.seed,
         "device": "cpu",
         "policy_kwargs": {"net_arch": [options.hidden, options.hidden]}
-        | ({"layer_norm": True} if options.layer_norm else {}),
+        | ({"layer_norm": True} if options.layer_norm else {})
+        | ({"features_extractor_class": PixelNetwork} if pictures else {}),
         "learning_rate": rate if options.final_learning_rate == 1 else FallingRate(rate, options.final_learning_rate),
         "gamma": options.gamma,
     }
@@ -135,6 +145,8 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
     size = int(np.prod(venv.action_space.shape or (1,)))
     if options.target_entropy is not None:
         shared["target_entropy"] = options.target_entropy * size
+    if chosen is DrQ:
+        shared["pad"] = options.random_shift
     if options.algorithm == "td3":
         shared["action_noise"] = NormalActionNoise(np.zeros(size), 0.1 * np.ones(size))
     return chosen(policy, venv, **shared)

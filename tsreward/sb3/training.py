@@ -12,8 +12,9 @@ import numpy as np
 from gymnasium.spaces import Dict
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.preprocessing import is_image_space_channels_first
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make_with_costs
@@ -23,7 +24,7 @@ from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
-from tsreward.sb3.agent_observations import for_agent, normalised_keys
+from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.environment_checks import check_spaces
@@ -102,7 +103,10 @@ def train_agent(
                 rewarded.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
             needed.append(LearnedRewardCallback(rewarded, active))
         reporting = [] if report is None else [_Steps(report, options.steps)]
-        obs, rewards = options.normalise, options.algorithm == "ppo"
+        pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
+        if pictures and not is_image_space_channels_first(rewarded.observation_space):  # type: ignore[arg-type]
+            rewarded = VecTransposeImage(rewarded)  # inside: replay buffers store what a VecNormalize was given
+        obs, rewards = options.normalise and not pictures, options.algorithm == "ppo"
         keys = normalised_keys(rewarded.observation_space) if obs else None
         normaliser = VecNormalize(
             rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
