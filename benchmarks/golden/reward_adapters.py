@@ -177,7 +177,12 @@ def _columns(earned: StepReward) -> Columns:
 
 def relabelled(model: RewardModel, episodes: Sequence[Episode]) -> list[Columns]:
     """Return reward, score, p-value and flag of every episode, from whole episodes."""
-    return [_columns(earned) for earned in relabel(model, episodes)]
+    mode = model.mode
+    model.mode = mode.fixed() if isinstance(mode, Lagrangian) else mode  # with the multiplier that it has
+    try:
+        return [_columns(earned) for earned in relabel(model, episodes)]
+    finally:
+        model.mode = mode
 
 
 class Online:
@@ -245,12 +250,12 @@ def bonuses(window: int, dim: int, seen: Tensor) -> dict[str, ExplorationBonus]:
 
 def wrap_env(env: Any, model: RewardModel) -> Any:
     """Return a Gymnasium environment with learned rewards."""
-    return LearnedReward(env, model)
+    return LearnedReward(env, model, driven=True)
 
 
 def wrap_vector(envs: VectorEnv, model: RewardModel) -> Any:
     """Return Gymnasium vector environments with learned rewards."""
-    return LearnedRewardVector(envs, model)
+    return LearnedRewardVector(envs, model, driven=True)
 
 
 def wrap_vec_env(venv: Any, model: RewardModel) -> Any:
