@@ -88,7 +88,7 @@ def test_one_shot_sees_no_token_of_the_last_step() -> None:
 def test_it_learns_what_comes_next(decoding) -> None:
     scorer = VideoLikelihood(STEPS, replace(OPTIONS, decoding=decoding))
     windows = WindowSet.from_episodes(cycles(), STEPS)
-    settings = TrainOptions(epochs=12, batch_size=32, learning_rate=1e-2, windows_per_epoch=640)
+    settings = TrainOptions(epochs=12, batch_size=32, learning_rate=3e-3, windows_per_epoch=640)
     scorer.fit(windows, options=settings)
     usual = windows.gather(torch.arange(10, 20))
     frozen = usual[:, -2:-1].expand(-1, STEPS, -1)
