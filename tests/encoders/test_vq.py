@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -91,3 +93,32 @@ def test_a_video_likelihood_from_frames_comes_back_from_its_file(fitted: VQToken
     save(model, tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     assert torch.equal(again.score(moving(12, 5)), model.score(moving(12, 5)))
+
+
+def test_one_likelihood_knows_two_tasks_by_their_label(fitted: VQTokenizer, tmp_path: Path) -> None:
+    still = [moving(1, seed).expand(20, -1, -1, -1) for seed in range(6)]  # task 0 stays where it is, task 1 jumps
+    jumps = [moving(20, seed) for seed in range(6)]
+    first, second = fitted.for_task(0), fitted.for_task(1)
+    scorer = VideoLikelihood(2, VideoLikelihoodOptions(codes=32, classes=2, width=16, feed_forward=32))
+    features = [*map(first, still), *map(second, jumps)]
+    RewardModel(scorer, Likeness()).fit(features, options=TrainOptions(epochs=15, batch_size=32))
+    one, other = (RewardModel(scorer, Likeness("negative"), encoder) for encoder in (first, second))
+    one.calibrate([moving(1, seed).expand(20, -1, -1, -1) for seed in range(6, 12)])
+    other.calibrate([moving(20, seed) for seed in range(6, 12)])
+    jumping = moving(20, 50)
+    assert float(one.score(jumping).mean()) > float(other.score(jumping).mean()) + 1
+    strange, usual = (float(model.rate(model.score(jumping)).p_value.mean()) for model in (one, other))
+    assert strange < usual - 0.1
+    save(one, tmp_path / "one.safetensors")
+    assert torch.equal(load(tmp_path / "one.safetensors").score(jumping), one.score(jumping))
+    assert torch.equal(first.decode(first(jumping)), fitted.decode(fitted(jumping)))
+
+
+def test_labels_and_classes_belong_together(fitted: VQTokenizer) -> None:
+    with pytest.raises(OptionError, match=r"reads 0 classes.*one: give VideoLikelihoodOptions.classes"):
+        RewardModel(VideoLikelihood(2), Likeness(), fitted.for_task(1))
+    with pytest.raises(OptionError, match=r"reads 2 classes.*for_task"):
+        RewardModel(VideoLikelihood(2, VideoLikelihoodOptions(classes=2)), Likeness(), fitted)
+    scorer = VideoLikelihood(2, VideoLikelihoodOptions(codes=32, classes=2, width=16))
+    with pytest.raises(DataError, match="expects a class from 0 to 1"):
+        RewardModel(scorer, Likeness(), fitted.for_task(2)).fit([moving(20, seed) for seed in range(6)])

@@ -164,3 +164,20 @@ def test_what_is_no_data_is_refused_in_one_line(fitted: RewardModel, data: objec
     with pytest.raises(DataError, match=message) as found:
         fitted.score(data)
     assert "\n" not in str(found.value)
+
+
+def test_calibrate_moves_thresholds_and_leaves_the_scorer(fitted: RewardModel) -> None:
+    model = RewardModel(fitted.scorer, Penalty(PenaltyOptions(false_alarm_rate=0.1)))
+    louder = [2 * episode for episode in waves(3, episodes=30)]
+    before = {name: value.clone() for name, value in fitted.scorer.state_dict().items()}
+    model.calibrate(louder[:20], rewards=np.array([2.0, -2.0]))
+    assert all(torch.equal(value, before[name]) for name, value in model.scorer.state_dict().items())
+    flagged = torch.cat([model.score(episode) > model.mode.threshold for episode in louder[20:]])
+    assert float(flagged.float().mean()) == pytest.approx(0.1, abs=0.05)
+    assert model.mode.threshold > fitted.calibration.threshold(0.1)
+    assert float(model.mode.state_dict()["unit"]) == 2.0
+
+
+def test_calibrate_needs_a_fitted_scorer() -> None:
+    with pytest.raises(NotFittedError, match="call fit first"):
+        RewardModel(Mahalanobis(4), Likeness()).calibrate(waves(0))

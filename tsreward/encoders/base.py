@@ -36,6 +36,8 @@ class Encoder(nn.Module, ABC):
     """Features D; None where `obs_shape` is."""
     codes: int | None = None
     """Features are tokens, whole numbers below this; None where they are numbers of any kind."""
+    labelled: bool = False
+    """The last feature is no token but a class, such as a task."""
 
     def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions) -> None:
         super().__init__()

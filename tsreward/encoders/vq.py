@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import mse_loss
+from torch.nn.functional import mse_loss, pad
 
 from tsreward.encoders.base import ENCODERS
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
@@ -38,6 +38,8 @@ class VQOptions(FrameOptions):
     """Rows and columns of tokens; the frame's height and width are this times a power of two."""
     codes: int = option(256, low=2, high=2**16)
     """Size V of the codebook: a token is a number below it."""
+    task: int | None = option(None, low=0, high=4095)
+    """A class that follows the tokens of every frame as one more feature, see `VQTokenizer.for_task`."""
     channels: int = 32
     """Width of the convolutions."""
     code_dim: int = 32
@@ -82,8 +84,8 @@ class VQTokenizer(FrameEncoder[VQOptions]):
                 f"VQTokenizer makes a grid of {options.grid} x {options.grid} tokens of frames whose side is that "
                 f"times a power of two, got {self.height} x {self.width}: give VQOptions.size or another grid."
             )
-        self.dim, depth = options.grid**2, self.stack * self.channels
-        self.codes = options.codes
+        self.dim, depth = options.grid**2 + (options.task is not None), self.stack * self.channels
+        self.codes, self.labelled = options.codes, options.task is not None
         with seeded(options.seed):
             self.into = _downwards(depth, options, int(halvings))
             self.outof = _upwards(depth, options, int(halvings))
@@ -139,15 +141,27 @@ class VQTokenizer(FrameEncoder[VQOptions]):
         self._check_use(windows.store)
         return self
 
+    def for_task(self, task: int) -> Self:
+        """Return an encoder of the same weights whose features end with a task's number.
+
+        One `VideoLikelihood` with `classes` learns several tasks from such features, and is then calibrated for each:
+        see `RewardModel.calibrate`.
+        """
+        other = type(self)(self.obs_shape, replace(self.options, task=task))
+        other.load_state_dict(self.state_dict())
+        return other
+
     def features(self, frames: Tensor) -> Tensor:
         if not self.fitted:
             raise NotFittedError("VQTokenizer was used before it was fitted: call fit with frames first.")
-        return self._nearest(self.into(_scaled(_channels_first(frames)))).flatten(1).float()
+        tokens = self._nearest(self.into(_scaled(_channels_first(frames)))).flatten(1).float()
+        return tokens if self.options.task is None else pad(tokens, (0, 1), value=self.options.task)
 
     def decode(self, tokens: Tensor) -> Tensor:
-        """Return uint8 frames [B, *obs] that tokens [B, grid²] stand for, of the prepared size."""
+        """Return uint8 frames [B, *obs] that tokens [B, grid²] stand for, of the prepared size; a task is left out."""
         grid = self.options.grid
-        values = self.outof(self.codebook[tokens.long()].unflatten(1, (grid, grid)).permute(0, 3, 1, 2))
+        codes = self.codebook[tokens[:, : grid**2].long()]
+        values = self.outof(codes.unflatten(1, (grid, grid)).permute(0, 3, 1, 2))
         pixels = ((values.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
         stacked = pixels.unflatten(1, (self.stack, self.channels)).permute(0, 1, 3, 4, 2)
         return stacked if len(self.obs_shape) == 4 else stacked[:, 0]

@@ -102,7 +102,7 @@ class RewardModel(nn.Module):
                 f"encoder that it was fitted with, or a new scorer."
             )
         if self.encoder.codes is not None:
-            scorer.adopt_codes(self.encoder.codes)
+            scorer.adopt_codes(self.encoder.codes, self.encoder.labelled)
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
         self.profile = DataProfile()
@@ -192,11 +192,51 @@ class RewardModel(nn.Module):
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
         self.scorer.fit(learned, bad, options, report)
         self.scorer.to("cpu")
+        self._calibrate(normal, held, probe, rewards)
+        return self
+
+    def calibrate(
+        self,
+        normal: Windows,
+        rewards: np.ndarray | Tensor | None = None,
+        probes: Windows | None = None,
+        frames: FrameLayout | None = None,
+        **rows: Unpack[RowKeywords],
+    ) -> Self:
+        """Fit calibration and reward mode on other normal data, leave the scorer as it is, and return the model.
+
+        The data must not be what the scorer learned from: scores of those are lower than those of other normal data.
+
+        Args:
+            normal: windows over raw observations, or episodes [T, *obs] that are all normal.
+            rewards: environment rewards of any shape; their mean absolute value is the unit of a penalty.
+            probes: windows of behaviour that must not be rewarded, from which some modes take their scale.
+            frames: how frames stand in all these observations, where the model reads single ones.
+            rows: what is done about the rows of frames and arrays, see `RowOptions`.
+
+        Raises:
+            NotFittedError: the scorer has learned nothing yet.
+            DataError: too little or damaged data, or columns that differ.
+            ShapeError: observations of another shape than the encoder's.
+        """
+        if not self.scorer.fitted:
+            raise NotFittedError("RewardModel.calibrate needs a scorer that was fitted: call fit first.")
+        if frames is not None:
+            normal, probes = (_undone(data, frames) for data in (normal, probes))
+        normal = self.windows(normal, **rows)
+        if self.encoder.obs_shape is None or self.expected is None:
+            self.meet(normal)
+        probe = self.features(self.windows(probes, **rows)) if probes is not None and self.mode.uses_probes else None
+        self._calibrate(normal, self.features(normal), probe, rewards)
+        return self
+
+    def _calibrate(
+        self, normal: WindowSet, held: WindowSet, probe: WindowSet | None, rewards: np.ndarray | Tensor | None
+    ) -> None:
         self.calibration.fit(self.smooth(self.score_windows(held), held.first))
         unit = None if rewards is None else float(torch.as_tensor(as_array(rewards), dtype=torch.float64).abs().mean())
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
         self.profile.fit(normal.store[normal.last], rewards)
-        return self
 
     def meet(self, normal: WindowSet) -> None:
         """Take the shape of observations, the names of columns and what is expected of missing values from normal data.

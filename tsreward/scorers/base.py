@@ -87,8 +87,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.register_buffer("fitted", torch.tensor(False))
         self.eval()
 
-    def adopt_codes(self, codes: int) -> None:
-        """Read features that are tokens, whole numbers below `codes`.
+    def adopt_codes(self, codes: int, labelled: bool = False) -> None:
+        """Read features that are tokens, whole numbers below `codes`, the last one a class where they are labelled.
 
         Raises:
             OptionError: the scorer reads numbers, and the size of a token means nothing.

@@ -71,9 +71,12 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
     edges: Tensor
     mask: Tensor
 
-    def adopt_codes(self, codes: int) -> None:
+    def adopt_codes(self, codes: int, labelled: bool = False) -> None:
         if self.options.codes not in (None, codes):
             raise OptionError(f"VideoLikelihood reads {self.options.codes} codes, and the encoder gives {codes}.")
+        if labelled != (self.options.classes > 0):
+            given = "one: give VideoLikelihoodOptions.classes" if labelled else "none: take its for_task(...)"
+            raise OptionError(f"VideoLikelihood reads {self.options.classes} classes, and the encoder gives {given}.")
         self.options = replace(self.options, codes=codes)
 
     @property
@@ -169,7 +172,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
 
     def _tokens(self, windows: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return tokens [B, K, S], and the classes [B] of windows [B, K, D]."""
-        kind = windows[:, -1, -1].long() if self.kind is not None else None
+        kind = None if self.kind is None else self._classes(windows[:, -1, -1])
         values = windows[..., : self.tokens]
         if self.options.codes is None:
             columns = values.flatten(0, 1).T.double().contiguous()
@@ -182,6 +185,16 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
                 f"frames with a VQTokenizer of as many codes, or leave codes at None for other numbers."
             )
         return tokens, kind
+
+    def _classes(self, values: Tensor) -> Tensor:
+        classes = values.long()
+        if ((classes != values) | (classes < 0) | (classes >= self.options.classes)).any():
+            raise DataError(
+                f"VideoLikelihood with classes={self.options.classes} expects a class from 0 to "
+                f"{self.options.classes - 1} as the last feature, got {float(values.min()):g} to "
+                f"{float(values.max()):g}: give more classes, or leave them at 0."
+            )
+        return classes
 
     def _logits(self, tokens: Tensor, kind: Tensor | None, last: int | None) -> Tensor:
         """Return the logits [B, L, V] of the tokens [B, K, S], of the `last` ones alone where that is given."""
