@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from functools import partial
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.wrappers import TransformObservation
 from stable_baselines3 import A2C, SAC, TD3
 from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecMonitor, VecNormalize
 from torch import Tensor
 
 from tests.sb3.stacks import Crash, Doubling, Meddler, Stop, lazy, learning, scripted
 from tests.scripted import small_model
+from tests.walk import Walk, played
 from tsreward.errors import OptionError, ProtocolError
-from tsreward.pipeline.active import ActiveLearner
+from tsreward.named_warnings import gathered
+from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
+from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 
 LEAN = {"optimize_memory_usage": True, "replay_buffer_kwargs": {"handle_timeout_termination": False}}
 
@@ -299,3 +306,27 @@ def test_the_twin_on_jax_learns_from_it_too() -> None:
     venv = lazy(scripted(2), learner.model)
     agent = taught(venv, learner, algorithm=sbx.SAC, gradient_steps=2)
     assert learner.refreshes == 20 and isinstance(agent.replay_buffer, LearnedReplayBuffer)
+
+
+def test_a_learner_is_told_of_units_and_not_of_an_agent_that_behaves_otherwise() -> None:
+    expert = [episode.obs for episode in played(Walk(), 20, seed=1)]
+
+    def trained_on(scale: float) -> list[tuple[str, str]]:
+        scorer = DeepSVDD(4, DeepSVDDOptions(hidden=16, embedding=4))
+        model = RewardModel(scorer, Likeness(LikenessOptions(transform="odds")))
+        learner = ActiveLearner(model, expert, ActiveLearnerOptions(every=200, updates=1, batch_size=16))
+
+        def make() -> gymnasium.Env:
+            return TransformObservation(Walk(), lambda obs: (scale * obs).astype(np.float32), None)
+
+        venv = lazy(DummyVecEnv([make] * 4), model)
+        agent = A2C("MlpPolicy", venv, n_steps=64, seed=0, device="cpu", policy_kwargs={"net_arch": [8]})
+        with gathered() as log, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            agent.learn(1100, callback=LearnedRewardCallback(venv, learner))
+        assert learner.refreshes
+        return [(one.name, one.text) for one in log.given]
+
+    assert trained_on(1.0) == []  # random actions at first
+    ((name, text),) = trained_on(1000.0)
+    assert name == "outside training range" and "about 2,000 times as large" in text  # and wider

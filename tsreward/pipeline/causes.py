@@ -76,6 +76,11 @@ class Cause(NamedTuple):
     certain: bool
     """Whether it is worth a warning where no column lies outside."""
 
+    @property
+    def is_behaviour(self) -> bool:
+        """Whether an agent that behaves otherwise gives the same."""
+        return self.name in ("drift", "wider")
+
 
 class _Columns:
     """What the explanations ask of the columns: their quantiles [5, C] then and now, and which of them vary."""
@@ -255,7 +260,7 @@ def _one_unit(columns: _Columns, names: list[str]) -> Cause | None:
     if best < len(UNITS):
         text = f"{_listed(varied[looks[best]].tolist(), names)} {UNITS[best][2]}"
     else:
-        text = f"the columns are {factor:.2g} times as large"
+        text = f"the columns are {_times(factor, 2 if columns.placed[varied].any() else 1)}"
     return Cause("other units", f"other units: {text}", len(varied) > 1 or bool(_is_extreme(factor)))
 
 
@@ -321,6 +326,17 @@ def _wider(columns: _Columns) -> Cause | None:
 def _is_extreme(factor: np.ndarray | float) -> np.ndarray:
     """Tell whether a factor is too large or too small for behaviour and drift."""
     return np.maximum(np.abs(factor), 1 / np.abs(factor)) >= _EXTREME
+
+
+def _times(factor: float, digits: int) -> str:
+    """Say how large something is, to so many digits.
+
+    >>> _times(7.29, 2), _times(2140, 1), _times(1 / 2140, 1)
+    ('7.3 times as large', 'about 2,000 times as large', 'about 1/2,000 as large')
+    """
+    about = "about " if digits == 1 else ""
+    size = float(f"{max(factor, 1 / factor):.{digits}g}")
+    return f"{about}{size:,g} times as large" if factor > 1 else f"{about}1/{size:,g} as large"
 
 
 def _listed(columns: list[int], names: list[str]) -> str:

@@ -47,6 +47,10 @@ class Monitor:
     ) -> None:
         self._looks = _LOOKS if early else {ROWS: _LOOKS[ROWS]}
         self._model, self._who, self._strict, self.flags = model, who, strict, flags
+        self.learning = False
+        """Whether the scorer goes on learning from an agent, which is meant to differ from what it learns as normal.
+        Flags are not judged then, and columns outside the range are said only with a cause that no behaviour has:
+        other units, other columns, normalised."""
         self.done = False
         """Whether it has seen enough."""
         self._values: list[np.ndarray] = []
@@ -110,10 +114,11 @@ class Monitor:
         values, scores = np.concatenate(self._values), np.concatenate(self._scores)
         who = f"{self._who}: "
         names = self._model.columns
-        found = outside_text(self._model.profile, values, None if names is None else tuple(names.names), fraction)
+        columns = None if names is None else tuple(names.names)
+        found = outside_text(self._model.profile, values, columns, fraction, self.learning)
         if found:
             self._say("outside training range", f"{who}{found}")
-        if self.flags:
+        if self.flags and not self.learning:
             self._judge_flags(np.concatenate(self._flagged), fraction)
         if len(scores) >= _FEWEST and np.ptp(scores) <= 1e-6 * max(1e-6, float(np.abs(scores).max())):
             self._say(
@@ -162,7 +167,11 @@ class Monitor:
 
 
 def outside_text(
-    profile: DataProfile, values: np.ndarray, columns: tuple[str, ...] | None, fraction: float = 0.25
+    profile: DataProfile,
+    values: np.ndarray,
+    columns: tuple[str, ...] | None,
+    fraction: float = 0.25,
+    behaviour: bool = False,
 ) -> str | None:
     """Say which columns [N, C] lie outside what was fitted on, by how much, and the likely cause; None if all is well.
 
@@ -171,6 +180,7 @@ def outside_text(
         values: new data.
         columns: names, where there are any.
         fraction: of the rows of a column that has to lie outside.
+        behaviour: other behaviour is expected: only causes that it cannot have are worth a word.
     """
     if not int(profile.count) or values.shape[1] != profile.size or not len(values):
         return None
@@ -179,6 +189,8 @@ def outside_text(
     outside = share > fraction
     cause = likely_cause(seen, outside, names) if outside.any() or len(values) >= 200 else None
     if not outside.any() and (cause is None or not cause.certain):
+        return None
+    if behaviour and (cause is None or cause.is_behaviour):
         return None
     ways = [
         f"{names[c]} ({share[c]:.0%} of {len(values)} rows; fitted on {seen.quantiles[0, c]:.4g} to "

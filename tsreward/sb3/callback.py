@@ -73,8 +73,8 @@ class LearnedRewardCallback(BaseCallback):
                 "with a mode that stays the same."
             )
         self._venv, self._learner, self._episodes = venv, learner, 0
-        if learner is not None:  # the agent is meant to differ from what the scorer learns as normal
-            venv.stream.monitor = None
+        if learner is not None and venv.stream.monitor is not None:
+            venv.stream.monitor.learning = True
         self._options = ActiveLearnerOptions() if learner is None else learner.options
         self._draw = generator(self._options.seed, 3)
         self._recent = RecentWindows(self._options, self._draw)
