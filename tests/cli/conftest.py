@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import tests.tiny  # noqa: F401
+from tests import plant
 from tsreward.cli.main import main
 
 
@@ -36,6 +37,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     arguments = ["fit", "--data", str(files.episodes), "--out", str(files.model), "--train.epochs", "8"]
     assert main(arguments) == 0
     return files
+
+
+@pytest.fixture(scope="session")
+def plant_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with fit.csv and log.csv of the plant, and its model m."""
+    folder = tmp_path_factory.mktemp("plant")
+    plant.log(folder / "fit.csv", 0, plant.FIT)
+    fit = ["fit", "--data", str(folder / "fit.csv"), "--time", "time", "--scorer", "mahalanobis"]
+    assert main([*fit, "--reward", "likeness", "--out", str(folder / "m")]) == 0
+    plant.log(folder / "log.csv")
+    return folder
 
 
 @pytest.fixture

@@ -13,13 +13,9 @@ from tsreward.io import describe
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder with a model of the plant and its logs: as fitted, with swapped columns, and others."""
-    folder = tmp_path_factory.mktemp("plant")
-    plant.log(folder / "fit.csv", 0, plant.FIT)
-    fit = ["fit", "--data", str(folder / "fit.csv"), "--time", "time", "--scorer", "mahalanobis"]
-    assert main([*fit, "--reward", "likeness", "--out", str(folder / "m")]) == 0
-    plant.log(folder / "log.csv")
+def folder(plant_folder):
+    """Return the folder with logs beside: with swapped columns, and others."""
+    folder = plant_folder
     plant.log(folder / "swapped.csv", names=("flow", "load", "temp"))
     plant.frame(names=("temp", "flow", "load")).to_parquet(folder / "swapped.parquet")
     plant.log(folder / "renamed.csv", names=("load", "temp", "flow"))

@@ -14,14 +14,9 @@ from tsreward.io import load
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return a folder with a model of the plant and logs."""
-    folder = tmp_path_factory.mktemp("plant")
-    plant.log(folder / "fit.csv", 0, plant.FIT)
-    fit = ["fit", "--data", str(folder / "fit.csv"), "--time", "time", "--scorer", "mahalanobis"]
-    assert main([*fit, "--reward", "likeness", "--out", str(folder / "m")]) == 0
-    plant.log(folder / "log.csv")
-    return folder
+def folder(plant_folder):
+    """Return the folder with a model of the plant and its log."""
+    return plant_folder
 
 
 @pytest.fixture(scope="module")

@@ -190,7 +190,7 @@ def outside_text(
     cause = likely_cause(seen, outside, names) if outside.any() or len(values) >= 200 else None
     if not outside.any() and (cause is None or not cause.certain):
         return None
-    if behaviour and (cause is None or cause.is_behaviour):
+    if behaviour and (cause is None or cause.is_behaviour or not cause.certain):
         return None
     ways = [
         f"{names[c]} ({share[c]:.0%} of {len(values)} rows; fitted on {seen.quantiles[0, c]:.4g} to "
