@@ -59,6 +59,15 @@ def test_video_likelihood(tmp_path: Path) -> None:
     assert (tmp_path / "strip.png").stat().st_size > 1_000
 
 
+@pytest.mark.usefixtures("frames")
+def test_masked_autoencoder(tmp_path: Path) -> None:
+    main = runpy.run_path(str(EXAMPLES / "masked_autoencoder.py"))["main"]
+    good, bad, auc = main(epochs=2, episodes=2, windows_per_epoch=320, out=tmp_path / "strip.png")
+    assert auc > 0.8
+    assert bad > good
+    assert (tmp_path / "strip.png").stat().st_size > 1_000
+
+
 @pytest.mark.usefixtures("dmc")
 def test_likeness_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))

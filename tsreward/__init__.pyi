@@ -43,6 +43,7 @@ from .encoders.frame_layout import FrameLayout as FrameLayout
 from .encoders.frames import FrameOptions as FrameOptions
 from .encoders.pixel_pca import PixelPCA as PixelPCA
 from .encoders.pixel_pca import PixelPCAOptions as PixelPCAOptions
+from .encoders.raw_frames import RawFrames as RawFrames
 from .encoders.sorted_lidar import SortedLidar as SortedLidar
 from .encoders.vq import VQOptions as VQOptions
 from .encoders.vq import VQTokenizer as VQTokenizer
@@ -93,6 +94,8 @@ from .scorers.forecaster import Forecaster as Forecaster
 from .scorers.knn import KNN as KNN
 from .scorers.lstm_vae import LSTMVAE as LSTMVAE
 from .scorers.mahalanobis import Mahalanobis as Mahalanobis
+from .scorers.masked_autoencoder import MaskedAutoencoder as MaskedAutoencoder
+from .scorers.masked_autoencoder import MaskedAutoencoderOptions as MaskedAutoencoderOptions
 from .scorers.pca import PCA as PCA
 from .scorers.ridge_var import RidgeVAR as RidgeVAR
 from .scorers.transformer_ae import TransformerAE as TransformerAE

@@ -15,6 +15,7 @@ from tsreward.data.video.reading import read_frames
 from tsreward.encoders.base import Identity
 from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.frames import FrameOptions
+from tsreward.encoders.raw_frames import RawFrames
 from tsreward.errors import DataError, ShapeError
 from tsreward.sequences.episodes import Episode
 
@@ -44,6 +45,14 @@ def test_features_are_the_encoder_s_and_made_once(tmp_path: Path, episodes: list
     again = encode_episodes(encoder, episodes, folder)
     assert files(folder) == written and len(written) == 2
     assert all(np.array_equal(one.obs, other.obs) for one, other in zip(found, again, strict=True))
+
+
+def test_bytes_of_frames_stay_bytes(tmp_path: Path, episodes: list[Episode]) -> None:
+    encoder = RawFrames(SHAPE, FrameOptions(size=(10, 12)))
+    found, again = (encode_episodes(encoder, episodes, tmp_path) for _ in range(2))
+    for before, one, other in zip(episodes, found, again, strict=True):
+        assert one.obs.dtype == np.uint8 and np.array_equal(one.obs, other.obs)
+        assert np.array_equal(one.obs, encoder(torch.from_numpy(before.obs)).numpy())
 
 
 def test_long_episodes_are_encoded_in_pieces(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from tests.reliability.models import fitted, same_state
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
-from tsreward.encoders.frames import FrameEncoder
+from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
+from tsreward.encoders.raw_frames import RawFrames
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.encoders.vq import VQOptions, VQTokenizer
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError
@@ -39,6 +40,7 @@ ENCODER_EXAMPLES: list[Encoder] = [
     ConvEncoder((2, 8, 9, 1), ConvOptions(dim=DIM, channels=(4,), masks=((0, 0, 2, 9), (7, 1, 8, 2)), size=(6, 7))),
     PixelPCA((8, 9, 3), PixelPCAOptions(dim=DIM, side=4)),
     VQTokenizer((8, 8, 3), VQOptions(grid=2, codes=4, channels=4, epochs=1, frames_per_epoch=64)),
+    RawFrames((2, 20, 16, 1), FrameOptions(size=(16, 16))),
 ]
 MODE_EXAMPLES: list[RewardMode] = [
     Penalty(),
@@ -70,7 +72,11 @@ def fit(model: RewardModel) -> RewardModel:
 
 
 def small(scorer: str = "deep_svdd", mode: RewardMode | None = None, encoder: Encoder | None = None) -> RewardModel:
-    cls = SCORERS[scorer if encoder is None or encoder.codes is None else "video_likelihood"]
+    if encoder is not None and encoder.codes is not None:
+        scorer = "video_likelihood"
+    if encoder is not None and encoder.frame_shape is not None:
+        scorer = "masked_autoencoder"
+    cls = SCORERS[scorer]
     return RewardModel(cls(WINDOW, cls.Options()), Penalty() if mode is None else mode, encoder or Identity((DIM,)))
 
 

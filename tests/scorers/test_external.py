@@ -15,6 +15,7 @@ import torch
 
 from tests.contract import ScorerContract
 from tsreward import load, relabel, save
+from tsreward.encoders.raw_frames import RawFrames
 from tsreward.errors import CheckpointError, DataError, OptionError, ShapeError, TSRewardWarning
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness
@@ -204,3 +205,9 @@ def test_what_is_no_endpoint_is_refused(endpoint: str) -> None:
         HTTPJudge(endpoint, most_bytes=100)(np.zeros((1, 2, 3)))
     with pytest.raises(DataError, match="gave no answer within 5 s"):
         HTTPJudge("http://127.0.0.1:9/score", timeout=5)(np.zeros((1, 2, 3)))
+
+
+def test_raw_frames_tell_their_shape() -> None:
+    model = RewardModel(external_scorer("own", brightness)(2), Likeness(), RawFrames((4, 5, 3)))
+    model.fit([torch.randint(0, 256, (20, 4, 5, 3), dtype=torch.uint8) for _ in range(4)])
+    assert model.scorer.options.frame_shape == (4, 5, 3)

@@ -11,7 +11,9 @@ import torch
 from tests.testing.mutants import BROKEN_ENCODERS
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
+from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
+from tsreward.encoders.raw_frames import RawFrames
 from tsreward.encoders.sorted_lidar import SortedLidar, SortedLidarOptions
 from tsreward.encoders.vq import VQOptions, VQTokenizer
 from tsreward.testing import check_encoder
@@ -35,6 +37,7 @@ MAKERS: dict[str, Callable[[], Encoder]] = {
     "conv": lambda: ConvEncoder((16, 16, 3), ConvOptions(dim=8)),
     "identity": lambda: Identity((2, 3)),
     "pixel_pca": pixel_pca,
+    "raw_frames": lambda: RawFrames((2, 8, 8, 3), FrameOptions(size=(4, 6))),
     "vq": lambda: copy.deepcopy(VQ),  # nothing learns where the checks make encoders
     "sorted_lidar": lambda: SortedLidar((9,), SortedLidarOptions(groups=((3, 9),))),
 }

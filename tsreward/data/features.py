@@ -1,7 +1,7 @@
 """Features on disk: every frame is encoded once, however often a data set is fitted on.
 
-A file is an NPY array float32 [T, D] with a SHA-256 of itself behind it, named after what went in: the digest of the
-data, of the encoder with its weights, and of what computed it.
+A file is an NPY array [T, D], float32 or the bytes of frames, with a SHA-256 of itself behind it, named after what went
+in: the digest of the data, of the encoder with its weights, and of what computed it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def encode_video(
     frame_skip: int = 1,
     rate: float | None = None,
 ) -> np.ndarray:
-    """Return the features float32 [T, D] of what `read_frames` reads, which is never in memory as a whole.
+    """Return the features [T, D] of what `read_frames` reads, which is never in memory as a whole.
 
     Raises:
         DataError: as for `read_frames`; or the folder cannot be written.
@@ -79,8 +79,9 @@ def _cached(encoder: Encoder, what: list[Any], batches: Callable[[], Iterable[np
     except OSError as error:
         raise DataError(f"The folder {folder} for features cannot be made ({error.strerror}).") from error
     path = folder / f"{key}.npy"
-    if not _is_whole(path, encoder.dim):
-        _write(path, encoder.dim, _features(encoder, batches()))
+    kind = np.dtype("<f4" if encoder.frame_shape is None else "|u1")
+    if not _is_whole(path, encoder.dim, kind):
+        _write(path, encoder.dim, kind, _features(encoder, kind, batches()))
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
@@ -90,12 +91,12 @@ def _device(encoder: Encoder) -> str:
 
 
 @torch.no_grad()
-def _features(encoder: Encoder, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+def _features(encoder: Encoder, kind: np.dtype, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     for batch in batches:
-        yield encoder(as_tensor(batch)).cpu().numpy().astype("<f4", copy=False)
+        yield encoder(as_tensor(batch)).cpu().numpy().astype(kind, copy=False)
 
 
-def _write(path: Path, dim: int, parts: Iterable[np.ndarray]) -> None:
+def _write(path: Path, dim: int, kind: np.dtype, parts: Iterable[np.ndarray]) -> None:
     with open_atomic(path) as file:
         file.seek(_HEADER)  # it holds the number of rows, which is known at the end
         rows, digest = 0, hashlib.sha256()
@@ -104,24 +105,24 @@ def _write(path: Path, dim: int, parts: Iterable[np.ndarray]) -> None:
             file.write(data)
             digest.update(data)
             rows += len(part)
-        header = _header(rows, dim)
+        header = _header(rows, dim, kind)
         digest.update(header)
         file.write(digest.digest())
         file.seek(0)
         file.write(header)
 
 
-def _header(rows: int, dim: int) -> bytes:
+def _header(rows: int, dim: int, kind: np.dtype) -> bytes:
     """Return the first 128 bytes of an NPY file, version 1.0."""
-    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}".encode()
+    text = f"{{'descr': '{kind.str}', 'fortran_order': False, 'shape': ({rows}, {dim}), }}".encode()
     return b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little") + text.ljust(_HEADER - 11) + b"\n"
 
 
-def _is_whole(path: Path, dim: int) -> bool:
+def _is_whole(path: Path, dim: int, kind: np.dtype) -> bool:
     """Tell whether the file is there with the digest of what it holds."""
     try:
         size = path.stat().st_size - _HEADER - _DIGEST
-        rows, rest = divmod(size, 4 * dim)
+        rows, rest = divmod(size, kind.itemsize * dim)
         if rows < 1 or rest:
             return False
         digest = hashlib.sha256()
@@ -134,7 +135,7 @@ def _is_whole(path: Path, dim: int) -> bool:
                 digest.update(piece)
                 size -= len(piece)
             digest.update(header)
-            return header == _header(rows, dim) and file.read() == digest.digest()
+            return header == _header(rows, dim, kind) and file.read() == digest.digest()
     except OSError:
         return False
 

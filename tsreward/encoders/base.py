@@ -38,6 +38,8 @@ class Encoder(nn.Module, ABC):
     """Features are tokens, whole numbers below this; None where they are numbers of any kind."""
     labelled: bool = False
     """The last feature is no token but a class, such as a task."""
+    frame_shape: tuple[int, int, int] | None = None
+    """Features are the bytes, uint8, of a frame of this (height, width, channels); None where they are numbers."""
 
     def __init__(self, obs_shape: tuple[int, ...], options: EncoderOptions) -> None:
         super().__init__()

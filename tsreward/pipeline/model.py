@@ -88,11 +88,6 @@ class RewardModel(nn.Module):
         chunk: int | None = None,
     ) -> None:
         super().__init__()
-        chunk = scorer.chunk if chunk is None else chunk
-        if frame_skip < 1 or chunk < 1:
-            raise OptionError(
-                f"RewardModel needs frame_skip >= 1 and chunk >= 1, got frame_skip={frame_skip}, chunk={chunk}."
-            )
         self.encoder = Identity() if encoder is None else encoder
         if scorer.dim is not None and self.encoder.dim is None:
             self.encoder.adopt_shape((scorer.dim,))
@@ -103,6 +98,18 @@ class RewardModel(nn.Module):
             )
         if self.encoder.codes is not None:
             scorer.adopt_codes(self.encoder.codes, self.encoder.labelled)
+        if self.encoder.frame_shape is not None:
+            scorer.adopt_frames(self.encoder.frame_shape)
+        if not scorer.causal:
+            raise OptionError(
+                f"{type(scorer).__name__} scores a step by those behind it, and a reward must not see the future: take "
+                f"its causal form, or score recorded data with scorer.score_all."
+            )
+        chunk = scorer.chunk if chunk is None else chunk
+        if frame_skip < 1 or chunk < 1:
+            raise OptionError(
+                f"RewardModel needs frame_skip >= 1 and chunk >= 1, got frame_skip={frame_skip}, chunk={chunk}."
+            )
         self.scorer, self.mode, self.calibration = scorer, mode, Calibration()
         self.frame_skip, self.chunk = frame_skip, chunk
         self.profile = DataProfile()

@@ -98,6 +98,22 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             f"VideoLikelihood, or another encoder."
         )
 
+    def adopt_frames(self, shape: tuple[int, int, int]) -> None:
+        """Read features that are the bytes of frames of this (height, width, channels).
+
+        Raises:
+            OptionError: the scorer reads features, and pixels by themselves mean little.
+        """
+        raise OptionError(
+            f"{type(self).__name__} compares features, and the encoder gives {shape[0]} x {shape[1]} pixels as they "
+            f"are: take MaskedAutoencoder, or an encoder such as PixelPCA."
+        )
+
+    @property
+    def causal(self) -> bool:
+        """Whether the score is that of the last step, for which no later one is looked at."""
+        return True
+
     @property
     def chunk(self) -> int:
         """Rows to score at once so that no row's bits depend on its place among them: see `functional.chunks`."""

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,9 +47,10 @@ class ExternalOptions(ScorerOptions):
 class ExternalScorer(Scorer[ExternalOptions]):
     """A scorer whose answers come from a model that is not ours; `fit` only calibrates them on normal windows.
 
-    Write `judge` in a subclass and register that, or let `external_scorer` do it. With an `Identity` encoder and a
-    `frame_shape` the model is shown the frames themselves. A model file holds the registered name alone: whoever loads
-    it registers the model first. The model must give the same answer to the same window, whatever else is in the batch.
+    Write `judge` in a subclass and register that, or let `external_scorer` do it. With `RawFrames`, or an
+    `Identity` encoder and a `frame_shape`, the model is shown the frames themselves. A model file holds the registered
+    name alone: whoever loads it registers the model first. The model must give the same answer to the same window,
+    whatever else is in the batch.
 
     Raises:
         ShapeError: features that are no frames of `frame_shape`, or answers that are not one number per window.
@@ -64,6 +65,9 @@ class ExternalScorer(Scorer[ExternalOptions]):
     @property
     def chunk(self) -> int:
         return self.options.batch_size
+
+    def adopt_frames(self, shape: tuple[int, int, int]) -> None:
+        self.options = replace(self.options, frame_shape=shape)
 
     @abstractmethod
     def judge(self, windows: np.ndarray) -> Any:

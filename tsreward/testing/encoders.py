@@ -79,8 +79,8 @@ def _one(case: _Case) -> str | None:
 
 
 def _float32(case: _Case) -> str | None:
-    found = case.encode().dtype
-    return None if found == torch.float32 else f"Wanted float32, got {found}."
+    found, wanted = case.encode().dtype, torch.float32 if case.encoder.frame_shape is None else torch.uint8
+    return None if found == wanted else f"Wanted {wanted}, got {found}."
 
 
 def _finite(case: _Case) -> str | None:
@@ -160,7 +160,7 @@ _FILE = "Keep all that features depend on in registered parameters and buffers, 
 ENCODER_PROMISES: tuple[Promise, ...] = (
     Promise("features are [B, dim]", _shape, "Set self.dim in the constructor to the width that encode returns."),
     Promise("one observation is enough", _one, "Keep the batch axis where B = 1: no squeeze()."),
-    Promise("features are float32", _float32, "Return float32 from encode."),
+    Promise("features are float32", _float32, "Return float32 from encode, or uint8 where frame_shape is set."),
     Promise(
         "features are finite", _finite, "Look for a division by a standard deviation of zero, or a logarithm of zero."
     ),

@@ -95,6 +95,11 @@ class WindowDetector(Detector):
             )
         train = self.train if self.trained else replace(self.train, epochs=1, learning_rate=0.0)
         self.scorer_ = self.scorer(self.window, self.scorer_options)
+        if not self.scorer_.causal and self.place != "centre":
+            raise OptionError(
+                f"{self.scorer.__name__} scores the middle of a window with these options: give WindowDetector "
+                f"place='centre', got {self.place!r}."
+            )
         self.scorer_.fit(self._windows(series), options=train)
 
     def measure(self, series: Series) -> np.ndarray:
