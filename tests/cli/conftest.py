@@ -70,7 +70,7 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
         capsys.readouterr()
         assert main([*map(str, arguments)]) == 2
         out, err = capsys.readouterr()
-        lines = [line for line in err.splitlines() if " left " not in line]  # the bar of a stage that had begun
+        lines = [line for line in err.splitlines() if " done in " not in line]  # stages that ended before
         assert out == ""
         assert len(lines) == 1, err
         assert lines[0].startswith("tsreward: error: ")

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
 from datetime import datetime
@@ -82,16 +83,18 @@ def fitting(model: RewardModel, model_file: Path, episodes: Sequence[Episode], d
 
 
 class Stages:
-    """A bar for every stage, with the time spent and the time left.
+    """The progress of every stage, with the time spent and the time left, on stderr: bars on a terminal, else lines.
 
     While it is open, what simulators print goes to stderr: stdout belongs to the result.
+
+    Args:
+        every: seconds between two lines of a stage.
+        clock: gives the time in seconds.
     """
 
-    def __init__(self) -> None:
-        columns = (TextColumn("{task.description:<15}"), BarColumn(24), MofNCompleteColumn())
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-        self._progress = Progress(*columns, *times, console=Console(stderr=True))
-        self._running: TaskID | None = None
+    def __init__(self, every: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
+        console = Console(stderr=True)
+        self._shown = _Bars(console) if console.is_terminal else _Lines(every, clock)
         self._aside = ExitStack()
 
     def __enter__(self) -> Stages:
@@ -102,23 +105,87 @@ class Stages:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._complete()
-        if self._running is not None:
-            self._progress.stop()
+            self._shown.complete()
+        self._shown.close()
         self._aside.close()
 
     def __call__(self, name: str) -> Callable[[int, int], None]:
         """Begin a stage; call what comes back with (done, total)."""
-        self._complete()
+        self._shown.complete()
+        return self._shown.begin(name)
+
+
+class _Bars:
+    """A bar for every stage."""
+
+    def __init__(self, console: Console) -> None:
+        columns = (TextColumn("{task.description:<15}"), BarColumn(24), MofNCompleteColumn())
+        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        self._progress = Progress(*columns, *times, console=console)
+        self._running: TaskID | None = None
+
+    def begin(self, name: str) -> Callable[[int, int], None]:
         self._progress.start()  # not before there is a bar: an error that comes earlier stands alone
         running = self._running = self._progress.add_task(name, total=None)
         return lambda done, total: self._progress.update(running, completed=done, total=total)
 
-    def _complete(self) -> None:
+    def complete(self) -> None:
         """Fill the bar of a stage that ended before its total, e.g. because training stopped early."""
         if self._running is not None:
             done = next(task.completed for task in self._progress.tasks if task.id == self._running)
             self._progress.update(self._running, completed=max(done, 1), total=max(done, 1))
+
+    def close(self) -> None:
+        if self._running is not None:
+            self._progress.stop()
+
+
+class _Lines:
+    """A line now and then, and one where a stage ends."""
+
+    def __init__(self, every: float, clock: Callable[[], float]) -> None:
+        self._every, self._clock = every, clock
+        self._name: str | None = None
+
+    def begin(self, name: str) -> Callable[[int, int], None]:
+        self._name, self._done = name, 0
+        self._begun = self._told = self._clock()
+        return self._step
+
+    def _step(self, done: int, total: int) -> None:
+        self._done, now = done, self._clock()
+        if now - self._told < self._every:
+            return
+        self._told, spent = now, now - self._begun
+        left = f", {_duration(spent * (total - done) / done)} left" if done else ""
+        share = f" ({done / total:.0%})" if total else ""
+        self._tell(f"{done:,} of {total:,}{share} in {_duration(spent)}{left}")
+
+    def complete(self) -> None:
+        """Say how far a stage came, which may be less than its total, and how long it took."""
+        if self._name is not None:
+            count = f"{self._done:,} " if self._done else ""
+            self._tell(f"{count}done in {_duration(self._clock() - self._begun)}")
+            self._name = None
+
+    def close(self) -> None:
+        """Leave what was written."""
+
+    def _tell(self, text: str) -> None:
+        print(f"tsreward: {self._name}: {text}", file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as it is read out.
+
+    >>> _duration(7.4), _duration(150), _duration(7_260)
+    ('7 s', '2 min 30 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def print_json(document: Mapping[str, Any]) -> None:
