@@ -61,7 +61,7 @@ def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
     assert "Scorer mahalanobis: ROC 0.9" in out or "Scorer mahalanobis: ROC 1.0" in out
     assert all(word in out for word in ("vanilla", "penalised", "return", "cost rate, all", "cost rate, end", "length"))
     assert f"Written to runs/{folder.name}" in out
-    assert all(stage in err for stage in ("source agent", "scorer", "vanilla agent", "penalised agent", "1,024 done in"))
+    assert all(stage in err for stage in ("source agent", "scorer", "vanilla agent", "penalised agent", "1,024 done"))
     assert "below 1.1, so the penalty hardly knows what is unsafe" in err
 
 
