@@ -39,6 +39,8 @@ from .encoders.base import Identity as Identity
 from .encoders.clip import CLIPEncoder as CLIPEncoder
 from .encoders.conv import ConvEncoder as ConvEncoder
 from .encoders.conv import ConvOptions as ConvOptions
+from .encoders.efficientnet import EfficientNetEncoder as EfficientNetEncoder
+from .encoders.efficientnet import EfficientNetOptions as EfficientNetOptions
 from .encoders.frame_layout import FrameLayout as FrameLayout
 from .encoders.frames import FrameOptions as FrameOptions
 from .encoders.pixel_pca import PixelPCA as PixelPCA

