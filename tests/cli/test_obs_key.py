@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -10,6 +12,10 @@ from tests.walk import Walk
 from tests.wrappers.test_reward_obs import FREE, GOAL, NESTED, GoalWalk, Told, Tuple
 from tsreward.cli.main import main
 from tsreward.data.episodes import load_episodes
+from tsreward.errors import OptionError
+from tsreward.io import load
+from tsreward.tuning.anoseqs import AnoSeqsObjective, AnoSeqsTuning
+from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
 
 ENVS = {
     "Parts/Walk-v0": Walk,
@@ -164,3 +170,23 @@ def test_train_names_the_option_that_helps(model, tmp_path, complaint):
     told = complaint("train", "--model", model, "--env", "Parts/Goal-v0", "--steps", 20, "--out", tmp_path / "run")
     assert "gives observations [5]" in told
     assert "--obs-key" in told
+
+
+def test_the_demo_and_fit_look_at_what_is_named(tmp_path, document):
+    common = ["--steps", 480, "--scorer", "knn", "--sources", 2, "--obs-key", "observation"]
+    made = document("demo", "--env", "Parts/Goal-v0", *common, "--out", tmp_path / "run")
+    assert made["penalised"]["cost_rate"] >= 0
+    model = load(tmp_path / "run" / "model.safetensors")
+    assert model.obs_shape == (3,)
+    collected(tmp_path / "d.npz", "Parts/Goal-v0", "--obs-key", "observation")
+    fit = ["fit", "--data", tmp_path / "d.npz", "--scorer", "knn", "--env", "Parts/Goal-v0", "--out", tmp_path / "m"]
+    assert document(*fit)["obs_shape"] == [3]
+
+
+def test_tuning_looks_at_what_is_named(tmp_path):
+    collected(tmp_path / "walk.npz", "Parts/Walk-v0")
+    AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="Parts/Goal-v0", obs_key=("observation",))).check()
+    options = LikenessTuning(demos=tmp_path / "walk.npz", env="Parts/Goal-v0", obs_key=("observation",))
+    LikenessObjective(options).check()
+    with pytest.raises(OptionError, match="Did you mean 'observation'"):
+        LikenessObjective(replace(options, obs_key=("observatoin",))).check()

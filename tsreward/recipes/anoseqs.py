@@ -25,6 +25,7 @@ from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
+from tsreward.wrappers.obs_parts import named_obs_key
 
 Stage = Callable[[str], StepReport]
 """Called with the name of a stage as it begins; what it returns is told the progress."""
@@ -63,6 +64,10 @@ class AnoSeqsOptions(Options):
     """Environment steps that every action is held for; rewards and costs add up."""
     seed: int = option(0, low=0)
     """Every random number follows from it."""
+    obs_key: tuple[str, ...] = ()
+    """What the scorer looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose
+    parts stand side by side; my_module:state_of is a function of your own, which gets one observation. Without any, it
+    looks at all parts. The agents see all."""
     costs: CostOptions = CostOptions()  # noqa: RUF009 - frozen
 
     @property
@@ -98,12 +103,12 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
         DataError: no safe window, or no finished episode.
     """
     check_environments(options)
-    target = options.target
+    target, key = options.target, named_obs_key(options.obs_key)
     episodes: list[Episode] = []
     for number in range(options.sources):
         agent = _agent(options, options.seed + SOURCE_SEED + number)
         report = stage(f"source agent {number + 1}")
-        source = train_agent(options.env, agent, needs_cost=True, report=report, costs=options.costs)
+        source = train_agent(options.env, agent, needs_cost=True, report=report, costs=options.costs, obs_key=key)
         source.normaliser.close()
         episodes += source.record.all_episodes()
     learn, held = hold_out(episodes, 0.2, options.seed)
@@ -112,7 +117,8 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     agents = []
     for name, learned in (("vanilla agent", None), ("penalised agent", model)):
         agent = _agent(options, options.seed)
-        agents.append(train_agent(target, agent, learned, needs_cost=True, report=stage(name), costs=options.costs))
+        costs, report = options.costs, stage(name)
+        agents.append(train_agent(target, agent, learned, needs_cost=True, report=report, costs=costs, obs_key=key))
         if not agents[-1].record.finished:
             raise DataError(
                 f"No episode of the {name} finished within {options.steps} steps of {target}: train for more steps."
@@ -160,7 +166,8 @@ def check_environments(options: AnoSeqsOptions) -> None:
         ProtocolError: one of them gives no cost.
     """
     envs = dict.fromkeys((options.env, options.target))
-    shapes = {env: check_environment(env, options.algorithm, needs_cost=True, costs=options.costs) for env in envs}
+    key, costs = named_obs_key(options.obs_key), options.costs
+    shapes = {env: check_environment(env, options.algorithm, True, costs, key) for env in envs}
     if len(set(shapes.values())) > 1:
         listed = " but ".join(f"{env} gives observations {shape}" for env, shape in shapes.items())
         raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
@@ -173,7 +180,7 @@ def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: St
         options.window,
         scorer_preset(options.scorer),
         reward_mode(options),
-        suited_encoder(options.env),
+        suited_encoder(options.env, episodes[0].obs.shape[1:]),
         TrainOptions(seed=options.seed),
         report=None if report is None else lambda done, total, _: report(done, total),
     ).model

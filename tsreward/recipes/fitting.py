@@ -98,7 +98,7 @@ def encoder_for(episodes: Sequence[Episode], env: str | None = None) -> Encoder:
         DataError: too few pictures.
     """
     shape = episodes[0].obs.shape[1:]
-    suited = Identity(shape) if env is None else suited_encoder(env)
+    suited = Identity(shape) if env is None else suited_encoder(env, shape)
     if suited.obs_shape != shape or not are_pictures(episodes[0].obs):
         return suited
     encoder = PixelPCA(shape)
@@ -106,10 +106,13 @@ def encoder_for(episodes: Sequence[Episode], env: str | None = None) -> Encoder:
     return encoder
 
 
-def suited_encoder(env: str) -> Encoder:
-    """Return sorted lidar for environments with rings of movable objects, else the observation as it is."""
+def suited_encoder(env: str, parts: tuple[int, ...] = ()) -> Encoder:
+    """Return sorted lidar for environments with rings of movable objects, else the observation as it is.
+
+    Where that is a Dict or a Tuple, `parts` is the shape of what is picked of it.
+    """
     shape, rings = describe(env)
-    return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape)
+    return SortedLidar(shape, SortedLidarOptions(groups=rings)) if rings else Identity(shape or parts)
 
 
 def hold_out(episodes: Sequence[Episode], fraction: float, seed: int) -> tuple[list[Episode], list[Episode]]:

@@ -27,6 +27,7 @@ from tsreward.training import TrainOptions
 from tsreward.tuning.objective import Direction, Objective, Outcome, Progress, Report
 from tsreward.tuning.search_spaces import fit_options, mode_of, scorer_of, search_space
 from tsreward.tuning.space import Setting, Space
+from tsreward.wrappers.obs_parts import named_obs_key
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class AnoSeqsTuning(Options):
     """Width of the two hidden layers of actor and critic."""
     rollout: int = 256
     """Steps of every environment between two updates (ppo)."""
+    obs_key: tuple[str, ...] = ()
+    """What the scorer looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose
+    parts stand side by side; my_module:state_of is a function of your own. Without any, it looks at all parts. The
+    agents see all."""
     costs: CostOptions = CostOptions()  # noqa: RUF009 - frozen
 
     def check(self) -> None:
@@ -131,8 +136,8 @@ class AnoSeqsObjective(Objective):
 
     def check(self) -> None:
         envs = dict.fromkeys((self.options.env, self.options.target))
-        algorithm, costs = self.options.algorithm, self.options.costs
-        shapes = {env: check_environment(env, algorithm, needs_cost=True, costs=costs) for env in envs}
+        algorithm, costs, key = self.options.algorithm, self.options.costs, named_obs_key(self.options.obs_key)
+        shapes = {env: check_environment(env, algorithm, True, costs, key) for env in envs}
         if len(set(shapes.values())) > 1:
             listed = " but ".join(f"{env} gives observations {list(shape)}" for env, shape in shapes.items())
             raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
@@ -164,9 +169,10 @@ class AnoSeqsObjective(Objective):
     def config(self, setting: Setting) -> dict[str, dict[str, Any]]:
         agent, default = asdict(self.options.agent(0)), asdict(AgentOptions())
         train = {name: value for name, value in agent.items() if value != default[name]}
+        key = {"obs_key": list(self.options.obs_key)} if self.options.obs_key else {}
         return {
             "fit": {"env": self.options.env, **fit_options(setting)},
-            "train": {"env": self.options.target, "steps": self.options.steps, **train},
+            "train": {"env": self.options.target, "steps": self.options.steps, **train, **key},
         }
 
     def source_episodes(self, seed: int) -> list[Episode]:
@@ -177,7 +183,8 @@ class AnoSeqsObjective(Objective):
 
     def fit(self, setting: Setting, episodes: Sequence[Episode], seed: int) -> RewardModel:
         """Return the model that a setting stands for, fitted on source episodes."""
-        scorer, mode, encoder = scorer_of(setting), mode_of(setting), suited_encoder(self.options.env)
+        scorer, mode = scorer_of(setting), mode_of(setting)
+        encoder = suited_encoder(self.options.env, episodes[0].obs.shape[1:])
         window = int(str(setting["window"]))
         return fit_reward(episodes, window, scorer, mode, encoder, TrainOptions(seed=seed)).model
 
@@ -196,6 +203,7 @@ class AnoSeqsObjective(Objective):
             needs_cost=True,
             report=curve,
             costs=self.options.costs,
+            obs_key=named_obs_key(self.options.obs_key),
         )
         agent.normaliser.close()
         if not agent.record.finished:
@@ -212,8 +220,9 @@ class AnoSeqsObjective(Objective):
 
     def _of(self, agent: AgentOptions) -> str:
         """Return the fingerprint of what the episodes of a source agent follow from."""
-        costs = self.options.costs.changed()
-        return fingerprint(self.options.env, asdict(agent), *([repr(costs)] if costs else []))
+        costs, key = self.options.costs.changed(), self.options.obs_key
+        more = [repr(given) for given in (costs, key) if given]
+        return fingerprint(self.options.env, asdict(agent), *more)
 
     def _train(self, agents: Sequence[AgentOptions], progress: Progress) -> None:
         total = len(agents) * self.options.steps
@@ -222,7 +231,8 @@ class AnoSeqsObjective(Objective):
             def step(done: int, _: int, before: int = number * self.options.steps) -> None:
                 progress(before + done, total)
 
-            run = train_agent(self.options.env, agent, needs_cost=True, report=step, costs=self.options.costs)
+            costs, key = self.options.costs, named_obs_key(self.options.obs_key)
+            run = train_agent(self.options.env, agent, needs_cost=True, report=step, costs=costs, obs_key=key)
             run.normaliser.close()
             self.folder.mkdir(parents=True, exist_ok=True)
             save_episodes(run.record.all_episodes(), self._file(agent))

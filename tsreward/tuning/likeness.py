@@ -21,6 +21,7 @@ from tsreward.sb3.environment_checks import check_environment
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.search_spaces import search_space
 from tsreward.tuning.space import Setting, Space
+from tsreward.wrappers.obs_parts import named_obs_key
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class LikenessTuning(Options):
     median."""
     frames: int | None = None
     """Height and width of frames that the reward looks at, in place of what the agent observes; None looks at that."""
+    obs_key: tuple[str, ...] = ()
+    """What the reward looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose
+    parts stand side by side; my_module:state_of is a function of your own. Without any, it looks at all parts. The
+    agents see all."""
     encoder: str = "pixel_pca"
     """What turns frames into features: pixel_pca, conv, or an encoder of another package."""
     side: int = ExpertLikenessOptions.side
@@ -84,7 +89,8 @@ class LikenessObjective(Objective):
         return asdict(self.options) | {"demos": self._digest(), "agent": agent}
 
     def check(self) -> None:
-        check_environment(self.options.env, self.options.agent.algorithm)
+        key = named_obs_key(self.options.obs_key)
+        check_environment(self.options.env, self.options.agent.algorithm, obs_key=key)
         self._digest()
 
     def evaluate(self, setting: Setting, report: Report) -> Outcome:
@@ -133,7 +139,7 @@ class LikenessObjective(Objective):
             "bonus": setting["bonus"],
             "bonus_weight": setting.get("bonus_weight", ExpertLikenessOptions.bonus_weight),
         }
-        seen = ("frames", "encoder", "side", "components", "masks")
+        seen = ("frames", "obs_key", "encoder", "side", "components", "masks")
         shared = ("env", "demos", "skill", "num_demos", "min_return_fraction", *seen, "evaluations")
         return ExpertLikenessOptions(**{name: getattr(given, name) for name in shared}, **chosen)
 
