@@ -143,3 +143,10 @@ def test_what_is_no_rows_is_refused(data, error, told):
         as_rows(data)
     with pytest.raises(error, match=told):
         as_episodes(data)
+
+
+def test_parts_of_one_name_are_refused_and_points_in_names_are_letters() -> None:
+    with pytest.raises(ShapeError, match="The data has two parts of observations called 'a/b': give one of them"):
+        as_rows({"a/b": np.zeros((3, 2)), "a": {"b": np.ones((3, 1))}})
+    parts = {"a.b": np.full((3, 1), 2.0), "a": {"b": np.ones((3, 1))}}
+    assert as_rows(parts).tolist() == [[1, 2]] * 3

@@ -22,6 +22,7 @@ from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.gymnasium_env import LearnedReward
 from tsreward.wrappers.gymnasium_vector import LearnedRewardVector
+from tsreward.wrappers.obs_parts import ObsParts
 
 FREE = Box(-np.inf, np.inf, (3,), np.float32)
 GOAL = Box(-np.inf, np.inf, (1,), np.float32)
@@ -343,3 +344,12 @@ def test_a_discrete_observation_is_one_number_per_value():
     env = LearnedReward(lake, RewardModel(KNN(2), Likeness()).fit(walks))
     env.reset(seed=0)
     assert np.isfinite(env.step(1)[1])
+
+
+def test_a_point_in_a_key_is_a_letter_and_keys_of_one_path_are_refused():
+    space = Dict({"robot.arm": FREE, "robot": Dict({"arm": GOAL})})
+    obs = {"robot.arm": np.arange(3.0), "robot": {"arm": np.full(1, 9.0)}}
+    for key, wanted in (("robot.arm", [0, 1, 2]), (("robot", "arm"), [9]), ("robot/arm", [9]), (None, [9, 0, 1, 2])):
+        assert ObsParts("test", space, key).of_one(obs).tolist() == wanted
+    with pytest.raises(ShapeError, match="two parts of observations called 'robot/arm'"):
+        ObsParts("test", Dict({"robot/arm": FREE, "robot": Dict({"arm": GOAL})}))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tsreward.errors import OptionError, ShapeError, nearest
+from tsreward.sequences.parts import unlike
 
 
 def flat_observations(
@@ -30,7 +31,7 @@ def flat_observations(
         OptionError: there is no such key.
         ShapeError: a space of another kind, or values that are not of the space.
     """
-    parts = dict(_leaves(space, values, "", where, option))
+    parts = unlike(_leaves(space, values, "", where, option), where)
     if list(parts) == [""]:
         if keys:
             raise OptionError(f"{where} has one array of observations and no keys: leave {option} out.")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tsreward.errors import DataError, ShapeError
 from tsreward.functional.arrays import as_array, is_array
 from tsreward.sequences.frames import is_frame
+
+Part = TypeVar("Part")
 
 
 def are_rows(data: Any) -> bool:
@@ -32,7 +34,7 @@ def as_rows(data: Any) -> Any:
 
     Raises:
         DataError: a part holds no numbers, or there is none.
-        ShapeError: parts differ in their number of rows T.
+        ShapeError: parts differ in their number of rows T, or two have one name.
 
     >>> as_rows({"b": np.zeros((2, 2)), "a": [1, 2]})
     array([[1., 0., 0.],
@@ -42,7 +44,7 @@ def as_rows(data: Any) -> Any:
     """
     if not isinstance(data, (Mapping, tuple)):
         return data if is_frame(data) else as_array(data)
-    parts = dict(_leaves(data, ""))
+    parts = unlike(_leaves(data, ""), "The data")
     if not parts:
         raise DataError("The observations have no parts: give a dict or a tuple with arrays [T, ...].")
     for name, values in parts.items():
@@ -61,6 +63,20 @@ def as_rows(data: Any) -> Any:
         only = next(iter(parts.values()))
         return only if only.ndim > 1 else only[:, None]
     return np.concatenate([values.reshape(len(values), -1) for values in parts.values()], axis=1)
+
+
+def unlike(parts: Iterable[tuple[str, Part]], where: str) -> dict[str, Part]:
+    """Return parts by name.
+
+    Raises:
+        ShapeError: two have one name, as the key "a/b" and the part "b" of the key "a" have.
+    """
+    found: dict[str, Part] = {}
+    for name, part in parts:
+        if name in found:
+            raise ShapeError(f"{where} has two parts of observations called '{name}': give one of them another key.")
+        found[name] = part
+    return found
 
 
 def _leaves(data: Any, name: str) -> Iterator[tuple[str, np.ndarray]]:
