@@ -6,10 +6,10 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test check docs format benchmarks tables clean
+.PHONY: help install demo test test-dreamer check docs format benchmarks tables clean
 
 help:  ## Show the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: $(READY)  ## Create .venv with the tested versions
 
@@ -25,6 +25,12 @@ demo: $(READY)  ## Learn a safety penalty end to end on SafetyHopperVelocity-v1 
 
 test: $(READY)  ## Run the test suite
 	$(BIN)/pytest -n 2 $(ARGS)
+
+test-dreamer:  ## Train world-model agents of sheeprl for real, in an environment of its own (.venv-dreamer)
+	test -x .venv-dreamer/bin/python || $(PYTHON) -m venv .venv-dreamer
+	.venv-dreamer/bin/pip install -q -c constraints-dreamer.txt torch
+	.venv-dreamer/bin/pip install -q -c constraints-dreamer.txt -e '.[dreamer,dmc,report]' pytest beartype
+	.venv-dreamer/bin/python -m pytest tests/recipes/test_dreamer.py tests/test_examples.py -k 'dreamer' $(ARGS)
 
 check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .

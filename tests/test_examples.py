@@ -68,6 +68,15 @@ def test_masked_autoencoder(tmp_path: Path) -> None:
     assert (tmp_path / "strip.png").stat().st_size > 1_000
 
 
+@pytest.mark.usefixtures("frames")
+def test_dreamer(tmp_path: Path) -> None:
+    pytest.importorskip("sheeprl", reason="needs the extra 'dreamer': make test-dreamer")
+    small = {"replay_ratio": 0.02, "batch_size": 2, "sequence_length": 16, "learning_starts": 500, "evaluations": 1}
+    result = runpy.run_path(str(EXAMPLES / "dreamer.py"))["main"](550, tmp_path / "run", episodes=2, **small)
+    assert len(result.training) == 2 and len(result.evaluation) == 1
+    assert all(0 < one.learned_return < 250 < one.true_return < 1000 for one in result.training)
+
+
 @pytest.mark.usefixtures("dmc")
 def test_likeness_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
     example = runpy.run_path(str(EXAMPLES / "likeness_sensors.py"))

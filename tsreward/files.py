@@ -89,8 +89,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     try:
         place.mkdir(parents=True, exist_ok=True)
         _remove_stale_folders(place, prefix)
-        if any(path.iterdir()) if exists else os.path.lexists(path):
-            raise DataError(f"{path} exists and is not an empty folder: choose another name, or remove it first.")
+        _check_empty(path)
         temporary = place / (prefix + secrets.token_hex(8))
         temporary.mkdir()
         lock = os.open(temporary, os.O_RDONLY)
@@ -123,6 +122,24 @@ def new_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         os.close(lock)
+
+
+def empty_folder(path: Path) -> None:
+    """Make a folder that is filled in place, so that what is in it stays where the writer is killed.
+
+    Raises:
+        DataError: `path` exists and is not an empty folder, or cannot be made.
+    """
+    _check_empty(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _folder_failed(path, error) from error
+
+
+def _check_empty(path: Path) -> None:
+    if any(path.iterdir()) if path.is_dir() else os.path.lexists(path):
+        raise DataError(f"{path} exists and is not an empty folder: choose another name, or remove it first.")
 
 
 def natural_key(name: str) -> tuple[str | int, ...]:

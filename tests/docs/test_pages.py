@@ -74,7 +74,7 @@ def test_a_command_of_a_page_is_understood(
     page: str, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for module in (import_module(f"{cli.__name__}.{found.name}") for found in iter_modules(cli.__path__)):
+    for module in [import_module(f"{cli.__name__}.{found.name}") for found in iter_modules(cli.__path__)]:
         if hasattr(module, "parse"):
             monkeypatch.setattr(module, "parse", _parse_only)
     if "--config" in arguments:

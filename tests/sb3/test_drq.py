@@ -6,6 +6,7 @@ import io
 from functools import partial
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -19,6 +20,8 @@ from tsreward.errors import OptionError
 from tsreward.sb3.algorithms import AgentOptions, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.drq import DrQ, PixelNetwork
+from tsreward.sb3.playing import play, policy_of
+from tsreward.sb3.training import train_agent
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 SHAPE = (10, 8, 1)
@@ -132,3 +135,36 @@ def test_sbx_has_no_network_for_pictures(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("tsreward.sb3.algorithms.algorithm_class", lambda *_: type("SAC", (), {"policy_aliases": {}}))
     with pytest.raises(OptionError, match="sac of sbx takes no pictures: use --library torch"):
         build_algorithm(screens(), AgentOptions("sac", num_envs=2))
+
+
+class Dot(gymnasium.Env):
+    """A dot on a screen that the action moves; it pays for being on the right."""
+
+    def __init__(self) -> None:
+        self.observation_space, self.action_space = Box(0, 255, (12, 12, 1), np.uint8), Box(-1.0, 1.0, (1,))
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.place = float(self.np_random.uniform(1, 10))
+        return self._obs(), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.place = float(np.clip(self.place + 2 * float(action[0]), 0, 11))
+        return self._obs(), 1 - abs(self.place - 8) / 8, False, False, {}
+
+    def _obs(self) -> np.ndarray:
+        frame, middle = np.zeros((12, 12, 1), np.uint8), round(self.place)
+        frame[4:8, max(0, middle - 1) : middle + 2] = 255
+        return frame
+
+
+gymnasium.register("Seen/Dot-v0", Dot, max_episode_steps=10, disable_env_checker=True)
+
+
+def test_it_learns_from_pictures() -> None:
+    options = AgentOptions("sac", 500, num_envs=1, hidden=32, gradient_steps=1, learning_starts=100, batch_size=64,
+                           gamma=0.8, tau=0.05, learning_rate=2e-3, random_shift=1)  # fmt: skip
+    agent = train_agent("Seen/Dot-v0", options)
+    returns = [one.total for one in play("Seen/Dot-v0", policy_of(agent.algorithm), range(10))]
+    random = [float(episode.rewards.sum()) for episode in agent.record.finished[:10] if episode.rewards is not None]
+    assert np.mean(returns) > 8 > 7 > np.mean(random)

@@ -16,11 +16,12 @@ from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_tab
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
-from tsreward.errors import DataError, ShapeError
+from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import new_folder
 from tsreward.io import load
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
+from tsreward.recipes import dreamer
 from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
@@ -38,7 +39,8 @@ class Options(Arguments):
     """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
 
     With --reward likeness, the reward is learned from an expert's observations on the way: tsreward train --reward
-    likeness --help shows the options of that.
+    likeness --help shows the options of that. World-model agents, --algorithm dreamer_v3 and p2e_dv3, have options of
+    their own: tsreward train --algorithm dreamer_v3 --help.
 
     The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
     observations that the agent expects), curves.png, report.html and results.json.
@@ -92,9 +94,34 @@ class LikenessRun(Arguments):
     """Print the results as one JSON document."""
 
 
+@dataclass(frozen=True)
+class DreamerRun(Arguments):
+    """Train a world-model agent of sheeprl on the reward of a model; its true return is recorded, never shown to it.
+
+    The folder of the run holds config.json, curves.png, report.html, results.json, and sheeprl/ with all that sheeprl
+    writes: checkpoints, TensorBoard's files and what it printed (output.txt). A run that is stopped leaves that folder.
+    """
+
+    recipe: tyro.conf.OmitArgPrefixes[dreamer.DreamerOptions]
+    out: Path | None = None
+    """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
+    config: Path | None = None
+    """TOML file whose table [train] gives options; those on the command line win."""
+    json: bool = False
+    """Print the results as one JSON document."""
+
+
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
-    if peek(arguments, "reward", Options.reward) == LikenessRun.reward:
+    likeness = peek(arguments, "reward", Options.reward) == LikenessRun.reward
+    if (algorithm := peek(arguments, "algorithm", "")) in dreamer.WORLD_MODEL_AGENTS:
+        if likeness:
+            raise OptionError(
+                f"{algorithm} learns from a model that stays as it is: run --reward likeness with sac first, then give "
+                f"its model.safetensors with --model."
+            )
+        return run_dreamer(parse(DreamerRun, "train", arguments))
+    if likeness:
         return run_likeness(parse(LikenessRun, "train", arguments))
     return run(parse(Options, "train", arguments))
 
@@ -206,5 +233,23 @@ def run_likeness(options: LikenessRun) -> int:
         *results["agent"].items(),
     ]
     print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
+    print(f"Written to {path}")
+    return 0
+
+
+def run_dreamer(options: DreamerRun) -> int:
+    """Train in sheeprl's process, write the folder, print the results."""
+    prefer_one_thread()
+    recipe = options.recipe
+    check_reporting()
+    path = options.out or run_path("train", recipe.env, recipe.seed)
+    with Stages() as stages:
+        result = dreamer.run(recipe, path, stages)
+    results = write_run(path, dreamer.describe_run(recipe, result))
+    if options.json:
+        print_json({"folder": str(path), **results})
+        return 0
+    rows = list(results["agent"].items())
+    print_table(f"{recipe.env}, {recipe.steps:,} steps, seed {recipe.seed}: true returns", ["what", "value"], rows)
     print(f"Written to {path}")
     return 0
