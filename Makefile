@@ -58,6 +58,7 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.likeness
 	$(BIN)/python -m benchmarks.visual_detection
 	$(BIN)/python -m benchmarks.pixels
+	$(BIN)/python -m benchmarks.drq
 	$(BIN)/python -m benchmarks.expert_view
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.tuning

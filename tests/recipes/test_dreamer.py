@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.scripted import small_model
 from tsreward.cli.main import main
 from tsreward.errors import DataError, MissingExtraError, OptionError, ProtocolError, ShapeError
 from tsreward.io import save
+from tsreward.named_warnings import gathered
 from tsreward.pipeline.relabel import relabel
 from tsreward.recipes import dreamer
 from tsreward.recipes.dreamer import DreamerOptions, LoggedEpisode, observation_keys, overrides, read_episodes
@@ -192,9 +194,30 @@ def test_a_missing_sheeprl_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert not (tmp_path / "run").exists()
 
 
-def test_an_error_of_sheeprl_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ProtocolError, match=r"^sheeprl ended with an error: .+ \(all it said: .*output.txt\)$"):
-        dreamer._call("train", ["exp=nonsense"], tmp_path)
+def _stand_in(monkeypatch: pytest.MonkeyPatch, folder: Path, train: str) -> None:
+    """Let processes find a package sheeprl whose training is this code."""
+    package = folder / "sheeprl"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "cli.py").write_text(
+        f"import sys\nfrom tsreward.named_warnings import warn\n\ndef run():\n    {train}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{Path.cwd()}")
+
+
+@pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning")
+def test_warnings_of_the_process_are_repeated_and_errors_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _stand_in(monkeypatch, tmp_path, "warn('odd', ' '.join(sys.argv))")
+    with gathered() as log:
+        dreamer._call("train", ["a=1", "b='x y'"], tmp_path)
+    assert log.as_json() == [{"name": "odd", "text": "sheeprl a=1 b='x y'"}]
+    ended = (
+        r"^sheeprl ended with an error: .*: sheeprl a=1 \(An error because of strict.\) \(all it said: .*output.txt\)$"
+    )
+    with gathered(strict=True), pytest.raises(ProtocolError, match=ended):
+        dreamer._call("train", ["a=1"], tmp_path)
 
 
 @pytest.fixture

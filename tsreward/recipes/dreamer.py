@@ -21,6 +21,7 @@ import numpy as np
 
 from tsreward.errors import DataError, OptionError, ProtocolError, ShapeError, missing_extra
 from tsreward.files import empty_folder
+from tsreward.named_warnings import open_log, warn
 from tsreward.options import Options, option
 from tsreward.recipes.dreamer_process import TARGET, reward_env
 from tsreward.recipes.run_folder import Run
@@ -121,7 +122,7 @@ def run(options: DreamerOptions, folder: Path, stage: Callable[[str], StepReport
         OptionError: there is no such environment, or no agent of sheeprl can act in it.
         ShapeError: its observations are not those of the model, or such that no agent of sheeprl takes them.
         CheckpointError: the file of the model is damaged.
-        ProtocolError: sheeprl ended with an error.
+        ProtocolError: sheeprl ended with an error, or gave a warning where strict asks for one.
         DataError: `folder` exists and is not empty, or no episode ended.
     """
     if not is_installed():
@@ -297,9 +298,10 @@ def read_episodes(path: Path) -> list[LoggedEpisode]:
 
 
 def _call(what: str, arguments: Sequence[str], place: Path, total: int = 0, report: StepReport | None = None) -> None:
-    """Run a part of `dreamer_process`; what it prints goes to output.txt."""
-    said = place / "output.txt"
-    words = [sys.executable, "-m", "tsreward.recipes.dreamer_process", what, *arguments]
+    """Run a part of `dreamer_process`, and repeat its warnings; what it prints goes to output.txt."""
+    said, told = place / "output.txt", place / "warnings.json"
+    strict = "strict" if (log := open_log()) is not None and log.strict else "lenient"
+    words = [sys.executable, "-m", "tsreward.recipes.dreamer_process", what, str(told), strict, *arguments]
     with said.open("a") as output:
         process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
@@ -314,6 +316,8 @@ def _call(what: str, arguments: Sequence[str], place: Path, total: int = 0, repo
     if process.returncode:
         lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
         raise ProtocolError(f"sheeprl ended with an error: {lines[-1] if lines else ''} (all it said: {said})")
+    for one in json.loads(told.read_text()):
+        warn(one["name"], one["text"])
 
 
 def describe_run(options: DreamerOptions, result: DreamerResult) -> Run:

@@ -6,6 +6,7 @@ python -m tsreward.recipes.dreamer_process evaluate CHECKPOINT EPISODES SEED...
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,6 +16,7 @@ from typing import Any
 from tsreward.envs.make import make
 from tsreward.errors import TSRewardError
 from tsreward.io import load
+from tsreward.named_warnings import gathered
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.agent_observations import for_agent
 from tsreward.wrappers.episode_log import EpisodeLog
@@ -79,9 +81,18 @@ def evaluate(checkpoint: str, episodes: str, seeds: Sequence[int]) -> None:
         eval_algorithm(config)
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Do what the arguments say, and write the warnings that were given, whatever comes of it."""
+    what, told, strict, *rest = arguments
+    with gathered(strict == "strict") as log:
+        try:
+            if what == "train":
+                train(rest)
+            else:
+                evaluate(rest[0], rest[1], [int(seed) for seed in rest[2:]])
+        finally:
+            Path(told).write_text(json.dumps(log.as_json()))
+
+
 if __name__ == "__main__":
-    what, *arguments = sys.argv[1:]
-    if what == "train":
-        train(arguments)
-    else:
-        evaluate(arguments[0], arguments[1], [int(seed) for seed in arguments[2:]])
+    main(sys.argv[1:])
