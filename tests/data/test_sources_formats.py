@@ -112,6 +112,20 @@ def test_the_frames_of_a_camera_are_observed_where_it_is_named(version, tmp_path
         read_data(root, DataColumns(obs=("observation.images.top",)))
 
 
+def test_the_index_of_a_frame_tells_of_episodes_where_it_is_called_so(tmp_path):
+    steps = frame("arrival")
+    wanted = read_data(_written(steps, tmp_path / "steps.parquet"))[1].episodes
+    found = read_data(_written(steps.set_index("episode"), tmp_path / "indexed.parquet"))[1].episodes
+    assert len(found) == len(wanted) > 1
+    for one, other in zip(found, wanted, strict=True):
+        assert np.array_equal(one.obs, other.obs)
+
+
+def _written(table, path):
+    table.to_parquet(path)
+    return path
+
+
 def test_rows_of_what_was_arrived_at_lack_the_first_observation(tmp_path):
     frame("arrival").to_parquet(tmp_path / "steps.parquet")
     decided, reading = read_data(tmp_path / "steps.parquet")

@@ -222,3 +222,26 @@ def test_the_last_step_of_a_vector_environment_is_in_its_final_info():
     assert CostReader().read_vector(infos, 3).tolist() == [1.0, 0.0, 0.0]
     old = {"cost": infos["cost"], "final_info": np.array([None, None, {"cost": 3.0}], object)}
     assert CostReader().read_vector(old, 3, ended).tolist() == [1.0, 0.0, 3.0]
+
+
+@pytest.mark.parametrize("key", ["safety.cost", "safety/cost"])
+def test_a_key_inside_another_is_found(key):
+    reader = CostReader(CostOptions(cost_key=(key,)))
+    assert [reader.read({"safety": {"cost": cost}}) for cost in (0, 2)] == [0, 2]
+
+
+def test_a_named_key_that_no_step_has_is_told():
+    reader = CostReader(CostOptions(cost_key=("csot",)))
+    reader.read({"cost": 1.0})
+    told(reader, r"No step gave info\['csot'\], so nothing is known of costs \(infos hold cost\)")
+    silent = CostReader()
+    silent.read({"speed": 1.0})
+    with gathered() as log:
+        silent.tell()
+    assert not log.given
+
+
+def test_words_under_a_common_key_are_named():
+    reader = CostReader()
+    reader.read({"cost": "unsafe"})
+    assert "info['cost'] holds 'unsafe', which is no number" in reader.summary()

@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Dict, Discrete, Tuple
+from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from stable_baselines3 import SAC, HerReplayBuffer
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -353,3 +353,33 @@ def test_a_point_in_a_key_is_a_letter_and_keys_of_one_path_are_refused():
         assert ObsParts("test", space, key).of_one(obs).tolist() == wanted
     with pytest.raises(ShapeError, match="two parts of observations called 'robot/arm'"):
         ObsParts("test", Dict({"robot/arm": FREE, "robot": Dict({"arm": GOAL})}))
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_a_text_beside_what_is_picked_is_no_matter(likeness, mode, kind):
+    """As in MiniGrid, whose observation has a mission."""
+
+    class Mission(Walk):
+        def __init__(self):
+            super().__init__()
+            parts = {"mission": Text(9), "state": FREE}
+            self.observation_space = Dict(parts) if kind == "dict" else Tuple(list(parts.values()))
+
+        def _obs(self):
+            parts = {"mission": "go", "state": super()._obs()}
+            return parts if kind == "dict" else tuple(parts.values())
+
+    key = "state" if kind == "dict" else "1"
+    env, plain = LearnedReward(Mission(), likeness, obs_key=key), LearnedReward(Walk(), likeness)
+    assert env.reset(seed=3)[0][key if kind == "dict" else 1].tolist() == plain.reset(seed=3)[0].tolist()
+    for _ in range(5):
+        assert env.step(np.ones(1))[1] == plain.step(np.ones(1))[1]
+    envs = LearnedRewardVector(SyncVectorEnv([Mission] * 2, autoreset_mode=mode), likeness, obs_key=key)
+    plains = LearnedRewardVector(SyncVectorEnv([Walk] * 2, autoreset_mode=mode), likeness)
+    envs.reset(seed=[1, 2])
+    plains.reset(seed=[1, 2])
+    for _ in range(60):
+        assert envs.step(np.ones((2, 1)))[1].tolist() == plains.step(np.ones((2, 1)))[1].tolist()
+    with pytest.raises(ShapeError, match=r"reads observations of numbers, got Text\(.*name a part that holds numbers"):
+        LearnedReward(Mission(), likeness, obs_key="mission" if kind == "dict" else "0")

@@ -28,6 +28,13 @@ _MAGIC = {
     b"\xfd7zXZ": "compressed with xz: unpack it",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it",
     b"PAR1": "a Parquet file: name it .parquet",
+    b"ARROW1": "a Feather file: write it as Parquet or CSV",
+    b"\x80\x04": "a pickle, which could run any code: write it as Parquet or CSV",
+    b"\x80\x05": "a pickle, which could run any code: write it as Parquet or CSV",
+    b"SQLite format 3": "a database: export the table as CSV",
+    b"MATLAB 5.0": "a MATLAB file: write it as NPZ or CSV",
+    b'{"': "in JSON: write it as CSV or Parquet",
+    b'[{"': "in JSON: write it as CSV or Parquet",
     b"\xff\xfe": "in UTF-16: save it as UTF-8",
     b"\xfe\xff": "in UTF-16: save it as UTF-8",
 }

@@ -107,7 +107,8 @@ def find_roles(
         where: the file, for messages.
         names: names of all columns or arrays, in order.
         columns: what the options say.
-        index: columns that hold the index of a data frame: no sensors, unless an option names them.
+        index: columns that hold the index of a data frame: no sensors, unless an option names them; an episode or a
+            step where they are called so.
         arrays: whether these are arrays of a file, as D4RL has them, and no columns of numbers.
 
     Raises:
@@ -126,7 +127,8 @@ class _Finder:
         self.given = [name for name in single if name is not None]
         self.ignored = {name for one in columns.ignore for name in self._matching("ignore", one)}
         self.obs = list(dict.fromkeys(name for one in columns.obs for name in self._matching("obs", one)))
-        self.index = [name for name in index if name not in {*self.obs, *self.given}]
+        told = {*self.obs, *self.given, *NAMES["episode"], *NAMES["step"]}
+        self.index = [name for name in index if name not in told]
         for one in (*self.given, *columns.done):
             if one != columns.cost or not self._places(one):
                 self._require(one)

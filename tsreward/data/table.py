@@ -223,6 +223,8 @@ class Table(ABC):
             remedy = "fill or drop the row, take --missing drop, ffill, interpolate or mask, or ignore the column"
         elif looks_like_stamp(cell):
             remedy = "name the column of time stamps with --time (time=... in Python), or ignore the column"
+        elif cell.strip() == names[column]:
+            remedy = "the header stands here again, as where files were put together: leave this line out"
         elif "," in cell:
             remedy = "write numbers with a decimal point and without thousands separators"
         else:

@@ -69,6 +69,12 @@ class TextTable(Table):
         same = next((place for place in range(1, len(widths) - 1) if len(set(widths[place:])) == 1), None)
         names = [] if same is None else records[same]
         if same is not None and max(widths[:same]) < widths[same] and any(map(_is_word, names)):
+            mark = next((mark for mark in ";\t|" if mark in records[0][0]), None)
+            if width == 1 and mark and records[0][0].count(mark) == ",".join(records[1]).count(mark):
+                raise DataError(
+                    f"{self.path} seems to be separated by {mark!r}, with decimal commas: tsreward reads commas, and "
+                    f"points in numbers."
+                )
             lines = self._above + self._text.lines_before(same)
             raise DataError(
                 f"{self.path}: its first line has {width} cell{'s' * (width > 1)} and the rows below have "

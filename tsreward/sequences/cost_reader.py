@@ -48,6 +48,8 @@ class CostReader:
         """Steps that were read; those without a cost, with one above 0, and with one below 0."""
         self._differing: dict[str, int] = {}
         self._keys_seen: list[str] = []
+        self._worded: tuple[str, Any] | None = None
+        """A common key, and what it held that is no number."""
         self._told = False
 
     @property
@@ -122,8 +124,7 @@ class CostReader:
     def summary(self) -> str:
         """Describe in one line where costs were found and how many steps are unsafe."""
         if not self.found:
-            seen = f"infos hold {', '.join(self._keys_seen[:12])}" if self._keys_seen else "infos are empty"
-            return f"none found ({seen}); name their key with cost_key (--cost-key)"
+            return f"none found ({self._seen()}); name their key with cost_key (--cost-key)"
         rate = 100 * self.unsafe / self.steps
         return f"{self._source()}, above 0 in {self.unsafe:,} of {self.steps:,} steps ({rate:.1f} %)"
 
@@ -133,9 +134,17 @@ class CostReader:
         Raises:
             StrictError: something may be, and warnings are errors.
         """
-        if self._told or not self.found:
+        asked = self._named or self._function is not None
+        if self._told or not (self.found or (asked and self.steps)):
             return
         self._told = True
+        if not self.found:
+            warn(
+                "no costs",
+                f"No step gave {self._source()}, so nothing is known of costs ({self._seen()}). Name the key with "
+                f"cost_key (--cost-key).",
+            )
+            return
         if self.missing and self.options.cost_missing == "error":
             warn(
                 "missing costs",
@@ -151,6 +160,13 @@ class CostReader:
                 f"Choose with cost_key (--cost-key).",
             )
         tell_negative(self._source(), self.negative, self.steps)
+
+    def _seen(self) -> str:
+        """Say what infos hold."""
+        if self._worded is not None:
+            key, value = self._worded
+            return f"info['{key}'] holds {shown(value)}, which is no number: a function makes one of it"
+        return f"infos hold {', '.join(self._keys_seen[:12])}" if self._keys_seen else "infos are empty"
 
     def _source(self) -> str:
         if self._function is not None:
@@ -196,6 +212,8 @@ class CostReader:
             return found or None
         present = [key for key in COMMON if key in info and _is_numeric(info[key])]
         if not present:
+            words = ((key, info[key]) for key in COMMON if info.get(key) is not None)
+            self._worded = self._worded or next(words, None)
             return None
         if not self.keys:
             self.keys = (present[0],)
@@ -225,12 +243,14 @@ class CostReader:
 
 
 def _at(info: Mapping[str, Any], key: str) -> Any:
-    """Return the value under a key, or under one inside another, as in "metrics.cost"; None where there is none."""
+    """Return the value under a key, or inside another: "metrics.cost" or "metrics/cost"; None if there is none."""
     if key in info:
         return info[key]
-    outer, dot, inner = key.partition(".")
-    inside = info.get(outer) if dot else None
-    return _at(inside, inner) if isinstance(inside, Mapping) else None
+    for mark in "./":
+        outer, cut, inner = key.partition(mark)
+        if cut and isinstance(inside := info.get(outer), Mapping):
+            return _at(inside, inner)
+    return None
 
 
 def _numbers(value: Any, source: str, where: str) -> np.ndarray:

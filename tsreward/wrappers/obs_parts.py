@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from tsreward.data.observations import flat_observations
 from tsreward.errors import OptionError, ProtocolError, ShapeError, TSRewardError
@@ -38,11 +39,12 @@ class ObsParts:
     """
 
     def __init__(self, who: str, space: gymnasium.Space[Any], obs_key: ObsKey | None = None) -> None:
-        self._who, self._space = who, space
+        self._who = who
         self.function = obs_key if callable(obs_key) else None
         """The function that picks, if there is one."""
         self.keys = () if obs_key is None or self.function is not None else _names(obs_key)
         """Names of what is picked, "a/b" for a part of a part; none are all."""
+        self._space = _readable(space, self.keys)
         self.whole = isinstance(space, Box) and not self.keys and self.function is None
         """Whether an observation is taken as it is."""
         self.space: Box | None = None
@@ -62,7 +64,7 @@ class ObsParts:
                 shapes = ", ".join(sorted({str(one.shape) for one in picked}))
                 raise ShapeError(f"{self._who}: the function obs_key gives arrays of several shapes: {shapes}.")
             return np.stack(picked)
-        return flat_observations(self._space, _arrays(obs), self.keys, self._who, _OPTION)
+        return flat_observations(self._space, _taken(self._space, obs, as_array), self.keys, self._who, _OPTION)
 
     def of_one(self, obs: Any) -> np.ndarray:
         """Return what is picked [*obs] of one observation."""
@@ -70,7 +72,8 @@ class ObsParts:
             return as_array(obs)
         if self.function is not None:
             return self._called(obs)
-        return flat_observations(self._space, _batched(obs), self.keys, self._who, _OPTION)[0]
+        batch = _taken(self._space, obs, lambda part: as_array(part)[None])
+        return flat_observations(self._space, batch, self.keys, self._who, _OPTION)[0]
 
     def told(self) -> str:
         """Return the parts of the space with their shapes, for messages."""
@@ -163,16 +166,30 @@ def _zeros(space: Any, who: str) -> Any:
     return tuple(_zeros(one, who) for one in inner)
 
 
-def _arrays(obs: Any) -> Any:
-    if isinstance(obs, Mapping):
-        return {key: _arrays(value) for key, value in obs.items()}
-    return tuple(map(_arrays, obs)) if isinstance(obs, tuple) else as_array(obs)
+def _readable(space: Any, keys: Sequence[str], name: str = "") -> Any:
+    """Return a space without the parts that hold no numbers, such as texts, where the keys do not ask for them."""
+    inner = getattr(space, "spaces", None)
+    if isinstance(inner, Mapping):
+        kept = {key: _readable(one, keys, f"{name}{key}/") for key, one in inner.items()}
+        same = all(kept[key] is one for key, one in inner.items())
+        return space if same else gymnasium.spaces.Dict(OrderedDict(kept))  # which keeps the order
+    if inner is not None:
+        places = [_readable(one, keys, f"{name}{place}/") for place, one in enumerate(inner)]
+        same = all(kept is one for kept, one in zip(places, inner, strict=True))
+        return space if same else gymnasium.spaces.Tuple(places)
+    numbers = isinstance(space, (Box, Discrete, MultiBinary, MultiDiscrete))
+    asked = not keys or any(name == f"{key}/" or name.startswith(f"{key}/") for key in keys)
+    return space if numbers or asked or not name else gymnasium.spaces.Dict({})
 
 
-def _batched(obs: Any) -> Any:
-    if isinstance(obs, Mapping):
-        return {key: _batched(value) for key, value in obs.items()}
-    return tuple(map(_batched, obs)) if isinstance(obs, tuple) else as_array(obs)[None]
+def _taken(space: Any, obs: Any, convert: Callable[[Any], np.ndarray]) -> Any:
+    """Return what a space names of observations, every array converted."""
+    inner = getattr(space, "spaces", None)
+    if isinstance(inner, Mapping) and isinstance(obs, Mapping):
+        return {key: _taken(one, obs[key], convert) for key, one in inner.items() if key in obs}
+    if inner is not None and not isinstance(inner, Mapping) and isinstance(obs, tuple):
+        return tuple(_taken(one, part, convert) for one, part in zip(inner, obs, strict=False))
+    return obs if inner is not None else convert(obs)
 
 
 def at(obs: Any, index: int) -> Any:
