@@ -263,7 +263,7 @@ def _one_unit(columns: _Columns, names: list[str]) -> Cause | None:
         text = f"{_listed(varied[looks[best]].tolist(), names)} {UNITS[best][2]}"
     else:
         text = f"the columns are {_times(factor, 2 if columns.placed[varied].any() else 1)}"
-    return Cause("other units", f"other units: {text}", len(varied) > 1 or bool(_is_extreme(factor)))
+    return Cause("other units", f"other units: {text}", bool(_is_extreme(factor)))
 
 
 def _units(columns: _Columns, names: list[str]) -> Cause | None:
