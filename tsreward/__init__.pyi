@@ -82,6 +82,7 @@ from .rewards.penalty import Penalty as Penalty
 from .rewards.penalty import PenaltyOptions as PenaltyOptions
 from .sb3.callback import LearnedRewardCallback as LearnedRewardCallback
 from .sb3.returns import LearnedReturnsCallback as LearnedReturnsCallback
+from .sb3.saved_agent import load_agent as load_agent
 from .sb3.vec_env import LearnedRewardVecEnv as LearnedRewardVecEnv
 from .scorers.deep_svdd import DeepSVDD as DeepSVDD
 from .scorers.discriminator import Discriminator as Discriminator

@@ -11,6 +11,7 @@ import pytest
 from tsreward.cli.demo import QUICK_STEPS
 from tsreward.cli.main import main
 from tsreward.io import load
+from tsreward.sb3.saved_agent import load_agent
 
 SMALL = ("demo", "--env", "Tiny/Cost-v0", "--steps", "1024", "--scorer", "mahalanobis")
 AGENT = {"return", "cost", "length", "cost_rate", "final_cost_rate"}
@@ -22,9 +23,12 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "config.json",
         "curves.png",
         "model.safetensors",
+        "penalised",
         "report.html",
         "results.json",
+        "vanilla",
     ]
+    assert load_agent(tmp_path / "run" / "penalised").env == "Tiny/Cost-v0"
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     assert set(results) == {
         "env",
@@ -34,6 +38,7 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "scorer",
         "vanilla",
         "penalised",
+        "film",
         "warnings",
         "versions",
     }

@@ -129,11 +129,12 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     out = tmp_path / "run"
     arguments = ("--env", "Tiny/Cost-v0", "--model", made.model, "--steps", "512", "--hidden", "8")
     printed = document("train", *arguments, "--out", out)
-    files = ["agent.zip", "config.json", "curves.png", "normaliser.npz", "report.html", "results.json"]
+    agent = ["agent.json", "agent.zip", "normaliser.npz"]
+    files = sorted([*agent, "config.json", "curves.png", "model.safetensors", "report.html", "results.json"])
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
-    assert set(results) == {"env", "algorithm", "seed", "steps", "model", "agent", "warnings", "versions"}
+    assert set(results) == {"env", "algorithm", "seed", "steps", "model", "agent", "film", "warnings", "versions"}
     assert set(results["agent"]) == {"return", "cost", "length", "cost_rate", "final_cost_rate"}
     assert json.loads((out / "config.json").read_text())["agent"]["hidden"] == 8
 

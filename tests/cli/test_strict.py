@@ -50,7 +50,7 @@ def test_training_elsewhere_is_a_warning_in_results_and_on_the_page(foreign, tmp
     assert printed == given
     text = {one["name"]: one["text"] for one in given}[OUTSIDE]
     assert "3 of 3 columns lie outside" in text
-    assert "likely cause: other units: the columns are 1" in text
+    assert "other units: column 0, column 1, column 2 are 1,000 times as large" in text
     page = (out / "report.html").read_text()
     assert f"<b>{OUTSIDE}</b>" in page
     assert "3 of 3 columns lie outside" in page

@@ -114,7 +114,7 @@ def test_an_expert_is_trained_where_there_is_no_file():
         ({}, {"action_repeat": 2}, {}, OptionError, "held 1 times and the agent holds it 2 times.*--action-repeat 1"),
         ({}, {}, {"skill": "master"}, OptionError, "Unknown skill 'master'"),
         ({}, {}, {"env": "Tiny/Plan-v0"}, OptionError, "did you mean 'Tiny/Plain-v0'"),
-        ({}, {}, {"frames": 16}, OptionError, "draws dm_control and Atari"),
+        ({}, {}, {"frames": 16}, OptionError, "draws dm_control, Atari and Meta-World"),
     ],
 )
 def test_a_file_that_does_not_suit(graded, tmp_path, change, agent, options, error: type[TSRewardError], message):

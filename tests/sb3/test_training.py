@@ -25,7 +25,8 @@ from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.playing import act_at_random
-from tsreward.sb3.training import AgentOptions, roll_out, save_agent, train_agent
+from tsreward.sb3.saved_agent import save_agent
+from tsreward.sb3.training import AgentOptions, roll_out, train_agent
 from tsreward.scorers.deep_svdd import DeepSVDD, DeepSVDDOptions
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.training import TrainOptions
@@ -184,7 +185,7 @@ def test_roll_out_holds_actions_as_long_as_in_training():
 def test_files_hold_all_that_the_agent_needs(tmp_path):
     agent = train_agent("Tiny/Cost-v0", SMALL)
     save_agent(agent, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.zip", "normaliser.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.json", "agent.zip", "normaliser.npz"]
     loaded = PPO.load(tmp_path / "agent.zip", device="cpu")
     obs = np.array([[0.4, 0.5, 0.6]], np.float32)
     with np.load(tmp_path / "normaliser.npz", allow_pickle=False) as moments:

@@ -27,7 +27,8 @@ class Options(Arguments):
     """Run AnoSeqs once: a source agent meets the danger, a scorer learns its safe windows, and two fresh agents are
     trained without and with the learned penalty.
 
-    The folder of the run holds config.json, model.safetensors, curves.png, report.html and results.json.
+    The folder of the run holds config.json, model.safetensors, curves.png, report.html and results.json, in vanilla and
+    penalised both agents, and in agent.mp4 what they do.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[AnoSeqsOptions] = field(default_factory=AnoSeqsOptions)
@@ -35,6 +36,8 @@ class Options(Arguments):
     """Folder of the run, new or empty; None is runs/demo-<env>-seed<seed>-<time>."""
     quick: bool = False
     """Take 12,000 steps per agent at most: half a minute, and no proof of anything."""
+    film: bool = True
+    """Film both agents side by side at the end."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -55,7 +58,7 @@ def run(options: Options) -> int:
     with new_folder(path) as folder:
         with Stages() as stages:
             result = run_recipe(recipe, stages)
-        results = write_run(folder, describe_run(recipe, result))
+        results = write_run(folder, replace(describe_run(recipe, result), film=options.film))
     roc = results["scorer"]["roc"]
     if roc < WEAK_ROC:
         remark(

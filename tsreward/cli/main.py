@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "relabel": ("put the rewards of a model into recorded episodes", "tsreward.cli.relabel"),
     "audit": ("look for what is wrong with a reward before training on it", "tsreward.cli.audit"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
+    "watch": ("film a trained agent, with what the learned reward says", "tsreward.cli.watch"),
     "tune": ("search for the best setting of a reward or a detector", "tsreward.cli.tune"),
     "compare": ("compare two models on the same data", "tsreward.cli.compare"),
     "check": ("check that model files are sound", "tsreward.cli.check"),
@@ -75,7 +76,7 @@ def _dispatch(arguments: list[str]) -> int:
     if command in ("-h", "--help", "help"):
         print(_help())
         return 0
-    if command == "--version":
+    if command in ("--version", "version"):
         import tsreward
 
         print(f"tsreward {tsreward.__version__}")

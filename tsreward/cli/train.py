@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -42,8 +42,9 @@ class Options(Arguments):
     likeness --help shows the options of that. World-model agents, --algorithm dreamer_v3 and p2e_dv3, have options of
     their own: tsreward train --algorithm dreamer_v3 --help.
 
-    The folder of the run holds config.json, agent.zip (Stable-Baselines3), normaliser.npz (mean and variance of the
-    observations that the agent expects), curves.png, report.html and results.json.
+    The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz (mean and
+    variance of the observations that the agent expects), agent.json, curves.png, report.html and results.json, and
+    agent.mp4 where the environment draws itself.
     """
 
     env: str
@@ -67,6 +68,8 @@ class Options(Arguments):
     """Weight in place of the model's own, for a model whose mode is penalty."""
     config: Path | None = None
     """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
+    film: bool = True
+    """Film the agent at the end, where its environment draws itself."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -77,7 +80,7 @@ class LikenessRun(Arguments):
     shown to it.
 
     The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,
-    curves.png, report.html and results.json.
+    agent.json, curves.png, report.html and results.json, and agent.mp4 where the environment draws itself.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
@@ -90,6 +93,8 @@ class LikenessRun(Arguments):
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     config: Path | None = None
     """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
+    film: bool = True
+    """Film the agent at the end, where its environment draws itself."""
     json: bool = False
     """Print the results as one JSON document."""
 
@@ -201,7 +206,10 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest:
         facts={"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)},
         agents={"agent": everything[: len(agent.record.finished)]},
         model=model,
-        trained=agent,
+        note={"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest},
+        trained={"agent": agent},
+        film=options.film,
+        costs=options.costs,
     )
 
 
@@ -217,7 +225,8 @@ def run_likeness(options: LikenessRun) -> int:
             result = run_recipe(
                 options.recipe, agent, options.active, stages, columns=options.columns, tell=remark, picture=picture
             )
-        results = write_run(folder, describe_run(options.recipe, agent, options.active, result))
+        told = describe_run(options.recipe, agent, options.active, result)
+        results = write_run(folder, replace(told, film=options.film))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:
         remark(

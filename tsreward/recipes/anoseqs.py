@@ -154,6 +154,8 @@ def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
         agents={name: agent.record.finished for name, agent in agents.items()},
         model=result.model,
         note={"env": options.env, "seed": options.seed},
+        trained=agents,
+        costs=options.costs,
     )
 
 

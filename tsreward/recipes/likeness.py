@@ -327,7 +327,7 @@ def describe_run(
         agents={"agent": finished},
         model=result.model,
         note={"env": options.env, "seed": agent.seed},
-        trained=result.agent,
+        trained={"agent": result.agent},
         pictures=_pictures(result.view),
     )
 

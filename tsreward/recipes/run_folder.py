@@ -10,14 +10,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tsreward.errors import TSRewardError
 from tsreward.files import write_atomic
 from tsreward.io import save
 from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
+from tsreward.report.film import FilmOptions, film
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run
-from tsreward.sb3.training import TrainedAgent, save_agent
+from tsreward.sb3.saved_agent import acting, save_agent
+from tsreward.sb3.training import TrainedAgent
+from tsreward.sb3.watching import watch
+from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
+
+FILM = "agent.mp4"
+"""Name of the film in the folder of a run."""
+_FILMED = 500
+"""Decisions of a filmed episode at most."""
+_PICTURES = 250
 
 _PACKAGES = (
     "tsreward",
@@ -52,12 +63,18 @@ class Run:
     """What the file of the model says of its origin; None writes no such file."""
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     """What is said of a picture -> the PNG, shown at the top of the page."""
-    trained: TrainedAgent | None = None
-    """The agent whose policy is kept; None keeps none."""
+    trained: Mapping[str, TrainedAgent] = field(default_factory=dict)
+    """The agents that are kept: one alone in the folder itself, several in folders of their names."""
+    film: bool = False
+    """Whether the kept agents are filmed, side by side, where their environment draws itself."""
+    film_seed: int = 0
+    """Seed of the filmed episode."""
+    costs: Costs = CostOptions()  # noqa: RUF009 - frozen
+    """Where a film finds the cost of a step."""
 
 
 def write_run(folder: Path, run: Run) -> dict[str, Any]:
-    """Write config.json, curves.png, report.html and results.json; model.safetensors, agent.zip and normaliser.npz too,
+    """Write config.json, curves.png, report.html and results.json; model.safetensors and the files of agents too,
     where the run has them. Returns the results.
 
     Raises:
@@ -68,13 +85,33 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
     write_atomic(folder / "config.json", _as_json(run.config))
     if run.model is not None and run.note is not None:
         save(run.model, folder / "model.safetensors", note=dict(run.note))
-    if run.trained is not None:
-        save_agent(run.trained, folder)
+    for name, agent in run.trained.items():
+        own = folder if len(run.trained) == 1 else folder / name
+        own.mkdir(exist_ok=True)
+        save_agent(agent, own)
+    filmed = None
+    if run.film and run.trained:
+        filmed, results["film"] = _film(run)
+        if filmed is not None:
+            write_atomic(folder / FILM, filmed)
     plot_curves(run.agents, folder / "curves.png", run.title)
     figures = {name: results[name] for name in run.agents}
-    write_page(folder / "report.html", render_run(run.title, run.facts, figures, run.agents, run.model, run.pictures))
+    page = render_run(run.title, run.facts, figures, run.agents, run.model, run.pictures, filmed)
+    write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", _as_json(results))
     return results
+
+
+def _film(run: Run) -> tuple[bytes | None, str]:
+    """Return a film of one episode of every kept agent, and the name of its file, or why there is none."""
+    try:
+        episodes = {
+            name: [watch(acting(agent), run.model if agent.callbacks else None, run.film_seed, run.costs, _FILMED)]
+            for name, agent in run.trained.items()
+        }
+        return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), FILM
+    except (TSRewardError, ImportError) as error:
+        return None, f"none: {error}"
 
 
 def installed_versions() -> dict[str, str]:

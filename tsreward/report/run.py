@@ -115,6 +115,7 @@ def render_run(
     runs: Mapping[str, Sequence[Episode]],
     model: RewardModel | None = None,
     pictures: Mapping[str, bytes] | None = None,
+    film: bytes | None = None,
 ) -> str:
     """Return the page; it holds no script and refers to nothing outside itself.
 
@@ -125,6 +126,7 @@ def render_run(
         runs: agent -> its finished episodes, in the order of training, with rewards.
         model: the reward model of an agent; drawn where it reads the observations of the episodes.
         pictures: what is said of a picture -> the PNG.
+        film: an MP4 of the agents, which the page plays.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -147,6 +149,7 @@ def render_run(
         rated=[(shown, curve(shown, limits)) for shown in rated],
         line_colors={"score": SCORE, "reward": REWARD},
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
+        film=None if film is None else b64encode(film).decode(),
     )
 
 

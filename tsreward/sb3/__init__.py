@@ -13,7 +13,8 @@ from tsreward.sb3.evaluation import eval_env
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.returns import LearnedReturnsCallback
-from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, save_agent, train_agent, train_further
+from tsreward.sb3.saved_agent import LoadedAgent, load_agent, save_agent
+from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, train_agent, train_further
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "LearnedReturnsCallback",
     "LearnedRewardCallback",
     "LearnedRewardVecEnv",
+    "LoadedAgent",
     "TrainedAgent",
     "eval_env",
+    "load_agent",
     "roll_out",
     "save_agent",
     "train_agent",

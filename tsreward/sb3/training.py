@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
-import numpy as np
-from gymnasium.spaces import Dict
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.preprocessing import is_image_space_channels_first
-from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make_with_costs
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError
-from tsreward.files import write_atomic
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
@@ -32,10 +26,40 @@ from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
-from tsreward.wrappers.obs_parts import ObsKey
+from tsreward.wrappers.obs_parts import ObsKey, part_names
 
 StepReport = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
+
+
+@dataclass(frozen=True)
+class AgentDescription:
+    """What an agent is and was trained in: what is needed to build it again, beside its weights."""
+
+    env: str
+    """Id of the environment that it was trained in."""
+    options: AgentOptions
+    obs_key: tuple[str, ...] | None = None
+    """What its reward looks at of a Dict or a Tuple; None is all."""
+    frames: FrameLayout | None = None
+    """How frames stand in what its reward looks at."""
+    sees_frames: bool = False
+    """Whether its reward looks at frames that the agent does not see."""
+    own_function: bool = False
+    """Whether a function of the user's picks what its reward looks at; a file names none."""
+
+    @classmethod
+    def of(
+        cls, env: str, options: AgentOptions, obs_key: ObsKey | None, frames: FrameLayout | None, sees_frames: bool
+    ) -> Self:
+        """Return the description of an agent that was trained so."""
+        own = callable(obs_key)
+        names = None if obs_key is None or own else part_names(obs_key)
+        return cls(env, options, names, frames, sees_frames, own)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -45,11 +69,16 @@ class TrainedAgent:
     algorithm: BaseAlgorithm
     normaliser: VecNormalize
     record: EpisodeRecorder
-    options: AgentOptions
+    description: AgentDescription
     callbacks: tuple[BaseCallback, ...] = ()
     """What a learned reward needs while the agent trains."""
     obs_key: ObsKey | None = None
     """What the reward looks at and the record holds, where the observation is a Dict."""
+
+    @property
+    def options(self) -> AgentOptions:
+        """How it was trained."""
+        return self.description.options
 
 
 def train_agent(
@@ -114,7 +143,8 @@ def train_agent(
         algorithm = build_algorithm(normaliser, options)
         algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
         reader.tell()
-    return TrainedAgent(algorithm, normaliser, record, options, tuple(needed), obs_key)
+    described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")
+    return TrainedAgent(algorithm, normaliser, record, described, tuple(needed), obs_key)
 
 
 def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallback] = ()) -> None:
@@ -174,40 +204,6 @@ def roll_out(
             obs = record.step(actions)[0]
         venv.close()
     return record
-
-
-def save_agent(agent: TrainedAgent, folder: Path) -> None:
-    """Write `agent.zip`, for `load` of its Stable-Baselines3 class, and `normaliser.npz`, each at once or not at all.
-
-    The agent was trained on clip((obs − mean) / sqrt(variance + epsilon), −clip, clip) with the arrays of that name in
-    `normaliser.npz`; without that it acts blindly. Where observations were not normalised, these change nothing. Of a
-    Dict, there are a mean and a variance for each part that is normalised, as in "mean/position".
-
-    Raises:
-        DataError: a file cannot be written.
-    """
-    buffer = io.BytesIO()
-    agent.algorithm.save(buffer)
-    write_atomic(folder / "agent.zip", buffer.getvalue())
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **_normaliser(agent.normaliser))
-    write_atomic(folder / "normaliser.npz", buffer.getvalue())
-
-
-def _normaliser(normaliser: VecNormalize) -> dict[str, np.ndarray]:
-    clip, epsilon = np.array(normaliser.clip_obs), np.array(normaliser.epsilon)
-    if isinstance(normaliser.observation_space, Dict):
-        parts = normaliser.obs_rms if normaliser.norm_obs else {}
-        assert isinstance(parts, dict)
-        means = {f"mean/{key}": moments.mean for key, moments in parts.items()}
-        return {**means, **{f"variance/{key}": one.var for key, one in parts.items()}, "epsilon": epsilon, "clip": clip}
-    if not normaliser.norm_obs:
-        shape = normaliser.observation_space.shape or ()
-        unchanged = {"mean": np.zeros(shape), "variance": np.ones(shape)}
-        return {**unchanged, "epsilon": np.array(0.0), "clip": np.array(np.inf)}
-    moments = normaliser.obs_rms
-    assert isinstance(moments, RunningMeanStd)
-    return {"mean": moments.mean, "variance": moments.var, "epsilon": epsilon, "clip": clip}
 
 
 class _Steps(BaseCallback):

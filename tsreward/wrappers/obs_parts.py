@@ -42,7 +42,7 @@ class ObsParts:
         self._who = who
         self.function = obs_key if callable(obs_key) else None
         """The function that picks, if there is one."""
-        self.keys = () if obs_key is None or self.function is not None else _names(obs_key)
+        self.keys = () if obs_key is None or self.function is not None else part_names(obs_key)
         """Names of what is picked, "a/b" for a part of a part; none are all."""
         self._space = _readable(space, self.keys)
         self.whole = isinstance(space, Box) and not self.keys and self.function is None
@@ -130,7 +130,7 @@ def named_obs_key(words: Sequence[str]) -> ObsKey | None:
     return found
 
 
-def _names(obs_key: Any) -> tuple[str, ...]:
+def part_names(obs_key: Any) -> tuple[str, ...]:
     """Return names as "a/b" of a key, of a tuple that leads to one, or of a list of keys and tuples."""
     if isinstance(obs_key, str):
         return (obs_key,)
@@ -139,7 +139,7 @@ def _names(obs_key: Any) -> tuple[str, ...]:
             raise OptionError(f"obs_key as a tuple leads to a part: ('outer', 'inner'), got {obs_key!r}.")
         return ("/".join(map(str, obs_key)),)
     if isinstance(obs_key, Sequence) and obs_key:
-        return tuple(name for key in obs_key for name in _names(key))
+        return tuple(name for key in obs_key for name in part_names(key))
     raise OptionError(f"obs_key is a key, a tuple, a list of these or a function, got {obs_key!r}.")
 
 

@@ -1,0 +1,124 @@
+"""An agent at work: one episode with its frames, and what the learned reward says of every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import gymnasium
+import numpy as np
+
+from tsreward.envs.make import make
+from tsreward.envs.random_state import kept_random_state
+from tsreward.errors import DataError, OptionError
+from tsreward.pipeline.model import RewardModel, StepReward
+from tsreward.pipeline.relabel import relabel_as_is
+from tsreward.sb3.agent_observations import for_agent, stacked
+from tsreward.sb3.saved_agent import LoadedAgent
+from tsreward.sequences.cost_reader import CostReader
+from tsreward.sequences.costs import CostOptions, Costs
+from tsreward.sequences.episodes import Episode
+from tsreward.wrappers.obs_parts import ObsKey, ObsParts
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """One episode of an agent."""
+
+    frames: np.ndarray
+    """What was drawn, uint8 [T + 1, H, W, 3]; the first before any action."""
+    rate: float
+    """Frames per second of the environment's own time."""
+    episode: Episode
+    """True rewards, and costs where there are any."""
+    earned: StepReward | None
+    """What the model says of the T steps; None without a model."""
+    threshold: float | None
+    """Scores above it are flagged."""
+
+    def figures(self) -> dict[str, float | None]:
+        """Return length, true and learned return, cost and flag rate; None for what there is not."""
+        episode, earned = self.episode, self.earned
+        assert episode.rewards is not None
+        return {
+            "length": len(episode),
+            "true_return": float(episode.rewards.sum()),
+            "cost": None if episode.costs is None else float(np.sum(episode.costs)),
+            "learned_return": None if earned is None else float(earned.reward.sum()),
+            "flag_rate": None if earned is None else float(earned.is_anomaly.double().mean()),
+        }
+
+
+def watch(
+    agent: LoadedAgent,
+    model: RewardModel | None = None,
+    seed: int = 0,
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
+    longest: int = 2_000,
+    obs_key: ObsKey | None = None,
+) -> Watched:
+    """Return one episode of an agent that takes no random actions; the same seed gives the same episode.
+
+    Args:
+        agent: of `load_agent`.
+        model: the reward that it was trained on, or another one that reads the same.
+        seed: of the environment.
+        costs: where the cost of a step is found.
+        longest: decisions after which the episode is cut.
+        obs_key: what the model looks at of a Dict or a Tuple; None is what it looked at in training.
+
+    Raises:
+        OptionError: the environment does not draw itself.
+        ShapeError: the model reads other observations.
+    """
+    told, reader = agent.description, CostReader(costs)
+    if longest < 1:
+        raise OptionError(f"watch needs one decision or more, got longest={longest}.")
+    if obs_key is None and told.own_function and model is not None:
+        raise OptionError("A function picked what the reward of this agent looks at: name it again with --obs-key.")
+    with kept_random_state():
+        env = _drawing_env(told.env, told.options.action_repeat)
+        named = None if told.obs_key is None else list(told.obs_key)
+        parts = ObsParts("watch", env.observation_space, obs_key or named)
+        try:
+            obs, info = env.reset(seed=seed)
+            kept, frames = [parts.of_one(obs)], [_drawn(env.render(), told.env)]
+            shown = [info.get("frame")]
+            rewards, paid, actions = [], [], []
+            ended = truncated = False
+            while not (ended or truncated or len(rewards) == longest):
+                action = agent(stacked([obs]))[0]
+                obs, reward, ended, truncated, info = env.step(action)
+                kept.append(np.array(parts.of_one(obs)))
+                frames.append(_drawn(env.render(), told.env))
+                shown.append(info.get("frame"))
+                rewards.append(float(reward))
+                paid.append(reader.read(info))
+                actions.append(np.array(action))
+            rate = float(env.metadata.get("render_fps") or 30)
+        finally:
+            env.close()
+    episode = Episode(np.stack(kept), np.array(rewards), np.array(paid), np.stack(actions), bool(ended))
+    earned = threshold = None
+    if model is not None:
+        seen = replace(episode, obs=np.stack(shown)) if told.sees_frames else episode  # type: ignore[arg-type]
+        earned, threshold = relabel_as_is(model, [seen], told.frames)[0], float(model.mode.threshold)
+    return Watched(np.stack(frames), rate, episode if reader.found else replace(episode, costs=None), earned, threshold)
+
+
+def _drawn(frame: object, env: str) -> np.ndarray:
+    picture = np.array(frame)
+    if picture.ndim != 3 or picture.shape[-1] != 3 or picture.dtype != np.uint8:
+        raise DataError(f"{env} drew {picture.dtype} {list(picture.shape)}, not a picture [H, W, 3] of bytes.")
+    return picture
+
+
+def _drawing_env(env: str, action_repeat: int) -> gymnasium.Env:
+    """Return the environment `env` that draws itself, as an agent sees it."""
+    plain = make(env, action_repeat)
+    modes = plain.metadata.get("render_modes", [])
+    if plain.render_mode == "rgb_array":
+        return for_agent(plain)
+    plain.close()
+    if "rgb_array" not in modes:
+        raise OptionError(f"{env} cannot be watched: it has no render_mode 'rgb_array', only {list(modes)}.")
+    return for_agent(make(env, action_repeat, render_mode="rgb_array"))
