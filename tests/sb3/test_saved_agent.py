@@ -91,7 +91,7 @@ def test_what_is_missing_or_damaged_is_named(folder: Path, tmp_path_factory: pyt
         load_agent(tmp_path_factory.mktemp("empty"))
     described = json.loads((folder / "agent.json").read_text())
     (folder / "agent.json").write_text(json.dumps(described | {"options": described["options"] | {"hidden": 16}}))
-    with pytest.raises(DataError, match="The agent in .* is damaged, or of another version"):
+    with pytest.raises(DataError, match=r"The agent in .* is damaged, or of another version"):
         load_agent(folder)
     (folder / "agent.json").write_text(json.dumps(described | {"options": described["options"] | {"library": "jax"}}))
     with pytest.raises(OptionError, match=r"an agent of sbx, whose file holds pickled objects.*sbx.PPO.load"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import gymnasium
 import numpy as np
 import pytest
@@ -55,7 +53,7 @@ class Drawless(Clock):
 
 @pytest.fixture(scope="module", autouse=True)
 def _registered() -> None:
-    gymnasium.register("WatchedClock-v0", entry_point=Clock, disable_env_checker=True)
+    gymnasium.register("WatchedClock-v0", entry_point=lambda **options: Clock(**options), disable_env_checker=True)
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +84,6 @@ def test_the_seed_decides_and_an_episode_can_be_cut(agent: LoadedAgent) -> None:
 
 
 def test_what_does_not_draw_itself_is_refused(model: RewardModel) -> None:
-    gymnasium.register("Drawless-v0", entry_point=Drawless, disable_env_checker=True)
+    gymnasium.register("Drawless-v0", entry_point=lambda **options: Drawless(**options), disable_env_checker=True)
     with pytest.raises(OptionError, match="Drawless-v0 cannot be watched: it has no render_mode"):
         watch(acting(train_agent("Drawless-v0", OPTIONS, model)), model)
