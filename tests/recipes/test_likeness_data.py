@@ -11,6 +11,7 @@ import pytest
 import tests.tiny  # noqa: F401
 from tests.data.video.clips import moving, write
 from tests.envs.conftest import ale, dmc, frames  # noqa: F401
+from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.envs.blind_policies import BLIND
@@ -18,7 +19,7 @@ from tsreward.errors import DataError, OptionError, ShapeError, TSRewardError
 from tsreward.recipes.likeness_data import BLIND_EPISODES, RANDOM_EPISODES, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.grading import GradingOptions, collect_graded
+from tsreward.sb3.grading import GradingOptions, collect_graded, draw_episodes
 from tsreward.sequences.episodes import Episode
 
 STILL = GradingOptions("no_action", 3, ())
@@ -172,3 +173,24 @@ def test_other_observations_and_too_few_are_refused(graded, tmp_path):
     save_episodes(graded.episodes[:1], tmp_path / "one.npz")
     with pytest.raises(DataError, match="1 episode of skill 'expert' is too few"):
         gather(ExpertLikenessOptions(ENV, tmp_path / "one.npz"), AGENT)
+
+
+@pytest.mark.usefixtures("frames")
+def test_an_expert_on_sensors_is_drawn_as_an_agent_on_pictures_sees(tmp_path):
+    sensors = "dmc/cartpole-balance:max_episode_steps=8"
+    graded = collect_graded(sensors, replace(AGENT, action_repeat=2), STILL)
+    save_graded(graded, tmp_path / "sensors.npz")
+    env = "dmc/cartpole-balance:max_episode_steps=8,pixels=16,grey,stack=3"
+    options = ExpertLikenessOptions(env, tmp_path / "sensors.npz")
+    columns = DataColumns(frame_layout="HWC,stack=3")
+    data = gather(options, replace(AGENT, action_repeat=2), columns=columns)
+    for skill, episodes in (("expert", data.expert), ("random", data.random)):
+        drawn = draw_episodes(graded.where(skill), 16, grey=True).episodes
+        assert episodes[0].obs.shape == (5, 16, 16, 1)
+        assert same(episodes, drawn)
+    assert data.expert_return == graded.mean_returns()["expert"]
+    with pytest.raises(OptionError, match="with every action held 2 times and the agent holds it 1 times"):
+        gather(options, AGENT, columns=columns)
+    coarse = replace(options, env="dmc/cartpole-balance:max_episode_steps=8,pixels=16,action_repeat=4")
+    with pytest.raises(OptionError, match=r"recorded with action_repeat=1 .* is seen with action_repeat=4"):
+        gather(coarse, AGENT)

@@ -36,7 +36,9 @@ BLIND_EPISODES = 4
 """Of every blind policy."""
 OWN = {"max_episode_steps", "pixels", "frames", "render_mode", "sticky", "full_actions"}
 """Options of an environment in which expert and agent may differ."""
-SEEN = {"action_repeat", "frame_skip", "grey", "camera", "rendering", "pool"}
+VIEW = {"grey", "camera", "rendering"}
+"""Those that say how frames are drawn."""
+SEEN = {"action_repeat", "frame_skip", "pool", *VIEW}
 """Those in which they may not where the reward looks at frames."""
 
 
@@ -129,7 +131,9 @@ def _graded(
     observed, layout = check_environment(options.env, obs_key=named_obs_key(options.obs_key)), columns.frames
     shape = observed if layout is None else layout.frame_shape(observed)
     graded = _read(options.demos, options, agent, shape, columns, tell)
-    _check_view(graded.env, options)
+    seen = _as_seen(graded, options)
+    _check_view(graded.env, options, drawn=seen is not graded)
+    graded = seen
     if graded.action_repeat != agent.action_repeat:
         raise OptionError(
             f"{options.demos} was recorded with every action held {graded.action_repeat} times and the agent holds it "
@@ -151,15 +155,31 @@ def _graded(
     return graded
 
 
-def _check_view(env: str, options: ExpertLikenessOptions) -> None:
-    """Check that the expert was seen in the environment of the agent, and as the reward sees the agent."""
+def _as_seen(graded: GradedEpisodes, options: ExpertLikenessOptions) -> GradedEpisodes:
+    """Return episodes of sensors drawn as an agent sees that observes pictures; others as they are."""
+    if options.frames is not None or family_of(options.env) is None or family_of(graded.env) is None:
+        return graded
+    agent = full_options(options.env)
+    drawable = graded.states is not None or graded.episodes[0].actions is not None
+    same = split_id(graded.env)[0] == split_id(options.env)[0]
+    if agent.get("pixels") is None or are_pictures(graded.episodes[0].obs) or not (drawable and same):
+        return graded
+    return draw_episodes(graded, agent["pixels"], **{name: agent[name] for name in sorted(VIEW & agent.keys())})
+
+
+def _check_view(env: str, options: ExpertLikenessOptions, drawn: bool = False) -> None:
+    """Check that the expert was seen in the environment of the agent, and as the reward sees the agent.
+
+    Where its episodes are `drawn` as the agent sees, only what happened has to be the same.
+    """
     names = [split_id(id)[0] if family_of(id) else id for id in (env, options.env)]
     if names[0] != names[1]:
         raise OptionError(f"{options.demos} holds episodes of {env}, not of {options.env}: name that with --env.")
     if env == options.env or family_of(env) is None:
         return
     expert, agent = full_options(env), full_options(options.env)
-    for name in sorted(expert.keys() - OWN if options.frames is None else expert.keys() & SEEN):
+    compared = SEEN - VIEW if drawn else expert.keys() - OWN if options.frames is None else SEEN
+    for name in sorted(expert.keys() & compared):
         if expert[name] != agent[name]:
             raise OptionError(
                 f"{options.demos} was recorded with {name}={expert[name]} ({env}) and the agent is seen with "
