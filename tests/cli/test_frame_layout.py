@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium
+import h5py
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
@@ -112,3 +113,54 @@ def test_collect_fit_and_train(tmp_path, document, capsys) -> None:
     assert main(train) == 2
     assert "these frames have colours" in capsys.readouterr().err
     assert main([*train, *told]) == 0
+
+
+@pytest.mark.parametrize("kind", ["npz", "hdf5"])
+def test_rows_of_other_layouts_are_relabelled(kind, files, document) -> None:
+    """Arrays beside each other, as D4RL has them, give the rewards of the plain frames."""
+    frames = [one.obs[:-1] for one in load_episodes(files / "plain.npz")]
+    ends = np.concatenate([np.arange(len(one)) == len(one) - 1 for one in frames])
+
+    def written(name, obs):
+        arrays = {"observations": obs, "rewards": np.ones(len(obs)), "terminals": ends}
+        if kind == "npz":
+            np.savez(files / f"{name}.npz", **arrays)
+        else:
+            with h5py.File(files / f"{name}.hdf5", "w") as file:
+                for key, values in arrays.items():
+                    file[key] = values
+        return files / f"{name}.{kind}"
+
+    def rewards(data, *words):
+        out = files / f"out.{kind}"
+        document("relabel", data, "--model", files / "m", "--out", out, *words)
+        if kind == "npz":
+            return np.load(out)["rewards"].tolist()
+        with h5py.File(out) as file:
+            return file["rewards"][:].tolist()
+
+    plain = written("rows", np.concatenate(frames))
+    document("fit", "--data", plain, "--out", files / "m", *FIT)
+    other = written("stacked", np.concatenate([laid_out(one) for one in frames]))
+    assert rewards(other, "--frame-layout", "SHW") == rewards(plain)
+
+
+@pytest.mark.parametrize(
+    ("change", "layout"),
+    [
+        (lambda x: x.transpose(0, 3, 1, 2), "CHW"),
+        (lambda x: x[..., 0], "HW"),
+        (laid_out, "SHW"),
+        (lambda x: x.repeat(4, 3), "HWC,stack=4"),
+        (lambda x: (x / 255).astype(np.float32), "HWC,scaled"),
+        (lambda x: x[:, :1, :6, 0], None),
+        (lambda x: x, None),
+    ],
+)
+def test_pictures_that_are_fitted_as_numbers_are_told(change, layout, files, capsys) -> None:
+    frames = change(load_episodes(files / "plain.npz")[0].obs.repeat(2, 1).repeat(2, 2))
+    save_episodes([Episode(frames, np.zeros(12))] * 4, files / "p.npz")
+    assert main(["fit", "--data", str(files / "p.npz"), "--out", str(files / "m"), *FIT]) == 0
+    told = capsys.readouterr().err
+    assert ("If they are pictures, declare the layout, frames=" in told) == (layout is not None)
+    assert layout is None or f"--frame-layout {layout}." in told

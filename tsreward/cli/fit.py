@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+import numpy as np
 import tyro
 
 from tsreward.cli.columns import ColumnsBesideReward
@@ -16,7 +17,7 @@ from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
 from tsreward.encoders.base import Encoder
-from tsreward.encoders.picture_shapes import are_pictures
+from tsreward.encoders.picture_shapes import are_pictures, likely_layout
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.moments import OFF_CONSTANT
 from tsreward.io import save
@@ -94,6 +95,11 @@ def run(options: Options[Any, Any]) -> int:
     episodes = filled(read_episodes(options.data, options.columns, remark))
     files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.data}
     _check_length(options, episodes)
+    if (layout := likely_layout(episodes[0].obs)) is not None:
+        shape = list(episodes[0].obs.shape[1:])
+        remark(
+            f"note: observations {shape} are taken as {np.prod(shape)} numbers. If they are pictures, {layout.remedy}."
+        )
     scorer, mode = scorer_preset(options.scorer, options.scorer_options), _mode(options)
     _check_unit(mode, episodes)
     learn, held = _held_out(episodes, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,9 @@ def _relabel_flat(model: RewardModel, arrays: Arrays, columns: DataColumns) -> t
             f"written: leave out --skip-bad-episodes, and drop the episodes yourself."
         )
     roles, rows = row_arrays(arrays, columns, costs=False)
+    if (layout := columns.frames) is not None:
+        after = None if rows.next_obs is None else layout.frames_of(rows.next_obs)
+        rows = replace(rows, obs=layout.frames_of(rows.obs), next_obs=after)
     done = Relabelled(original_reward=None if rows.rewards is None else 0.0, decided=roles.described)
     rewards, _ = relabel_rows(model, arrays.where, rows, False, done)
     name = _written(roles, columns, arrays.names)

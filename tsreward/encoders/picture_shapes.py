@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tsreward.encoders.frame_layout import layout_between
+from tsreward.encoders.frame_layout import FrameLayout, layout_between
 
 _CHANNELS = (1, 3, 4)
+_STACKED = 16
+"""Most channels and stacked frames that are looked for."""
 
 
 def is_picture(shape: Sequence[int]) -> bool:
@@ -23,6 +25,29 @@ def are_pictures(obs: np.ndarray) -> bool:
     (True, False)
     """
     return obs.dtype == np.uint8 and is_picture(obs.shape[1:])
+
+
+def likely_layout(obs: np.ndarray) -> FrameLayout | None:
+    """Return how frames probably stand in observations [T, *obs] that no encoder of pictures takes as they are.
+
+    None where these are pictures already, or probably none: bytes or numbers from 0 to 1, with sides of 8 or more.
+
+    >>> likely_layout(np.zeros((5, 3, 64, 64), np.uint8)), likely_layout(np.zeros((5, 4, 64, 64), np.uint8))
+    (FrameLayout("CHW"), FrameLayout("SHW"))
+    """
+    shape = obs.shape[1:]
+    scaled = obs.dtype.kind == "f" and obs.size > 0 and float(obs.min()) >= 0 and float(obs.max()) <= 1
+    if are_pictures(obs) or len(shape) not in (2, 3) or not (scaled or obs.dtype == np.uint8):
+        return None
+    if len(shape) == 2:
+        axes, stack, sides = "HW", None, shape
+    elif shape[-1] <= _STACKED < min(shape[:2]):
+        axes, stack, sides = "HWC", None if shape[-1] in (1, 3) else shape[-1], shape[:2]
+    else:
+        axes, stack, sides = "CHW" if shape[0] in (1, 3) else "SHW", None, shape[1:]
+        if shape[0] > _STACKED:
+            return None
+    return FrameLayout(axes, stack, scaled) if min(sides) >= 8 else None
 
 
 def picture_remedy(
