@@ -67,6 +67,9 @@ def _forget_package() -> None:
         del sys.modules[name]
 
 
+_ROBOTICS = "gymnasium_robotics.envs.multiagent_mujoco.mujoco_multi"
+
+
 def _moved_names() -> dict[str, dict[str, Any]]:
     """Return module -> names, for every module that safety_gymnasium imports and today's packages do not have."""
     from gymnasium import wrappers
@@ -83,14 +86,16 @@ def _moved_names() -> dict[str, dict[str, Any]]:
             "RunningMeanStd": RunningMeanStd,
         },
         "gymnasium.wrappers.time_limit": {"TimeLimit": wrappers.TimeLimit},
-        "gymnasium_robotics.envs.multiagent_mujoco.mujoco_multi": {"MultiAgentMujocoEnv": unused},
+        _ROBOTICS: {"MultiAgentMujocoEnv": unused},
     }
     return {name: names for name, names in moved.items() if not _exists(name)}
 
 
 def _exists(module: str) -> bool:
+    if module in sys.modules or module == _ROBOTICS:  # to look for it would import the whole package
+        return module in sys.modules
     try:
-        return module in sys.modules or importlib.util.find_spec(module) is not None
+        return importlib.util.find_spec(module) is not None
     except ImportError:  # its parent package is missing or broken
         return False
 
