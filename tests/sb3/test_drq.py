@@ -121,6 +121,27 @@ def test_values_of_one_gradient_step() -> None:
     assert error() < 0.7 * before
 
 
+def test_values_of_several_steps_are_discounted_as_often() -> None:
+    """Steps that pay 1 and never end: with γ = 0.5 and two of them, values come to 1 + 0.5 + 0.25 V = 2."""
+    small = {"net_arch": [16], "features_extractor_class": PixelNetwork}
+    with kept_random_state():
+        agent = DrQ("CnnPolicy", screens(), seed=0, device="cpu", n_steps=2, gamma=0.5, ent_coef=1e-9, tau=0.5,
+                    learning_rate=1e-2, buffer_size=99, learning_starts=99, policy_kwargs=small)  # fmt: skip
+        agent.learn(80)
+        buffer: Any = agent.replay_buffer
+        buffer.rewards[:], buffer.dones[:], buffer.timeouts[:] = 1.0, 0.0, 0.0
+        agent.train(150, 32)
+        batch = buffer.sample(32)
+    with torch.no_grad():
+        values = torch.stack(agent.critic(batch.observations, batch.actions))
+    assert values.mean().item() == pytest.approx(2, abs=0.25)
+
+
+def test_noise_that_depends_on_the_state_is_refused() -> None:
+    with pytest.raises(OptionError, match="DrQ draws the noise of its actions anew in every step: leave out use_sde"):
+        DrQ("CnnPolicy", screens(), use_sde=True)
+
+
 @pytest.mark.parametrize(("algorithm", "kind"), [("sac", DrQ), ("ppo", PPO), ("td3", TD3)])
 def test_agents_on_pictures_have_the_network(algorithm: Any, kind: type) -> None:
     with kept_random_state():

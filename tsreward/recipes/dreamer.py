@@ -299,16 +299,18 @@ def read_episodes(path: Path) -> list[LoggedEpisode]:
 
 def _call(what: str, arguments: Sequence[str], place: Path, total: int = 0, report: StepReport | None = None) -> None:
     """Run a part of `dreamer_process`, and repeat its warnings; what it prints goes to output.txt."""
-    said, told = place / "output.txt", place / "warnings.json"
+    said, told, episodes = place / "output.txt", place / "warnings.json", place / "episodes.jsonl"
     strict = "strict" if (log := open_log()) is not None and log.strict else "lenient"
     words = [sys.executable, "-m", "tsreward.recipes.dreamer_process", what, str(told), strict, *arguments]
     with said.open("a") as output:
         process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        known = 0
         try:
             while process.poll() is None:
                 time.sleep(_POLL)
-                if report is not None:
-                    report(min(total, sum(one.length for one in read_episodes(place / "episodes.jsonl"))), total)
+                if report is not None and episodes.exists() and (size := episodes.stat().st_size) > known:
+                    known = size
+                    report(min(total, sum(one.length for one in read_episodes(episodes))), total)
         finally:
             if process.poll() is None:
                 process.terminate()

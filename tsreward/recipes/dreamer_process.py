@@ -33,7 +33,7 @@ def reward_env(id: str, action_repeat: int = 1, model: str | None = None, episod
     """
     env: Any = for_agent(make(id, action_repeat))
     if model is not None:
-        env = LearnedReward(env, _model(model))
+        env = LearnedReward(env, _model(model, Path(model).stat().st_mtime_ns if Path(model).exists() else 0))
         if env.stream.monitor is not None and env.stream.model.mode.replaces:
             env.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
     if episodes is not None:
@@ -43,7 +43,8 @@ def reward_env(id: str, action_repeat: int = 1, model: str | None = None, episod
 
 
 @cache
-def _model(path: str) -> RewardModel:
+def _model(path: str, changed: int) -> RewardModel:
+    """Return the model in a file that was last changed at this time."""
     return load(Path(path))
 
 

@@ -14,6 +14,7 @@ from stable_baselines3.common.utils import polyak_update
 from stable_baselines3.sac.policies import LOG_STD_MAX, LOG_STD_MIN, SACPolicy
 from torch import Tensor, nn
 
+from tsreward.errors import OptionError
 from tsreward.functional.pixels import random_shift
 
 
@@ -72,11 +73,22 @@ class DrQ(SAC):
     DrQ (Kostrikov et al. 2021, arXiv 2004.13649, with K = M = 1) with the economies of DrQ-v2 (Yarats et al. 2022,
     arXiv 2107.09645): a picture is encoded once for critic and actor, and the target of the critic reads the features
     of the network as it is. The temperature begins at 0.1. The buffer holds every picture twice, as bytes.
+
+    Args:
+        policy: "CnnPolicy".
+        env: environments that observe pictures.
+        pad: pixels that a picture is shifted by at most.
+        options: those of Stable-Baselines3's SAC.
+
+    Raises:
+        OptionError: noise that depends on the state (`use_sde`).
     """
 
     policy_aliases = {"CnnPolicy": DrQPolicy}  # noqa: RUF012 - as Stable-Baselines3 declares it
 
     def __init__(self, policy: Any, env: Any, pad: int = 4, **options: Any) -> None:
+        if options.get("use_sde"):
+            raise OptionError("DrQ draws the noise of its actions anew in every step: leave out use_sde.")
         self.pad = pad
         super().__init__(policy, env, **{"ent_coef": "auto_0.1", **options})
 
@@ -93,7 +105,8 @@ class DrQ(SAC):
                 ahead = self._features(batch.next_observations)
                 actions, log_prob = self._act(ahead)
                 value = _values(self.critic_target, ahead, actions).amin(0) - temperature * log_prob
-                target = batch.rewards + (1 - batch.dones) * self.gamma * value
+                discount = self.gamma if batch.discounts is None else batch.discounts  # of several steps
+                target = batch.rewards + (1 - batch.dones) * discount * value
             features = self._features(batch.observations)
             errors = _values(self.critic, features, batch.actions) - target
             critic_loss = 0.5 * errors.square().mean((1, 2)).sum()
@@ -106,8 +119,9 @@ class DrQ(SAC):
             if tempered:
                 surplus = (log_prob + cast(float, self.target_entropy)).detach()
                 _descend(tempered, -(log_temperature * surplus).mean())
-            polyak_update(_heads(self.critic), _heads(self.critic_target), self.tau)
             self._n_updates += 1
+            if self._n_updates % self.target_update_interval == 0:
+                polyak_update(_heads(self.critic), _heads(self.critic_target), self.tau)
             self.logger.record("train/ent_coef", temperature.item())
             self.logger.record("train/critic_loss", critic_loss.item())
             self.logger.record("train/actor_loss", actor_loss.item())
