@@ -10,7 +10,7 @@ the result file already are not repeated.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,9 @@ from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.detection.metrics import average_precision, macro_auc, micro_auc
 from tsreward.encoders.base import Encoder
 from tsreward.encoders.conv import ConvEncoder
+from tsreward.encoders.efficientnet import EfficientNetEncoder, EfficientNetOptions
 from tsreward.encoders.pixel_pca import PixelPCA
+from tsreward.encoders.raw_frames import RawFrames
 from tsreward.encoders.vq import VQTokenizer
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
@@ -50,14 +52,30 @@ TASKS = {
     "atlantis": "atari-atlantis",
     "zaxxon": "atari-zaxxon",
 }
-ENCODERS = {"pixel PCA": PixelPCA, "random convolution": ConvEncoder, "VQ tokens": VQTokenizer}
+ENCODERS: dict[str, Callable[[tuple[int, ...]], Encoder]] = {
+    "pixel PCA": PixelPCA,
+    "random convolution": ConvEncoder,
+    "EfficientNet": lambda shape: EfficientNetEncoder(shape, EfficientNetOptions(blocks=11, grid=2)),
+    "VQ tokens": VQTokenizer,
+    "raw frames": RawFrames,
+}
 SCORERS = ("knn", "pca", "deep_svdd", "transformer_ae", "lstm_vae", "forecaster", "deep_sad")
 ARMS = {
     f"{scorer}, {encoder}": (scorer, encoder) for encoder in ("pixel PCA", "random convolution") for scorer in SCORERS
 }
+ARMS |= {f"{scorer}, EfficientNet": (scorer, "EfficientNet") for scorer in ("knn", "deep_sad", "vadclip")}
+ARMS["vadclip, pixel PCA"] = ("vadclip", "pixel PCA")
 ARMS["video_likelihood, VQ tokens"] = ("video_likelihood", "VQ tokens")
-TRAINING = {"video_likelihood": TrainOptions(epochs=10, batch_size=64, windows_per_epoch=6_400)}
+ARMS |= {f"{scorer}, raw frames": (scorer, "raw frames") for scorer in ("masked_autoencoder", "semi_supervised_mae")}
+MASKED = TrainOptions(epochs=10, batch_size=32, windows_per_epoch=3_200)
+TRAINING = {
+    "video_likelihood": TrainOptions(epochs=10, batch_size=64, windows_per_epoch=6_400),
+    "masked_autoencoder": MASKED,
+    "semi_supervised_mae": MASKED,
+}
 """Budgets other than the default, of scorers whose windows are many tokens."""
+WINDOWS = {"masked_autoencoder": (3, 3), "semi_supervised_mae": (3, 3), "vadclip": (16, 1)}
+"""(steps, frame_skip) of windows other than 4 neighbours."""
 RANDOM = "random scores"
 
 
@@ -76,6 +94,8 @@ class Split:
 
     codes: int | None
     """Features are tokens below this; None for numbers."""
+    encoder: Encoder | None
+    """What frames are yet to be encoded with; None where episodes hold features."""
 
     expert: list[Episode]
     random: list[Episode]
@@ -119,12 +139,15 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
     """Return features of all frames; every frame is encoded once."""
     learned, judged = halves(graded)
     expert, random = learned.where("expert").episodes, learned.where("random").episodes
-    encoder: Encoder = ENCODERS[name](expert[0].obs.shape[1:])
+    encoder = ENCODERS[name](expert[0].obs.shape[1:])
+    if isinstance(encoder, RawFrames):
+        return Split(None, encoder, expert, random, judged)
     if isinstance(encoder, PixelPCA | VQTokenizer):
         encoder.fit([episode.obs for episode in (*expert, *random)])
     folder = CACHE / "features"
     return Split(
         encoder.codes,
+        None,
         encode_episodes(encoder, expert, folder),
         encode_episodes(encoder, random, folder),
         replace(judged, episodes=encode_episodes(encoder, judged.episodes, folder)),
@@ -134,10 +157,11 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
 def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
     """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
     scorer = scorer_preset(scorer_name)
-    built = scorer.build(WINDOW)
+    window, frame_skip = WINDOWS.get(scorer_name, (WINDOW, 1))
+    built = scorer.build(window)
     if split.codes is not None:
         built.adopt_codes(split.codes)
-    model = RewardModel(built, Likeness())
+    model = RewardModel(built, Likeness(), split.encoder, frame_skip)
     began = time.perf_counter()
     model.fit(
         [np.asarray(episode.obs) for episode in split.expert],

@@ -15,6 +15,7 @@ from tsreward.functional.losses import hinge
 from tsreward.options import Range, option
 from tsreward.scorers.base import SCORERS, ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
+from tsreward.scorers.presets import SCORER_PRESETS, ScorerPreset
 from tsreward.sequences.windows import WindowSet
 
 _EPSILON = 1e-3  # of the paper, in the weights of motion
@@ -237,6 +238,9 @@ class MaskedAutoencoder(GradientScorer[MaskedAutoencoderOptions]):
         seen = torch.where(inside[:, None], others[source.to(pictures.device)], pictures)
         changed = (seen - pictures)[:, self._step].abs().amax(-1, keepdim=True)
         return seen, (inside & (changed > _VISIBLE)).to(pictures.dtype)
+
+
+SCORER_PRESETS.add("semi_supervised_mae", ScorerPreset("masked_autoencoder", MaskedAutoencoderOptions(), negative=True))
 
 
 class _Layer(nn.Module):
