@@ -93,6 +93,8 @@ from .scorers.external import ExternalOptions as ExternalOptions
 from .scorers.external import ExternalScorer as ExternalScorer
 from .scorers.external import HTTPJudge as HTTPJudge
 from .scorers.external import external_scorer as external_scorer
+from .scorers.flow import Flow as Flow
+from .scorers.flow import FlowOptions as FlowOptions
 from .scorers.forecaster import Forecaster as Forecaster
 from .scorers.knn import KNN as KNN
 from .scorers.lstm_vae import LSTMVAE as LSTMVAE
