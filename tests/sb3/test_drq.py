@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -21,6 +22,7 @@ from tsreward.sb3.algorithms import AgentOptions, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.drq import DrQ, PixelNetwork
 from tsreward.sb3.playing import play, policy_of
+from tsreward.sb3.saved_agent import load_agent, save_agent
 from tsreward.sb3.training import train_agent
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
@@ -189,3 +191,12 @@ def test_it_learns_from_pictures() -> None:
     returns = [one.total for one in play("Seen/Dot-v0", policy_of(agent.algorithm), range(10))]
     random = [float(episode.rewards.sum()) for episode in agent.record.finished[:10] if episode.rewards is not None]
     assert np.mean(returns) > 8 > 7 > np.mean(random)
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "ppo"])
+def test_an_agent_of_a_folder_acts_as_before(algorithm: Any, tmp_path: Path) -> None:
+    options = AgentOptions(algorithm, 40, num_envs=1, hidden=8, rollout=20, learning_starts=20, batch_size=8)
+    agent = train_agent("Seen/Dot-v0", options)
+    save_agent(agent, tmp_path)
+    obs = np.random.default_rng(0).integers(0, 256, (5, 12, 12, 1), np.uint8)
+    assert np.array_equal(load_agent(tmp_path).predict(obs), policy_of(agent.algorithm)(obs))

@@ -172,7 +172,7 @@ def observation_keys(options: DreamerOptions) -> tuple[list[str], list[str]]:
         else:
             raise ShapeError(
                 f"{options.algorithm} sees vectors and pictures of bytes, (H, W), (H, W, 1) or (H, W, 3), but "
-                f"{options.env} gives {part}: it remembers by itself, so leave frames unstacked."
+                f"{options.env} gives {part}: leave frames unstacked, as it remembers, and flatten anything else."
             )
     return pictures, vectors
 
