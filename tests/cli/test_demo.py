@@ -58,7 +58,7 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
 
 def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tsreward.cli.demo.WEAK_ROC", 1.1)
+    monkeypatch.setattr("tsreward.recipes.fitting.WEAK_ROC", 1.1)
     assert main([*SMALL, "--quick"]) == 0
     out, err = capsys.readouterr()
     (folder,) = (tmp_path / "runs").iterdir()
@@ -67,7 +67,8 @@ def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
     assert all(word in out for word in ("vanilla", "penalised", "return", "cost rate, all", "cost rate, end", "length"))
     assert f"Written to runs/{folder.name}" in out
     assert all(stage in err for stage in ("source agent", "scorer", "vanilla agent", "penalised agent", "1,024 done"))
-    assert "below 1.1, so the penalty hardly knows what is unsafe" in err
+    assert "the reward hardly knows what is unsafe" in err
+    assert "A dry run: all works, and agents this young prove nothing" in out
 
 
 def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -171,8 +172,19 @@ def test_other_observations_and_too_few_are_refused(graded, tmp_path):
     with pytest.raises(ShapeError, match=r"holds observations \[2\], and the reward looks at \[3\] of Tiny/Plain-v0"):
         gather(ExpertLikenessOptions(ENV, tmp_path / "narrow.npz"), AGENT)
     save_episodes(graded.episodes[:1], tmp_path / "one.npz")
-    with pytest.raises(DataError, match="1 episode of skill 'expert' is too few"):
-        gather(ExpertLikenessOptions(ENV, tmp_path / "one.npz"), AGENT)
+    with pytest.raises(DataError, match=r"One demonstration of \d+ steps is too short .* one of 320 steps or more"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "one.npz", window=40), AGENT)
+
+
+def test_one_demonstration_is_cut_into_segments(graded, tmp_path):
+    whole = graded.episodes[0]
+    save_episodes([whole], tmp_path / "one.npz")
+    told = []
+    data = gather(ExpertLikenessOptions(ENV, tmp_path / "one.npz", window=1), AGENT, tell=told.append)
+    assert 2 <= len(data.expert) <= 8 and sum(map(len, data.expert)) == len(whole)
+    assert np.array_equal(np.concatenate([part.obs[1:] for part in data.expert]), whole.obs[1:])
+    assert all(np.array_equal(one.obs[-1], two.obs[0]) for one, two in pairwise(data.expert))
+    assert told[-1] == f"one demonstration, cut into {len(data.expert)} segments, of which some are held out"
 
 
 @pytest.mark.usefixtures("frames")

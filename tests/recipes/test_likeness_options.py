@@ -14,7 +14,7 @@ from tsreward.recipes.likeness_options import ExpertLikenessOptions
         ({"learning": "cold"}, "learning must be 'active' or 'frozen', got 'cold'"),
         ({"bonus": "icm"}, "bonus must be 'none', 'rnd' or 'disagreement', got 'icm'"),
         ({"negatives": ("random", "bad")}, "each item 'random', 'failures', 'half_trained' or 'probes', got"),
-        ({"num_demos": 1}, "num_demos must be an integer >= 2, got 1: some are held out"),
+        ({"num_demos": 0}, "num_demos must be an integer >= 1, got 0"),
         ({"evaluations": 0}, "evaluations must be an integer >= 1"),
         ({"frames": 0}, "frames must be an integer >= 1 or None"),
         ({"bonus_weight": -0.1}, "bonus_weight must be a finite number >= 0"),

@@ -23,7 +23,7 @@ from tsreward.functional.moments import OFF_CONSTANT
 from tsreward.io import save
 from tsreward.options import option
 from tsreward.recipes.expert_view import compare_with_env
-from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out
+from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out, warn_of_weak_scorer
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.presets import scorer_names, scorer_preset
@@ -116,6 +116,8 @@ def run(options: Options[Any, Any]) -> int:
             roc, precision = agreement_with_cost(fitted.model, held)
         except DataError:
             remark("warning: the held-out episodes have steps of one kind only, so there is no ROC: collect more.")
+    if roc is not None:
+        warn_of_weak_scorer(roc, len(held))
     summary = {
         "file": str(options.out),
         "scorer": options.scorer,

@@ -25,6 +25,9 @@ from tsreward.sequences.episodes import Episode, columns_of, safe_windows
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
+WEAK_ROC = 0.7
+"""Below it, the ROC of a score against cost is worth a warning."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -126,6 +129,18 @@ def hold_out(episodes: Sequence[Episode], fraction: float, seed: int) -> tuple[l
     order = torch.randperm(len(episodes), generator=generator(seed)).tolist()
     cut = min(len(episodes) - 1, max(1, round(fraction * len(episodes))))
     return [episodes[index] for index in order[cut:]], [episodes[index] for index in order[:cut]]
+
+
+def warn_of_weak_scorer(roc: float, episodes: int | None = None) -> None:
+    """Give the warning "weak scorer" where the ROC of the score against cost is below `WEAK_ROC`."""
+    if roc < WEAK_ROC:
+        on = "" if episodes is None else f" on {episodes} held-out episodes"
+        warn(
+            "weak scorer",
+            f"The ROC of the score against cost is {roc:.2f}{on}, where 0.5 is chance: the reward hardly knows what is "
+            f"unsafe. Collect more unsafe steps, try --scorer deep_sad or semi_supervised_ae or another --window, and "
+            f"look at it with tsreward audit.",
+        )
 
 
 def agreement_with_cost(model: RewardModel, episodes: Sequence[Episode]) -> tuple[float, float]:

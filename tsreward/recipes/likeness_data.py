@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ FAILED = 0.1
 """Share of the way from random actions to the expert below which an episode is a failure."""
 RANDOM_EPISODES = 10
 BLIND_EPISODES = 4
+SEGMENTS = 8
 """Of every blind policy."""
 OWN = {"max_episode_steps", "pixels", "frames", "render_mode", "sticky", "full_actions"}
 """Options of an environment in which expert and agent may differ."""
@@ -93,20 +95,40 @@ def gather(
         random = collect_graded(options.env, other, playing, obs_key=named_obs_key(options.obs_key)).where("random")
         random = _as_frames(random, columns.frames)
     expert = _successes(graded.where(options.skill), float(random.returns.mean()), options)
-    if len(expert.episodes) < 2:
-        raise DataError(f"{len(expert.episodes)} episode of skill '{options.skill}' is too few: collect 2 or more.")
+    if not expert.episodes:
+        raise DataError(f"No episode of skill '{options.skill}': collect one or more.")
     expert = expert.take(np.arange(min(options.num_demos, len(expert.episodes))))
     rest = [name for name in graded.names if name != options.skill]
     others = graded.where(rest) if rest else None
-    rewarded = bool(np.isfinite(expert.returns).all())
-    mean = float(expert.returns.mean()) if rewarded else None
+    mean = float(expert.returns.mean()) if np.isfinite(expert.returns).all() else None
     if options.frames is not None:
         expert, random = _drawn(expert, options.frames), _drawn(random, options.frames)
         wants_others = {"failures", "half_trained"} & set(options.negatives)
         others = _drawn(others, options.frames) if others is not None and wants_others else None
     measured = options.learning == "frozen" and options.likeness().uses_probes
     blind = _blind(options, agent, columns) if measured else []
-    return LikenessData(expert.episodes, mean, random.episodes, float(random.returns.mean()), others, blind)
+    demos = expert.episodes
+    if len(demos) == 1:
+        demos = _segments(demos[0], options.window)
+        if tell is not None:
+            tell(f"one demonstration, cut into {len(demos)} segments, of which some are held out")
+    return LikenessData(demos, mean, random.episodes, float(random.returns.mean()), others, blind)
+
+
+def _segments(episode: Episode, window: int) -> list[Episode]:
+    """Return the parts of equal length of one episode: `SEGMENTS`, or as many as have room for four windows.
+
+    Raises:
+        DataError: it has no room for two.
+    """
+    parts = min(SEGMENTS, len(episode) // (4 * window))
+    if parts < 2:
+        raise DataError(
+            f"One demonstration of {len(episode)} steps is too short to hold a part of it out: give several, or one of "
+            f"{8 * window} steps or more."
+        )
+    edges = np.linspace(0, len(episode), parts + 1).astype(int).tolist()
+    return [episode.part(start, stop) for start, stop in pairwise(edges)]
 
 
 def _blind(options: ExpertLikenessOptions, agent: AgentOptions, columns: DataColumns) -> list[Episode]:

@@ -31,7 +31,7 @@ class ExpertLikenessOptions(Options):
     reward first."""
     skill: str = "expert"
     """Whose episodes are the expert's, in a file of graded episodes."""
-    num_demos: int = option(24, low=2, remedy="some are held out")
+    num_demos: int = option(24, low=1)
     """Episodes of the expert that are used at most."""
     min_return_fraction: float = option(0.0, high=1)
     """Leave out episodes of the expert that reach less than this fraction of the way from random actions to the median;

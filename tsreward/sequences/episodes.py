@@ -98,6 +98,15 @@ class Episode:
             parts.append(replace(self, obs=np.concatenate([first, obs]), starts=None, **given))
         return parts
 
+    def part(self, start: int, stop: int) -> Episode:
+        """Return the steps from `start` to before `stop`, as an episode that ends there."""
+        given = {
+            name: None if (values := getattr(self, name)) is None else values[start:stop]
+            for name in ("rewards", "costs", "actions", "missing", "starts")
+        }
+        ended = self.terminated and stop == len(self)
+        return replace(self, obs=self.obs[start : stop + 1], terminated=ended, **given)
+
     def in_order(self, wanted: Columns | None, who: str, where: str) -> Episode:
         """Return the episode with the columns of its observations in the order that `who` was fitted on.
 
