@@ -20,7 +20,7 @@ ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics", "tsrew
 ORDER = ("pipeline", "scorers", "rewards", "encoders", "sequences", "io", "data", "envs", "wrappers", "sb3")
 """The order of the tables: what is needed first stands first, and the rest is alphabetical."""
 VARIANTS = {
-    "train": ("--reward likeness",),
+    "train": ("--reward likeness", "--algorithm dreamer_v3"),
     "tune": ("--objective likeness", "--objective detect"),
 }
 """Command -> arguments with which it has other options."""
