@@ -35,7 +35,7 @@ class MaskedAutoencoderOptions(ScorerOptions):
     """Height and width of a patch in pixels."""
     hidden: float = option(0.25, above=0, below=1, search=(0.25, 0.5, 0.75))
     """Fraction of the patches that the encoder does not see: the same ones in every window, drawn once. The paper's is
-    0.5, which on frames scores alike and twice as fast; negatives teach more where less is hidden."""
+    0.5, which on frames scores alike and about twice as fast; negatives teach more where less is hidden."""
     motion: float = option(1.0, search=(0.0, 1.0, 4.0))
     """λ, the weight of the error of all patches, each weighted by how much moves in it."""
     pasted: float = option(0.05, high=1, search=(0.0, 0.05, 0.2))
@@ -68,7 +68,7 @@ class MaskedAutoencoderOptions(ScorerOptions):
 
 @SCORERS.register("masked_autoencoder")
 class MaskedAutoencoder(GradientScorer[MaskedAutoencoderOptions]):
-    """How badly the last step of a window is reconstructed from half of the patches of all its steps.
+    """How badly the last step of a window is reconstructed from some of the patches of all its steps.
 
     The steps of a window are the channels of one picture, cut into patches. With ℓ_i the mean squared error of patch i,
     m_i whether it was hidden, and w_i ∝ ε + mean |last − first step| in it, the score, and the loss, is
