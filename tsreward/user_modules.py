@@ -64,6 +64,9 @@ def import_user_module(module: str, named: str) -> Any:
             and error.name is not None
             and f"{module}.".startswith(error.name + ".")
         ):
+            if module.endswith(".py"):
+                plain = named.replace(f"{module}:", f"{module[:-3]}:", 1)
+                raise OptionError(f"{shown(named)} names a file, not a module: write {plain}.") from error
             raise OptionError(
                 f"There is no module {error.name}, which {shown(named)} names: write its file as {error.name}.py into "
                 f"the current folder, {Path.cwd()}, or install it."

@@ -64,6 +64,7 @@ JUNK = {
     "dmc": "Unknown environment 'dmc'",
     "/": "Unknown environment '/'",
     "x/": "Unknown environment 'x/'",
+    "mine.py:X-v0": "'mine.py:X-v0' names a file, not a module: write mine:X-v0.",
     "nosuchmod:X-v0": "There is no module nosuchmod, which 'nosuchmod:X-v0' names: write its file as nosuchmod.py",
     "a.b:c": "There is no module a, which 'a.b:c' names",
     "json.nosuch:X-v0": "There is no module json.nosuch, which",

@@ -157,8 +157,10 @@ class Table(ABC):
         """
         if (wrong := (values != 0) & (values != 1)).any():
             row = int(np.argmax(wrong))
-            wanted = "0 (normal) or 1 (anomalous)" if kind == "label column" else "0 or 1"
-            raise self.fault(first + row, name, wanted, f"{values[row]:g}", "convert the column", kind)
+            label, found = kind == "label column", f"{values[row]:g}"
+            wanted = "0 (normal) or 1 (anomalous)" if label else "0 or 1"
+            remedy = "convert the column" + ", or say what it means with --label-map" * label
+            raise self.fault(first + row, name, wanted, found, remedy, kind)
         return values.astype(bool)
 
     def fault(self, row: int, name: str, wanted: str, cell: str, remedy: str, kind: str = "column") -> DataError:
