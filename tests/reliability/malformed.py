@@ -147,7 +147,7 @@ CSV: dict[str, Malformed | Unusual] = {
     ),
     "25 label of -1 and 1": Malformed(
         log("1,2,1\n1,2,-1\n", "a,b,y"),
-        r"row 2 of label column 'y' must be 0 \(normal\) or 1 \(anomalous\), found '-1': convert the column, or say what .* --label-map",
+        r"row 2 of label column 'y' must be 0 \(normal\) or 1 \(anomalous\), found '-1': convert .* --label-map",
         f"{SCORE} --label y",
     ),
     "25 label of counts": Malformed(log("1,2,3\n", "a,b,y"), "row 1 of label column 'y' must be 0", f"{FIT} --label y"),
