@@ -10,6 +10,7 @@ import pytest
 
 from tsreward.cli.demo import QUICK_STEPS
 from tsreward.cli.main import main
+from tsreward.data.episode_rows import read_rows
 from tsreward.io import load
 from tsreward.sb3.saved_agent import load_agent
 
@@ -22,10 +23,12 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "config.json",
         "curves.png",
+        "episodes.csv",
         "model.safetensors",
         "penalised",
         "report.html",
         "results.json",
+        "status.json",
         "vanilla",
     ]
     assert load_agent(tmp_path / "run" / "penalised").env == "Tiny/Cost-v0"
@@ -52,6 +55,12 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
     assert (config["seed"], config["steps"]) == (3, 1024)
     assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert load(tmp_path / "run" / "model.safetensors").obs_shape == (3,)
+    assert json.loads((tmp_path / "run" / "status.json").read_text())["state"] == "finished"
+    agents = {run.agent: run for run in read_rows(tmp_path / "run" / "episodes.csv")}
+    assert list(agents) == ["source agent 1", "source agent 2", "vanilla agent", "penalised agent"]
+    assert [run.seed for run in agents.values()] == [1003, 1004, 3, 3]
+    last = agents["penalised agent"].rows[-20:]
+    assert agents["vanilla agent"].rows[0].learned_return is None and last[0].flag_rate is not None
     again = document(*SMALL, "--seed", "3", "--out", tmp_path / "again")
     assert again["penalised"] == results["penalised"]
 
@@ -74,7 +83,7 @@ def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
 def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
     taken = []
 
-    def stop(recipe, stages):
+    def stop(recipe, stages, log):
         taken.append(recipe.steps)
         raise KeyboardInterrupt
 
@@ -99,7 +108,6 @@ def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
         (["--weight", "-1"], "AnoSeqsOptions.weight must be a finite number >= 0"),
         (["--false-alarm-rate", "2"], "AnoSeqsOptions.false_alarm_rate must be a number in (0, 1)"),
         (["--seed", "-1"], "AnoSeqsOptions.seed must be an integer >= 0"),
-        (["--env", "Tiny/Cost-v0", "--steps", "40", "--window", "30"], "A window spans 30 steps"),
     ],
 )
 def test_what_cannot_work_is_one_line_and_leaves_nothing(arguments, message, complaint, tmp_path):
@@ -107,17 +115,32 @@ def test_what_cannot_work_is_one_line_and_leaves_nothing(arguments, message, com
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_episode_that_never_ends_is_told_before_the_second_agent_is_trained(complaint, tmp_path):
-    line = complaint(*SMALL, "--target-env", "Tiny/Endless-v0", "--out", tmp_path / "x")
-    assert "No episode of the vanilla agent finished within 1024 steps of Tiny/Endless-v0: train for more steps" in line
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target-env", "Tiny/Endless-v0"], "No episode of the vanilla agent finished within 1024 steps"),
+        (["--steps", "40", "--window", "30"], "A window spans 30 steps"),
+    ],
+)
+def test_an_error_on_the_way_keeps_what_there_was(arguments, message, complaint, tmp_path):
+    assert message in complaint(*SMALL, *arguments, "--out", tmp_path / "run")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "config.json",
+        "episodes.csv",
+        "report.html",
+        "status.json",
+    }
+    status = json.loads((tmp_path / "run" / "status.json").read_text())
+    assert status["state"] == "failed" and message in status["message"]
+    assert (tmp_path / "run" / "episodes.csv").read_text().startswith("agent,seed,step")
+    assert "Failed" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(complaint, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     assert "exists and is not an empty folder: choose another name" in complaint(*SMALL, "--out", tmp_path)
     assert "exists and is not an empty folder" in complaint(*SMALL, "--out", tmp_path / "mine.txt")
-    assert "run: File exists. Nothing of it remains" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
+    assert "run: Not a directory. Nothing of it remains" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,10 @@ import tyro
 
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.files import new_folder
-from tsreward.recipes.anoseqs import AnoSeqsOptions, describe_run
+from tsreward.recipes.anoseqs import AnoSeqsOptions, describe_run, run_facts, run_title
 from tsreward.recipes.anoseqs import run as run_recipe
 from tsreward.recipes.fitting import warn_of_weak_scorer
+from tsreward.recipes.live_run import open_run
 from tsreward.recipes.run_folder import write_run
 from tsreward.report.page import check_reporting
 
@@ -26,8 +26,10 @@ class Options(Arguments):
     """Run AnoSeqs once: a source agent meets the danger, a scorer learns its safe windows, and two fresh agents are
     trained without and with the learned penalty.
 
-    The folder of the run holds config.json, model.safetensors, curves.png, report.html and results.json, in vanilla and
-    penalised both agents, and in agent.mp4 what they do.
+    The folder of the run is there from the first second, and stays however the run ends. It holds config.json,
+    status.json (running, finished, stopped or failed), episodes.csv (a row per episode, written while agents train),
+    report.html (written anew every minute), and at the end model.safetensors, curves.png and results.json, in vanilla
+    and penalised both agents, and in agent.mp4 what they do.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[AnoSeqsOptions] = field(default_factory=AnoSeqsOptions)
@@ -54,11 +56,11 @@ def run(options: Options) -> int:
     prefer_one_thread()
     check_reporting()
     path = options.out or run_path("demo", recipe.target, recipe.seed)
-    with new_folder(path) as folder:
+    with open_run(path, run_title(recipe), asdict(recipe), run_facts(recipe)) as live:
         with Stages() as stages:
-            result = run_recipe(recipe, stages)
+            result = run_recipe(recipe, live.stage(stages), live.log)
         warn_of_weak_scorer(result.roc)
-        results = write_run(folder, replace(describe_run(recipe, result), film=options.film))
+        results = write_run(path, replace(describe_run(recipe, result), film=options.film))
     if options.json:
         print_json({"folder": str(path), **results})
     else:

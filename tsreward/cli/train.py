@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
@@ -17,14 +17,14 @@ from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.files import new_folder
 from tsreward.io import load
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes import dreamer
-from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run
+from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run, run_config, run_facts, run_title
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.live_run import open_run
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
@@ -42,9 +42,11 @@ class Options(Arguments):
     likeness --help shows the options of that. World-model agents, --algorithm dreamer_v3 and p2e_dv3, have options of
     their own: tsreward train --algorithm dreamer_v3 --help.
 
-    The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz (mean and
-    variance of the observations that the agent expects), agent.json, curves.png, report.html and results.json, and
-    agent.mp4 where the environment draws itself.
+    The folder of the run is there from the first second, and stays however the run ends. It holds config.json,
+    model.safetensors, status.json (running, finished, stopped or failed), episodes.csv (a row per episode, written
+    while the agent trains), report.html (written anew every minute), and at the end agent.zip (Stable-Baselines3),
+    normaliser.npz (mean and variance of the observations that the agent expects), agent.json, curves.png and
+    results.json, and agent.mp4 where the environment draws itself.
     """
 
     env: str
@@ -79,8 +81,10 @@ class LikenessRun(Arguments):
     """Learn a reward from an expert's observations and train an agent on it; its true return is recorded, and never
     shown to it.
 
-    The folder of the run holds config.json, model.safetensors, agent.zip (Stable-Baselines3), normaliser.npz,
-    agent.json, curves.png, report.html and results.json, and agent.mp4 where the environment draws itself.
+    The folder of the run is there from the first second, and stays however the run ends. It holds config.json,
+    status.json (running, finished, stopped or failed), episodes.csv (a row per episode, written while the agent
+    trains), report.html (written anew every minute), and at the end model.safetensors, agent.zip (Stable-Baselines3),
+    normaliser.npz, agent.json, curves.png and results.json, and agent.mp4 where the environment draws itself.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
@@ -142,19 +146,21 @@ def run(options: Options) -> int:
         _check_shape(options, model)
         check_reporting()
         path = options.out or run_path("train", options.env, options.agent.seed)
-        with new_folder(path) as folder:
+        with open_run(path, _title(options), asdict(options), _facts(options)) as live:
+            live.keep(model, _note(options, digest))
             agent = train_agent(
                 options.env,
                 options.agent,
                 model,
-                report=stages("agent"),
+                report=live.stage(stages)("agent"),
                 costs=options.costs,
                 frames=_layout(options),
                 obs_key=named_obs_key(options.obs_key),
+                log=live.log("agent", options.agent.seed),
             )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
-            results = write_run(folder, _describe(options, agent, model, digest))
+            results = write_run(path, _describe(options, agent, model, digest))
     remark(f"costs: {agent.record.costs.summary()}")
     if options.json:
         print_json({"folder": str(path), **results})
@@ -193,7 +199,7 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest:
     if not agent.record.gives_cost:
         figures = {name: value for name, value in figures.items() if "cost" not in name}
     return Run(
-        title=f"{options.env}, seed {options.agent.seed}",
+        title=_title(options),
         config=asdict(options),
         results={
             "env": options.env,
@@ -203,14 +209,26 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest:
             "model": {"file": str(options.model), "sha256": digest},
             "agent": figures,
         },
-        facts={"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)},
+        facts=_facts(options),
         agents={"agent": everything[: len(agent.record.finished)]},
         model=model,
-        note={"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest},
+        note=_note(options, digest),
         trained={"agent": agent},
         film=options.film,
         costs=options.costs,
     )
+
+
+def _title(options: Options) -> str:
+    return f"{options.env}, seed {options.agent.seed}"
+
+
+def _facts(options: Options) -> dict[str, object]:
+    return {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
+
+
+def _note(options: Options, digest: str) -> dict[str, Any]:
+    return {"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest}
 
 
 def run_likeness(options: LikenessRun) -> int:
@@ -219,14 +237,21 @@ def run_likeness(options: LikenessRun) -> int:
     env, agent = options.recipe.env, options.agent
     check_reporting()
     path = options.out or run_path("train", env, agent.seed)
-    with new_folder(path) as folder:
+    config = run_config(options.recipe, agent, options.active)
+    with open_run(path, run_title(options.recipe, agent), config, run_facts(options.recipe, agent)) as live:
         with Stages() as stages:
-            picture = path.with_name(f"{path.name}-expert.png")
             result = run_recipe(
-                options.recipe, agent, options.active, stages, columns=options.columns, tell=remark, picture=picture
+                options.recipe,
+                agent,
+                options.active,
+                live.stage(stages),
+                columns=options.columns,
+                tell=remark,
+                picture=path.with_name(f"{path.name}-expert.png"),
+                log=live.log("agent", agent.seed),
             )
         told = describe_run(options.recipe, agent, options.active, result)
-        results = write_run(folder, replace(told, film=options.film))
+        results = write_run(path, replace(told, film=options.film))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:
         remark(

@@ -20,6 +20,7 @@ from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.episode_rows import EpisodeLog
 from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, train_agent
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.costs import CostOptions
@@ -95,8 +96,8 @@ class AnoSeqsResult:
     penalised: TrainedAgent
 
 
-def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
-    """Run the whole method once.
+def run(options: AnoSeqsOptions, stage: Stage, log: Callable[[str, int], EpisodeLog] | None = None) -> AnoSeqsResult:
+    """Run the whole method once. `log` gives, for the name and the seed of an agent, what is given its episodes.
 
     Raises:
         OptionError, ShapeError, ProtocolError: the environments do not suit; found out before any training.
@@ -104,11 +105,17 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     """
     check_environments(options)
     target, key = options.target, named_obs_key(options.obs_key)
+
+    def train(name: str, env: str, agent: AgentOptions, learned: RewardModel | None = None) -> TrainedAgent:
+        report, rows = stage(name), None if log is None else log(name, agent.seed)
+        return train_agent(
+            env, agent, learned, needs_cost=True, report=report, costs=options.costs, obs_key=key, log=rows
+        )
+
     episodes: list[Episode] = []
     for number in range(options.sources):
         agent = _agent(options, options.seed + SOURCE_SEED + number)
-        report = stage(f"source agent {number + 1}")
-        source = train_agent(options.env, agent, needs_cost=True, report=report, costs=options.costs, obs_key=key)
+        source = train(f"source agent {number + 1}", options.env, agent)
         source.normaliser.close()
         episodes += source.record.all_episodes()
     learn, held = hold_out(episodes, 0.2, options.seed)
@@ -116,15 +123,28 @@ def run(options: AnoSeqsOptions, stage: Stage) -> AnoSeqsResult:
     roc, precision = agreement_with_cost(model, held)
     agents = []
     for name, learned in (("vanilla agent", None), ("penalised agent", model)):
-        agent = _agent(options, options.seed)
-        costs, report = options.costs, stage(name)
-        agents.append(train_agent(target, agent, learned, needs_cost=True, report=report, costs=costs, obs_key=key))
+        agents.append(train(name, target, _agent(options, options.seed), learned))
         if not agents[-1].record.finished:
             raise DataError(
                 f"No episode of the {name} finished within {options.steps} steps of {target}: train for more steps."
             )
         agents[-1].normaliser.close()
     return AnoSeqsResult(model, roc, precision, *agents)
+
+
+def run_title(options: AnoSeqsOptions) -> str:
+    """Return what a run is called."""
+    return f"{options.target}, {options.scorer}, seed {options.seed}"
+
+
+def run_facts(options: AnoSeqsOptions) -> dict[str, object]:
+    """Return what is run, for the top of the page."""
+    return {
+        "environment": options.target,
+        "source environment": options.env,
+        "steps per agent": f"{options.steps:,}",
+        "scorer": options.scorer,
+    }
 
 
 def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
@@ -140,14 +160,11 @@ def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
     for name, agent in agents.items():
         results[name] = summarise_training(agent.record.finished, agent.record.all_episodes()).as_json()
     return Run(
-        title=f"{env}, {options.scorer}, seed {options.seed}",
+        title=run_title(options),
         config=asdict(options),
         results=results,
         facts={
-            "environment": env,
-            "source environment": options.env,
-            "steps per agent": f"{options.steps:,}",
-            "scorer": options.scorer,
+            **run_facts(options),
             "ROC AUC of the score against cost": f"{result.roc:.3f}",
             "average precision": f"{result.precision:.3f}",
         },

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,7 @@ from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.episode_rows import EpisodeLog
 from tsreward.sb3.playing import episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, TrainedAgent, train_agent
 from tsreward.scorers.presets import scorer_preset
@@ -103,12 +105,14 @@ def run(
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     tell: Tell | None = None,
     picture: Path | None = None,
+    log: EpisodeLog | None = None,
 ) -> ExpertLikenessResult:
     """Run the whole method once.
 
     `columns` says what the columns or arrays of the demonstrations are, and `tell` is given a line where something was
     decided about them. The expert's pictures are compared with the agent's own before any training (`view_expert`):
-    what differs is warned of, and `picture` is where a PNG of both is written then.
+    what differs is warned of, and `picture` is where a PNG of both is written then. `log` is given every episode of the
+    agent.
 
     Raises:
         StrictError: the expert was seen otherwise than the agent is, and strict asks for an error.
@@ -154,6 +158,7 @@ def run(
         reward_obs="observation" if options.frames is None else "frame",
         frames=layout,
         obs_key=key,
+        log=log,
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
@@ -285,6 +290,25 @@ def _probes(options: ExpertLikenessOptions, data: LikenessData, seed: int) -> Wi
     return WindowSet.concat([windows for name, windows in made.items() if name != "frozen"])
 
 
+def run_title(options: ExpertLikenessOptions, agent: AgentOptions) -> str:
+    """Return what a run is called."""
+    return f"{options.env}, {options.scorer} {options.learning}, seed {agent.seed}"
+
+
+def run_config(options: ExpertLikenessOptions, agent: AgentOptions, active: ActiveLearnerOptions) -> dict[str, Any]:
+    """Return the options of a run, for config.json."""
+    return {**asdict(options), "agent": asdict(agent), "active": asdict(active)}
+
+
+def run_facts(options: ExpertLikenessOptions, agent: AgentOptions) -> dict[str, object]:
+    """Return what is run, for the top of the page."""
+    return {
+        "environment": options.env,
+        "steps": f"{agent.steps:,}",
+        "scorer": f"{options.scorer}, {options.learning}",
+    }
+
+
 def describe_run(
     options: ExpertLikenessOptions, agent: AgentOptions, active: ActiveLearnerOptions, result: ExpertLikenessResult
 ) -> Run:
@@ -314,13 +338,11 @@ def describe_run(
         "training": {name: training[name] for name in ("return", "length")},
     }
     return Run(
-        title=f"{options.env}, {options.scorer} {options.learning}, seed {agent.seed}",
-        config={**asdict(options), "agent": asdict(agent), "active": asdict(active)},
+        title=run_title(options, agent),
+        config=run_config(options, agent, active),
         results=results,
         facts={
-            "environment": options.env,
-            "steps": f"{agent.steps:,}",
-            "scorer": f"{options.scorer}, {options.learning}",
+            **run_facts(options, agent),
             "return of the expert": "unknown" if result.expert_return is None else f"{result.expert_return:.1f}",
             "return of random actions": f"{result.random_return:.1f}",
         },

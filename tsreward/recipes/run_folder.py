@@ -82,7 +82,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     results = {**run.results, "warnings": given_warnings(), "versions": installed_versions()}
-    write_atomic(folder / "config.json", _as_json(run.config))
+    write_atomic(folder / "config.json", as_json(run.config))
     if run.model is not None and run.note is not None:
         save(run.model, folder / "model.safetensors", note=dict(run.note))
     for name, agent in run.trained.items():
@@ -98,7 +98,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
     figures = {name: results[name] for name in run.agents}
     page = render_run(run.title, run.facts, figures, run.agents, run.model, run.pictures, filmed)
     write_page(folder / "report.html", page)
-    write_atomic(folder / "results.json", _as_json(results))
+    write_atomic(folder / "results.json", as_json(results))
     return results
 
 
@@ -125,6 +125,6 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def _as_json(content: Mapping[str, Any]) -> bytes:
+def as_json(content: Mapping[str, Any]) -> bytes:
     """Return readable JSON with a final newline."""
     return (json.dumps(content, indent=2, default=str, allow_nan=False) + "\n").encode()

@@ -7,12 +7,13 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tsreward.audit.behaviour import observe
 from tsreward.audit.examples import examples
+from tsreward.data.episode_rows import EpisodeRow
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.pipeline.model import RewardModel
@@ -97,10 +98,11 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = _panels(runs)
+    drawn = {name: _of_episodes(episodes) for name, episodes in runs.items()}
+    panels = _panels(drawn)
     figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
-    _draw_curves(figure, runs, panels)
+    _draw_curves(figure, drawn, panels)
     figure.axes[0].legend()
     figure.suptitle(title)
     buffer = io.BytesIO()
@@ -145,12 +147,55 @@ def render_run(
         figures=figures,
         names=list(next(iter(figures.values()))),
         colors=dict(zip(runs, COLORS, strict=False)),
-        curves=_curves(runs),
+        curves=_curves_of({name: _of_episodes(episodes) for name, episodes in runs.items()}),
         rated=[(shown, curve(shown, limits)) for shown in rated],
         line_colors={"score": SCORE, "reward": REWARD},
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
         film=None if film is None else b64encode(film).decode(),
     )
+
+
+def render_progress(
+    title: str, facts: Mapping[str, object], where: str, state: str, runs: Mapping[str, Sequence[EpisodeRow]]
+) -> str:
+    """Return the page of a run that has no results yet; browsers load it again every minute while it is running.
+
+    Args:
+        title: of the page.
+        facts: name -> what is run, as a table.
+        where: how far it is, in words.
+        state: running, stopped or failed.
+        runs: agent -> its finished episodes, in the order of training; none without any.
+
+    Raises:
+        MissingExtraError: jinja2 or matplotlib is not installed.
+    """
+    figures = {name: _latest(rows) for name, rows in runs.items()}
+    return render(
+        "tsreward.report",
+        "progress.html",
+        title=title,
+        facts=facts,
+        where=where,
+        state=state,
+        latest=LATEST,
+        figures=figures,
+        names=list(dict.fromkeys(name for values in figures.values() for name in values)),
+        colors=dict(zip(runs, COLORS, strict=False)),
+        curves=_curves_of({name: _of_rows(rows) for name, rows in runs.items()}) if runs else "",
+    )
+
+
+LATEST = 20
+"""Latest episodes whose means the page of a run that goes on shows."""
+
+
+def _latest(rows: Sequence[EpisodeRow]) -> dict[str, float]:
+    """Return the means over the latest episodes of what they have."""
+    latest = rows[-LATEST:]
+    fields = ("true_return", "learned_return", "cost", "flag_rate", "length")
+    values = {name: [getattr(row, name) for row in latest] for name in fields}
+    return {name: float(np.mean(column)) for name, column in values.items() if None not in column}
 
 
 def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequence[Any]:
@@ -161,30 +206,58 @@ def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequenc
     return examples([observe(model, name, episodes) for name, episodes in fitting.items()], count=0).curves
 
 
-def _curves(runs: Mapping[str, Sequence[Episode]]) -> str:
-    figure = new_figure(9.0, 3.2)
-    _draw_curves(figure, runs, _panels(runs))
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14, wspace=0.2)
+class _Curve(NamedTuple):
+    """What is drawn of the finished episodes of an agent: numbers [episodes] by what they are."""
+
+    steps: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+def _of_episodes(episodes: Sequence[Episode]) -> _Curve:
+    values = {"true return": np.array([_total(episode.rewards) for episode in episodes])}
+    if all(episode.costs is not None for episode in episodes):
+        values["cost"] = np.array([_total(episode.costs) for episode in episodes])
+    return _Curve(np.cumsum([len(episode) for episode in episodes]), values)
+
+
+def _of_rows(rows: Sequence[EpisodeRow]) -> _Curve:
+    names = ("true_return", "cost", "learned_return", "flag_rate")
+    values = {name.replace("_", " "): [getattr(row, name) for row in rows] for name in names}
+    return _Curve(
+        np.array([row.step for row in rows]),
+        {name: np.array(column) for name, column in values.items() if None not in column},
+    )
+
+
+def _curves_of(runs: Mapping[str, _Curve]) -> str:
+    panels = _panels(runs)
+    rows = (len(panels) + 1) // 2
+    figure = new_figure(9.0, 3.2 * rows)
+    _draw_curves(figure, runs, panels, rows)
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14 / rows, wspace=0.2, hspace=0.3)
     return svg_of(figure)
 
 
-def _panels(runs: Mapping[str, Sequence[Episode]]) -> dict[str, str]:
-    """Return label -> field of an episode: the return, and the cost where all episodes have one."""
-    costs = all(episode.costs is not None for episodes in runs.values() for episode in episodes)
-    return {"return": "rewards", "cost": "costs"} if costs else {"return": "rewards"}
+def _panels(runs: Mapping[str, _Curve]) -> list[str]:
+    """Return what some agent has; but a cost only where all have one."""
+    names = dict.fromkeys(name for run in runs.values() for name in run.values)
+    return [name for name in names if name != "cost" or all(name in run.values for run in runs.values())]
 
 
-def _draw_curves(figure: Any, runs: Mapping[str, Sequence[Episode]], panels: Mapping[str, str]) -> None:
+def _draw_curves(figure: Any, runs: Mapping[str, _Curve], panels: Sequence[str], rows: int = 1) -> None:
     """Draw every panel per episode over training steps: up to 1,000 dots and a line for each run."""
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axis, (name, values) in zip(axes, panels.items(), strict=True):
-        for color, (run, episodes) in zip(COLORS, runs.items(), strict=False):
-            steps = np.cumsum([len(episode) for episode in episodes])
-            totals = np.array([float(np.sum(getattr(episode, values))) for episode in episodes])
+    axes = figure.subplots(rows, -(-len(panels) // rows), squeeze=False).flatten()
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    for axis, name in zip(axes, panels, strict=False):
+        for color, (run, drawn) in zip(COLORS, runs.items(), strict=False):
+            if name not in drawn.values:
+                continue
+            steps, totals = drawn.steps, drawn.values[name]
             keep = np.unique(np.linspace(0, len(totals) - 1, 1000).round().astype(int))
             axis.scatter(steps[keep], totals[keep], s=4, color=color, alpha=0.35, linewidths=0)
             axis.plot(*binned(steps, totals), color=color, linewidth=1.4, label=run)
-        axis.set(xlabel="environment steps", ylabel=f"true {name} per episode")
+        axis.set(xlabel="environment steps", ylabel=f"{name.replace('cost', 'true cost')} per episode")
 
 
 def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:

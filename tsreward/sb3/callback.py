@@ -181,7 +181,8 @@ class _Replay:
             self._refresh()
 
     def stop(self) -> None:
-        """Give the algorithm its own buffer back, unless its rewards may still change."""
+        """Compute all rewards, and give the algorithm its own buffer back, unless they may still change."""
+        self._buffer.settle()
         if not self._changes:
             self._algorithm.replay_buffer = self._buffer.plain()
 

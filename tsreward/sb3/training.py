@@ -22,6 +22,7 @@ from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_n
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.environment_checks import check_spaces
+from tsreward.sb3.episode_rows import EpisodeLog, EpisodeRows
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 from tsreward.sequences.cost_reader import CostReader
@@ -95,6 +96,7 @@ def train_agent(
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     frames: FrameLayout | None = None,
     obs_key: ObsKey | None = None,
+    log: EpisodeLog | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -103,7 +105,7 @@ def train_agent(
     the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
     needs. `costs` say where the record finds the cost of a step, and `frames` how frames stand in what the model looks
     at. Where the observation is a Dict or a Tuple, the agent sees all of it, and `obs_key` is what the model looks at
-    and the record holds.
+    and the record holds. `log` is given every finished episode, as soon as its rewards are known.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -125,13 +127,17 @@ def train_agent(
         record = EpisodeRecorder(venv, costs=reader, obs_key=None if reward_obs == "frame" else obs_key)
         rewarded: VecEnv = record if reward is None else reward(record)
         needed: list[BaseCallback] = []
+        paying: LearnedRewardVecEnv | None = None
         if learned is not None:
             lazy = _lazy(learned, options, active is not None or bonus is not None)
-            rewarded = LearnedRewardVecEnv(rewarded, learned, bonus, reward_obs, lazy, frames=frames, obs_key=obs_key)
-            if learned.mode.replaces and rewarded.stream.monitor is not None:
-                rewarded.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
-            needed.append(LearnedRewardCallback(rewarded, active))
-        reporting = [] if report is None else [_Steps(report, options.steps)]
+            paying = LearnedRewardVecEnv(rewarded, learned, bonus, reward_obs, lazy, frames=frames, obs_key=obs_key)
+            if learned.mode.replaces and paying.stream.monitor is not None:
+                paying.stream.monitor.flags = False  # an agent that begins to learn is not like the expert yet
+            needed.append(LearnedRewardCallback(paying, active))
+            rewarded = paying
+        reporting: list[BaseCallback] = [] if report is None else [_Steps(report, options.steps)]
+        if log is not None:
+            reporting.append(EpisodeRows(log, record, paying))
         pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
         if pictures and not is_image_space_channels_first(rewarded.observation_space):  # type: ignore[arg-type]
             rewarded = VecTransposeImage(rewarded)  # inside: replay buffers store what a VecNormalize was given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.wrappers.checks import check_fitted
 from tsreward.wrappers.env_rewards import EnvRewards, RewardReduce
 from tsreward.wrappers.hindsight import METHOD, tell_hindsight
-from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inner_apart
+from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EarnedEpisode, EpisodeReturns, EpisodeScores, inner_apart
 from tsreward.wrappers.obs_parts import ObsKey
 from tsreward.wrappers.reward_obs import RewardObs
 from tsreward.wrappers.stack import check_stack
@@ -134,7 +134,10 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """The learned and the true returns of the latest episodes, without a bonus where rewards are lazy."""
         self.episodes = 0
         """How many episodes have ended, and are paid."""
+        self.on_episode: Callable[[EarnedEpisode], None] | None = None
+        """Is told what every episode earned, in the order in which they end; lazily, when the steps are scored."""
         self._returns, self._true_returns = EpisodeReturns(venv.num_envs), EpisodeReturns(venv.num_envs)
+        self._scores = EpisodeScores(venv.num_envs)
         self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
         """The environments' rewards [E] and ends [E] of lazy steps that are not paid yet; None is a reset."""
 
@@ -154,7 +157,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         if self.lazy:
             self._unpaid.append(None)
         else:
-            self._returns.begin()
+            self._begin()
         return obs
 
     def step_wait(self) -> VecEnvStepReturn:
@@ -188,19 +191,30 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         columns = (true, earned.score, earned.p_value, earned.is_anomaly)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         infos = [{**info, **dict(zip(INFO_KEYS, row, strict=True))} for info, row in zip(infos, rows, strict=True)]
-        for index, both in self._ended(rewards, true, dones):
+        for index, both in self._ended(rewards, true, dones, earned):
             infos[index] |= dict(zip(EPISODE_KEYS, both, strict=True))
             if self._reported == "learned" and "episode" in infos[index]:
                 infos[index]["episode"] = {**infos[index]["episode"], "r": both[0]}
         # A fresh array: PPO adds the bootstrap value to it in place when an episode is truncated.
         return obs, rewards, dones, infos
 
-    def _ended(self, rewards: np.ndarray, true: np.ndarray, dones: np.ndarray) -> list[tuple[int, tuple[float, float]]]:
+    def _begin(self) -> None:
+        """Begin to count the episodes of all environments anew."""
+        self._returns.begin()
+        self._scores.begin()
+
+    def _ended(
+        self, rewards: np.ndarray, true: np.ndarray, dones: np.ndarray, earned: StepReward
+    ) -> list[tuple[int, tuple[float, float]]]:
         """Count a step; return which environments ended an episode, with which learned and true return."""
         sums = self._returns.add(rewards, true, dones)
         ended = [(int(index), (float(sums[0, index]), float(sums[1, index]))) for index in np.flatnonzero(dones)]
         self.finished += [both for _, both in ended]
         self.episodes += len(ended)
+        if self.on_episode is not None:
+            self._scores.add(earned.score, earned.is_anomaly)
+            for index, (learned, _) in ended:
+                self.on_episode(self._scores.end(index, learned))
         return ended
 
     def for_evaluation(self, venv: VecEnv, reported: Literal["true", "learned"]) -> LearnedRewardVecEnv:
@@ -225,12 +239,13 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """
         earned = self.stream.flush()
         rewards, unpaid = earned.reward.numpy().astype(np.float32), self._unpaid
-        self._unpaid, waiting = [], iter(rewards)
+        self._unpaid, waiting = [], enumerate(rewards)
         for step in unpaid:
             if step is None:
-                self._returns.begin()
+                self._begin()
             else:
-                self._ended(next(waiting), *step)
+                row, paid = next(waiting)
+                self._ended(paid, *step, StepReward(*(part[row] for part in earned)))
         return rewards, earned
 
     def windows(self) -> torch.Tensor:

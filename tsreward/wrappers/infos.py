@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
 INFO_KEYS = ("original_reward", "anomaly_score", "anomaly_p_value", "is_anomaly")
 """What every adapter adds to `info`: the environment's reward, the (smoothed) score, its p-value, the flag."""
@@ -31,6 +32,40 @@ class EpisodeReturns:
         sums = self._sums.copy()
         self._sums[:, ended] = 0
         return sums
+
+
+class EarnedEpisode(NamedTuple):
+    """What a learned reward said of an episode that ended."""
+
+    learned_return: float
+    flag_rate: float
+    """Fraction of its steps that were anomalous."""
+    quantiles: tuple[float, float, float]
+    """The scores that 10, 50 and 90 % of its steps do not exceed."""
+
+
+class EpisodeScores:
+    """Scores and flags of the running episodes of E environments."""
+
+    def __init__(self, num_envs: int) -> None:
+        self._scores: list[list[float]] = [[] for _ in range(num_envs)]
+        self._flags = [0] * num_envs
+
+    def begin(self) -> None:
+        """Begin episodes anew."""
+        self.__init__(len(self._scores))
+
+    def add(self, scores: Tensor, flags: Tensor) -> None:
+        """Add scores and flags [E] of a step."""
+        for env, (score, flag) in enumerate(zip(scores.tolist(), flags.tolist(), strict=True)):
+            self._scores[env].append(score)
+            self._flags[env] += flag
+
+    def end(self, env: int, learned_return: float) -> EarnedEpisode:
+        """Return what is known of the episode of an environment, and forget it."""
+        scores, flags, self._scores[env], self._flags[env] = self._scores[env], self._flags[env], [], 0
+        low, middle, high = np.percentile(scores, (10, 50, 90)).tolist()
+        return EarnedEpisode(learned_return, flags / len(scores), (low, middle, high))
 
 
 def inner_apart(info: dict[str, Any], paid: Any) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""The table of a run's episodes reads back what was written, half a last line left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tsreward.data.episode_rows import EpisodeFile, EpisodeRow, read_rows
+from tsreward.errors import DataError
+
+FULL = EpisodeRow(16, 4, 0.1 + 0.2, -1.5, 2.0, 0.25, 0.5, 1.0, 1e-9)
+BARE = EpisodeRow(8, 4, 1.0)
+
+
+def test_what_was_written_is_read(tmp_path):
+    path = tmp_path / "episodes.csv"
+    EpisodeFile(path).write("agent", 3, BARE)
+    file = EpisodeFile(path)  # goes on
+    file.write("agent", 3, FULL)
+    file.write('other, "one"', 4, BARE)
+    read = read_rows(path)
+    assert [(run.agent, run.seed, run.rows) for run in read] == [
+        ("agent", 3, [BARE, FULL]),
+        ('other, "one"', 4, [BARE]),
+    ]
+    assert path.read_text().splitlines()[0].startswith("agent,seed,step,length,true_return,learned_return,cost,")
+
+
+def test_half_a_last_line_is_left_out(tmp_path):
+    path = tmp_path / "episodes.csv"
+    EpisodeFile(path).write("agent", 0, FULL)
+    whole = path.read_bytes()
+    EpisodeFile(path).write("agent", 0, FULL)
+    for end in range(len(whole), len(path.read_bytes())):
+        (tmp_path / "cut.csv").write_bytes(path.read_bytes()[:end])
+        assert read_rows(tmp_path / "cut.csv")[0].rows == [FULL]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", None])
+def test_another_file_is_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "x.csv").write_text(text)
+    with pytest.raises(DataError, match=r"x\.csv"):
+        read_rows(tmp_path / "x.csv")
+
+
+def test_a_broken_line_is_named(tmp_path):
+    path = tmp_path / "episodes.csv"
+    EpisodeFile(path)
+    with path.open("a") as file:
+        file.write("agent,0,one,4,1.0,,,,,,\n")
+    with pytest.raises(DataError, match=r"line 2 is no row of an episode"):
+        read_rows(path)

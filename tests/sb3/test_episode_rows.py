@@ -1,0 +1,48 @@
+"""A row for every episode, with the numbers that relabelling the same episodes gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import tests.tiny  # noqa: F401
+from tests.sb3.test_training import SMALL, learner, models  # noqa: F401
+from tsreward.data.episode_rows import EpisodeRow
+from tsreward.pipeline.relabel import relabel
+from tsreward.sb3.training import train_agent
+
+
+@pytest.mark.parametrize("lazy", [True, False])
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_rows_are_what_relabelling_says(models, algorithm, lazy):  # noqa: F811
+    rows: list[EpisodeRow] = []
+    options = replace(SMALL, algorithm=algorithm, lazy=lazy, gradient_steps=1)
+    agent = train_agent("Tiny/Cost-v0", options, models["penalty"], log=rows.append)
+    episodes = agent.record.finished
+    assert len(rows) == len(episodes) > 10
+    assert [row.length for row in rows] == [len(episode) for episode in episodes]
+    assert [row.step for row in rows] == sorted(row.step for row in rows)
+    assert rows[-1].step <= 256 and rows[0].step == 4 * len(episodes[0])  # of four environments side by side
+    for row, episode, said in zip(rows, episodes, relabel(models["penalty"], episodes), strict=True):
+        assert row.true_return == episode.rewards.sum() and row.cost == episode.costs.sum()
+        assert row.learned_return == pytest.approx(float(said.reward.sum()), rel=1e-5)  # the agent gets float32
+        assert row.flag_rate == float(said.is_anomaly.double().mean())
+        expected = np.percentile(said.score.double().numpy(), (10, 50, 90))
+        assert (row.score_p10, row.score_p50, row.score_p90) == tuple(expected)
+
+
+def test_an_agent_without_a_learned_reward_has_none():
+    rows: list[EpisodeRow] = []
+    agent = train_agent("Tiny/Plain-v0", SMALL, log=rows.append)
+    assert len(rows) == len(agent.record.finished)
+    assert rows[0] == EpisodeRow(rows[0].step, len(agent.record.finished[0]), agent.record.finished[0].rewards.sum())
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_a_learning_reward_has_rows_too(algorithm):
+    rows: list[EpisodeRow] = []
+    options = replace(SMALL, algorithm=algorithm, gradient_steps=1)
+    agent = train_agent("Tiny/Cost-v0", options, active=learner(), log=rows.append)
+    assert len(rows) == len(agent.record.finished) and None not in rows[-1]

@@ -1,0 +1,96 @@
+"""`EpisodeRow`: one row for every episode of a training, in a CSV file that grows while it goes on."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from tsreward.errors import DataError
+
+FILE = "episodes.csv"
+
+
+class EpisodeRow(NamedTuple):
+    """A finished episode; what there is none of is None."""
+
+    step: int
+    """Decisions in all environments together when it ended."""
+    length: int
+    """Decisions."""
+    true_return: float
+    learned_return: float | None = None
+    """Without a bonus where rewards are computed later."""
+    cost: float | None = None
+    flag_rate: float | None = None
+    """Fraction of its steps that were anomalous."""
+    score_p10: float | None = None
+    """The score that 10 % of its steps do not exceed; of 50 and 90 % the next ones."""
+    score_p50: float | None = None
+    score_p90: float | None = None
+
+
+_HEADER = ("agent", "seed", *EpisodeRow._fields)
+
+
+class EpisodeFile:
+    """Appends rows to a CSV file, each at once and whole.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.exists():
+            self._append(_HEADER)
+
+    def write(self, agent: str, seed: int, row: EpisodeRow) -> None:
+        """Append the row of an episode of `agent`, which was trained with this seed."""
+        self._append((agent, seed, *("" if value is None else value for value in row)))
+
+    def _append(self, values: tuple[object, ...]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\n").writerow(values)
+        try:
+            with self.path.open("ab", buffering=0) as file:
+                file.write(line.getvalue().encode())
+        except OSError as error:
+            raise DataError(f"Cannot write {self.path}: {error.strerror}. Free some space.") from error
+
+
+class RunRows(NamedTuple):
+    """The rows of one agent."""
+
+    agent: str
+    seed: int
+    rows: list[EpisodeRow]
+
+
+def read_rows(path: Path) -> list[RunRows]:
+    """Return the episodes of every agent in a file, in their order; half a last line, of a killed writer, is left out.
+
+    Raises:
+        DataError: there is no such file, or it is another one.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"Cannot read the episodes of a run, {path}: {error}.") from error
+    lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
+    if tuple(lines.fieldnames or ()) != _HEADER:
+        raise DataError(f"{path} has not the columns of the episodes of a run: {', '.join(_HEADER)}.")
+    agents: dict[tuple[str, int], list[EpisodeRow]] = {}
+    try:
+        for line in lines:
+            agents.setdefault((line["agent"], int(line["seed"])), []).append(_row(line))
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}, line {lines.line_num} is no row of an episode ({error}).") from error
+    return [RunRows(*agent, rows) for agent, rows in agents.items()]
+
+
+def _row(line: Mapping[str, str]) -> EpisodeRow:
+    values = [line[name] for name in EpisodeRow._fields]
+    return EpisodeRow(int(values[0]), int(values[1]), float(values[2]), *(float(v) if v else None for v in values[3:]))
