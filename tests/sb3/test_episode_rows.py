@@ -14,6 +14,7 @@ from tsreward.pipeline.relabel import relabel
 from tsreward.sb3.training import train_agent
 
 
+@pytest.mark.filterwarnings("ignore:relabel. 3 of 3 columns lie outside")
 @pytest.mark.parametrize("lazy", [True, False])
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
 def test_rows_are_what_relabelling_says(models, algorithm, lazy):  # noqa: F811

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,9 +107,54 @@ class ActiveLearner:
         if negatives is not None:
             given = model.features(negatives)
             self._probes, self._fixed = _some(given, draw), given.map(scorer.standardise)
-        self._noise = generator(options.seed, 2)
-        self._optimiser = torch.optim.Adam(scorer.parameters(), lr=options.learning_rate)
+        self._begin()
         self.calibrate()
+
+    def _begin(self) -> None:
+        self._noise = generator(self.options.seed, 2)
+        self.optimiser = torch.optim.Adam(self._scorer.parameters(), lr=self.options.learning_rate)
+        """Of the scorer."""
+
+    def windows(self) -> dict[str, Any]:
+        """Return the windows that it learns and calibrates on, as arrays by name, for `resumed`; they never change."""
+        sets = {"expert": self._expert, "held": self._held, "probes": self._probes, "fixed": self._fixed}
+        kept: dict[str, Any] = {name: _as_arrays(windows) for name, windows in sets.items() if windows is not None}
+        return kept | {"unit": self._unit}
+
+    @classmethod
+    def resumed(cls, model: RewardModel, options: ActiveLearnerOptions, windows: Mapping[str, Any]) -> ActiveLearner:
+        """Return a learner that goes on with the model of another one, after `restore`.
+
+        Args:
+            model: the other's model, as it was saved.
+            options: of the other one.
+            windows: what `windows` of the other one gave.
+
+        Raises:
+            OptionError: the scorer has no loss to go on with.
+        """
+        learner = cls.__new__(cls)
+        learner.model, learner.options, learner.refreshes, learner.loss = model, options, 0, math.nan
+        scorer = model.scorer
+        if not isinstance(scorer, GradientScorer):
+            raise OptionError(f"ActiveLearner goes on with a scorer that has a loss, got {type(scorer).__name__}.")
+        learner._scorer, learner._unit = scorer, windows["unit"]
+        sets = {name: _as_windows(windows[name]) if name in windows else None for name in _SETS}
+        assert sets["expert"] is not None and sets["held"] is not None
+        learner._expert, learner._held = sets["expert"], sets["held"]
+        learner._probes, learner._fixed = sets["probes"], sets["fixed"]
+        scorer.before_fit(learner._expert)
+        learner._begin()
+        return learner
+
+    def state(self) -> dict[str, Any]:
+        """Return what changes beside the model and the optimiser, as arrays by name."""
+        return {"refreshes": self.refreshes, "loss": np.array(self.loss), "noise": self._noise.get_state().numpy()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self.refreshes, self.loss = state["refreshes"], float(state["loss"])
+        self._noise.set_state(torch.from_numpy(state["noise"]))
 
     def refresh(self, agent_windows: Callable[[int], Tensor]) -> None:
         """Do the gradient steps of one refresh; `agent_windows(n)` gives feature windows [n, K, D] of the agent.
@@ -122,9 +169,9 @@ class ActiveLearner:
             for _ in range(options.updates):
                 normal, bad = self._draw(self._expert, options.batch_size), self._bad(agent_windows)
                 loss = scorer.objective(self._shaken(normal), self._shaken(bad), self._noise)
-                self._optimiser.zero_grad(set_to_none=True)
+                self.optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                self._optimiser.step()
+                self.optimiser.step()
                 self.loss = loss.item()
         finally:
             scorer.eval()
@@ -170,6 +217,24 @@ class ActiveLearner:
                 f"got {list(windows.shape)}."
             )
         return windows
+
+
+_SETS = ("expert", "held", "probes", "fixed")
+
+
+def _as_arrays(windows: WindowSet) -> dict[str, Any]:
+    return {
+        "store": windows.store.numpy(),
+        "last": windows.last.numpy(),
+        "first": windows.first.numpy(),
+        "window": windows.window,
+        "frame_skip": windows.frame_skip,
+    }
+
+
+def _as_windows(arrays: Mapping[str, Any]) -> WindowSet:
+    store, last, first = (torch.from_numpy(arrays[name]) for name in ("store", "last", "first"))
+    return WindowSet(store, last, first, arrays["window"], arrays["frame_skip"])
 
 
 def _checked(model: RewardModel, negatives: Windows | None) -> tuple[GradientScorer, float | None]:

@@ -20,6 +20,11 @@ class ExplorationBonus(nn.Module, ABC):
 
     weight: float
 
+    @property
+    def optimiser(self) -> torch.optim.Optimizer | None:
+        """What `update` steps, for checkpoints, which keep its state and that of the module."""
+        return getattr(self, "_optimiser", None)
+
     @abstractmethod
     def forward(self, windows: Tensor) -> Tensor:
         """Return weight · novelty [B] of standardised windows [B, K, D], in float64."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
@@ -81,6 +83,31 @@ class LearnedRewardCallback(BaseCallback):
         self._rollouts: LearnedRollouts | None = None
         self._replay: _Replay | None = None
         self._mode = _MovingMode(venv, mode_every) if venv.model.mode.moves_while_training else None
+
+    def state(self) -> dict[str, Any]:
+        """Return what changes while an agent trains, as arrays by name; model, learner and bonus are apart."""
+        state = {
+            "draw": self._draw.get_state().numpy(),
+            "recent": self._recent.state(),
+            "episodes": self._venv.episodes,
+            "finished": np.array(self._venv.finished).reshape(-1, 2),
+        }
+        if self._replay is not None:
+            state["replay"] = self._replay.state()
+        if self._mode is not None:
+            state["mode"] = self._mode.state()
+        return state
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave, in a training that has begun."""
+        self._draw.set_state(torch.from_numpy(state["draw"]))
+        self._recent.restore(state["recent"])
+        self._venv.episodes = self._episodes = state["episodes"]
+        self._venv.finished.extend((float(learned), float(true)) for learned, true in state["finished"])
+        if self._replay is not None:
+            self._replay.restore(state["replay"])
+        if self._mode is not None:
+            self._mode.restore(state["mode"])
 
     def _on_training_start(self) -> None:
         algorithm, venv = self.model, self._venv
@@ -172,6 +199,14 @@ class _Replay:
         self._buffer.renew()
         self._last, self._seen = callback.num_timesteps, self._buffer.added
 
+    def state(self) -> dict[str, Any]:
+        """Return when the last refresh was."""
+        return {"last": self._last, "seen": self._seen}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._last, self._seen = state["last"], state["seen"]
+
     def step(self) -> None:
         """Refresh learner and bonus when it is time."""
         # This step's transition is stored after the callbacks.
@@ -225,6 +260,14 @@ class _MovingMode:
         self._venv, self._every = venv, every
         self._flags: list[float] = []
         self._lengths: list[int] = []
+
+    def state(self) -> dict[str, Any]:
+        """Return what was counted since the last move."""
+        return {"flags": np.array(self._flags, float), "lengths": np.array(self._lengths, np.int64)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        self._flags, self._lengths = state["flags"].tolist(), state["lengths"].tolist()
 
     def step(self, flags: list[bool], dones: np.ndarray) -> None:
         """Count one step of E environments."""

@@ -25,27 +25,31 @@ class EpisodeRows(BaseCallback):
     def __init__(self, log: EpisodeLog, record: EpisodeRecorder, venv: LearnedRewardVecEnv | None) -> None:
         super().__init__()
         self._log, self._record, self._venv = log, record, venv
-        self._seen = len(record.finished)
+        self._seen = 0
         self._steps: deque[tuple[int, int]] = deque()
         """When episodes ended that are not told of yet, and where they stand in the record."""
         self._earned: deque[EarnedEpisode] = deque()
         if venv is not None:
             venv.on_episode = self._earned.append
 
+    def _on_training_start(self) -> None:
+        self._seen = len(self._record.finished)  # of a training that this one goes on with
+
     def _on_step(self) -> bool:
         ended = len(self._record.finished)
         self._steps += [(self.num_timesteps, place) for place in range(self._seen, ended)]
         self._seen = ended
-        self._tell()
+        self.tell()
         return True
 
     def _on_rollout_end(self) -> None:
-        self._tell()
+        self.tell()
 
     def _on_training_end(self) -> None:
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell of all episodes whose rewards are known."""
         while self._steps and (self._venv is None or self._earned):
             step, place = self._steps.popleft()
             episode = self._record.finished[place]

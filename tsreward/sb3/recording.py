@@ -43,6 +43,8 @@ class EpisodeRecorder(VecEnvWrapper):
         """Reads the costs, and knows where they were found."""
         self.finished: list[Episode] = []
         """Complete episodes, in the order in which they ended."""
+        self._broken: list[Episode] = []
+        """What was running when a training was broken off that this one goes on with."""
         self._running: list[_Running] = []
 
     def reset(self) -> Any:
@@ -77,8 +79,43 @@ class EpisodeRecorder(VecEnvWrapper):
 
         They have no costs where the environment gives none.
         """
-        episodes = self.finished + [running.episode(False) for running in self._running if running.rewards]
+        episodes = self.finished + self._unfinished()
         return episodes if self.gives_cost else [replace(episode, costs=None) for episode in episodes]
+
+    def state(self) -> dict[str, Any]:
+        """Return rewards, costs and lengths of all episodes as arrays by name; those that run are broken off."""
+        return {**_totals(self.finished), "broken": _totals(self._unfinished())}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave; the observations and actions of its episodes are not known any more."""
+        self.finished, self._broken = _episodes(state), _episodes(state["broken"])
+
+    def _unfinished(self) -> list[Episode]:
+        return self._broken + [running.episode(False) for running in self._running if running.rewards]
+
+
+def _totals(episodes: list[Episode]) -> dict[str, np.ndarray]:
+    """Return what episodes earned and cost as arrays by name."""
+    return {
+        "lengths": np.array([len(episode) for episode in episodes], np.int64),
+        "terminated": np.array([episode.terminated for episode in episodes], bool),
+        "rewards": np.concatenate([np.empty(0), *(episode.rewards for episode in episodes)]),  # type: ignore[list-item]
+        "costs": np.concatenate([np.empty(0), *(episode.costs for episode in episodes)]),  # type: ignore[list-item]
+    }
+
+
+def _episodes(state: dict[str, Any]) -> list[Episode]:
+    """Return episodes [T + 1, 0] without observations, with these rewards and costs."""
+    ends = np.cumsum(state["lengths"])[:-1]
+    parts = (np.split(state["rewards"], ends), np.split(state["costs"], ends), state["terminated"].tolist())
+    return (
+        [
+            Episode(np.empty((len(rewards) + 1, 0), np.float32), rewards, costs, terminated=terminated)
+            for rewards, costs, terminated in zip(*parts, strict=True)
+        ]
+        if len(state["lengths"])
+        else []
+    )
 
 
 class _Running:

@@ -157,6 +157,17 @@ class LearnedReplayBuffer(ReplayBuffer):
             plain.rewards[: self.size()] = self.rewards_of(rows, envs).reshape(-1, self.n_envs)
         return plain
 
+    def learned_state(self) -> dict[str, Any]:
+        """Return what it holds beside what a plain buffer does, with all rewards computed, as arrays by name."""
+        self.settle()
+        return {"added": self.added} | ({} if self._kept is None else {"kept": self._kept.state(self.size())})
+
+    def restore_learned(self, state: dict[str, Any]) -> None:
+        """Go on from what `learned_state` gave, behind the rows of a plain buffer."""
+        self.added = state["added"]
+        if self._kept is not None:
+            self._kept.restore(state["kept"])
+
     def _settle_rows(self, rows: np.ndarray) -> None:
         """Compute the rewards of all transitions that wait for them, where one of these rows does."""
         if self._waiting and np.isin(rows, np.arange(self.pos - self._waiting, self.pos) % self.buffer_size).any():
@@ -265,6 +276,20 @@ class _Kept:
         self._age = np.zeros(shape, np.int64)
         """Earlier rows that are of the same episode, without a gap."""
         self._last_age = np.full(plain.n_envs, -2)
+
+    def state(self, size: int) -> dict[str, Any]:
+        """Return the first `size` rows as arrays by name."""
+        rows = {name: getattr(self, name)[:size] for name in ("env_rewards", "scores", "known")}
+        return {**rows, "age": self._age[:size]} | ({} if self.ends is None else {"ends": self.ends[:size]})
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave; the next step begins an episode."""
+        for name in ("env_rewards", "scores", "known"):
+            getattr(self, name)[: len(state[name])] = state[name]
+        self._age[: len(state["age"])] = state["age"]
+        if "ends" in state:
+            self.ends = np.zeros((*self.scores.shape, *state["ends"].shape[2:]), state["ends"].dtype)
+            self.ends[: len(state["ends"])] = state["ends"]
 
     def add(self, row: int, env_rewards: np.ndarray, age: np.ndarray) -> None:
         """Keep the rewards [E] of a transition after `age` [E] steps of its episode; `fill` gives the rest later."""

@@ -48,6 +48,17 @@ class RecentWindows:
         due, self._waiting = divmod(self._waiting + len(windows), self._every)
         return due
 
+    def state(self) -> dict[str, Any]:
+        """Return the windows and what is due, as arrays by name."""
+        windows = {"windows": torch.cat(list(self._parts)).numpy()} if self._parts else {}
+        return {**windows, "sizes": np.array([len(part) for part in self._parts], np.int64), "waiting": self._waiting}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
+        if "windows" in state:
+            self._parts = deque(torch.from_numpy(state["windows"]).split(state["sizes"].tolist()))
+        self._waiting = state["waiting"]
+
     def draw(self, number: int) -> Tensor:
         """Return windows [number, K, D], drawn from the recent ones."""
         sizes = np.array([len(part) for part in self._parts])

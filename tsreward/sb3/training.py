@@ -21,6 +21,7 @@ from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
 from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
 from tsreward.sb3.callback import LearnedRewardCallback
+from tsreward.sb3.checkpoints import Checkpoints, Training, keep_training
 from tsreward.sb3.environment_checks import check_spaces
 from tsreward.sb3.episode_rows import EpisodeLog, EpisodeRows
 from tsreward.sb3.recording import EpisodeRecorder
@@ -97,6 +98,7 @@ def train_agent(
     frames: FrameLayout | None = None,
     obs_key: ObsKey | None = None,
     log: EpisodeLog | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -106,14 +108,21 @@ def train_agent(
     needs. `costs` say where the record finds the cost of a step, and `frames` how frames stand in what the model looks
     at. Where the observation is a Dict or a Tuple, the agent sees all of it, and `obs_key` is what the model looks at
     and the record holds. `log` is given every finished episode, as soon as its rewards are known.
+    `checkpoints` say where the training is kept on the way, and whether it goes on from there; the model, `active` and
+    `bonus` are then to be those that it was begun with, and take over what the checkpoint says of them.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
-            in every step for what learns; or another model than that of `active`.
+            in every step for what learns; or another model than that of `active`; or checkpoints of library jax, or of
+            a training that is done.
         ShapeError: observations that are not arrays of real numbers, or not those of the model.
         ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
         MissingExtraError: `options.library` is jax, and sbx is not installed.
+        CheckpointError: a checkpoint is damaged, or of another training.
+        DataError: a checkpoint cannot be written.
     """
+    if checkpoints is not None and options.library != "torch":
+        raise OptionError("Checkpoints keep agents of Stable-Baselines3: use library 'torch', or no checkpoints.")
     algorithm_class(options)
     learned = model if active is None else active.model
     if model is not None and learned is not model:
@@ -136,8 +145,9 @@ def train_agent(
             needed.append(LearnedRewardCallback(paying, active))
             rewarded = paying
         reporting: list[BaseCallback] = [] if report is None else [_Steps(report, options.steps)]
-        if log is not None:
-            reporting.append(EpisodeRows(log, record, paying))
+        rows = None if log is None else EpisodeRows(log, record, paying)
+        if rows is not None:
+            reporting.append(rows)
         pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
         if pictures and not is_image_space_channels_first(rewarded.observation_space):  # type: ignore[arg-type]
             rewarded = VecTransposeImage(rewarded)  # inside: replay buffers store what a VecNormalize was given
@@ -147,7 +157,12 @@ def train_agent(
             rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
         )
         algorithm = build_algorithm(normaliser, options)
-        algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
+        if checkpoints is None:
+            algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
+        else:
+            driver = next((one for one in needed if isinstance(one, LearnedRewardCallback)), None)
+            training = Training(algorithm, normaliser, record, learned, active, bonus, driver, rows)
+            keep_training(checkpoints, training, options, [*needed, *reporting, *callbacks])
         reader.tell()
     described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")
     return TrainedAgent(algorithm, normaliser, record, described, tuple(needed), obs_key)
