@@ -37,12 +37,16 @@ from .detection.detectors.sklearn import SklearnDetector as SklearnDetector
 from .detection.detectors.windows import WindowDetector as WindowDetector
 from .encoders.base import Identity as Identity
 from .encoders.clip import CLIPEncoder as CLIPEncoder
+from .encoders.clip_video import ClipVideoEncoder as ClipVideoEncoder
+from .encoders.clip_video import ClipVideoOptions as ClipVideoOptions
+from .encoders.clip_video import stack_clips as stack_clips
 from .encoders.conv import ConvEncoder as ConvEncoder
 from .encoders.conv import ConvOptions as ConvOptions
 from .encoders.efficientnet import EfficientNetEncoder as EfficientNetEncoder
 from .encoders.efficientnet import EfficientNetOptions as EfficientNetOptions
 from .encoders.frame_layout import FrameLayout as FrameLayout
 from .encoders.frames import FrameOptions as FrameOptions
+from .encoders.goal_frame import goal_frame as goal_frame
 from .encoders.pixel_pca import PixelPCA as PixelPCA
 from .encoders.pixel_pca import PixelPCAOptions as PixelPCAOptions
 from .encoders.raw_frames import RawFrames as RawFrames
@@ -96,6 +100,10 @@ from .scorers.external import external_scorer as external_scorer
 from .scorers.flow import Flow as Flow
 from .scorers.flow import FlowOptions as FlowOptions
 from .scorers.forecaster import Forecaster as Forecaster
+from .scorers.forward_backward import ForwardBackward as ForwardBackward
+from .scorers.forward_backward import ForwardBackwardOptions as ForwardBackwardOptions
+from .scorers.goal_video import GoalVideo as GoalVideo
+from .scorers.goal_video import GoalVideoOptions as GoalVideoOptions
 from .scorers.knn import KNN as KNN
 from .scorers.lstm_vae import LSTMVAE as LSTMVAE
 from .scorers.mahalanobis import Mahalanobis as Mahalanobis

@@ -1,0 +1,62 @@
+"""The clip reward: resampling, the nearest goal, and clips of a video network in a model's file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.encoders.tiny_clips import save_network
+from tsreward import load, save
+from tsreward.encoders.clip_video import ClipVideoEncoder, ClipVideoOptions, stack_clips
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions
+from tsreward.sequences.windows import WindowSet
+
+COSINE = GoalVideoOptions(features="raw")
+
+
+def film(steps: int = 30, reach: int = 11) -> np.ndarray:
+    """Return frames [T, 12, 12, 3] of a bright square that moves `reach` pixels to the right."""
+    frames = np.zeros((steps, 12, 12, 3), np.uint8)
+    for step, frame in enumerate(frames):
+        left = round(reach * step / (steps - 1))
+        frame[4:8, max(0, left - 2) : left + 2] = 250
+    return frames
+
+
+@pytest.mark.filterwarnings("ignore:The video stands still")
+def test_what_ends_as_the_goal_video_does_is_paid_most() -> None:
+    encoder = ClipVideoEncoder((4, 12, 12, 3), ClipVideoOptions(side=6))
+    mode = Likeness(LikenessOptions(transform="negative"))
+    model = RewardModel(GoalVideo(1, COSINE), mode, encoder).fit([stack_clips(film(), 4, 9)] * 2)
+    whole, half, still = (model.score(stack_clips(film(reach=reach), 4, 9)) for reach in (11, 5, 0))
+    assert float(whole[-1]) == pytest.approx(0, abs=1e-6)
+    assert float(whole[-1]) < float(half[-1]) < float(still[-1])
+    assert float(model.rate(whole).reward[-1]) > float(model.rate(half).reward.max())
+
+
+def test_a_goal_video_is_resampled_evenly_to_the_window() -> None:
+    video = torch.arange(31.0)[:, None] * torch.ones(1, 2)
+    scorer = GoalVideo(window=4).fit(WindowSet.from_episodes([video], 4))
+    assert float(scorer(video[[0, 10, 20, 30]][None])) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_nearest_of_several_goal_videos_counts() -> None:
+    there, back = (torch.linspace(0, 1, 20)[:, None] * torch.tensor([[1.0, sign]]) for sign in (1.0, -1.0))
+    scorer = GoalVideo(window=2).fit(WindowSet.from_episodes([there, back], 2))
+    ends = torch.stack([part[[0, -1]] for part in (there, back)])
+    assert torch.allclose(scorer(ends), torch.zeros(2), atol=1e-6)
+
+
+def test_a_file_keeps_the_goal_and_looks_up_the_network(tmp_path: Path) -> None:
+    pytest.importorskip("transformers", reason="needs the extra 'pixels'")
+    save_network("videomae", tmp_path / "network")
+    encoder = ClipVideoEncoder.pretrained((4, 12, 12, 3), "videomae", str(tmp_path / "network"))
+    clips = stack_clips(film(8), 4)
+    model = RewardModel(GoalVideo(1, COSINE), Likeness(), encoder).fit([clips, clips])
+    save(model, tmp_path / "model.safetensors")
+    assert torch.equal(load(tmp_path / "model.safetensors").score(clips), model.score(clips))
