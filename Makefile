@@ -66,5 +66,13 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 tables: $(READY)  ## Write the tables of README.md from benchmarks/results
 	$(BIN)/python -m benchmarks.tables
 
+figures: $(READY)  ## Draw the pictures of README.md, from a demo of some five minutes and from benchmarks/results
+	rm -rf runs/figures
+	$(BIN)/tsreward demo --out runs/figures
+	$(BIN)/tsreward watch runs/figures/vanilla --compare runs/figures/penalised --out docs/_static/hopper.gif \
+		--width 240 --longest 300
+	cp runs/figures/curves.png docs/_static/hopper-curves.png
+	$(BIN)/python -m docs.pictures curves
+
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .pytest_cache .ruff_cache build dist *.egg-info docs/_build docs/reference/generated

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare two models on the same data", "tsreward.cli.compare"),
     "check": ("check that model files are sound", "tsreward.cli.check"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
+    "completion": ("let a shell complete commands and options", "tsreward.cli.completion"),
 }
 """Name -> (help, module); the module has a `main` that takes the arguments and returns the exit code."""
 
@@ -142,7 +143,7 @@ def _with_config(command: str, arguments: list[str]) -> list[str]:
 
 
 def _help() -> str:
-    lines = [f"  {name:<10}{text}" for name, (text, _) in COMMANDS.items()]
+    lines = [f"  {name:<12}{text}" for name, (text, _) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: tsreward COMMAND [OPTIONS]",
@@ -151,7 +152,8 @@ def _help() -> str:
             "",
             *lines,
             "",
-            "tsreward COMMAND --help shows its options, tsreward --version the version.",
+            "tsreward COMMAND --help shows its options, tsreward --version the version;",
+            "tsreward completion bash --install lets your shell complete them (bash, zsh, fish).",
             "--total-timesteps is another name of --steps.",
             "--import MODULE registers scorers, encoders and reward modes of your own, of which a model file is made;",
             "environments, scorers, encoders, reward modes and cost functions are also named as MODULE:NAME.",

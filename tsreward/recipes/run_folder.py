@@ -10,7 +10,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tsreward.errors import TSRewardError
 from tsreward.files import write_atomic
 from tsreward.io import save
 from tsreward.named_warnings import given_warnings
@@ -110,7 +109,7 @@ def _film(run: Run) -> tuple[bytes | None, str]:
             for name, agent in run.trained.items()
         }
         return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), FILM
-    except (TSRewardError, ImportError) as error:
+    except Exception as error:  # of any class: no film is worth a finished training
         return None, f"none: {error}"
 
 

@@ -15,7 +15,8 @@ from tsreward.errors import DataError, OptionError, missing_extra
 from tsreward.sb3.watching import Watched
 
 KINDS = (".mp4", ".gif")
-_STRIP, _LINE = 96, 18
+_LINES, _LINE, _STRIP = 5, 18, 92
+"""Lines of text and their height, and the height of the curve below them, in pixels."""
 _PAPER, _INK, _QUIET = (20, 22, 26), (235, 235, 235), (140, 145, 150)
 _SCORE, _FLAG, _LIMIT = (160, 92, 214), (224, 82, 82), (232, 131, 58)
 _TINT = 0.25
@@ -101,15 +102,14 @@ class _Drawing:
         flagged = step > 0 and self.watched.earned is not None and bool(self.watched.earned.is_anomaly[step - 1])
         if flagged:
             frame = image_module.blend(frame, image_module.new("RGB", self.size, _FLAG), _TINT)
-        lines = 3 + bool(self.title)
-        whole = image_module.new("RGB", (self.size[0], _even(self.size[1] + _STRIP + lines * _LINE)), _PAPER)
+        whole = image_module.new("RGB", (self.size[0], _even(self.size[1] + _LINES * _LINE + _STRIP)), _PAPER)
         whole.paste(frame, (0, 0))
         draw = draw_module.Draw(whole)
         top = self.size[1] + 4
         for text, colour in self._texts(step, flagged):
             draw.text((8, top), text, fill=colour, font=font)
             top += _LINE
-        self._draw_curve(draw, top, step)
+        self._draw_curve(draw, self.size[1] + 4 + _LINES * _LINE, step)
         return np.asarray(whole)
 
     def _texts(self, step: int, flagged: bool) -> list[tuple[str, tuple[int, int, int]]]:
@@ -117,16 +117,19 @@ class _Drawing:
         assert episode.rewards is not None
         reward = f"{episode.rewards[step - 1]:.2f}" if step else "-"
         cost = f"   cost {np.sum(episode.costs[:step]):.0f}" if episode.costs is not None else ""
-        lines = [(self.title, _INK)] if self.title else []
-        lines.append((f"step {step}   true reward {reward}   return {self._true[step]:.1f}{cost}", _INK))
+        lines = [
+            (self.title, _INK),
+            (f"step {step}{cost}", _INK),
+            (f"true reward {reward}   return {self._true[step]:.1f}", _INK),
+        ]
         if earned is None or self._learned is None:
             return lines
         if not step:
-            return [*lines, ("learned reward -", _QUIET), ("", _QUIET)]
+            return [*lines, ("learned reward -", _QUIET)]
         score, p_value = float(earned.score[step - 1]), float(earned.p_value[step - 1])
         learned = f"learned reward {float(earned.reward[step - 1]):.2f}   return {self._learned[step]:.1f}"
-        return [*lines, (learned, _INK), (f"score {score:.3g}   p {p_value:.3f}{'   flagged' * flagged}",
-                                          _FLAG if flagged else _QUIET)]  # fmt: skip
+        told = f"score {score:.3g}   p {p_value:.3f}{'   flagged' * flagged}"
+        return [*lines, (learned, _INK), (told, _FLAG if flagged else _QUIET)]
 
     def _points(self, width: int) -> list[tuple[float, float]]:
         """Return (pixel from the left, fraction of the height) of every score."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
-from tsreward.errors import DataError, OptionError
+from tsreward.envs.rendering import INSTALL, choose_backend
+from tsreward.errors import DataError, MissingExtraError, OptionError, TSRewardError
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.relabel import relabel_as_is
 from tsreward.sb3.agent_observations import for_agent, stacked
@@ -17,6 +18,7 @@ from tsreward.sb3.saved_agent import LoadedAgent
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
+from tsreward.user_modules import what_went_wrong
 from tsreward.wrappers.obs_parts import ObsKey, ObsParts
 
 
@@ -68,6 +70,7 @@ def watch(
 
     Raises:
         OptionError: the environment does not draw itself.
+        MissingExtraError: it cannot, because GL or a package is missing.
         ShapeError: the model reads other observations.
     """
     told, reader = agent.description, CostReader(costs)
@@ -81,7 +84,7 @@ def watch(
         parts = ObsParts("watch", env.observation_space, obs_key or named)
         try:
             obs, info = env.reset(seed=seed)
-            kept, frames = [parts.of_one(obs)], [_drawn(env.render(), told.env)]
+            kept, frames = [parts.of_one(obs)], [_drawn(env, told.env)]
             shown = [info.get("frame")]
             rewards, paid, actions = [], [], []
             ended = truncated = False
@@ -89,7 +92,7 @@ def watch(
                 action = agent(stacked([obs]))[0]
                 obs, reward, ended, truncated, info = env.step(action)
                 kept.append(np.array(parts.of_one(obs)))
-                frames.append(_drawn(env.render(), told.env))
+                frames.append(_drawn(env, told.env))
                 shown.append(info.get("frame"))
                 rewards.append(float(reward))
                 paid.append(reader.read(info))
@@ -105,8 +108,15 @@ def watch(
     return Watched(np.stack(frames), rate, episode if reader.found else replace(episode, costs=None), earned, threshold)
 
 
-def _drawn(frame: object, env: str) -> np.ndarray:
-    picture = np.array(frame)
+def _drawn(drawing: gymnasium.Env, env: str) -> np.ndarray:
+    try:
+        picture = np.array(drawing.render())
+    except Exception as error:  # of any class: simulators and GL fail in their own ways
+        if isinstance(error, TSRewardError):
+            raise
+        raise MissingExtraError(
+            f"{env} cannot draw itself: {what_went_wrong(error)}. If GL is missing: {INSTALL}"
+        ) from error
     if picture.ndim != 3 or picture.shape[-1] != 3 or picture.dtype != np.uint8:
         raise DataError(f"{env} drew {picture.dtype} {list(picture.shape)}, not a picture [H, W, 3] of bytes.")
     return picture
@@ -114,6 +124,7 @@ def _drawn(frame: object, env: str) -> np.ndarray:
 
 def _drawing_env(env: str, action_repeat: int) -> gymnasium.Env:
     """Return the environment `env` that draws itself, as an agent sees it."""
+    choose_backend()
     plain = make(env, action_repeat)
     modes = plain.metadata.get("render_modes", [])
     if plain.render_mode == "rgb_array":
