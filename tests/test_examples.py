@@ -110,3 +110,9 @@ def test_clip_features() -> None:
     pytest.importorskip("transformers", reason="needs the extra 'pixels'")
     expert, noise = runpy.run_path(str(EXAMPLES / "clip_features.py"))["main"](steps=15)
     assert expert > 0.5 > noise
+
+
+def test_goal_video(frames: None) -> None:  # noqa: F811
+    pytest.importorskip("metaworld", reason="needs the extra 'metaworld'")
+    cosines = runpy.run_path(str(EXAMPLES / "goal_video.py"))["main"]()
+    assert cosines["noisy expert"] > cosines["half expert"] > cosines["random"]

@@ -75,6 +75,7 @@ from .pipeline.relabel import relabel as relabel
 from .pipeline.scores import stream_scores as stream_scores
 from .pipeline.stream import RewardStream as RewardStream
 from .recipes.adversarial import AdversarialLikeness as AdversarialLikeness
+from .recipes.goal_video import imagine_video as imagine_video
 from .rewards.calibration import Calibration as Calibration
 from .rewards.exploration import EnsembleDisagreement as EnsembleDisagreement
 from .rewards.exploration import RandomNetworkDistillation as RandomNetworkDistillation
