@@ -35,8 +35,7 @@ def film_strip(model: tsreward.RewardModel, frames: np.ndarray, path: Path, coun
     assert isinstance(scorer, tsreward.MaskedAutoencoder)
     chosen = torch.linspace(0, len(frames) - 1, count).long()
     windows = model.features([frames]).gather(chosen)
-    with torch.inference_mode():
-        expected = ((scorer.reconstruct(windows).clamp(-1, 1) + 1) / 2).numpy()
+    expected = ((scorer.reconstruct(windows).clamp(-1, 1) + 1) / 2).numpy()
     figure = matplotlib.figure.Figure(figsize=(12, 4), layout="constrained")
     above, middle, below = figure.subplots(3, 1)
     for axes, shown in ((above, frames[chosen]), (middle, expected)):

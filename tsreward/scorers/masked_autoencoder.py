@@ -155,6 +155,7 @@ class MaskedAutoencoder(GradientScorer[MaskedAutoencoderOptions]):
         last = pictures[:, self._step]
         return self._errors(pictures, torch.cat([last, torch.zeros_like(last[..., :1])], -1))
 
+    @torch.no_grad()
     def reconstruct(self, windows: Tensor) -> Tensor:
         """Return what the step that is scored should look like, [B, H, W, C] float32 from −1 to 1, of bytes [B, K, D].
 
