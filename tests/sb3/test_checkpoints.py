@@ -189,7 +189,7 @@ def test_what_cannot_go_on_is_told(tmp_path):
     with pytest.raises(CheckpointError, match="holds no checkpoint to go on from"):
         Checkpoints(tmp_path / "none", resume=True)
     train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path))
-    with pytest.raises(OptionError, match=r"has done 512 of 512 steps, and nothing is left to do: give more --steps"):
+    with pytest.raises(OptionError, match=r"has done 512 of 512 steps, and nothing is left: give more --steps"):
         train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path, resume=True))
     more = train_agent("Tiny/Cost-v0", replace(PPO, steps=700), checkpoints=Checkpoints(tmp_path, resume=True))
     assert more.algorithm.num_timesteps == 768  # whole rollouts

@@ -14,28 +14,29 @@ from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
+from tsreward.cli.running import RunArguments, lasting, resumed
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
-from tsreward.io import load
+from tsreward.io import describe, load
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes import dreamer
 from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run, run_config, run_facts, run_title
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.recipes.live_run import open_run
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.loggers import run_logger
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.sequences.costs import CostOptions
 from tsreward.wrappers.obs_parts import named_obs_key
 
 
 @dataclass(frozen=True)
-class Options(Arguments):
+class Options(RunArguments):
     """Train an agent on the reward of a model; its true return and cost are recorded, and never shown to it.
 
     With --reward likeness, the reward is learned from an expert's observations on the way: tsreward train --reward
@@ -77,7 +78,7 @@ class Options(Arguments):
 
 
 @dataclass(frozen=True)
-class LikenessRun(Arguments):
+class LikenessRun(RunArguments):
     """Learn a reward from an expert's observations and train an agent on it; its true return is recorded, and never
     shown to it.
 
@@ -122,6 +123,8 @@ class DreamerRun(Arguments):
 
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
+    if resume := peek(arguments, "resume", ""):
+        arguments = resumed(Path(resume), arguments)
     likeness = peek(arguments, "reward", Options.reward) == LikenessRun.reward
     if (algorithm := peek(arguments, "algorithm", "")) in dreamer.WORLD_MODEL_AGENTS:
         if likeness:
@@ -131,23 +134,21 @@ def main(arguments: Sequence[str]) -> int:
             )
         return run_dreamer(parse(DreamerRun, "train", arguments))
     if likeness:
-        return run_likeness(parse(LikenessRun, "train", arguments))
-    return run(parse(Options, "train", arguments))
+        return run_likeness(parse(LikenessRun, "train", arguments), lasting(arguments))
+    return run(parse(Options, "train", arguments), lasting(arguments))
 
 
-def run(options: Options) -> int:
-    """Train, write the folder, print the results."""
+def run(options: Options, arguments: list[str]) -> int:
+    """Train, write the folder, print the results; with these arguments the run can go on."""
     prefer_one_thread()
-    model = load(options.model)
-    digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
-    if options.penalty_weight is not None:
-        model.mode = model.mode.reweighted(options.penalty_weight)
+    path = options.out or run_path("train", options.env, options.agent.seed)
+    checkpoints = options.checkpoints(path, options.agent)
+    model, note = _model(options)
     with Stages() as stages:
         _check_shape(options, model)
         check_reporting()
-        path = options.out or run_path("train", options.env, options.agent.seed)
-        with open_run(path, _title(options), asdict(options), _facts(options)) as live:
-            live.keep(model, _note(options, digest))
+        with options.running(path, _title(options), asdict(options), _facts(options), arguments, checkpoints) as live:
+            live.keep(model, note)
             agent = train_agent(
                 options.env,
                 options.agent,
@@ -157,10 +158,12 @@ def run(options: Options) -> int:
                 frames=_layout(options),
                 obs_key=named_obs_key(options.obs_key),
                 log=live.log("agent", options.agent.seed),
+                checkpoints=checkpoints,
+                logger=run_logger(path, options.tensorboard, options.wandb, asdict(options.agent)),
             )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
-            results = write_run(path, _describe(options, agent, model, digest))
+            results = write_run(path, _describe(options, agent, model, note))
     remark(f"costs: {agent.record.costs.summary()}")
     if options.json:
         print_json({"folder": str(path), **results})
@@ -172,6 +175,18 @@ def run(options: Options) -> int:
         )
         print(f"Written to {path}")
     return 0
+
+
+def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
+    """Return the model, and what its file in the run says of it; a run that goes on has its own."""
+    if options.resume is not None:
+        file = options.resume / "model.safetensors"
+        return load(file), describe(file)["note"]
+    model = load(options.model)
+    digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
+    if options.penalty_weight is not None:
+        model.mode = model.mode.reweighted(options.penalty_weight)
+    return model, {"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest}
 
 
 def _check_shape(options: Options, model: RewardModel) -> None:
@@ -193,7 +208,7 @@ def _layout(options: Options) -> FrameLayout | None:
     return None if options.frame_layout is None else FrameLayout.parse(options.frame_layout)
 
 
-def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest: str) -> Run:
+def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: dict[str, Any]) -> Run:
     everything = agent.record.all_episodes()
     figures = summarise_training(agent.record.finished, everything).as_json()
     if not agent.record.gives_cost:
@@ -206,13 +221,13 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, digest:
             "algorithm": options.agent.algorithm,
             "seed": options.agent.seed,
             "steps": options.agent.steps,
-            "model": {"file": str(options.model), "sha256": digest},
+            "model": {"file": note["model"], "sha256": note["sha256"]},
             "agent": figures,
         },
         facts=_facts(options),
         agents={"agent": everything[: len(agent.record.finished)]},
         model=model,
-        note=_note(options, digest),
+        note=note,
         trained={"agent": agent},
         film=options.film,
         costs=options.costs,
@@ -227,18 +242,15 @@ def _facts(options: Options) -> dict[str, object]:
     return {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
 
 
-def _note(options: Options, digest: str) -> dict[str, Any]:
-    return {"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest}
-
-
-def run_likeness(options: LikenessRun) -> int:
-    """Run the recipe of likeness, write the folder, print the results."""
+def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
+    """Run the recipe of likeness, write the folder, print the results; with these arguments the run can go on."""
     prefer_one_thread()
     env, agent = options.recipe.env, options.agent
     check_reporting()
     path = options.out or run_path("train", env, agent.seed)
-    config = run_config(options.recipe, agent, options.active)
-    with open_run(path, run_title(options.recipe, agent), config, run_facts(options.recipe, agent)) as live:
+    checkpoints = options.checkpoints(path, agent)
+    config, facts = run_config(options.recipe, agent, options.active), run_facts(options.recipe, agent)
+    with options.running(path, run_title(options.recipe, agent), config, facts, arguments, checkpoints) as live:
         with Stages() as stages:
             result = run_recipe(
                 options.recipe,
@@ -249,6 +261,8 @@ def run_likeness(options: LikenessRun) -> int:
                 tell=remark,
                 picture=path.with_name(f"{path.name}-expert.png"),
                 log=live.log("agent", agent.seed),
+                checkpoints=checkpoints,
+                logger=run_logger(path, options.tensorboard, options.wandb, config["agent"]),
             )
         told = describe_run(options.recipe, agent, options.active, result)
         results = write_run(path, replace(told, film=options.film))

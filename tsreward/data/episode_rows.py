@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tsreward.errors import DataError
+from tsreward.files import write_atomic
 
 FILE = "episodes.csv"
+UNDONE = "episodes-undone.csv"
+"""Episodes after a checkpoint that a run went on from: the agent that goes on has not seen them."""
 
 
 class EpisodeRow(NamedTuple):
@@ -59,6 +62,25 @@ class EpisodeFile:
                 file.write(line.getvalue().encode())
         except OSError as error:
             raise DataError(f"Cannot write {self.path}: {error.strerror}. Free some space.") from error
+
+
+def undo_after(path: Path, step: int) -> None:
+    """Leave the episodes in a file that ended until `step`; later ones, and half a last line, move to another file.
+
+    Raises:
+        DataError: it is no file of episodes, or cannot be written.
+    """
+    read_rows(path)  # or it is another file
+    head, *lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    place = _HEADER.index("step")
+    kept = [line for line in lines if line.endswith("\n") and int(next(csv.reader([line]))[place]) <= step]
+    if len(kept) == len(lines):
+        return
+    undone = path.with_name(UNDONE)
+    text = "" if undone.exists() else head
+    with undone.open("a", encoding="utf-8") as file:
+        file.write(text + "".join(line for line in lines if line.endswith("\n") and line not in kept))
+    write_atomic(path, "".join([head, *kept]).encode())
 
 
 class RunRows(NamedTuple):

@@ -39,8 +39,10 @@ from tsreward.recipes.run_folder import Run
 from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.checkpoints import Checkpoints
 from tsreward.sb3.environment_checks import check_environment
 from tsreward.sb3.episode_rows import EpisodeLog
+from tsreward.sb3.loggers import Logger
 from tsreward.sb3.playing import episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, TrainedAgent, train_agent
 from tsreward.scorers.presets import scorer_preset
@@ -106,13 +108,16 @@ def run(
     tell: Tell | None = None,
     picture: Path | None = None,
     log: EpisodeLog | None = None,
+    checkpoints: Checkpoints | None = None,
+    logger: Logger | None = None,
 ) -> ExpertLikenessResult:
     """Run the whole method once.
 
     `columns` says what the columns or arrays of the demonstrations are, and `tell` is given a line where something was
     decided about them. The expert's pictures are compared with the agent's own before any training (`view_expert`):
     what differs is warned of, and `picture` is where a PNG of both is written then. `log` is given every episode of the
-    agent.
+    agent, `checkpoints` say where the run is kept and whether it goes on from there, and `logger` takes the figures of
+    the training. A run that goes on needs no demonstrations any more.
 
     Raises:
         StrictError: the expert was seen otherwise than the agent is, and strict asks for an error.
@@ -139,12 +144,22 @@ def run(
             f"frames={options.frames} are drawn by the environments of the families {', '.join(ENV_FAMILIES)}, got "
             f"{options.env}: leave frames out, and let the environment observe pictures itself."
         )
-    data = gather(options, agent, stage, columns, tell)
-    view = _view(options, agent, data)
-    if view is not None:
-        report_view(view, f"{options.demos} and {options.env}", picture)
-    encoder = fit_encoder(options, data)
-    model, learner = reward_model(options, data, encoder, replace(active, seed=agent.seed), stage)
+    active = replace(active, seed=agent.seed)
+    view: ExpertView | None = None
+    if checkpoints is not None and checkpoints.resumed is not None:
+        beginning = checkpoints.beginning()
+        model = checkpoints.model()
+        assert model is not None
+        learner = ActiveLearner.resumed(model, active, beginning["learner"]) if "learner" in beginning else None
+    else:
+        data = gather(options, agent, stage, columns, tell)
+        view = _view(options, agent, data)
+        if view is not None:
+            report_view(view, f"{options.demos} and {options.env}", picture)
+        model, learner = reward_model(options, data, fit_encoder(options, data), active, stage)
+        beginning = {"expert_return": data.expert_return, "random_return": float(data.random_return)}
+        if checkpoints is not None:
+            checkpoints.begin(beginning | ({} if learner is None else {"learner": learner.windows()}))
     env = options.env
     if options.frames is not None and "frames" not in split_id(env)[1]:
         env += f"{',' if ':' in env else ':'}frames={options.frames}"
@@ -154,17 +169,19 @@ def run(
         model,
         report=None if stage is None else stage("agent"),
         active=learner,
-        bonus=exploration(options, encoder.dim, agent.seed),
+        bonus=exploration(options, model.scorer.dim or 0, agent.seed),
         reward_obs="observation" if options.frames is None else "frame",
         frames=layout,
         obs_key=key,
         log=log,
+        checkpoints=checkpoints,
+        logger=logger,
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
     returns = true_returns(trained, options.env, agent, options.evaluations)
     trained.normaliser.close()
-    return ExpertLikenessResult(model, trained, returns, data.expert_return, data.random_return, view)
+    return ExpertLikenessResult(model, trained, returns, beginning["expert_return"], beginning["random_return"], view)
 
 
 def _view(options: ExpertLikenessOptions, agent: AgentOptions, data: LikenessData) -> ExpertView | None:

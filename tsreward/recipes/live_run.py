@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tsreward.data.episode_rows import FILE, EpisodeFile, EpisodeRow
+from tsreward.data.episode_rows import FILE, EpisodeFile, EpisodeRow, read_rows, undo_after
 from tsreward.errors import DataError
 from tsreward.files import empty_folder, write_atomic
 from tsreward.io import save
@@ -43,8 +43,8 @@ class LiveRun:
         self.begun = False
         """Whether anything was done that somebody would miss."""
         self._title, self._facts, self._status = title, facts, status
-        self._rows: dict[str, list[EpisodeRow]] = {}
         self._file = EpisodeFile(folder / FILE)
+        self._rows = {run.agent: run.rows for run in read_rows(folder / FILE)}
         self._status_due = 0.0
         self._page_due = time.monotonic() + PAGE_EVERY
 
@@ -129,6 +129,34 @@ def open_run(
         live._write_status()
         with _ended(live, made):
             yield live
+
+
+@contextlib.contextmanager
+def resume_run(
+    path: Path, title: str, config: Mapping[str, Any], facts: Mapping[str, object], arguments: list[str], done: int
+) -> Iterator[LiveRun]:
+    """Go on with the folder of a run that was stopped or killed, from a checkpoint after `done` decisions.
+
+    Episodes that ended later move to episodes-undone.csv.
+
+    Raises:
+        DataError: it is no folder of a run, or another process is filling it.
+    """
+    path = Path(path)
+    status = read_status(path)
+    with _locked(path):
+        undo_after(path / FILE, done)
+        write_atomic(path / "config.json", as_json(config))
+        status |= {"state": "running", "arguments": arguments, "versions": installed_versions()}
+        status |= {"resumed_at": [*status.get("resumed_at", []), done]}
+        live = LiveRun(path, title, facts, {key: value for key, value in status.items() if key not in _ENDS})
+        live.begun = True
+        live._write_status()
+        with _ended(live, []):
+            yield live
+
+
+_ENDS = ("ended", "message")
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ from tsreward.sb3.episode_rows import EpisodeRows
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 
-_MODEL, _WEIGHTS, _STATE = "model.safetensors", "weights.pt", "state"
+_MODEL, _WEIGHTS, _STATE, _BEGINNING = "model.safetensors", "weights.pt", "state", "beginning"
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "_current_progress_remaining")
 
 
@@ -75,6 +75,36 @@ class Checkpoints:
         """Return the newest checkpoint."""
         found = self._all()
         return found[-1] if found else None
+
+    def check_left(self, steps: int) -> None:
+        """Check that a training of so many steps in all has any left to do.
+
+        Raises:
+            OptionError: it has none.
+        """
+        if self.done is not None and self.done >= steps:
+            raise OptionError(
+                f"{self.resumed} is of a training that has done {self.done:,} of {steps:,} steps, and nothing is left: "
+                f"give more --steps to go on."
+            )
+
+    @property
+    def done(self) -> int | None:
+        """Decisions at the checkpoint that the training goes on from."""
+        return None if self.resumed is None else int(self.resumed.name.partition("-")[2])
+
+    def begin(self, state: State) -> None:
+        """Keep what never changes while an agent trains, beside the checkpoints."""
+        with new_folder(self.folder / _BEGINNING) as inside:
+            write_state(inside, state)
+
+    def beginning(self) -> State:
+        """Return what `begin` kept.
+
+        Raises:
+            CheckpointError: it cannot be read.
+        """
+        return read_state(self.folder / _BEGINNING)
 
     def model(self) -> RewardModel | None:
         """Return the reward model of the checkpoint that the training goes on from; None where it has none."""
@@ -246,12 +276,8 @@ def keep_training(
     """
     algorithm, begun = training.algorithm, checkpoints.resumed
     if begun is not None:
+        checkpoints.check_left(options.steps)
         training.read_first(begun)
-        if algorithm.num_timesteps >= options.steps:
-            raise OptionError(
-                f"{begun} is of a training that has done {algorithm.num_timesteps:,} of {options.steps:,} steps, and "
-                f"nothing is left to do: give more --steps to go on."
-            )
         algorithm.set_random_seed((options.seed + algorithm.num_timesteps) % 2**32)
     text = "ending at the next checkpoint; another signal ends at once, and what was done since the last one is lost"
     with noted(lambda number: checkpoints.tell(text)) as signals:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.preprocessing import is_image_space_channels_first
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
@@ -99,6 +100,7 @@ def train_agent(
     obs_key: ObsKey | None = None,
     log: EpisodeLog | None = None,
     checkpoints: Checkpoints | None = None,
+    logger: Logger | None = None,
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -110,6 +112,7 @@ def train_agent(
     and the record holds. `log` is given every finished episode, as soon as its rewards are known.
     `checkpoints` say where the training is kept on the way, and whether it goes on from there; the model, `active` and
     `bonus` are then to be those that it was begun with, and take over what the checkpoint says of them.
+    `logger` takes the figures that Stable-Baselines3 logs, see `run_logger`; it is closed at the end.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -157,6 +160,8 @@ def train_agent(
             rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
         )
         algorithm = build_algorithm(normaliser, options)
+        if logger is not None:
+            algorithm.set_logger(logger)
         if checkpoints is None:
             algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
         else:
@@ -164,6 +169,8 @@ def train_agent(
             training = Training(algorithm, normaliser, record, learned, active, bonus, driver, rows)
             keep_training(checkpoints, training, options, [*needed, *reporting, *callbacks])
         reader.tell()
+    if logger is not None:
+        logger.close()
     described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")
     return TrainedAgent(algorithm, normaliser, record, described, tuple(needed), obs_key)
 
