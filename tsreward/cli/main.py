@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("look for what is wrong with a reward before training on it", "tsreward.cli.audit"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
     "watch": ("film a trained agent, with what the learned reward says", "tsreward.cli.watch"),
+    "report": ("put several runs on one page", "tsreward.cli.report"),
     "tune": ("search for the best setting of a reward or a detector", "tsreward.cli.tune"),
     "compare": ("compare two models on the same data", "tsreward.cli.compare"),
     "check": ("check that model files are sound", "tsreward.cli.check"),

@@ -28,6 +28,9 @@ class RunArguments(Arguments):
     resume: Path | None = None
     """Folder of a run that was stopped or killed: go on from its newest checkpoint, with its options. Only --steps,
     --save-every, --tensorboard, --wandb and --json may be given beside it."""
+    seeds: tuple[int, ...] = option((), low=0)
+    """Train with several seeds side by side, one process with one thread for every core that is there, in RUN/seed-<n>
+    each, and put them on one page: 5 for five seeds from --seed on, or the seeds themselves: 3 7 9."""
     tensorboard: bool = False
     """Write TensorBoard's events to RUN/tensorboard."""
     wandb: bool = False
@@ -67,13 +70,13 @@ _OWN = ("resume", "out", "config", "json", "seeds")
 """What belongs to one process, not to the run."""
 
 
-def lasting(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments that a run which goes on is to have again.
+def lasting(arguments: Sequence[str], *without: str) -> list[str]:
+    """Return the arguments that a run which goes on is to have again, `without` the options of these names.
 
     >>> lasting(["--env", "Hopper-v5", "--json", "--out=x", "--obs-key", "a", "b"])
     ['--env', 'Hopper-v5', '--obs-key', 'a', 'b']
     """
-    return [word for name, words in _options(arguments) if name not in _OWN for word in words]
+    return [word for name, words in _options(arguments) if name not in (*_OWN, *without) for word in words]
 
 
 def resumed(folder: Path, given: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.cli.running import RunArguments, lasting, resumed
+from tsreward.cli.seeds import resume_seeds, seeds_of, train_seeds
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
@@ -25,6 +26,7 @@ from tsreward.recipes import dreamer
 from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run, run_config, run_facts, run_title
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.recipes.live_run import read_status
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
@@ -124,6 +126,8 @@ class DreamerRun(Arguments):
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
     if resume := peek(arguments, "resume", ""):
+        if (several := read_status(Path(resume)).get("seeds")) is not None:
+            return resume_seeds(Path(resume), several, arguments)
         arguments = resumed(Path(resume), arguments)
     likeness = peek(arguments, "reward", Options.reward) == LikenessRun.reward
     if (algorithm := peek(arguments, "algorithm", "")) in dreamer.WORLD_MODEL_AGENTS:
@@ -134,8 +138,18 @@ def main(arguments: Sequence[str]) -> int:
             )
         return run_dreamer(parse(DreamerRun, "train", arguments))
     if likeness:
-        return run_likeness(parse(LikenessRun, "train", arguments), lasting(arguments))
-    return run(parse(Options, "train", arguments), lasting(arguments))
+        recipe = parse(LikenessRun, "train", arguments)
+        if recipe.seeds:
+            return _train_seeds(recipe, recipe.recipe.env, arguments)
+        return run_likeness(recipe, lasting(arguments))
+    options = parse(Options, "train", arguments)
+    return _train_seeds(options, options.env, arguments) if options.seeds else run(options, lasting(arguments))
+
+
+def _train_seeds(options: Options | LikenessRun, env: str, arguments: Sequence[str]) -> int:
+    seeds = seeds_of(options.seeds, options.agent.seed)
+    path = options.out or run_path("train", env, seeds[0])
+    return train_seeds(path, lasting(arguments, "seed"), seeds, as_document=options.json)
 
 
 def run(options: Options, arguments: list[str]) -> int:

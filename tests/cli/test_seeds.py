@@ -1,0 +1,36 @@
+"""Several seeds are trained side by side, each as it would be alone, and stand on one page."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.test_runs import AGENT, rows
+from tsreward.cli.main import main
+from tsreward.recipes.live_run import read_status
+
+
+def test_seeds_are_the_runs_that_they_are_alone(made, tmp_path, document):
+    train = ("train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT)
+    many = tmp_path / "many"
+    found = document(*train, "--seeds", "3", "8", "--import", "tests.tiny", "--out", many)
+    document(*train, "--seed", "8", "--out", tmp_path / "alone")
+    assert rows(many / "seed-8") == rows(tmp_path / "alone")
+    assert found["seeds"] == [3, 8] and found["methods"]["agent"]["runs"] == 2
+    assert json.loads((many / "results.json").read_text())["methods"] == found["methods"]
+    assert read_status(many)["state"] == "finished"
+    assert read_status(many / "seed-3")["arguments"][-2:] == ["--seed", "3"]
+    page = (many / "report.html").read_text()
+    assert "<svg" in page and "bootstrap intervals" in page
+    again = document("report", many, tmp_path / "alone", "--out", tmp_path / "both.html")
+    assert again["methods"]["agent"]["runs"] == 3
+    assert main(["train", "--resume", str(many)]) == 0  # nothing is left to do
+    assert main(["report", str(many), "--out", str(tmp_path / "page.html")]) == 0
+
+
+def test_what_fails_in_one_seed_is_told_once(made, tmp_path, complaint):
+    train = ("train", "--env", "Tiny/Endless-v0", "--model", made.model, *AGENT)
+    line = complaint(*train, "--seeds", "1", "--import", "tests.tiny", "--out", tmp_path / "many")
+    assert "1 of 1 seeds failed, seed 0 with: No episode of Tiny/Endless-v0 finished" in line
+    assert read_status(tmp_path / "many")["state"] == "failed"
+    assert "different seeds, got 4 4" in complaint(*train, "--seeds", "4", "4")
+    assert "needs folders of runs" in complaint("report")

@@ -1,0 +1,55 @@
+"""`tsreward report`: one page about several runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from tsreward.cli.output import check_output, print_json, print_table
+from tsreward.cli.parsing import Arguments, parse
+from tsreward.errors import DataError
+from tsreward.report.page import check_reporting, write_page
+from tsreward.report.several import figures_of, read_methods, render_several
+
+
+@dataclass(frozen=True)
+class Options(Arguments):
+    """Put several runs on one page: those that differ only in their seeds stand together, with interquartile means and
+    bootstrap intervals as rliable draws them (Agarwal et al. 2021).
+
+    Runs that are still going on are read as far as they are.
+    """
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders of runs; one of train --seeds stands for all of its seeds."""
+    out: Path = Path("report.html")
+    """The page."""
+    json: bool = False
+    """Print the figures as one JSON document."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parse the arguments and run."""
+    return run(parse(Options, "report", arguments))
+
+
+def run(options: Options) -> int:
+    """Read the runs, write the page, print the figures."""
+    if not options.runs:
+        raise DataError("tsreward report needs folders of runs: tsreward report runs/first runs/second.")
+    check_reporting()
+    check_output(options.out)
+    methods = read_methods(options.runs)
+    write_page(options.out, render_several("Runs", methods))
+    figures = figures_of(methods)
+    if options.json:
+        print_json({"page": str(options.out), "methods": figures})
+        return 0
+    rows = [(name, values["runs"], *values["true_return"].values()) for name, values in figures.items()]
+    header = ["method", "runs", "IQM", "low", "high", "mean", "std"]
+    print_table("true return of the last quarter", header, rows)
+    print(f"Written to {options.out}")
+    return 0

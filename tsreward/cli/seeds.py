@@ -1,0 +1,165 @@
+"""`tsreward train --seeds`: one run for every seed, side by side on the cores that are there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import TextIO
+
+from tsreward.cli.main import remark
+from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.running import lasting
+from tsreward.errors import DataError, OptionError
+from tsreward.files import empty_folder, write_atomic
+from tsreward.interrupts import noted
+from tsreward.pipeline.own_names import named_modules
+from tsreward.recipes.live_run import STATUS, read_status
+from tsreward.recipes.run_folder import as_json
+from tsreward.report.page import check_reporting, write_page
+from tsreward.report.several import figures_of, read_methods, render_several
+
+_POLL = 0.5
+"""Seconds between two looks at the processes."""
+
+
+def seeds_of(given: Sequence[int], first: int) -> list[int]:
+    """Return the seeds that --seeds asks for: one number is how many there are, from `first` on; several are the seeds.
+
+    Raises:
+        OptionError: none, or one of them twice.
+
+    >>> seeds_of([3], first=10), seeds_of([4, 9], first=10)
+    ([10, 11, 12], [4, 9])
+    """
+    seeds = list(range(first, first + given[0])) if len(given) == 1 else list(given)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise OptionError(f"--seeds takes how many there are, or different seeds, got {' '.join(map(str, given))}.")
+    return seeds
+
+
+def resume_seeds(folder: Path, seeds: Sequence[int], given: Sequence[str]) -> int:
+    """Go on with a run of several seeds.
+
+    Raises:
+        OptionError: other options are given than --json.
+        DataError: a run failed.
+    """
+    given = lasting(given)
+    if given:
+        raise OptionError(f"A run of several seeds goes on as it was begun, got {given[0]}: leave it out.")
+    return train_seeds(folder, read_status(folder)["arguments"], seeds, go_on=True, as_document=False)
+
+
+def train_seeds(
+    folder: Path, arguments: Sequence[str], seeds: Sequence[int], go_on: bool = False, as_document: bool = False
+) -> int:
+    """Train with every seed in a process of one thread; `arguments` are those of one run without a seed.
+
+    With `go_on` the folder holds such runs already: those that are done stay, the others go on from their checkpoints.
+
+    Raises:
+        DataError: the folder is not empty, or a run failed.
+    """
+    check_reporting()
+    if not go_on:
+        empty_folder(folder)
+    status = {"state": "running", "seeds": list(seeds), "arguments": list(arguments)}
+    write_atomic(folder / STATUS, as_json(status))
+    left = [seed for seed in seeds if _state(_of(folder, seed)) != "finished"]
+    with Stages() as stages, noted(lambda number: remark("ending every seed at its next checkpoint")) as signals:
+        report = stages(f"{len(seeds)} seeds")
+        waiting = list(left)
+        running: dict[int, subprocess.Popen[bytes]] = {}
+        failed: list[int] = []
+        with ExitStack() as files:
+            while waiting or running:
+                if signals.number is not None:
+                    waiting.clear()
+                    for process in running.values():
+                        with suppress(ProcessLookupError):
+                            process.send_signal(signals.number)
+                    _wait(running.values())
+                    write_atomic(folder / STATUS, as_json(status | {"state": "stopped"}))
+                    signals.obey()
+                while waiting and len(running) < len(os.sched_getaffinity(0)):
+                    seed = waiting.pop(0)
+                    log = files.enter_context((folder / f"seed-{seed}.log").open("a"))
+                    running[seed] = _begin(folder, arguments, seed, log)
+                ended = [seed for seed, process in running.items() if process.poll() is not None]
+                failed += [seed for seed in ended if running.pop(seed).returncode]
+                done, total = _progress(folder, seeds)
+                if total:
+                    report(done, total)
+                time.sleep(_POLL)
+    if failed:
+        write_atomic(folder / STATUS, as_json(status | {"state": "failed"}))
+        lines = (folder / f"seed-{failed[0]}.log").read_text(errors="replace").splitlines()
+        last = lines[-1].removeprefix("tsreward: error: ") if lines else "it said nothing"
+        raise DataError(f"{len(failed)} of {len(seeds)} seeds failed, seed {failed[0]} with: {last}")
+    methods = read_methods([folder])
+    write_page(folder / "report.html", render_several(folder.name, methods))
+    results = {"seeds": list(seeds), "methods": figures_of(methods)}
+    write_atomic(folder / "results.json", as_json(results))
+    write_atomic(folder / STATUS, as_json(status | {"state": "finished"}))
+    if as_document:
+        print_json({"folder": str(folder), **results})
+        return 0
+    rows = [(name, values["runs"], *values["true_return"].values()) for name, values in results["methods"].items()]
+    print_table("true return of the last quarter", ["agent", "runs", "IQM", "low", "high", "mean", "std"], rows)
+    print(f"Written to {folder}")
+    return 0
+
+
+def _begin(folder: Path, arguments: Sequence[str], seed: int, log: TextIO) -> subprocess.Popen[bytes]:
+    own = _of(folder, seed)
+    imports = [word for module in named_modules() for word in ("--import", module)]
+    begun = ["--resume", str(own)] if _state(own) is not None else [*arguments, "--seed", str(seed), "--out", str(own)]
+    command = [sys.executable, "-m", "tsreward", "train", *imports, *begun]
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    # Of a session of its own: Ctrl-C comes from us, once.
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, env=env, start_new_session=True)
+
+
+def _wait(processes: Iterable[subprocess.Popen[bytes]]) -> None:
+    """Wait for processes; a second signal of ours ends them at once."""
+    try:
+        for process in processes:
+            process.wait()
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+
+
+def _of(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}"
+
+
+def _state(folder: Path) -> str | None:
+    """Return how a run is; None where there is none."""
+    try:
+        return str(read_status(folder)["state"])
+    except (DataError, KeyError):
+        return None
+
+
+def _progress(folder: Path, seeds: Sequence[int]) -> tuple[int, int]:
+    """Return the steps that were done and are to do in all runs together, as far as these are known."""
+    known = list(_done(folder, seeds))
+    done, totals = sum(done for done, _ in known), [total for _, total in known]
+    return done, len(seeds) * max(totals, default=0)
+
+
+def _done(folder: Path, seeds: Sequence[int]) -> Iterator[tuple[int, int]]:
+    for seed in seeds:
+        try:
+            status = read_status(_of(folder, seed))
+        except DataError:
+            continue
+        if "total" in status:
+            yield status["done"], status["total"]
