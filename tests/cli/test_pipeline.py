@@ -130,7 +130,16 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     arguments = ("--env", "Tiny/Cost-v0", "--model", made.model, "--steps", "512", "--hidden", "8")
     printed = document("train", *arguments, "--out", out)
     agent = ["agent.json", "agent.zip", "normaliser.npz"]
-    files = [*agent, "config.json", "curves.png", "episodes.csv", "model.safetensors", "report.html", "results.json"]
+    files = [
+        *agent,
+        "checkpoints",
+        "config.json",
+        "curves.png",
+        "episodes.csv",
+        "model.safetensors",
+        "report.html",
+        "results.json",
+    ]
     assert sorted(path.name for path in out.iterdir()) == sorted([*files, "status.json"])
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}

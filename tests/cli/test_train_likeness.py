@@ -28,7 +28,18 @@ def test_it_leaves_a_folder(file, tmp_path, document):
     out = tmp_path / "run"
     printed = document(*TRAIN, "--demos", file, "--negatives", "probes", "--active.every", "64", "--out", out)
     models = ["agent.json", "agent.zip", "model.safetensors", "normaliser.npz"]
-    files = sorted([*models, "config.json", "curves.png", "episodes.csv", "report.html", "results.json", "status.json"])
+    files = sorted(
+        [
+            *models,
+            "checkpoints",
+            "config.json",
+            "curves.png",
+            "episodes.csv",
+            "report.html",
+            "results.json",
+            "status.json",
+        ]
+    )
     assert sorted(path.name for path in out.iterdir()) == files
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
