@@ -85,7 +85,7 @@ def test_people_get_a_table(file, tmp_path, capsys):
         (("--demos", "none.npz"), "There is no file or folder none.npz"),
         (("--scorer", "deep_sda"), "did you mean 'deep_sad'"),
         (("--active.every", "0"), "ActiveLearnerOptions.every must be an integer >= 1"),
-        (("--num-demos", "1"), "num_demos must be an integer >= 2"),
+        (("--num-demos", "0"), "num_demos must be an integer >= 1"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):
