@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test test-dreamer check docs format benchmarks tables clean
+.PHONY: help install demo test test-dreamer check docs format benchmarks tables figures clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
