@@ -42,6 +42,7 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "vanilla",
         "penalised",
         "film",
+        "verdict",
         "warnings",
         "versions",
     }

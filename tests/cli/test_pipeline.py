@@ -129,7 +129,7 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     out = tmp_path / "run"
     arguments = ("--env", "Tiny/Cost-v0", "--model", made.model, "--steps", "512", "--hidden", "8")
     printed = document("train", *arguments, "--out", out)
-    agent = ["agent.json", "agent.zip", "normaliser.npz"]
+    agent = ["agent.json", "agent.safetensors", "agent.zip", "normaliser.npz"]
     files = [
         *agent,
         "checkpoints",
@@ -143,7 +143,18 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     assert sorted(path.name for path in out.iterdir()) == sorted([*files, "status.json"])
     results = json.loads((out / "results.json").read_text())
     assert printed == {"folder": str(out), **results}
-    assert set(results) == {"env", "algorithm", "seed", "steps", "model", "agent", "film", "warnings", "versions"}
+    assert set(results) == {
+        "env",
+        "algorithm",
+        "seed",
+        "steps",
+        "model",
+        "agent",
+        "film",
+        "verdict",
+        "warnings",
+        "versions",
+    }
     assert set(results["agent"]) == {"return", "cost", "length", "cost_rate", "final_cost_rate"}
     assert json.loads((out / "config.json").read_text())["agent"]["hidden"] == 8
 

@@ -27,7 +27,7 @@ def file(tmp_path, document):
 def test_it_leaves_a_folder(file, tmp_path, document):
     out = tmp_path / "run"
     printed = document(*TRAIN, "--demos", file, "--negatives", "probes", "--active.every", "64", "--out", out)
-    models = ["agent.json", "agent.zip", "model.safetensors", "normaliser.npz"]
+    models = ["agent.json", "agent.safetensors", "agent.zip", "model.safetensors", "normaliser.npz"]
     files = sorted(
         [
             *models,

@@ -113,7 +113,7 @@ def test_it_shows_what_happened_and_needs_nothing_else(runs) -> None:
     assert not {"script", "link", "img"} & seen.tags
     assert seen.addresses == []
     assert seen.text.count(HOSTILE) == 4  # the title stands in the head too
-    for word in ("1.250", "0.125", "–", "cost rate", "true return per episode", "true cost per episode", "score"):
+    for word in ("1.25", "0.125", "–", "cost rate", "true return per episode", "true cost per episode", "score"):
         assert word in seen.text
     assert page.count("<svg") == 3
     assert page == render_run(HOSTILE, {"steps": "67", HOSTILE: HOSTILE}, FIGURES, runs, small_model())

@@ -185,7 +185,12 @@ def test_roll_out_holds_actions_as_long_as_in_training():
 def test_files_hold_all_that_the_agent_needs(tmp_path):
     agent = train_agent("Tiny/Cost-v0", SMALL)
     save_agent(agent, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["agent.json", "agent.zip", "normaliser.npz"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "agent.json",
+        "agent.safetensors",
+        "agent.zip",
+        "normaliser.npz",
+    ]
     loaded = PPO.load(tmp_path / "agent.zip", device="cpu")
     obs = np.array([[0.4, 0.5, 0.6]], np.float32)
     with np.load(tmp_path / "normaliser.npz", allow_pickle=False) as moments:

@@ -83,6 +83,7 @@ def _show(results: dict[str, Any], folder: Path, quick: bool) -> None:
         ["agent", *names.values()],
         [[agent, *(results[agent][name] for name in names)] for agent in ("vanilla", "penalised")],
     )
-    print(f"Written to {folder}")
+    print(results["verdict"])
+    print(f"Written to {folder}. To see the agents: tsreward watch {folder}/vanilla --compare {folder}/penalised")
     if quick:
         print("A dry run: all works, and agents this young prove nothing. For the result leave out --quick.")

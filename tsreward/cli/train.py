@@ -48,8 +48,8 @@ class Options(RunArguments):
     The folder of the run is there from the first second, and stays however the run ends. It holds config.json,
     model.safetensors, status.json (running, finished, stopped or failed), episodes.csv (a row per episode, written
     while the agent trains), report.html (written anew every minute), and at the end agent.zip (Stable-Baselines3),
-    normaliser.npz (mean and variance of the observations that the agent expects), agent.json, curves.png and
-    results.json, and agent.mp4 where the environment draws itself.
+    normaliser.npz (mean and variance of the observations that the agent expects), agent.safetensors, agent.json,
+    curves.png and results.json, and agent.mp4 where the environment draws itself.
     """
 
     env: str
@@ -87,7 +87,8 @@ class LikenessRun(RunArguments):
     The folder of the run is there from the first second, and stays however the run ends. It holds config.json,
     status.json (running, finished, stopped or failed), episodes.csv (a row per episode, written while the agent
     trains), report.html (written anew every minute), and at the end model.safetensors, agent.zip (Stable-Baselines3),
-    normaliser.npz, agent.json, curves.png and results.json, and agent.mp4 where the environment draws itself.
+    normaliser.npz, agent.safetensors, agent.json, curves.png and results.json, and agent.mp4 where the environment
+    draws itself.
     """
 
     recipe: tyro.conf.OmitArgPrefixes[ExpertLikenessOptions] = field(default_factory=ExpertLikenessOptions)
@@ -187,7 +188,7 @@ def run(options: Options, arguments: list[str]) -> int:
             ["what", "value"],
             list(results["agent"].items()),
         )
-        print(f"Written to {path}")
+        print(f"Written to {path}. To see the agent: tsreward watch {path}")
     return 0
 
 
@@ -295,7 +296,8 @@ def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
         *results["agent"].items(),
     ]
     print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
-    print(f"Written to {path}")
+    print(results["verdict"])
+    print(f"Written to {path}. To see the agent: tsreward watch {path}")
     return 0
 
 

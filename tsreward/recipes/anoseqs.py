@@ -172,8 +172,14 @@ def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
         model=result.model,
         note={"env": options.env, "seed": options.seed},
         trained=agents,
+        verdict=_verdict(results["vanilla"], results["penalised"]),
         costs=options.costs,
     )
+
+
+def _verdict(vanilla: dict[str, float], penalised: dict[str, float]) -> str:
+    with_it, without = (f"{one['cost']:,.1f} at a return of {one['return']:,.0f}" for one in (penalised, vanilla))
+    return f"With the penalty an episode costs {with_it}, without it {without}."
 
 
 def check_environments(options: AnoSeqsOptions) -> None:

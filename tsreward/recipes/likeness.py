@@ -354,6 +354,9 @@ def describe_run(
         },
         "training": {name: training[name] for name in ("return", "length")},
     }
+    levels = {"random actions": result.random_return}
+    if result.expert_return is not None:
+        levels["expert"] = result.expert_return
     return Run(
         title=run_title(options, agent),
         config=run_config(options, agent, active),
@@ -367,8 +370,16 @@ def describe_run(
         model=result.model,
         note={"env": options.env, "seed": agent.seed},
         trained={"agent": result.agent},
+        verdict=_verdict(result),
+        levels=levels,
         pictures=_pictures(result.view),
     )
+
+
+def _verdict(result: ExpertLikenessResult) -> str:
+    reached, random = float(result.returns.mean()), result.random_return
+    expert = "is unknown" if result.expert_return is None else f"has {result.expert_return:,.0f}"
+    return f"The agent reaches a true return of {reached:,.0f}; the expert {expert}, random actions have {random:,.0f}."
 
 
 def _pictures(view: ExpertView | None) -> dict[str, bytes]:

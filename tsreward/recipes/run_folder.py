@@ -70,6 +70,10 @@ class Run:
     """Seed of the filmed episode."""
     costs: Costs = CostOptions()  # noqa: RUF009 - frozen
     """Where a film finds the cost of a step."""
+    verdict: str = ""
+    """The result in one sentence, for the page and the terminal."""
+    levels: Mapping[str, float] = field(default_factory=dict)
+    """Name -> a true return to compare with."""
 
 
 def write_run(folder: Path, run: Run) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         DataError: a file cannot be written.
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
-    results = {**run.results, "warnings": given_warnings(), "versions": installed_versions()}
+    results = {**run.results, "verdict": run.verdict, "warnings": given_warnings(), "versions": installed_versions()}
     write_atomic(folder / "config.json", as_json(run.config))
     if run.model is not None and run.note is not None:
         save(run.model, folder / "model.safetensors", note=dict(run.note))
@@ -95,7 +99,9 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
             write_atomic(folder / FILM, filmed)
     plot_curves(run.agents, folder / "curves.png", run.title)
     figures = {name: results[name] for name in run.agents}
-    page = render_run(run.title, run.facts, figures, run.agents, run.model, run.pictures, filmed)
+    page = render_run(
+        run.title, run.facts, figures, run.agents, run.model, run.pictures, filmed, run.verdict, run.levels
+    )
     write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", as_json(results))
     return results

@@ -7,6 +7,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from tsreward.report.drawing import (
     BLUE,
     GREEN,
     GREY,
+    INK,
     ORANGE,
     PURPLE,
     RED,
@@ -118,6 +120,8 @@ def render_run(
     model: RewardModel | None = None,
     pictures: Mapping[str, bytes] | None = None,
     film: bytes | None = None,
+    verdict: str = "",
+    levels: Mapping[str, float] | None = None,
 ) -> str:
     """Return the page; it holds no script and refers to nothing outside itself.
 
@@ -129,6 +133,8 @@ def render_run(
         model: the reward model of an agent; drawn where it reads the observations of the episodes.
         pictures: what is said of a picture -> the PNG.
         film: an MP4 of the agents, which the page plays.
+        verdict: one sentence, which comes first.
+        levels: name -> a true return to compare with, drawn as a dashed line.
 
     Raises:
         MissingExtraError: jinja2 or matplotlib is not installed.
@@ -147,7 +153,8 @@ def render_run(
         figures=figures,
         names=list(next(iter(figures.values()))),
         colors=dict(zip(runs, COLORS, strict=False)),
-        curves=_curves_of({name: _of_episodes(episodes) for name, episodes in runs.items()}),
+        curves=_curves_of({name: _of_episodes(episodes) for name, episodes in runs.items()}, levels or {}),
+        verdict=verdict,
         rated=[(shown, curve(shown, limits)) for shown in rated],
         line_colors={"score": SCORE, "reward": REWARD},
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
@@ -229,19 +236,26 @@ def _of_rows(rows: Sequence[EpisodeRow]) -> _Curve:
     )
 
 
-def _curves_of(runs: Mapping[str, _Curve]) -> str:
+def _curves_of(runs: Mapping[str, _Curve], levels: Mapping[str, float] = MappingProxyType({})) -> str:
     panels = _panels(runs)
     rows = (len(panels) + 1) // 2
     figure = new_figure(9.0, 3.2 * rows)
     _draw_curves(figure, runs, panels, rows)
+    for name, level in levels.items():
+        axis = figure.axes[panels.index("true return")]
+        axis.axhline(level, color=INK, linewidth=0.8, linestyle="--")
+        axis.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", size=7, color=INK)
     figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14 / rows, wspace=0.2, hspace=0.3)
     return svg_of(figure)
 
 
 def _panels(runs: Mapping[str, _Curve]) -> list[str]:
-    """Return what some agent has; but a cost only where all have one."""
+    """Return what some agent has; but a cost only where all have one, and some episode costs anything."""
     names = dict.fromkeys(name for run in runs.values() for name in run.values)
-    return [name for name in names if name != "cost" or all(name in run.values for run in runs.values())]
+    costs = all("cost" in run.values for run in runs.values()) and any(
+        run.values["cost"].any() for run in runs.values()
+    )
+    return [name for name in names if name != "cost" or costs]
 
 
 def _draw_curves(figure: Any, runs: Mapping[str, _Curve], panels: Sequence[str], rows: int = 1) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium.spaces import Dict
+from safetensors.torch import load as deserialise
+from safetensors.torch import save as serialise
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
@@ -26,11 +27,13 @@ from tsreward.sb3.algorithms import AgentOptions, build_algorithm
 from tsreward.sb3.training import AgentDescription, TrainedAgent
 
 DESCRIPTION = "agent.json"
+WEIGHTS = "agent.safetensors"
+"""What `load_agent` reads, beside normaliser.npz."""
 
 
 def save_agent(agent: TrainedAgent, folder: Path) -> None:
-    """Write what `load_agent` reads: `agent.zip`, which the `load` of its Stable-Baselines3 class reads too,
-    `normaliser.npz` and `agent.json`, each at once or not at all.
+    """Write `agent.zip` for Stable-Baselines3, and what `load_agent` reads: `agent.safetensors`, `normaliser.npz` and
+    `agent.json`; each at once or not at all.
 
     The agent was trained on clip((obs − mean) / sqrt(variance + epsilon), −clip, clip) with the arrays of that name in
     `normaliser.npz`; without that it acts blindly. Where observations were not normalised, these change nothing. Of a
@@ -42,6 +45,9 @@ def save_agent(agent: TrainedAgent, folder: Path) -> None:
     buffer = io.BytesIO()
     agent.algorithm.save(buffer)
     write_atomic(folder / "agent.zip", buffer.getvalue())
+    if isinstance(agent.algorithm.policy, torch.nn.Module):  # sbx has none
+        weights = {name: value.contiguous() for name, value in agent.algorithm.policy.state_dict().items()}
+        write_atomic(folder / WEIGHTS, serialise(weights))
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **normaliser_arrays(agent.normaliser))
     write_atomic(folder / "normaliser.npz", buffer.getvalue())
@@ -137,9 +143,7 @@ def load_agent(run: str | Path) -> LoadedAgent:
         policy = build_algorithm(venv, few).policy
         venv.close()
     try:
-        with zipfile.ZipFile(folder / "agent.zip") as archive:
-            weights = torch.load(io.BytesIO(archive.read("policy.pth")), map_location="cpu", weights_only=True)
-        policy.load_state_dict(weights)
+        policy.load_state_dict(deserialise((folder / WEIGHTS).read_bytes()))
         with np.load(folder / "normaliser.npz", allow_pickle=False) as file:
             moments = {name: file[name] for name in file.files}
     except FileNotFoundError as error:
