@@ -102,7 +102,7 @@ def assert_same(first: Any, second: Any, where: str = "") -> None:
 
 def assert_same_checkpoint(first: Path, second: Path, model: bool) -> None:
     assert_same(read_state(first / "state"), read_state(second / "state"))
-    assert_same(read_weights(first / "weights.pt"), read_weights(second / "weights.pt"))
+    assert_same(read_weights(first / "weights.safetensors"), read_weights(second / "weights.safetensors"))
     if model:
         assert_same(*({**load(path / "model.safetensors").state_dict()} for path in (first, second)))
 
@@ -198,7 +198,7 @@ def test_what_cannot_go_on_is_told(tmp_path):
         train_agent("Tiny/Cost-v0", jax, checkpoints=Checkpoints(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["weights.pt", "state/arrays.npz", "state/values.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "state/arrays.npz", "state/values.json"])
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], None])
 def test_damage_is_one_error(name, damage: Callable[[bytes], bytes] | None, tmp_path):
     train_agent("Tiny/Cost-v0", replace(PPO, steps=128), checkpoints=Checkpoints(tmp_path))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +11,8 @@ from urllib.parse import quote, unquote
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from tsreward.errors import CheckpointError
@@ -21,7 +21,7 @@ from tsreward.io.header import parse
 
 State = dict[str, Any]
 """Names -> arrays, tensors, plain JSON values, or states again."""
-_ARRAYS, _VALUES = "arrays.npz", "values.json"
+_ARRAYS, _VALUES, _TREE = "arrays.npz", "values.json", "tree"
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -65,27 +65,58 @@ def read_state(folder: Path) -> State:
 
 
 def write_weights(path: Path, weights: Mapping[str, Any]) -> None:
-    """Write state dicts of networks and optimisers.
+    """Write state dicts of networks and optimisers as safetensors; what is no tensor stands in the metadata, as JSON.
 
     Raises:
         DataError: the file cannot be written.
     """
-    buffer = io.BytesIO()
-    torch.save(dict(weights), buffer)
-    write_atomic(path, buffer.getvalue())
+    tensors: dict[str, Tensor] = {}
+    tree = json.dumps(_taken_apart(weights, tensors), allow_nan=False)
+    write_atomic(path, serialise(tensors, metadata={_TREE: tree}))
 
 
 def read_weights(path: Path) -> State:
-    """Return what `write_weights` wrote, on the CPU; torch reads nothing but tensors and plain values.
+    """Return what `write_weights` wrote, on the CPU.
 
     Raises:
         CheckpointError: the file is missing, damaged or another one.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        with safe_open(path, framework="pt") as file:
+            tree = json.loads((file.metadata() or {})[_TREE])
+            weights = _put_together(tree, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} holds no weights that can be read: {first}") from error
+    if not isinstance(weights, dict):
+        raise CheckpointError(f"{path} holds no weights that can be read: they have no names.")
+    return weights
+
+
+def _taken_apart(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """Return plain values for JSON, in which every tensor is the name that it has in `tensors`."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        tensors[name] = value.detach().clone(memory_format=torch.contiguous_format)
+        return {"tensor": name}
+    if isinstance(value, Mapping):  # pairs, because optimisers count their parameters
+        return {"dict": [[key, _taken_apart(part, tensors)] for key, part in value.items()]}
+    if isinstance(value, list | tuple):
+        return {type(value).__name__: [_taken_apart(part, tensors) for part in value]}
+    return value
+
+
+def _put_together(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    """Undo `_taken_apart`."""
+    if not isinstance(value, dict):
+        return value
+    ((kind, inside),) = value.items()
+    if kind == "tensor":
+        return tensors[inside]
+    if kind == "dict":
+        return {key: _put_together(part, tensors) for key, part in inside}
+    parts = [_put_together(part, tensors) for part in inside]
+    return tuple(parts) if kind == "tuple" else parts
 
 
 def _leaves(state: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

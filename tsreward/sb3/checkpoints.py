@@ -31,7 +31,7 @@ from tsreward.sb3.episode_rows import EpisodeRows
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 
-_MODEL, _WEIGHTS, _STATE, _BEGINNING = "model.safetensors", "weights.pt", "state", "beginning"
+_MODEL, _WEIGHTS, _STATE, _BEGINNING = "model.safetensors", "weights.safetensors", "state", "beginning"
 _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_n_calls", "_current_progress_remaining")
 
 
