@@ -20,6 +20,7 @@ from tsreward.data.episode_rows import UNDONE, read_rows
 from tsreward.errors import OptionError
 from tsreward.recipes.live_run import read_status
 from tsreward.sb3.checkpoints import Checkpoints
+from tsreward.sb3.saved_agent import load_agent
 
 AGENT = ("--steps", "1024", "--num-envs", "4", "--hidden", "8", "--rollout", "32", "--no-film")
 
@@ -141,3 +142,13 @@ def test_tensorboard_gets_events(made, tmp_path, document):
     )
     (events,) = (tmp_path / "run" / "tensorboard").iterdir()
     assert b"ep_learned_rew_mean" in events.read_bytes()
+
+
+def test_a_config_file_names_any_algorithm_and_its_policy(made, tmp_path, document):
+    config = tmp_path / "train.toml"
+    config.write_text('[train]\nalgorithm = "a2c"\npolicy_kwargs = {net_arch = [7], activation_fn = "elu"}\n')
+    train = ("train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT, "--config", config)
+    assert document(*train, "--out", tmp_path / "run")["algorithm"] == "a2c"
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())["agent"]
+    assert json.loads(kept["policy_kwargs"]) == {"net_arch": [7], "activation_fn": "elu"}
+    assert load_agent(tmp_path / "run").policy.mlp_extractor.policy_net[0].out_features == 7

@@ -103,7 +103,7 @@ def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"algorithm": "dqn"}, "AgentOptions.algorithm must be 'ppo', 'td3' or 'sac', got 'dqn'"),
+        ({"algorithm": "dqm"}, "Unknown algorithm 'dqm': did you mean 'dqn'"),
         ({"library": "tensorflow"}, "AgentOptions.library must be 'torch' or 'jax', got 'tensorflow'"),
         ({"lazy": "late"}, "AgentOptions.lazy must be true or false or None, got 'late'"),
         ({"steps": 0}, "AgentOptions.steps must be an integer >= 1, got 0"),
@@ -124,3 +124,44 @@ def test_the_twin_on_jax_repeats_itself(algorithm: Any) -> None:
 def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         AgentOptions(**options)
+
+
+@pytest.mark.parametrize("algorithm", ["a2c", "ddpg", "trpo", "tqc", "crossq"])
+def test_any_algorithm_learns_by_its_name(algorithm: str) -> None:
+    options = AgentOptions(algorithm, steps=64, num_envs=2, hidden=8, rollout=16, gradient_steps=1, learning_starts=8)
+    agent = train_agent("Tiny/Cost-v0", options).algorithm
+    assert type(agent).__name__.lower() == algorithm and agent.num_timesteps == 64
+
+
+@pytest.mark.parametrize("algorithm", ["dqn", "qrdqn"])
+def test_discrete_actions_have_algorithms_too(algorithm: str) -> None:
+    options = AgentOptions(algorithm, steps=64, num_envs=2, hidden=8, gradient_steps=1, learning_starts=8)
+    assert train_agent("Tiny/Discrete-v0", options).algorithm.num_timesteps == 64
+    with pytest.raises(OptionError, match=f"{algorithm} needs discrete actions, but Tiny/Cost-v0 has"):
+        train_agent("Tiny/Cost-v0", options)
+
+
+def test_the_policy_gets_its_arguments() -> None:
+    given: Any = {"net_arch": [5, 6, 7], "activation_fn": "elu"}
+    options = AgentOptions("ppo", num_envs=2, policy_kwargs=given)
+    layers = built(options).policy.mlp_extractor.policy_net
+    assert [layer.out_features for layer in layers if hasattr(layer, "out_features")] == [5, 6, 7]
+    assert type(layers[1]).__name__ == "ELU"
+    assert AgentOptions.from_json(options.to_json()) == options
+    with pytest.raises(OptionError, match=r"does not take these policy_kwargs: .*'depth'"):
+        built(AgentOptions(num_envs=2, policy_kwargs='{"depth": 3}'))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"algorithm": "tqcc"}, "Unknown algorithm 'tqcc': did you mean 'tqc'"),
+        ({"algorithm": "a2c", "library": "jax"}, "Unknown algorithm 'a2c'"),
+        ({"policy_kwargs": "[1]"}, "policy_kwargs must be a JSON object, got"),
+        ({"policy_kwargs": {"net_arch": np.float32}}, "policy_kwargs must be plain values"),
+        ({"policy_kwargs": '{"activation_fn": "rlu"}'}, "Unknown activation_fn 'rlu': did you mean 'relu'"),
+    ],
+)
+def test_what_is_no_algorithm_or_policy_is_refused(values: Any, message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        AgentOptions(**values)

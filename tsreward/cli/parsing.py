@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import sys
 import tomllib
 from collections.abc import Collection, Sequence
@@ -81,6 +82,8 @@ def _words(path: Path, name: str, value: Any) -> list[str]:
         isinstance(one, int | float | str) and not isinstance(one, bool) for one in value
     ):
         return [option, *map(str, value)]
+    if isinstance(value, dict) and name.replace("-", "_") == "policy_kwargs":
+        return [option, json.dumps(value, default=str)]
     raise OptionError(
         f"{path}: {name} is {type(value).__name__}, not a number, a text or a list of them; quote names with dots."
     )

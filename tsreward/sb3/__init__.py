@@ -8,6 +8,7 @@ except ImportError as error:
     raise missing_extra("stable_baselines3", "sb3") from error
 
 from tsreward.sb3.callback import LearnedRewardCallback
+from tsreward.sb3.checkpoints import Checkpoints
 from tsreward.sb3.drq import DrQ
 from tsreward.sb3.evaluation import eval_env
 from tsreward.sb3.recording import EpisodeRecorder
@@ -19,6 +20,7 @@ from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 __all__ = [
     "AgentOptions",
+    "Checkpoints",
     "DrQ",
     "EpisodeRecorder",
     "LearnedReplayBuffer",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import gcd, inf
 from typing import Any, Literal
@@ -11,8 +15,9 @@ import stable_baselines3
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.vec_env import VecEnv
+from torch import nn
 
-from tsreward.errors import OptionError, missing_extra
+from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.options import Options, option
 from tsreward.sb3.agent_observations import policy_name
 from tsreward.sb3.drq import DrQ, PixelNetwork
@@ -22,9 +27,11 @@ from tsreward.sb3.drq import DrQ, PixelNetwork
 class AgentOptions(Options):
     """How an agent is trained."""
 
-    algorithm: Literal["ppo", "td3", "sac"] = "ppo"
-    """td3 and sac need continuous actions. An agent that sees pictures has a small convolutional network, and its sac
-    is `DrQ`, which shifts them at random."""
+    algorithm: str = "ppo"
+    """ppo, td3 or sac, whose defaults are tried; or another of Stable-Baselines3 (a2c, ddpg, dqn) or sb3-contrib (tqc,
+    trpo, qrdqn, crossq), with the options below that it has. dqn and qrdqn need discrete actions; td3, sac, ddpg, tqc
+    and crossq continuous ones. An agent that sees pictures has a small convolutional network, and its sac is `DrQ`,
+    which shifts them at random."""
     steps: int = 60_000
     """Decisions in all environments together: environment steps, where no action is repeated."""
     num_envs: int = 8
@@ -67,14 +74,61 @@ class AgentOptions(Options):
     """Steps of all environments between two trainings (td3, sac)."""
     learning_starts: int | None = option(None, low=0)
     """Decisions before the first training (td3, sac); None is a quarter of all, 5,000 at most."""
+    policy_kwargs: str = "{}"
+    """Arguments of the policy of Stable-Baselines3 as JSON, e.g. '{"net_arch": [256, 256], "activation_fn": "elu"}';
+    from Python a dictionary, in a TOML file a table. `activation_fn` is relu, tanh, elu, silu, gelu or leaky_relu."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.policy_kwargs, Mapping):
+            try:
+                object.__setattr__(self, "policy_kwargs", json.dumps(dict(self.policy_kwargs), allow_nan=False))
+            except (TypeError, ValueError):
+                self.refuse("policy_kwargs", "plain values", "numbers, texts, lists and dictionaries of these")
+        super().__post_init__()
+
+    def for_policy(self) -> dict[str, Any]:
+        """Return the arguments of the policy.
+
+        Raises:
+            OptionError: they are no JSON object, or an activation has another name.
+        """
+        try:
+            given = json.loads(self.policy_kwargs)
+        except ValueError:
+            given = None
+        if not isinstance(given, dict):
+            self.refuse("policy_kwargs", "a JSON object", """as in '{"net_arch": [256, 256]}'""")
+        if (name := given.get("activation_fn")) is not None:
+            if name not in _ACTIVATIONS:
+                raise unknown_name("activation_fn", str(name), _ACTIVATIONS)
+            given["activation_fn"] = _ACTIVATIONS[name]
+        return given
 
     def check(self) -> None:
-        if self.target_entropy is not None and self.algorithm != "sac":
+        known = (*_OF_SB3, *_OF_CONTRIB) if self.library == "torch" else _OF_SBX
+        if self.algorithm not in known:
+            raise unknown_name("algorithm", self.algorithm, known)
+        self.for_policy()
+        if self.target_entropy is not None and self.algorithm not in ("sac", "tqc"):
             self.refuse("target_entropy", f"None for '{self.algorithm}'", "only sac has one")
         if self.layer_norm and self.library != "jax":
             self.refuse("layer_norm", "false with library 'torch'", "Stable-Baselines3's policies have none, jax has")
 
 
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+}
+_OF_SB3 = ("a2c", "ddpg", "dqn", "ppo", "sac", "td3")
+_OF_CONTRIB = ("crossq", "qrdqn", "tqc", "trpo")
+"""Those of sb3-contrib that act without more than an observation."""
+_OF_SBX = ("crossq", "ddpg", "dqn", "ppo", "sac", "td3", "tqc")
+CONTINUOUS, DISCRETE = ("td3", "sac", "ddpg", "tqc", "crossq"), ("dqn", "qrdqn")
+"""Algorithms that need such actions."""
 LEARNING_RATE = {"ppo": 4e-4, "td3": 1e-3, "sac": 7e-4}
 
 
@@ -99,17 +153,22 @@ def algorithm_class(options: AgentOptions, pictures: bool = False) -> type[BaseA
     """Return the class of the algorithm, for an agent that sees pictures or other observations.
 
     Raises:
-        MissingExtraError: library is jax, and sbx is not installed.
+        MissingExtraError: library is jax, and sbx is not installed, or sb3-contrib where it is needed.
     """
-    if options.library == "torch":
-        if pictures and options.algorithm == "sac":
-            return DrQ
-        return getattr(stable_baselines3, options.algorithm.upper())
+    name, torch = options.algorithm, options.library == "torch"
+    if torch and name in _OF_SB3:
+        return DrQ if pictures and name == "sac" else getattr(stable_baselines3, name.upper())
+    package, extra = ("sb3_contrib", "contrib") if torch else ("sbx", "jax")
     try:
-        import sbx  # pyright: ignore[reportMissingImports]
+        module = importlib.import_module(package)
     except ImportError as error:
-        raise missing_extra("sbx", "jax") from error
-    return getattr(sbx, options.algorithm.upper())
+        raise missing_extra(package, extra) from error
+    return getattr(module, {"crossq": "CrossQ"}.get(name, name.upper()))
+
+
+def is_on_policy(options: AgentOptions) -> bool:
+    """Tell whether the algorithm learns from rollouts of its own, and not from a replay buffer."""
+    return options.algorithm in ("a2c", "ppo", "trpo")
 
 
 def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
@@ -117,7 +176,8 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
-        OptionError: the library has no policy for observations that are a Dict, or for pictures.
+        OptionError: the library has no policy for observations that are a Dict, or for pictures; or the policy does not
+            take the arguments that are given.
     """
     policy = policy_name(venv.observation_space)
     pictures = policy == "CnnPolicy"
@@ -125,19 +185,23 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
     if policy not in chosen.policy_aliases:
         which = "pictures" if pictures else "observations that are a Dict"
         raise OptionError(f"{options.algorithm} of sbx takes no {which}: use --library torch.")
-    rate = LEARNING_RATE[options.algorithm] if options.learning_rate is None else options.learning_rate
+    has = _arguments(chosen)
+    default = LEARNING_RATE.get(options.algorithm) or inspect.signature(chosen).parameters["learning_rate"].default
+    rate = default if options.learning_rate is None else options.learning_rate
     shared: dict[str, Any] = {
         "seed": options.seed,
         "device": "cpu",
         "policy_kwargs": {"net_arch": [options.hidden, options.hidden]}
         | ({"layer_norm": True} if options.layer_norm else {})
-        | ({"features_extractor_class": PixelNetwork} if pictures else {}),
+        | ({"features_extractor_class": PixelNetwork} if pictures else {})
+        | options.for_policy(),
         "learning_rate": rate if options.final_learning_rate == 1 else FallingRate(rate, options.final_learning_rate),
         "gamma": options.gamma,
     }
-    if options.algorithm == "ppo":
+    if is_on_policy(options):
         steps, batch = rollout_shape(options)
-        return chosen(policy, venv, n_steps=steps, batch_size=batch, n_epochs=8, **shared)
+        own = {"n_steps": steps, "batch_size": batch, "n_epochs": 8}
+        return _made(chosen, policy, venv, {name: own[name] for name in own if name in has} | shared)
     starts = min(5_000, options.steps // 4) if options.learning_starts is None else options.learning_starts
     shared |= {"batch_size": options.batch_size, "learning_starts": starts}
     shared |= {"gradient_steps": options.gradient_steps, "train_freq": options.train_every, "tau": options.tau}
@@ -147,9 +211,28 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
         shared["target_entropy"] = options.target_entropy * size
     if chosen is DrQ:
         shared["pad"] = options.random_shift
-    if options.algorithm == "td3":
+    if options.algorithm in ("td3", "ddpg"):
         shared["action_noise"] = NormalActionNoise(np.zeros(size), 0.1 * np.ones(size))
-    return chosen(policy, venv, **shared)
+    return _made(chosen, policy, venv, {name: value for name, value in shared.items() if name in has})
+
+
+def _arguments(chosen: Any) -> set[str]:
+    """Return the names of what a class is made with; one that passes on what it does not know has those of its base."""
+    own = inspect.signature(chosen.__init__).parameters
+    passes_on = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in own.values())
+    return set(own) | (_arguments(chosen.__base__) if passes_on and chosen.__base__ is not object else set())
+
+
+def _made(chosen: Any, policy: str, venv: VecEnv, given: dict[str, Any]) -> BaseAlgorithm:
+    """Return the algorithm.
+
+    Raises:
+        OptionError: its policy does not take the arguments that are given.
+    """
+    try:
+        return chosen(policy, venv, **given)
+    except TypeError as error:
+        raise OptionError(f"The policy of {chosen.__name__} does not take these policy_kwargs: {error}.") from error
 
 
 def rollout_shape(options: AgentOptions) -> tuple[int, int]:

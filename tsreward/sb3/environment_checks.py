@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gymnasium
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 
 from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError, ShapeError
 from tsreward.sb3.agent_observations import for_agent, unsuited_part
+from tsreward.sb3.algorithms import CONTINUOUS, DISCRETE
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.wrappers.obs_parts import ObsKey, ObsParts
@@ -62,8 +63,10 @@ def check_spaces(env: str, obs: gymnasium.Space, action: gymnasium.Space, algori
             f"{env} gives observations {wrong}, which no agent of Stable-Baselines3 takes: put a wrapper round it that "
             f"makes arrays of numbers of them."
         )
-    if algorithm in ("td3", "sac") and not isinstance(action, Box):
+    if algorithm in CONTINUOUS and not isinstance(action, Box):
         raise OptionError(f"{algorithm} needs continuous actions, but {env} has {action}: use ppo.")
+    if algorithm in DISCRETE and not isinstance(action, Discrete):
+        raise OptionError(f"{algorithm} needs discrete actions, but {env} has {action}: use ppo.")
 
 
 def action_space(env: str) -> gymnasium.Space:

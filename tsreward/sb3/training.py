@@ -20,7 +20,7 @@ from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
-from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm
+from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm, is_on_policy
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.checkpoints import Checkpoints, Training, keep_training
 from tsreward.sb3.environment_checks import check_spaces
@@ -154,7 +154,7 @@ def train_agent(
         pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
         if pictures and not is_image_space_channels_first(rewarded.observation_space):  # type: ignore[arg-type]
             rewarded = VecTransposeImage(rewarded)  # inside: replay buffers store what a VecNormalize was given
-        obs, rewards = options.normalise and not pictures, options.algorithm == "ppo"
+        obs, rewards = options.normalise and not pictures, is_on_policy(options)
         keys = normalised_keys(rewarded.observation_space) if obs else None
         normaliser = VecNormalize(
             rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
