@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,17 @@ def test_synthetic_series_need_no_data(tmp_path, document):
 
 def quiet(task: DetectionTask) -> DetectionTask:
     return DetectionTask("quiet", task.train, Series(task.test.values, np.zeros(len(task.test)), "quiet"))
+
+
+def test_a_quick_look_ends_with_a_verdict(machines, tmp_path, capsys, complaint):
+    where = ("bench", "detect", "--data", str(machines), "--out", str(tmp_path / "out"), "--quick")
+    assert main([*where, "--detectors", "random", "z_norm", "transformer_ae"]) == 0
+    out = capsys.readouterr().out
+    assert "transformer_ae" not in out and "1 seeds" in out
+    best = re.search(r"best by VUS-PR is z_norm with 0\.\d{3}; random scores have 0\.\d{3}\.", out)
+    assert best is not None
+    line = complaint(*where, "--detectors", "transformer_ae")
+    assert "--quick runs random, z_norm" in line and "--detectors names none of them" in line
 
 
 def test_series_that_cannot_be_evaluated_are_left_out_and_named(tmp_path, document, capsys):

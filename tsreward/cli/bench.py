@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ from tsreward.detection.datasets.tasks import by_dataset, layouts, load_tasks
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
-from tsreward.errors import DataError, unknown_name
+from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import write_atomic
 from tsreward.named_warnings import given_warnings, warn
 from tsreward.options import option
@@ -37,6 +37,7 @@ from tsreward.report.bench import PageOptions, render_bench
 from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.series import DetectionTask
 
+_FAST = ("random", "z_norm", "mahalanobis", "mahalanobis_window", "pca", "pca_weighted", "ridge_var", "knn")
 _SHOWN = {
     "vus_pr": "VUS-PR",
     "average_precision": "AP",
@@ -81,6 +82,8 @@ class Options(Arguments):
     ] = "conformal"
     false_alarm_rate: float = option(0.01, above=0, below=1)
     """Share of normal rows that the threshold may flag."""
+    quick: bool = False
+    """A first look in seconds: of the detectors only those that fit in closed form, with one seed."""
     jobs: int = 1
     """Results made at a time, each in its own process."""
     page: PageOptions = field(default_factory=PageOptions)
@@ -105,6 +108,11 @@ def run(options: Options) -> int:
     prefer_one_thread()
     if not options.no_report:
         check_reporting()
+    if options.quick:
+        fast = tuple(name for name in options.detectors if name in _FAST)
+        if not fast:
+            raise OptionError(f"--quick runs {', '.join(_FAST)}, and --detectors names none of them.")
+        options = replace(options, detectors=fast, seeds=1)
     detectors = {name: partial(_make, name, options.alignment) for name in options.detectors}
     for make in detectors.values():
         make(0)  # an unknown name, or a package that is missing, is told before data are read
@@ -228,7 +236,19 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
     header = ["detector", "fit s", "rows/s", "memory MB", "results", "causal"]
     known = {row["detector"]: {True: "yes", False: "no", None: None}[row["causal"]] for row in reversed(rows)}
     print_table("cost", header, ([name, *_cost(cost), known[name]] for name, cost in spent.items()))
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        print(_verdict([row for row in rows if row["dataset"] == dataset]))
     remark(f"written to {options.out}")
+
+
+def _verdict(rows: Sequence[Row]) -> str:
+    """Return which detector of a data set is best, in one sentence."""
+    whole = [row for row in rows if row["vus_pr"] is not None and row["vus_pr_series"] == row["series"]]
+    if not whole:
+        return f"{rows[0]['dataset']}: no detector has a VUS-PR of every series."
+    best = max(whole, key=lambda row: row["vus_pr"])
+    chance = next((f"; random scores have {row['vus_pr']:.3f}" for row in whole if row["detector"] == "random"), "")
+    return f"{best['dataset']}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.3f}{chance}."
 
 
 def _merits(row: Row) -> list[Any]:
