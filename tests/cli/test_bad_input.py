@@ -118,13 +118,22 @@ CASES = {
 }
 
 
+BEGUN = ("train breaks", "never ends")
+"""Cases that are found out while an agent trains."""
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_bad_input_is_one_line_and_writes_nothing(case, files, made, complaint, monkeypatch):
     arguments, message = CASES[case]
     monkeypatch.chdir(files)
     (files / "OUT").mkdir()
     assert message in complaint(*arguments.replace("MODEL", str(made.model)).split())
-    assert list((files / "OUT").iterdir()) == []
+    left = list((files / "OUT").iterdir())
+    if case in BEGUN:  # a run keeps what it has written, and says that it failed
+        assert json.loads((left[0] / "status.json").read_text())["state"] == "failed"
+        assert not (left[0] / "results.json").exists()
+    else:
+        assert left == []
 
 
 def test_a_penalty_on_data_without_rewards_needs_a_unit(files, tmp_path, complaint, document):

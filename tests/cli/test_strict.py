@@ -56,11 +56,12 @@ def test_training_elsewhere_is_a_warning_in_results_and_on_the_page(foreign, tmp
     assert "3 of 3 columns lie outside" in page
 
 
-def test_strict_training_elsewhere_leaves_nothing(foreign, tmp_path, complaint):
+def test_strict_training_elsewhere_is_a_run_that_failed(foreign, tmp_path, complaint):
     out = tmp_path / "deep" / "run"
     train = ("train", "--env", "Tiny/Cost-v0", "--model", foreign, "--steps", "600", "--out", out, "--strict")
     assert "3 of 3 columns lie outside" in complaint(*train)
-    assert list(tmp_path.iterdir()) == []
+    assert json.loads((out / "status.json").read_text())["state"] == "failed"
+    assert not (out / "results.json").exists()
 
 
 @pytest.mark.parametrize("command", ["score", "evaluate"])

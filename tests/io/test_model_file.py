@@ -12,6 +12,7 @@ from tests.reliability.forge import signed
 from tests.reliability.models import fitted, same_state
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
 from tsreward.encoders.clip import CLIPEncoder
+from tsreward.encoders.clip_video import ClipVideoEncoder
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.efficientnet import EfficientNetEncoder
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
@@ -121,7 +122,7 @@ def test_every_scorer_comes_back(name: str, path: Path) -> None:
 
 def test_the_examples_cover_the_tables() -> None:
     assert {type(mode) for mode in MODE_EXAMPLES} == set(MODES.values())
-    elsewhere = {CLIPEncoder, EfficientNetEncoder}  # whose weights lie beside the file
+    elsewhere = {CLIPEncoder, ClipVideoEncoder, EfficientNetEncoder}  # whose weights lie beside the file
     assert {type(encoder) for encoder in ENCODER_EXAMPLES} == set(ENCODERS.values()) - elsewhere
 
 

@@ -46,7 +46,7 @@ def save_agent(agent: TrainedAgent, folder: Path) -> None:
     agent.algorithm.save(buffer)
     write_atomic(folder / "agent.zip", buffer.getvalue())
     if isinstance(agent.algorithm.policy, torch.nn.Module):  # sbx has none
-        weights = {name: value.contiguous() for name, value in agent.algorithm.policy.state_dict().items()}
+        weights = {name: value.detach().clone() for name, value in agent.algorithm.policy.state_dict().items()}
         write_atomic(folder / WEIGHTS, serialise(weights))
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **normaliser_arrays(agent.normaliser))
