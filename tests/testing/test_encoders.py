@@ -10,6 +10,7 @@ import torch
 
 from tests.testing.mutants import BROKEN_ENCODERS
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
+from tsreward.encoders.clip_video import ClipVideoEncoder, ClipVideoOptions
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.efficientnet import EfficientNetEncoder, EfficientNetOptions
 from tsreward.encoders.frames import FrameOptions
@@ -35,6 +36,7 @@ def vq_tokenizer() -> Encoder:
 
 VQ = vq_tokenizer()
 MAKERS: dict[str, Callable[[], Encoder]] = {
+    "clip_video": lambda: ClipVideoEncoder((4, 8, 8, 3), ClipVideoOptions(side=2)),
     "conv": lambda: ConvEncoder((16, 16, 3), ConvOptions(dim=8)),
     "efficientnet": lambda: EfficientNetEncoder((32, 32, 3), EfficientNetOptions(blocks=4, grid=2)),
     "identity": lambda: Identity((2, 3)),
