@@ -81,6 +81,10 @@ def test_a_command_of_a_page_is_understood(
         config = Path(arguments[arguments.index("--config") + 1])
         config.parent.mkdir(parents=True)
         config.write_text(f"[{arguments[0]}]\n")
+    if "--resume" in arguments:
+        run = Path(arguments[arguments.index("--resume") + 1])
+        run.mkdir(parents=True)
+        (run / "status.json").write_text('{"state": "stopped", "arguments": ["--env", "Hopper-v5", "--model", "m"]}')
     with suppress(Understood):
         assert main(arguments) == 0  # --help
 
