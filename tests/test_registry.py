@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tsreward import registry
 from tsreward.errors import OptionError
 from tsreward.registry import Registry
 
@@ -21,6 +22,7 @@ class Shape:
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that makes a module and installs it as a package with entry points."""
     monkeypatch.syspath_prepend(tmp_path)
+    registry._distributions.cache_clear()
     made: list[str] = []
 
     def install(package: str, source: str, points: dict[str, str], group: str = "shapes_of_ours") -> None:
@@ -35,6 +37,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         made.append(module)
 
     yield install
+    registry._distributions.cache_clear()
     for module in made:
         sys.modules.pop(module, None)
 

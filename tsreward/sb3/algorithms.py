@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
 from collections.abc import Mapping
@@ -158,11 +157,14 @@ def algorithm_class(options: AgentOptions, pictures: bool = False) -> type[BaseA
     name, torch = options.algorithm, options.library == "torch"
     if torch and name in _OF_SB3:
         return DrQ if pictures and name == "sac" else getattr(stable_baselines3, name.upper())
-    package, extra = ("sb3_contrib", "contrib") if torch else ("sbx", "jax")
+    module: Any
     try:
-        module = importlib.import_module(package)
+        if torch:
+            import sb3_contrib as module
+        else:
+            import sbx as module  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise missing_extra(package, extra) from error
+        raise missing_extra(*(("sb3_contrib", "contrib") if torch else ("sbx", "jax"))) from error
     return getattr(module, {"crossq": "CrossQ"}.get(name, name.upper()))
 
 
