@@ -111,7 +111,7 @@ def _film(run: Run) -> tuple[bytes | None, str]:
     """Return a film of one episode of every kept agent, and the name of its file, or why there is none."""
     try:
         episodes = {
-            name: [watch(acting(agent), run.model if agent.callbacks else None, run.film_seed, run.costs, _FILMED)]
+            name: [watch(acting(agent), run.model, run.film_seed, run.costs, _FILMED)]
             for name, agent in run.trained.items()
         }
         return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), FILM
