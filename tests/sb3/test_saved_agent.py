@@ -93,3 +93,17 @@ def test_what_is_missing_or_damaged_is_named(folder: Path, tmp_path_factory: pyt
     (folder / "agent.json").write_text("{")
     with pytest.raises(DataError, match=r"agent.json is damaged"):
         load_agent(folder)
+
+
+def test_code_is_not_imported_because_a_file_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "named_by_a_file.py").write_text(f"open({str(folder / 'imported')!r}, 'w')\n")
+    monkeypatch.syspath_prepend(folder)
+    described = json.loads((folder / "agent.json").read_text())
+    (folder / "agent.json").write_text(json.dumps(described | {"env": "named_by_a_file:Maze-v0"}))
+    with pytest.raises(OptionError, match=r"nothing is imported because a file names it: give env \(--env"):
+        load_agent(folder)
+    assert not (folder / "imported").exists()
+    assert load_agent(folder, "Pendulum-v1").env == "Pendulum-v1"
+    (folder / "agent.json").write_text(json.dumps(described | {"env": "named_by_a_file:Pendulum-v1"}))
+    assert load_agent(folder).env == "Pendulum-v1"  # registered already
+    assert not (folder / "imported").exists()

@@ -38,6 +38,9 @@ class Options(Arguments):
     """Episodes, one after the other; each has a seed of its own."""
     seed: int = option(0, low=0, high=2**31 - 1)
     """Seed of the first episode."""
+    env: str | None = None
+    """Id of the environment, where that is one of your own, as my_module:Maze-v0: nothing is imported because a file
+    names it."""
     model: Path | None = None
     """Reward model that is asked; None is the run's own."""
     obs_key: tuple[str, ...] = ()
@@ -64,7 +67,7 @@ def run(options: Options) -> int:
     out = options.run / "agent.mp4" if options.out is None else options.out
     check_filming(out)
     folders = [options.run] if options.compare is None else [options.run, options.compare]
-    agents = [load_agent(folder) for folder in folders]
+    agents = [load_agent(folder, options.env) for folder in folders]
     models = [run_model(folder) if options.model is None else load(options.model) for folder in folders]
     key, seeds = named_obs_key(options.obs_key), range(options.seed, options.seed + options.episodes)
     played = [

@@ -18,13 +18,14 @@ from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from tsreward.encoders.frame_layout import FrameLayout
-from tsreward.envs.make import make
+from tsreward.envs.make import family_of, is_registered, make
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.sb3.agent_observations import for_agent
 from tsreward.sb3.algorithms import AgentOptions, build_algorithm
 from tsreward.sb3.training import AgentDescription, TrainedAgent
+from tsreward.user_modules import split_name
 
 DESCRIPTION = "agent.json"
 WEIGHTS = "agent.safetensors"
@@ -111,7 +112,7 @@ class LoadedAgent:
         return np.clip(scaled, -self.moments["clip"], self.moments["clip"]).astype(np.float32)
 
 
-def load_agent(run: str | Path) -> LoadedAgent:
+def load_agent(run: str | Path, env: str | None = None) -> LoadedAgent:
     """Return the agent of a run of `tsreward train`, ready to act.
 
     The network is built anew from the options of the run, and its weights are read as tensors: nothing is unpickled.
@@ -123,10 +124,12 @@ def load_agent(run: str | Path) -> LoadedAgent:
 
     Args:
         run: the folder.
+        env: id of its environment, for one that is called my_module:Name; None is the one that it was trained in.
 
     Raises:
         DataError: the folder holds no agent, or a damaged one.
-        OptionError: an agent of sbx (`library="jax"`), whose file holds pickled objects.
+        OptionError: an agent of sbx (`library="jax"`), whose file holds pickled objects; or one of an environment of
+            the user's own, which is not imported because a file names it.
     """
     folder = Path(run)
     description = _description(folder / DESCRIPTION)
@@ -136,6 +139,7 @@ def load_agent(run: str | Path) -> LoadedAgent:
             f'with sbx.{description.options.algorithm.upper()}.load("{folder / "agent.zip"}"), and normalise with '
             f"normaliser.npz."
         )
+    description = replace(description, env=_known_env(description.env) if env is None else env)
     # Only the networks are needed: one environment, and a buffer for one rollout.
     few = replace(description.options, num_envs=1, steps=description.options.rollout)
     with kept_random_state():
@@ -153,6 +157,19 @@ def load_agent(run: str | Path) -> LoadedAgent:
         raise DataError(f"The agent in {folder} is damaged, or of another version: {reason}.") from error
     policy.set_training_mode(False)
     return LoadedAgent(description, policy, moments)
+
+
+def _known_env(env: str) -> str:
+    """Return the id of an environment that can be made without importing what a file names."""
+    parts = None if family_of(env) is not None or is_registered(env) else split_name(env)
+    if parts is None:
+        return env
+    if is_registered(parts[1]):
+        return parts[1]
+    raise OptionError(
+        f"The agent was trained in {env}, and nothing is imported because a file names it: give env (--env {env}), or "
+        f"import the module first."
+    )
 
 
 def acting(agent: TrainedAgent) -> LoadedAgent:
