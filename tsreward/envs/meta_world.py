@@ -187,7 +187,7 @@ def scripted_policy(id: str) -> Policy:
         )
     if name not in meta_world_ids():
         raise unknown_name("environment", name, meta_world_ids())
-    from metaworld.policies import ENV_POLICY_MAP
+    from metaworld.policies import ENV_POLICY_MAP  # pyright: ignore[reportMissingImports]
 
     expert = ENV_POLICY_MAP[f"{name.removeprefix('metaworld/')}{VERSION}"]()
 
@@ -204,6 +204,6 @@ def _tasks() -> dict[str, Any]:
     if importlib.util.find_spec("metaworld") is None:
         raise missing_extra("metaworld", "metaworld")
     choose_backend()
-    from metaworld.env_dict import ALL_V3_ENVIRONMENTS
+    from metaworld.env_dict import ALL_V3_ENVIRONMENTS  # pyright: ignore[reportMissingImports]
 
     return ALL_V3_ENVIRONMENTS

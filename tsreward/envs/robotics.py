@@ -127,7 +127,7 @@ def _specs() -> dict[str, Any]:
     if importlib.util.find_spec("gymnasium_robotics") is None:
         raise missing_extra("gymnasium_robotics", "robotics")
     choose_backend()
-    import gymnasium_robotics
+    import gymnasium_robotics  # pyright: ignore[reportMissingImports]
 
     gymnasium.register_envs(gymnasium_robotics)
     return {name: spec for name, spec in gymnasium.registry.items() if _is_supported(str(spec.entry_point))}
