@@ -8,13 +8,13 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.cli.output import prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.files import write_atomic
 from tsreward.io import load
 from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
-from tsreward.report.film import FilmOptions, check_filming, film
+from tsreward.report.film import FilmOptions, check_kind, film
 from tsreward.sb3.saved_agent import load_agent
 from tsreward.sb3.watching import watch
 from tsreward.sequences.costs import CostOptions
@@ -65,7 +65,8 @@ def run(options: Options) -> int:
     """Play, write the film, print the returns."""
     prefer_one_thread()
     out = options.run / "agent.mp4" if options.out is None else options.out
-    check_filming(out)
+    check_kind(out.suffix.lower())
+    check_output(out)
     folders = [options.run] if options.compare is None else [options.run, options.compare]
     agents = [load_agent(folder, options.env) for folder in folders]
     models = [run_model(folder) if options.model is None else load(options.model) for folder in folders]

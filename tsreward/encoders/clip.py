@@ -123,6 +123,19 @@ class Description(NamedTuple):
     preprocessing: dict[str, Any]
 
 
+def check_digest(source: str, found: str, wanted: str) -> None:
+    """Check that weights are those that an encoder was made with, by their SHA-256.
+
+    Raises:
+        DataError: they are others.
+    """
+    if found != wanted:
+        raise DataError(
+            f"The weights of {source} have SHA-256 {found[:12]}..., and the encoder was made with {wanted[:12]}...: "
+            f"its scores would mean nothing. Call connect with the right folder."
+        )
+
+
 def locate(source: str) -> str:
     """Return the full path of a folder, or a name on the hub as it is.
 
@@ -319,11 +332,7 @@ class CLIPEncoder(FrameEncoder[CLIPOptions]):
         source = locate(self.options.source if source is None else source)
         place = Place(source, self.options.revision, local_only, "connect(local_only=False)")
         tower, digest = read_tower(place, read_description(place))
-        if digest != self.options.digest:
-            raise DataError(
-                f"The weights of {source} have SHA-256 {digest[:12]}..., and the encoder was made with "
-                f"{self.options.digest[:12]}...: its scores would mean nothing. Call connect with the right folder."
-            )
+        check_digest(source, digest, self.options.digest)
         self._tower["tower"] = tower
 
     @property

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tsreward.encoders.base import ENCODERS, weights_digest
-from tsreward.encoders.clip import locate
+from tsreward.encoders.clip import check_digest, locate
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
 from tsreward.errors import DataError, OptionError, missing_extra, shown
 from tsreward.functional.pixels import area_mean, clip_pixels
@@ -192,11 +192,7 @@ class ClipVideoEncoder(FrameEncoder[ClipVideoOptions]):
         """
         options = self.options if source is None else replace(self.options, source=locate(source))
         model, digest = _read(options, local_only)
-        if digest != self.options.digest:
-            raise DataError(
-                f"The weights of {options.source} have SHA-256 {digest[:12]}..., and the encoder was made with "
-                f"{self.options.digest[:12]}...: its scores would mean nothing. Call connect with the right folder."
-            )
+        check_digest(options.source, digest, self.options.digest)
         self._network["model"] = model
 
     @property

@@ -11,7 +11,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.wrappers import FlattenObservation, FrameStackObservation, TransformObservation
 
-from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, repeating
 from tsreward.envs.pixels import FrameInInfo, Pixels
 from tsreward.errors import OptionError, missing_extra, unknown_name
 
@@ -94,8 +94,7 @@ def make_atari(
         },
     )
     env = gymnasium.make(spec)
-    if action_repeat != 1:
-        env = ActionRepeat(env, action_repeat)
+    env = repeating(env, action_repeat)
     if not ram:
         return Pixels(env, grey, stack)
     if stack > 1:

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, repeating
 from tsreward.envs.pixels import frame_size, with_frames
 from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, close_at_exit, find_camera, no_frames
 from tsreward.errors import OptionError, ShapeError, missing_extra, unknown_name
@@ -122,8 +122,7 @@ def make_dmc(
         },
     )
     env = gymnasium.make(spec)
-    if action_repeat != 1:
-        env = ActionRepeat(env, action_repeat)
+    env = repeating(env, action_repeat)
     return with_frames(env, pixels, frames, grey, stack)
 
 

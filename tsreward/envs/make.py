@@ -68,6 +68,11 @@ def _sum(values: Sequence[Any]) -> Any:
         return None
 
 
+def repeating(env: gymnasium.Env, times: int) -> gymnasium.Env:
+    """Return an environment that takes every action `times` steps long: the same one for 1."""
+    return env if times == 1 else ActionRepeat(env, times)
+
+
 def make_with_costs(id: str, costs: CostReader, action_repeat: int = 1) -> gymnasium.Env:
     """Return `make(id, action_repeat)`, whose costs are read by `costs` in every step of a repeated action."""
     env = make(id, action_repeat)
@@ -126,7 +131,7 @@ def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
             )
         return maker(id, **checked_options(id, maker, {"action_repeat": action_repeat, **own, **options}))
     env = _make(id, named, **options)
-    return env if action_repeat == 1 else ActionRepeat(env, action_repeat)
+    return repeating(env, action_repeat)
 
 
 def family_of(id: str) -> str | None:

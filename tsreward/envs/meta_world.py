@@ -13,7 +13,7 @@ from gymnasium.spaces import Box
 
 from tsreward.envs.blind_policies import Policy
 from tsreward.envs.ids import split_id
-from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, repeating
 from tsreward.envs.pixels import frame_size, with_frames
 from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, find_camera
 from tsreward.errors import OptionError, missing_extra, unknown_name
@@ -77,8 +77,7 @@ def make_meta_world(
         },
     )
     env = gymnasium.make(spec)
-    if action_repeat != 1:
-        env = ActionRepeat(env, action_repeat)
+    env = repeating(env, action_repeat)
     return with_frames(env, pixels, frames, grey, stack)
 
 

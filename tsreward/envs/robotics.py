@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 from gymnasium.utils import RecordConstructorArgs
 
-from tsreward.envs.make import ENV_FAMILIES, ActionRepeat
+from tsreward.envs.make import ENV_FAMILIES, repeating
 from tsreward.envs.pixels import frame_size, with_frames
 from tsreward.envs.rendering import LOOKS, FrameRenderer, choose_backend, find_camera
 from tsreward.errors import OptionError, missing_extra, unknown_name
@@ -54,8 +54,7 @@ def make_robotics(
     env = gymnasium.make(specs[name], disable_env_checker=True, **limit)
     drawn = size if size is not None else RENDER_SIZE if render_mode == "rgb_array" else None
     env = RobotFrames(env, drawn, camera, rendering)
-    if action_repeat != 1:
-        env = ActionRepeat(env, action_repeat)
+    env = repeating(env, action_repeat)
     return with_frames(env, pixels, frames, grey, stack)
 
 

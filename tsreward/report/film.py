@@ -6,12 +6,11 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tsreward.errors import DataError, OptionError, missing_extra
+from tsreward.errors import OptionError, missing_extra
 from tsreward.sb3.watching import Watched
 
 KINDS = (".mp4", ".gif")
@@ -59,8 +58,7 @@ def film(agents: Mapping[str, Sequence[Watched]], kind: str, options: FilmOption
         OptionError: another kind of film.
         MissingExtraError: PyAV or Pillow is not installed.
     """
-    if kind not in KINDS:
-        raise OptionError(f"A film is {' or '.join(KINDS)}, got {kind or 'a name without an ending'}.")
+    check_kind(kind)
     together = list(zip(*agents.values(), strict=True))
     lengths = [max(len(one.frames) for one in episodes) for episodes in together]
     rate = together[0][0].rate if options.rate is None else options.rate
@@ -208,16 +206,13 @@ def _pillow() -> tuple[Any, Any, Any]:
     return Image, ImageDraw, ImageFont.load_default(13)
 
 
-def check_filming(path: Path) -> None:
-    """Find out whether a film can be written, before anything is played.
+def check_kind(kind: str) -> None:
+    """Find out whether a film of a kind can be drawn, before anything is played.
 
     Raises:
-        OptionError: another kind of file.
-        MissingExtraError: PyAV or Pillow is not installed.
-        DataError: the folder is missing.
+        OptionError: another kind of film.
+        MissingExtraError: Pillow is not installed.
     """
-    if path.suffix.lower() not in KINDS:
-        raise OptionError(f"A film is written as {' or '.join(KINDS)}, got {path.name}.")
+    if kind not in KINDS:
+        raise OptionError(f"A film is {' or '.join(KINDS)}, got {kind or 'a name without an ending'}.")
     _pillow()
-    if not path.parent.is_dir():
-        raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
