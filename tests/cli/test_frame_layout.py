@@ -88,6 +88,29 @@ def test_fit_score_and_relabel(files, document, capsys) -> None:
         assert "--frame-layout CHW,stack=4" in capsys.readouterr().err
 
 
+def test_a_model_keeps_the_layout_that_its_fit_was_told(files, document, capsys) -> None:
+    model, told = files / "other.safetensors", ("--frame-layout", "CHW,stack=4")
+    document("fit", "--data", files / "other.npz", *told, "--out", model, *FIT)
+    for name, words in (("told", told), ("kept", ())):
+        document("score", files / "other.npz", "--model", model, *words, "--out", files / f"{name}.csv")
+        document("relabel", files / "other.npz", "--model", model, *words, "--out", files / f"{name}.npz")
+    document("score", files / "plain.npz", "--model", model, "--out", files / "plain.csv")
+    assert len({path.read_text() for path in files.glob("*.csv")}) == 1
+    told_rewards, kept_rewards = (
+        np.concatenate([one.rewards for one in load_episodes(files / f"{name}.npz")]) for name in ("told", "kept")
+    )
+    assert np.array_equal(told_rewards, kept_rewards)
+    assert document("info", model)["frames"] == {"axes": "CHW", "stack": 4, "scaled": False}
+    checked = document("check", model, "--data", files / "other.npz", code=1)["files"][0]["checks"]
+    assert [one["detail"] for one in checked if not one["passed"]] == [
+        "The calibration has 13 scores, wanted at least 20."
+    ]
+    document("compare", model, model, "--data", files / "other.npz", "--out", files / "c.html")
+    capsys.readouterr()
+    assert main(["info", str(model)]) == 0
+    assert "frames.axes" in capsys.readouterr().out
+
+
 def test_a_layout_that_does_not_fit(files, capsys) -> None:
     arguments = ["fit", "--data", str(files / "other.npz"), "--out", str(files / "m.safetensors"), *FIT]
     assert main([*arguments, "--frame-layout", "HW"]) == 2
@@ -113,6 +136,9 @@ def test_collect_fit_and_train(tmp_path, document, capsys) -> None:
     assert main(train) == 2
     assert "these frames have colours" in capsys.readouterr().err
     assert main([*train, *told]) == 0
+    kept = tmp_path / "run" / "model.safetensors"
+    again = ["train", "--env", ENV, "--model", str(kept), *train[5:-1], str(tmp_path / "again")]
+    assert main(again) == 0
 
 
 @pytest.mark.parametrize("kind", ["npz", "hdf5"])

@@ -297,3 +297,20 @@ def test_an_encoder_that_was_not_fitted_is_refused(path: Path) -> None:
     model.encoder.get_buffer("fitted").fill_(False)
     with pytest.raises(CheckpointError, match="Its encoder was saved before it was fitted"):
         save(model, path)
+
+
+@pytest.mark.parametrize(
+    ("frames", "message"),
+    [
+        ({"axes": "HWX", "stack": None, "scaled": False}, "FrameLayout.axes must be"),
+        ({"axes": "HWC", "stack": -1, "scaled": False}, "FrameLayout.stack must be"),
+        ({"axes": "HWC", "stack": "4", "scaled": False}, "has frames.stack '4', not a int"),
+        ({"axes": "HWC", "stack": 4}, "lacks 'frames.scaled'"),
+        ([], r"has frames \[\], not an object"),
+    ],
+)
+def test_a_layout_of_frames_that_cannot_be(frames: Any, message: str, path: Path) -> None:
+    save(fitted(), path)
+    signed(lambda manifest, tensors: manifest.update(frames=frames))(path, path.read_bytes())
+    with pytest.raises(CheckpointError, match=message):
+        load(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -20,6 +21,7 @@ from tests.scripted import ScriptedEnv
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import DataError, ShapeError
+from tsreward.io import describe, load, save
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness
@@ -143,6 +145,36 @@ def test_fitting(case: str) -> None:
     plain, other = model_of(channels).fit(episodes), model_of(channels)
     other.fit([make(episode) for episode in episodes], frames=layout)
     assert torch.equal(other.score(FRAMES[channels]), plain.score(FRAMES[channels]))
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_a_model_keeps_the_layout_of_its_fit(case: str, tmp_path: Path) -> None:
+    channels, layout, make = MADE[case]
+    obs, episodes = (
+        make(FRAMES[channels]),
+        list(np.random.default_rng(2).integers(0, 256, (4, 12, H, W, channels), np.uint8)),
+    )
+    model = model_of(channels).fit([make(episode) for episode in episodes], frames=layout)
+    save(model, tmp_path / "m")
+    assert describe(tmp_path / "m")["frames"] == layout.to_json()
+    model = load(tmp_path / "m")
+    assert model.frames == layout
+    wanted = relabel(model, Episode(FRAMES[channels])).reward  # single frames need no layout
+    assert torch.equal(relabel(model, Episode(obs)).reward, wanted)
+    assert torch.equal(relabel(model, Episode(obs), frames=layout).reward, wanted)
+    assert torch.equal(model.score(Episode(obs)), model.score(Episode(FRAMES[channels])))
+    assert torch.equal(model.score(obs), model.score(FRAMES[channels]))
+    for name, play in DOORS.items():
+        got, dtype = play(model, obs, None), np.float32 if name.startswith("SB3") else np.float64
+        assert np.array_equal(np.array(got, dtype), wanted.numpy().astype(dtype)), name
+    again = load(tmp_path / "m").calibrate([make(episode) for episode in episodes])
+    assert torch.equal(again.calibration.scores, load(tmp_path / "m").calibrate(episodes).calibration.scores)
+
+
+def test_a_file_without_a_layout_is_as_before(tmp_path: Path) -> None:
+    save(MODELS[1], tmp_path / "m")
+    assert "frames" not in describe(tmp_path / "m")
+    assert load(tmp_path / "m").frames is None
 
 
 PROPOSED = {

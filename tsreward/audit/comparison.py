@@ -143,6 +143,7 @@ def compare(
 
 def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, has_rewards: bool) -> ModelRatings:
     episodes = [episode.in_order(model.columns, name, f"Episode {index}") for index, episode in enumerate(episodes)]
+    episodes = [model.in_order(episode) for episode in episodes]
     for index, episode in enumerate(episodes):
         if episode.obs.shape[1:] != model.obs_shape:
             raise ShapeError(

@@ -106,7 +106,7 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
             checks += (Check(_COLUMNS, False, "Rename them, or leave out with --ignore what is none.", str(error)),)
             episodes = None
     checks += check_model(model, episodes).checks
-    if episodes and episodes[0].obs.shape[1:] == model.obs_shape:
+    if episodes and model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape:
         score_episodes(model, episodes, Monitor(model, f"{path} on the data"))
     if options.env is not None:
         from tsreward.envs.make import make

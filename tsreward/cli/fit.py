@@ -109,6 +109,7 @@ def run(options: Options[Any, Any]) -> int:
         fitted = fit_reward(
             learn, options.window, scorer, mode, encoder, options.train, lambda done, total, _: report(done, total)
         )
+    fitted.model.frames = options.columns.frames
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
     roc = precision = None
     if held:

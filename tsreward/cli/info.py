@@ -14,7 +14,7 @@ from tsreward.cli.output import print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.io import describe
 
-_MODEL = ("encoder", "scorer", "mode", "calibration", "frame_skip", "chunk")
+_MODEL = ("encoder", "scorer", "mode", "calibration", "frame_skip", "chunk", "frames")
 _PARTS = (*_MODEL, "detector", "n_features_in", "held_out")
 
 

@@ -65,14 +65,14 @@ def run_path(command: str, env: str, seed: int) -> Path:
 
 
 def fitting(model: RewardModel, model_file: Path, episodes: Sequence[Episode], data_file: Path) -> list[Episode]:
-    """Return the episodes with their columns in the order that the model was fitted on.
+    """Return the episodes as the model reads them: columns in its order, and the newest frames, see `in_order`.
 
     Raises:
         DataError: a column is missing or unknown.
         ShapeError: the observations have another shape than those the model was fitted on.
     """
     episodes = [episode.in_order(model.columns, str(model_file), str(data_file)) for episode in episodes]
-    episodes = [model.in_order(episode, str(data_file)) for episode in episodes]  # fills in what is masked
+    episodes = [model.in_order(episode, str(data_file)) for episode in episodes]
     found = episodes[0].obs.shape[1:]
     if found != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, found) or "score data of the kind that the model was fitted on"

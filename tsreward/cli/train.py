@@ -61,7 +61,8 @@ class Options(RunArguments):
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
     frame_layout: str | None = None
     """How frames stand in what the environment observes, where its wrappers stack, transpose or scale them, e.g.
-    CHW,stack=4 or HW,scaled. The model reads the newest one, and the agent sees all."""
+    CHW,stack=4 or HW,scaled. The model reads the newest one, and the agent sees all. None is what the model's fit was
+    told."""
     obs_key: tuple[str, ...] = ()
     """What the model looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose parts
     stand side by side; my_module:state_of is a function of your own, which gets one observation. Without any, it looks
@@ -198,6 +199,7 @@ def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
         file = options.resume / "model.safetensors"
         return load(file), describe(file)["note"]
     model = load(options.model)
+    model.frames = _layout(options) or model.frames
     digest = hashlib.sha256(options.model.read_bytes()).hexdigest()
     if options.penalty_weight is not None:
         model.mode = model.mode.reweighted(options.penalty_weight)
@@ -208,7 +210,7 @@ def _check_shape(options: Options, model: RewardModel) -> None:
     key = named_obs_key(options.obs_key)
     shape = check_environment(options.env, options.agent.algorithm, obs_key=key)
     layout = _layout(options)
-    shape = shape if layout is None else layout.frame_shape(shape)
+    shape = model.shape_read(shape, told=layout)
     if shape != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, shape) or (
             "fit a model on episodes of this environment, or name with --obs-key what it looks at of a Dict or a Tuple"

@@ -87,7 +87,8 @@ class DataColumns(TableColumns, CostRules):
     """Leave out episodes that cannot be used, count and name them, in place of an error."""
     frame_layout: str | None = None
     """How frames stand in observations, where wrappers stacked, transposed or scaled them: H, W, C (channels) and S (a
-    stack) in the order of the axes, e.g. SHW, CHW,stack=4 or HW,scaled. The reward reads the newest frame."""
+    stack) in the order of the axes, e.g. SHW, CHW,stack=4 or HW,scaled. The reward reads the newest frame, and a model
+    keeps the layout that its fit was told."""
 
     @property
     def frames(self) -> FrameLayout | None:

@@ -99,7 +99,7 @@ def relabel_rows(
         DataError: the rows are no episodes, or one cannot be used.
         ShapeError, OptionError: the model and the data do not belong together.
     """
-    check_fit(model, rows.obs.shape[1:], where)
+    check_fit(model, model.shape_read(rows.obs.shape[1:], rows.obs.dtype.kind == "f"), where)
     check_paid(model, rows.rewards is not None, where)
     reading = read_rows(where, rows, skip_bad, repeat_last=True)
     episodes = [model.in_order(episode, str(where)) for episode in reading.episodes]

@@ -57,10 +57,8 @@ def _relabel_episodes(
 ) -> Relabelled:
     """Put other rewards into the arrays of `save_episodes`."""
     reading = read_episode_arrays(arrays, source, columns.skip_bad_episodes)
-    episodes = [model.in_order(episode, str(source)) for episode in reading.episodes]
-    frames = columns.frames
-    shape = episodes[0].obs.shape[1:]
-    check_fit(model, shape if frames is None else frames.frame_shape(shape), source)
+    episodes = [model.in_order(episode, str(source), columns.frames) for episode in reading.episodes]
+    check_fit(model, episodes[0].obs.shape[1:], source)
     check_paid(model, "rewards" in arrays, source)
     if reading.skipped:
         if more := arrays.keys() - arrays_of(reading.episodes).keys():
@@ -70,7 +68,7 @@ def _relabel_episodes(
             )
         arrays |= arrays_of(reading.episodes)
     paid = arrays.get("rewards")
-    earned = relabel(model, episodes, frames=frames)
+    earned = relabel(model, episodes)
     arrays["rewards"] = np.concatenate([steps.reward.numpy() for steps in earned])
     done = Relabelled(len(episodes), original_reward=None if paid is None else 0.0, skipped=reading.skipped)
     done.add(arrays["rewards"], np.concatenate([steps.is_anomaly.numpy() for steps in earned]), paid)

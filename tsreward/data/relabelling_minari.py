@@ -98,7 +98,8 @@ def _buffers(model: RewardModel, data: MinariSource, done: Relabelled) -> Iterat
             done.skipped[index] = str(error)
             continue
         frames, shape = data.columns.frames, episode.obs.shape[1:]
-        check_fit(model, shape if frames is None else frames.frame_shape(shape), f"Minari dataset {data.name}")
+        shape = model.shape_read(shape, episode.obs.dtype.kind == "f", frames)
+        check_fit(model, shape, f"Minari dataset {data.name}")
         earned = relabel_as_is(model, [episode], frames, monitor)[0]
         original = np.asarray(episode.rewards, np.float64)
         done.episodes += 1

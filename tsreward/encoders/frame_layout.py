@@ -116,6 +116,17 @@ class FrameLayout(Options):
             sizes[axis] //= stack
         return sizes["H"], sizes["W"], sizes.get("C", 1)
 
+    def gives(self, obs_shape: Sequence[int], wanted: Sequence[int]) -> bool:
+        """Tell whether the newest frame in observations of this shape has the `wanted` one.
+
+        >>> FrameLayout("SHW").gives((4, 84, 84), (84, 84, 1)), FrameLayout("SHW").gives((84, 84, 1), (84, 84, 1))
+        (True, False)
+        """
+        try:
+            return self.frame_shape(obs_shape) == tuple(wanted)
+        except ShapeError:
+            return False
+
     def frames(self, obs: Tensor) -> Tensor:
         """Return the newest frames uint8 [B, H, W, C] of observations [B, *obs].
 
@@ -201,9 +212,6 @@ def layout_between(
         if stack is not None and number not in (None, 1, stack):
             continue
         layout = FrameLayout(axes, number if number != 1 else None, scaled)
-        try:
-            if layout.frame_shape(got) == wanted:
-                return layout
-        except ShapeError:
-            continue
+        if layout.gives(got, wanted):
+            return layout
     return None

@@ -5,7 +5,8 @@
 
 The parts of a reward model: "encoder": {"name", "package", "options", "obs_shape"}, "scorer": {"name", "package",
 "options", "window", "dim"}, "mode": {"name", "package", "options"}, "calibration": {"size"}, "profile": {"size"},
-"frame_skip", "chunk", "columns": [[name, kind], ...] of what it was fitted on, empty where they had no names.
+"frame_skip", "chunk", "columns": [[name, kind], ...] of what it was fitted on, empty where they had no names, and
+"frames": {"axes", "stack", "scaled"} of a `FrameLayout`, which is not there where none was told.
 Those of a detector: "detector": {"name", "package", "params"}, "n_features_in", "columns", "held_out": how many scores.
 """
 
@@ -53,6 +54,7 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
         "frame_skip": range(1, 2**16 + 1),
         "chunk": range(1, 2**16 + 1),
         "columns": list,
+        "frames": {"axes": str, "stack": (int, type(None)), "scaled": bool},
     },
     "detector": {
         **_SHARED,
@@ -62,6 +64,10 @@ _LAYOUTS: dict[str, dict[str, Any]] = {
         "held_out": range(2**27),
     },
 }
+
+
+_OPTIONAL = {"frames"}
+"""Keys of a model that files need not have."""
 
 
 def kind_of(manifest: dict[str, Any]) -> str:
@@ -164,17 +170,18 @@ def _check_layout(value: Any, layout: Any, where: str) -> None:
     if isinstance(layout, dict):
         if not isinstance(value, dict):
             raise CheckpointError(f"Its metadata has {where} {shown(value)}, not an object.")
-        odd = sorted(set(layout) ^ set(value))
+        lacks = _OPTIONAL - set(value)
+        odd = sorted((set(layout) ^ set(value)) - lacks)
         if odd:
             problem = "lacks" if odd[0] in layout else "has the unknown key"
             raise CheckpointError(f"Its metadata {problem} {shown(f'{where}.{odd[0]}'.lstrip('.'))}.")
-        for key, part in layout.items():
-            _check_layout(value[key], part, f"{where}.{key}".lstrip("."))
+        for key in layout.keys() & value.keys():
+            _check_layout(value[key], layout[key], f"{where}.{key}".lstrip("."))
     elif isinstance(layout, range):
         if type(value) is not int or value not in layout:
             raise CheckpointError(f"Its metadata has {where} {shown(value)}, not {layout[0]} to {layout[-1]}.")
-    elif type(value) is not layout:
-        raise CheckpointError(f"Its metadata has {where} {shown(value)}, not a {layout.__name__}.")
+    elif type(value) not in (kinds := layout if isinstance(layout, tuple) else (layout,)):
+        raise CheckpointError(f"Its metadata has {where} {shown(value)}, not a {kinds[0].__name__}.")
 
 
 @cache

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from tsreward.encoders.base import ENCODERS, Encoder
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import CheckpointError, NotFittedError, OptionError, shown
 from tsreward.io.manifest import columns_from, complete, list_columns
 from tsreward.io.store import Kind, read, require, write
@@ -77,6 +78,8 @@ def describe_parts(model: RewardModel, note: dict[str, Any] | None) -> dict[str,
         "chunk": model.chunk,
         "columns": list_columns(model.columns),
     }
+    if model.frames is not None:
+        parts["frames"] = model.frames.to_json()
     return complete(parts, note)
 
 
@@ -104,6 +107,8 @@ def _make(manifest: dict[str, Any]) -> RewardModel:
         model.expected = Expectation(model.obs_shape[0])
     model.profile = DataProfile(manifest["profile"]["size"])
     model.columns = columns_from(manifest["columns"], math.prod(model.obs_shape))
+    if "frames" in manifest:
+        model.frames = FrameLayout.from_json(manifest["frames"])
     return model.eval()
 
 

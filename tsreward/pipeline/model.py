@@ -117,6 +117,8 @@ class RewardModel(nn.Module):
         """Names of the columns that it was fitted on, by which other data is matched; None where they had none."""
         self.expected: Expectation | None = None
         """What is expected of missing values; None before the fit, and for observations that are not [D]."""
+        self.frames: FrameLayout | None = None
+        """How frames stood in the observations of the fit, where that was told; others are read so, see `layout`."""
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
 
     def with_mode(self, mode: RewardMode) -> RewardModel:
@@ -177,8 +179,8 @@ class RewardModel(nn.Module):
             report: called after every epoch.
             probes: windows of behaviour that must not be rewarded, from which some modes take their scale; None takes
                 the negatives.
-            frames: how frames stand in all these observations, where the model reads single ones; None takes them as
-                they are.
+            frames: how frames stand in all these observations, where the model reads single ones; it is kept in
+                `frames`, for all that the model reads later. None takes them as they are.
             rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out,
                 `missing`, `gap`, `time`, ...
 
@@ -189,6 +191,7 @@ class RewardModel(nn.Module):
         self.columns = self.expected = None
         if frames is not None:
             normal, negative, probes = (_undone(data, frames) for data in (normal, negative, probes))
+            self.frames = frames
         normal = self.windows(normal, **rows)
         self.meet(normal)
         negative, probes = (None if data is None else self.windows(data, **rows) for data in (negative, probes))
@@ -218,7 +221,7 @@ class RewardModel(nn.Module):
             normal: windows over raw observations, or episodes [T, *obs] that are all normal.
             rewards: environment rewards of any shape; their mean absolute value is the unit of a penalty.
             probes: windows of behaviour that must not be rewarded, from which some modes take their scale.
-            frames: how frames stand in all these observations, where the model reads single ones.
+            frames: how frames stand in all these observations, where the model reads single ones; kept as by `fit`.
             rows: what is done about the rows of frames and arrays, see `RowOptions`.
 
         Raises:
@@ -230,6 +233,7 @@ class RewardModel(nn.Module):
             raise NotFittedError("RewardModel.calibrate needs a scorer that was fitted: call fit first.")
         if frames is not None:
             normal, probes = (_undone(data, frames) for data in (normal, probes))
+            self.frames = frames
         normal = self.windows(normal, **rows)
         if self.encoder.obs_shape is None or self.expected is None:
             self.meet(normal)
@@ -271,6 +275,8 @@ class RewardModel(nn.Module):
         if not isinstance(windows, WindowSet):
             windows = self._windows_of(windows, RowOptions.of(rows))
         windows = windows.in_order(self.columns, "the model", "The data")
+        if self.layout(windows.store.shape[1:], windows.store.is_floating_point()) is not None:
+            windows = windows.map(self.seen)
         if windows.window != self.window or windows.frame_skip != self.frame_skip:
             raise ShapeError(
                 f"RewardModel reads windows of {self.window} steps with frame_skip {self.frame_skip}, got "
@@ -296,18 +302,59 @@ class RewardModel(nn.Module):
             parts = [expected.fill(part) for part in parts]
         return WindowSet.from_episodes(parts, self.window, self.frame_skip).named(columns)
 
-    def in_order(self, episode: Episode, where: str = "The data") -> Episode:
-        """Return an episode with its columns in the order that the model was fitted on; one without names as it is.
+    def layout(
+        self, obs_shape: Sequence[int], floating: bool | None = None, told: FrameLayout | None = None
+    ) -> FrameLayout | None:
+        """Return how what the model reads stands in observations: as told, else as in its fit, where that fits them.
 
-        Values that are missing where the episode says so are replaced by what the model expects (`Expectation`).
+        Args:
+            obs_shape: of one observation.
+            floating: whether they hold floating-point numbers; None where that is not known.
+            told: the layout, where it is known.
+        """
+        own = self.frames
+        if told is not None or own is None or self.encoder.obs_shape is None:
+            return told
+        return own if floating in (None, own.scaled) and own.gives(obs_shape, self.encoder.obs_shape) else None
+
+    def shape_read(
+        self, obs_shape: Sequence[int], floating: bool | None = None, told: FrameLayout | None = None
+    ) -> tuple[int, ...]:
+        """Return the shape of what the model reads of observations of this shape, see `layout`.
+
+        Raises:
+            ShapeError: they cannot have the layout that is told.
+        """
+        layout = self.layout(obs_shape, floating, told)
+        return tuple(obs_shape) if layout is None else layout.frame_shape(obs_shape)
+
+    def seen(self, obs: Tensor, told: FrameLayout | None = None) -> Tensor:
+        """Return what the model reads of observations [B, *obs]: their newest frames, where a `layout` says so.
+
+        Raises:
+            ShapeError, DataError: they are not of the layout that is told.
+        """
+        layout = self.layout(obs.shape[1:], obs.is_floating_point(), told)
+        return obs if layout is None else layout.frames(obs)
+
+    def in_order(self, episode: Episode, where: str = "The data", told: FrameLayout | None = None) -> Episode:
+        """Return an episode as the model reads it: its columns in order, the newest frames, nothing missing.
+
+        Columns without names stay as they are. Values that are missing where the episode says so are replaced by what
+        the model expects (`Expectation`).
 
         Args:
             episode: what is about to be encoded.
             where: what it is called in messages.
+            told: how frames stand in its observations, see `layout`.
 
         Raises:
             DataError: a column is missing, or one is there that the model was not fitted on.
+            ShapeError: it is not of the layout that is told.
         """
+        obs = episode.obs
+        if (layout := self.layout(obs.shape[1:], obs.dtype.kind == "f", told)) is not None:
+            return replace(episode, obs=layout.frames_of(obs), columns=None)
         episode = episode.in_order(self.columns, "the model", where)
         if episode.missing is None or not np.isnan(episode.obs).any():
             return episode
@@ -343,7 +390,8 @@ class RewardModel(nn.Module):
         Args:
             data: feature windows [B, K, D] or a `WindowSet` of features, for scores [B], not smoothed; or what
                 `tsreward.relabel` takes, for smoothed scores [T] of every step, in a list where a list was given.
-            frames: how frames stand in the observations, where the model reads single ones.
+            frames: how frames stand in the observations, where the model reads single ones; None reads them as the fit
+                was told (`layout`).
             rows: what is done about the rows of frames and arrays, see `RowOptions`: `ignore` leaves columns out, all
                 others must be those that the model was fitted on, in any order; `missing`, `gap`, `time`, ... With
                 missing="drop", the scores are those of the rows that are left.
@@ -363,9 +411,8 @@ class RewardModel(nn.Module):
         if not episodes:
             return []
         lengths = [len(episode) for episode in episodes]
-        episodes = [self.in_order(part) for episode in episodes for part in episode.stretches()]
-        obs = [as_tensor(episode.obs) for episode in episodes]
-        features = [self.encode(part if frames is None else frames.frames(part)) for part in obs]
+        episodes = [self.in_order(part, told=frames) for episode in episodes for part in episode.stretches()]
+        features = [self.encode(as_tensor(episode.obs)) for episode in episodes]
         scores = self.score_episodes(features).split(lengths)
         return scores[0] if alone else list(scores)
 

@@ -54,7 +54,8 @@ def relabel(
         model: a fitted model.
         data: an `Episode`, an array or tensor [T, *obs] or a DataFrame, for one `StepReward`; or a list of these, for a
             list of them. Of an array of T rows each row is arrived at, the first one from itself.
-        frames: how frames stand in the observations, where the model reads single ones; None takes them as they are.
+        frames: how frames stand in the observations, where the model reads single ones; None reads them as the model's
+            fit was told.
         multiplier: the weight of a `Lagrangian`, which no agent's training moves here.
         strict: raise an error where a warning would be given, because the first 1,000 observations are not what the
             model was fitted on.
@@ -105,15 +106,13 @@ def still(model: RewardModel, multiplier: float | None = None) -> RewardModel:
 
 
 def _relabel(model: RewardModel, episode: Episode, frames: FrameLayout | None, monitor: Monitor | None) -> StepReward:
-    parts = [_relabel_stretch(model, model.in_order(part), frames, monitor) for part in episode.stretches()]
+    parts = [_relabel_stretch(model, model.in_order(part, told=frames), monitor) for part in episode.stretches()]
     return parts[0] if len(parts) == 1 else StepReward(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def _relabel_stretch(
-    model: RewardModel, episode: Episode, frames: FrameLayout | None, monitor: Monitor | None
-) -> StepReward:
+def _relabel_stretch(model: RewardModel, episode: Episode, monitor: Monitor | None) -> StepReward:
     obs = as_tensor(episode.obs)
-    stream = RewardStream(model, 1, frames=frames)
+    stream = RewardStream(model, 1)
     stream.monitor = monitor
     stream.start(obs[:1])
     stream.push_many(obs[1:, None], None if episode.rewards is None else as_tensor(episode.rewards)[:, None])

@@ -100,7 +100,7 @@ class RewardStream:
             ProtocolError, ShapeError, DataError: as `push`.
         """
         self._check_step(obs.flatten(0, 1), None if env_reward is None else env_reward.flatten(), None, steps=len(obs))
-        seen = obs if self.frames is None else self._seen(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
+        seen = self._seen(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
         self._noted.append(_Steps(seen, env_reward, None))
 
     @torch.inference_mode()
@@ -237,7 +237,7 @@ class RewardStream:
 
     def _seen(self, obs: Tensor) -> Tensor:
         """Return what the model reads of observations [B, *obs]."""
-        return obs if self.frames is None else self.frames.frames(obs)
+        return self.model.seen(obs, self.frames)
 
     def _watch(self, obs: Tensor, earned: StepReward, env_reward: Tensor | None, mask: Tensor | None) -> None:
         """Let the monitor look at a step's rows [B], until it has seen enough."""

@@ -157,6 +157,7 @@ def run(
         if view is not None:
             report_view(view, f"{options.demos} and {options.env}", picture)
         model, learner = reward_model(options, data, fit_encoder(options, data), active, stage)
+        model.frames = layout
         beginning = {"expert_return": data.expert_return, "random_return": float(data.random_return)}
         if checkpoints is not None:
             checkpoints.begin(beginning | ({} if learner is None else {"learner": learner.windows()}))

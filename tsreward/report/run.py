@@ -208,7 +208,9 @@ def _latest(rows: Sequence[EpisodeRow]) -> dict[str, float]:
 def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequence[Any]:
     """Return curves of one late episode of every run."""
     fitting = {
-        name: episodes[-SHOWN:] for name, episodes in runs.items() if episodes[0].obs.shape[1:] == model.obs_shape
+        name: episodes[-SHOWN:]
+        for name, episodes in runs.items()
+        if model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape
     }
     return examples([observe(model, name, episodes) for name, episodes in fitting.items()], count=0).curves
 

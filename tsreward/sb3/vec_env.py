@@ -307,7 +307,8 @@ class _RewardObs:
                     f"Environment {index} gave no info['frame'] for LearnedRewardVecEnv to look at: make it with "
                     f"frames beside the observation (tsreward.envs.pixels.FrameInInfo), or look at the observation."
                 )
-            shape = info["frame"].shape if self._layout is None else self._layout.frame_shape(info["frame"].shape)
+            frame = info["frame"]
+            shape = self._model.shape_read(frame.shape, frame.dtype.kind == "f", self._layout)
             if shape != self._model.obs_shape:
                 raise ShapeError(
                     f"LearnedRewardVecEnv: the environment gives frames {shape} but the model reads "

@@ -130,7 +130,8 @@ def _steps(case: EnvironmentCase) -> str | None:
 
 
 def _shape(case: EnvironmentCase) -> str | None:
-    found, wanted = case.parts.of_one(case.played[0].reset[0]).shape, case.model.obs_shape
+    obs, wanted = case.parts.of_one(case.played[0].reset[0]), case.model.obs_shape
+    found = case.model.shape_read(obs.shape, obs.dtype.kind == "f")
     return None if found == wanted else f"The model reads {wanted}, observations are {found}."
 
 

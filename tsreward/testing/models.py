@@ -38,7 +38,7 @@ class ModelCase:
             draws = [noise(self.model.encoder, _STEPS + 1, seed).numpy() for seed in range(_EPISODES)]
             found = [Episode(obs) for obs in draws]
         else:
-            found = [_begin(episode) for episode in self.given[:_EPISODES]]
+            found = [_newest(self.model, _begin(episode)) for episode in self.given[:_EPISODES]]
         earned = np.random.default_rng(0)
         return [
             episode if episode.rewards is not None else replace(episode, rewards=earned.normal(size=len(episode)))
@@ -63,6 +63,12 @@ class ModelCase:
     @cached_property
     def normal_scores(self) -> Tensor:
         return self.model.calibration.scores[: int(self.model.calibration.count)]
+
+
+def _newest(model: RewardModel, episode: Episode) -> Episode:
+    """Return an episode of the frames that the model reads; its columns stay."""
+    shape, floating = episode.obs.shape[1:], episode.obs.dtype.kind == "f"
+    return episode if model.layout(shape, floating) is None else model.in_order(episode)
 
 
 def _begin(episode: Episode) -> Episode:

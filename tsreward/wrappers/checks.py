@@ -40,7 +40,7 @@ def check_model(
         )
     if frames is not None:
         check_values(who, frames, space)
-    shape = space.shape if frames is None else frames.frame_shape(space.shape)
+    shape = model.shape_read(space.shape, space.dtype.kind == "f", frames)  # type: ignore[union-attr]
     if shape != wanted:
         scaled = isinstance(model.encoder, FrameEncoder) and is_scaled(space)
         remedy = picture_remedy(wanted, shape, scaled, stacked_frames(env)) or (

@@ -72,7 +72,7 @@ class RewardObs:
         """Check what a function gives; of spaces, all is known before."""
         if self._parts.function is None:
             return
-        shape = given if self._frames is None else self._frames.frame_shape(given)
+        shape = self._model.shape_read(given, dtype.kind == "f", self._frames)
         if shape != self._model.obs_shape:
             raise ShapeError(
                 f"{self._who}: the function obs_key gives {dtype} {given}, but the model reads "
