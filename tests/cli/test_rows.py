@@ -275,3 +275,9 @@ def test_labels_in_another_file_are_joined_on_time(folder, capsys):
     twice = ["evaluate", "--scores", str(scores), "--labels", str(folder / "twice-labels.csv"), "--label", "attack"]
     assert main(twice) == 2
     assert "stands there twice" in capsys.readouterr().err
+
+
+def test_scores_are_evaluated_by_labels_of_what_is_normal(tmp_path, capsys) -> None:
+    (tmp_path / "s.csv").write_text("score,safe\n0.1,1\n0.9,0\n0.2,1\n")
+    assert main(["evaluate", "--scores", str(tmp_path / "s.csv"), "--label", "safe", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["roc"] == 1

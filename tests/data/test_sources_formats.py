@@ -302,3 +302,65 @@ def test_roles_may_be_lists_of_one(tmp_path):
 
 
 _ONES = {"x": [0.1, 0.2, 0.3], "reward": [1.0, 2.0, 3.0], "cost": [0.0, 1.0, 0.0], "done": [0, 1, 1]}
+
+
+def labelled(path: Path, **columns: list[float]) -> Path:
+    """Write columns of a log as CSV, Parquet, NPZ or HDF5."""
+    arrays = {name: np.array(values) for name, values in columns.items()}
+    if path.suffix in (".csv", ".parquet"):
+        table = pandas.DataFrame(arrays)
+        return (
+            table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path, index=False)
+        ) or path
+    arrays["observations"] = arrays.pop("x")[:, None]
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        return path
+    with h5py.File(path, "w") as file:
+        for name, values in arrays.items():
+            file[name] = values
+    return path
+
+
+ROWS = [0.1, 0.2, 5.0, 0.3]
+SAFE = [1, 1, 0, 1]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npz", "hdf5"])
+@pytest.mark.parametrize("name", ["safe", "is_safe", "normal", "is_normal"])
+def test_labels_of_what_is_normal_are_read_the_other_way_round(name, ending, tmp_path):
+    told: list[str] = []
+    path = labelled(tmp_path / f"log.{ending}", x=ROWS, **{name: SAFE})
+    (episode,) = read_episodes(path, DataColumns(layout="arrival"), tell=told.append)
+    assert episode.costs is not None and episode.costs.tolist() == [0, 0, 1, 0]
+    assert episode.obs.shape == (5, 1)
+    assert f"label: {name}; {name} is 1 where a row is normal (--label-means)" in told[0]
+    for columns, costs in [
+        (DataColumns(layout="arrival", label=name), [0, 0, 1, 0]),
+        (DataColumns(layout="arrival", label=name, label_means="normal"), [0, 0, 1, 0]),
+        (DataColumns(layout="arrival", label=name, label_means="anomalous"), SAFE),
+    ]:
+        assert read_episodes(path, columns)[0].costs.tolist() == costs  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "npz", "hdf5"])
+def test_what_1_means_can_be_told(ending, tmp_path):
+    path = labelled(tmp_path / f"log.{ending}", x=ROWS, good=SAFE)
+    columns = DataColumns(layout="arrival", label="good", label_means="normal")
+    assert read_episodes(path, columns)[0].costs.tolist() == [0, 0, 1, 0]  # type: ignore[union-attr]
+    both = labelled(tmp_path / f"both.{ending}", x=ROWS, safe=SAFE, cost=[0, 0, 7, 0])
+    assert read_episodes(both, DataColumns(layout="arrival"))[0].costs.tolist() == [0, 0, 7, 0]  # type: ignore[union-attr]
+    more = labelled(tmp_path / f"more.{ending}", x=ROWS, safe=SAFE, label=[0, 1, 0, 0])
+    (episode,) = read_episodes(more, DataColumns(layout="arrival"))
+    assert episode.costs.tolist() == [0, 1, 0, 0] and episode.obs.shape[1:] == (1,)  # type: ignore[union-attr]
+
+
+def test_a_column_that_is_no_label_although_it_is_called_so(tmp_path):
+    path = labelled(tmp_path / "force.csv", x=ROWS, normal=[9.8, 9.7, 9.9, 9.8])
+    with pytest.raises(
+        DataError, match=r"row 1 of label column 'normal' must be 0 .* name what is observed with --obs"
+    ):
+        read_episodes(path)
+    assert read_episodes(path, DataColumns(obs=("x", "normal")))[0].obs.shape == (5, 2)
+    with pytest.raises(OptionError, match="--label-means is about 0 and 1 in --label: name that column"):
+        DataColumns(label_means="normal")

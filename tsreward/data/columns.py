@@ -14,6 +14,8 @@ from tsreward.options import flag, option
 from tsreward.sequences.costs import CostRules
 from tsreward.sequences.row_options import RowOptions
 
+NORMAL = ("safe", "is_safe", "normal", "is_normal")
+"""Names of labels that are 1 where a row is normal."""
 RULES = {entry.name for entry in fields(CostRules)}
 """Options about the values of costs, wherever they come from."""
 ANY_DATA = {"skip_bad_episodes", "frame_layout"} | RULES
@@ -25,7 +27,10 @@ class TableColumns(RowOptions):
     """What the columns of the table of a log are; those that are not named here are sensors."""
 
     label: str | None = None
-    """1 or True where a row is anomalous, else 0 or False."""
+    """1 or True where a row is anomalous, else 0 or False; of a column that is called safe, is_safe, normal or
+    is_normal the other way round."""
+    label_means: Literal["anomalous", "normal"] | None = None
+    """What 1 means in --label; None goes by its name."""
     label_intervals: Path | None = None
     """Table with columns start and end, written as the time column is: what is anomalous, in place of --label."""
     label_map: tuple[str, ...] = ()
@@ -47,6 +52,8 @@ class TableColumns(RowOptions):
 
         if self.label_map and self.label is None:
             raise OptionError("--label-map is about words of labels: name their column with --label.")
+        if self.label_means is not None and (self.label is None or self.label_map):
+            raise OptionError("--label-means is about 0 and 1 in --label: name that column, without --label-map.")
         self.label_words()
 
     def label_words(self) -> dict[str, int]:
@@ -62,6 +69,16 @@ class TableColumns(RowOptions):
                 raise OptionError(f"--label-map takes words with 0 or 1, such as Normal=0,Attack=1, got {pair!r}.")
             words[word.strip()] = int(value)
         return words
+
+    def means_normal(self, label: str | None) -> bool:
+        """Tell whether 1 means normal in a column of labels.
+
+        >>> TableColumns().means_normal("is_safe"), TableColumns(label="ok", label_means="normal").means_normal("ok")
+        (True, True)
+        """
+        if label is None or self.label_map:
+            return False
+        return label.lower() in NORMAL if self.label_means is None else self.label_means == "normal"
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,9 @@ def _rows(arrays: Arrays, roles: Roles, columns: DataColumns, with_costs: bool) 
     def flags(names: Sequence[str]) -> np.ndarray | None:
         return np.logical_or.reduce([_flags(arrays, name) for name in names]) if names else None
 
-    costs = None if roles.label is None else _flags(arrays, roles.label).astype(np.float64)
+    costs = None
+    if roles.label is not None:
+        costs = (_flags(arrays, roles.label) ^ columns.means_normal(roles.label)).astype(np.float64)
     if with_costs and roles.cost is not None and (costs is None or roles.prefers_cost):
         costs = columns.recorded_costs(_costs(arrays, roles.cost), f"{arrays.where}: '{roles.cost}'")
     return RowData(

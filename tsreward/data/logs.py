@@ -165,6 +165,8 @@ class Log:
                 kind = "label column" if name == roles.label else "column"
                 others[name] = self._table.labels(others[name], name, rows.first, kind).astype(np.float64)
             labels = None if roles.label is None else others[roles.label]
+            if labels is not None and self.columns.means_normal(roles.label):
+                labels = 1 - labels
             names = None if roles.episode is None else rows.texts(roles.episode)
             done = np.logical_or.reduce([others[name] > 0 for name in roles.done]) if roles.done else None
             step = None if roles.step is None else others[roles.step]

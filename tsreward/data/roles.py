@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tsreward.data.columns import DataColumns
+from tsreward.data.columns import NORMAL, DataColumns
 from tsreward.errors import DataError, nearest
 from tsreward.options import flag
 from tsreward.sequences.costs import COMMON
@@ -22,7 +22,7 @@ NAMES: dict[str, tuple[str, ...]] = {
         *("reward", "rewards", "next.reward", "next_reward"),
     ),
     "cost": tuple(f"{group}{name}" for group in ("", *GROUPS) for name in COMMON),
-    "label": ("label", "labels", "is_anomaly"),
+    "label": ("label", "labels", "is_anomaly", *NORMAL),
 }
 """Role -> names that have it where no option says otherwise, the first that is there before the others."""
 TERMINALS = ("terminal", "terminals", "terminated", "terminations", "is_terminal", "next.terminated")
@@ -141,6 +141,8 @@ class _Finder:
     def roles(self) -> Roles:
         columns = self.columns
         single = {role: getattr(columns, role) or self._by_name(role) for role in NAMES}
+        if columns.means_normal(single["label"]):
+            self.decided.append(f"{single['label']} is 1 where a row is normal (--label-means)")
         terminals, timeouts, ends = self._done()
         next_obs = self._all(_NEXT, "next observation")
         actions = self._all(_ACTION, "action")
@@ -171,7 +173,7 @@ class _Finder:
             timeouts=tuple(timeouts),
             ends=tuple(ends),
             left_out=left,
-            prefers_cost=columns.cost is not None and columns.label is None,
+            prefers_cost=columns.label is None and (columns.cost is not None or single["label"] in NORMAL),
             decided=tuple(self.decided),
             **single,
         )

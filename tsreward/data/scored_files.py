@@ -41,7 +41,7 @@ def read_columns(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def read_labels(path: Path, name: str, columns: DataColumns) -> np.ndarray:
-    """Return labels [T] of 0 and 1 in a column, whose words `columns.label_map` may tell.
+    """Return labels [T], 1 where a row is anomalous, of a column whose words `columns.label_map` may tell.
 
     Raises:
         DataError: as `read_columns`; or another label is among them.
@@ -56,7 +56,7 @@ def read_labels(path: Path, name: str, columns: DataColumns) -> np.ndarray:
             f"{path}: row {row + 1} of label column '{name}' must be 0 (normal) or 1 (anomalous), found "
             f"{labels[row]:g}: convert the column, or say what it means with --label-map."
         )
-    return labels
+    return 1 - labels if columns.means_normal(name) else labels
 
 
 def common_time(first: Path, second: Path) -> str | None:

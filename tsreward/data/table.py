@@ -159,7 +159,9 @@ class Table(ABC):
             row = int(np.argmax(wrong))
             label, found = kind == "label column", f"{values[row]:g}"
             wanted = "0 (normal) or 1 (anomalous)" if label else "0 or 1"
-            remedy = "convert the column" + ", or say what it means with --label-map" * label
+            remedy = "convert the column"
+            if label:
+                remedy += ", say what it means with --label-map, or name what is observed with --obs if it is no label"
             raise self.fault(first + row, name, wanted, found, remedy, kind)
         return values.astype(bool)
 

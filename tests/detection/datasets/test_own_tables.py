@@ -4,6 +4,7 @@ import numpy as np
 import pandas
 import pytest
 
+from tsreward.data.columns import TableColumns
 from tsreward.detection.datasets.own_tables import load_tables, read_table
 from tsreward.errors import DataError, OptionError, ShapeError
 
@@ -91,3 +92,13 @@ def test_other_files(tmp_path, path):
     path.write_text("label\n0\n1\n")
     with pytest.raises((DataError, ShapeError), match="has no column of values"):
         load_tables(path)
+
+
+def test_labels_of_what_is_normal(tmp_path):
+    path = tmp_path / "safe.csv"
+    path.write_text("t,a,safe\n1,1,1\n2,2,0\n3,3,1\n")
+    for columns in (TableColumns(), TableColumns(label="safe", label_means="normal", missing="drop")):
+        series = read_table(path, label="safe", time="t", columns=columns)
+        assert series.labels is not None and series.labels.tolist() == [False, True, False]
+    series = read_table(path, columns=TableColumns(label="safe", label_means="anomalous"))
+    assert series.labels is not None and series.labels.tolist() == [True, False, True]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -60,8 +61,10 @@ def read_table(
 ) -> Series:
     """Return a file as a series: the columns but `label` and `time` are the values, `time` becomes the index.
 
-    Labels are 0 or 1, or false or true. Times are numbers, or ISO 8601 text as in 2024-05-01 13:00:00, which becomes
-    datetime64, in UTC where a zone is written. Without `time`, the index that a Parquet file brings is kept.
+    Labels are 0 or 1, or false or true; 1 is anomalous, but normal in a column that is called safe, is_safe, normal or
+    is_normal (`columns.label_means` says otherwise). Times are numbers, or ISO 8601 text as in 2024-05-01 13:00:00,
+    which becomes datetime64, in UTC where a zone is written. Without `time`, the index that a Parquet file brings is
+    kept.
 
     Args:
         path: the file.
@@ -94,8 +97,13 @@ def read_table(
         index = table.index[0] if time is None and len(table.index) == 1 else time
         sensors = [name for name in table.names if name not in (*named, *table.index)]
         if columns == TableColumns(label=columns.label, time=columns.time, ignore=columns.ignore) and time is None:
-            return read_series(table, sensors, path.stem, label, index)
-        return _read_rows(table, sensors, label, time, columns, train_fraction)
+            series = read_series(table, sensors, path.stem, label, index)
+        else:
+            series = _read_rows(table, sensors, label, time, columns, train_fraction)
+    if columns.means_normal(label) and series.labels is not None:
+        _LOGGER.info("%s: %s is 1 where a row is normal.", path, label)
+        series = replace(series, labels=~series.labels)
+    return series
 
 
 def _read_rows(
