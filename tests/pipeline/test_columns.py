@@ -1,6 +1,7 @@
 """A model is told the columns of data by their names, from the fit to the last score."""
 
 import numpy as np
+import pandas
 import pyarrow
 import pytest
 import torch
@@ -62,6 +63,22 @@ def test_swapped_columns_give_the_scores_of_the_right_order_at_every_door(model,
     assert few < 0.1
     by_position = model.score(plant.frame(names=SWAPPED).to_numpy())
     assert (by_position > model.mode.threshold).float().mean() > 0.9
+
+
+def test_numbers_are_names_unless_they_count():
+    """pandas numbers the columns of an array; what is left after one was dropped is not what it was."""
+    array = plant.frame().to_numpy()
+    for numbers in ((0, 1, 2), (1, 2, 3), (0, 2, 5)):
+        model = plant.fitted()
+        named = pandas.DataFrame(plant.frame(0, plant.FIT).to_numpy(), columns=numbers)
+        model.fit([named])
+        scores = model.score(array)
+        frame = pandas.DataFrame(array, columns=numbers)
+        assert torch.equal(model.score(frame[[numbers[2], numbers[0], numbers[1]]]), scores)
+        shifted = pandas.DataFrame(array, columns=[number + 1 for number in numbers])
+        for door in (model.score, lambda data, model=model: relabel(model, data), ScoreStream(model).push):
+            with pytest.raises(DataError, match="lacks the column"):
+                door(shifted)
 
 
 def test_an_arrow_table_is_matched_too(model, right):

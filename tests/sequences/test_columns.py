@@ -30,6 +30,30 @@ def test_names_that_only_count_match_by_name_or_else_by_position():
 
 
 @pytest.mark.parametrize(
+    ("fitted", "found", "ignore", "message"),
+    [
+        (("0", "1", "2"), ("1", "2", "3"), (), "lacks the column '0' of the model"),
+        (("1", "2", "3"), ("0", "1", "2"), (), "lacks the column '3' of the model"),
+        (("0", "2"), ("0", "1", "2"), (), "a column '1', which is none of the model"),
+        (("0", "1"), ("0", "1", "2"), ("0",), "lacks the column '0' of the model"),
+        (("1", "2", "3"), ("load", "temp", "flow"), (), "lacks the column '1' of the model"),
+        (("load", "temp", "flow"), ("1", "2", "3"), (), "lacks the column 'load' of the model"),
+        (("load", "temp", "flow"), ("2", "0", "1"), (), "lacks the column 'load' of the model"),
+    ],
+)
+def test_other_numbers_are_names(fitted, found, ignore, message):
+    with pytest.raises(DataError, match=message):
+        Columns(fitted).places(Columns(found), "the model", "a.csv", ignore)
+
+
+def test_numbers_that_are_the_same_are_found_wherever_they_stand():
+    assert Columns(("0", "2", "5")).places(Columns(("5", "0", "2")), "the model", "a.csv") == [1, 2, 0]
+    assert Columns(("0", "2")).places(Columns(("0", "1", "2")), "the model", "a.csv", ["1"]) == [0, 2]
+    assert Columns(("0", "1")).places(Columns(("0", "1", "2")), "the model", "a.csv", ["2"]) == [0, 1]
+    assert Columns(("load", "temp")).places(Columns(("0", "1", "2")), "the model", "a.csv", ["0"]) == [1, 2]
+
+
+@pytest.mark.parametrize(
     ("found", "ignore", "message"),
     [
         (("load", "temp"), (), r"a\.csv lacks the column 'flow' of the model. It has load, temp"),

@@ -40,6 +40,11 @@ class Columns:
         """Whether the names only count the columns, as those of a frame that was made of an array."""
         return self.names == tuple(map(str, range(len(self.names))))
 
+    @property
+    def numbered(self) -> bool:
+        """Whether all names are whole numbers."""
+        return all(name.isascii() and name.isdecimal() for name in self.names)
+
     def take(self, places: Sequence[int]) -> Columns:
         """Return the columns at some places."""
         kinds = tuple(self.kinds[place] for place in places) if self.kinds else ()
@@ -62,7 +67,8 @@ class Columns:
     def places(self, found: Columns, who: str, where: str, ignore: Sequence[str] = ()) -> list[int]:
         """Return the place [D] among the columns `found` of each of these.
 
-        Names that only count are no names: such columns are matched by position.
+        Names that only count, 0, 1, 2, ... in this order, are no names beside words: such columns are matched by
+        position. Beside other numbers they are names: 0, 1, 2 are not 1, 2, 3.
 
         Args:
             found: the columns of other data.
@@ -79,7 +85,9 @@ class Columns:
         """
         kept = set(found.without(ignore, where).names if ignore else found.names)
         left = {name: position for position, name in enumerate(found.names) if name in kept}
-        if left.keys() != set(self.names) and (self.counted or found.counted):
+        nameless = self.counted or found.counted
+        named = self.numbered and found.numbered and not (self.counted and Columns(tuple(left)).counted)
+        if left.keys() != set(self.names) and nameless and not named:
             if len(left) != len(self):
                 raise ShapeError(f"{who} has {len(self)} columns, but {where} has {len(left)}.")
             return list(left.values())
