@@ -103,6 +103,10 @@ def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
         (["--env", "Tiny/Plain-v0"], "Tiny/Plain-v0 gave no info['cost'] nor another common key"),
         (["--env", "Tiny/Discrete-v0", "--algorithm", "td3"], "td3 needs continuous actions"),
         (["--env", "Tiny/Cost-v0", "--target-env", "Tiny/Wide-v0"], "a scorer reads one shape"),
+        (
+            ["--env", "Tiny/Cost-v0", "--target-env", "Tiny/Endless-v0", "--steps", "1024"],
+            "finish no episode of Tiny/End",
+        ),
         (["--scorer", "deep_sat"], "Unknown scorer 'deep_sat': did you mean 'deep_sad'?"),
         (["--window", "0"], "AnoSeqsOptions.window must be an integer >= 1"),
         (["--scorer", "forecaster", "--window", "1"], "needs window >= 2"),
@@ -119,8 +123,8 @@ def test_what_cannot_work_is_one_line_and_leaves_nothing(arguments, message, com
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--target-env", "Tiny/Endless-v0"], "No episode of the vanilla agent finished within 1024 steps"),
-        (["--steps", "40", "--window", "30"], "A window spans 30 steps"),
+        (["--target-env", "Tiny/Broken-v0"], "gave NaN or inf as observation"),
+        (["--steps", "400", "--window", "30"], "A window spans 30 steps"),
     ],
 )
 def test_an_error_on_the_way_keeps_what_there_was(arguments, message, complaint, tmp_path):

@@ -30,7 +30,7 @@ def test_seeds_are_the_runs_that_they_are_alone(made, tmp_path, document):
 def test_what_fails_in_one_seed_is_told_once(made, tmp_path, complaint):
     train = ("train", "--env", "Tiny/Endless-v0", "--model", made.model, *AGENT)
     line = complaint(*train, "--seeds", "1", "--import", "tests.tiny", "--out", tmp_path / "many")
-    assert "1 of 1 seeds failed, seed 0 with: No episode of Tiny/Endless-v0 finished" in line
+    assert "1 of 1 seeds failed, seed 0 with: 1,024 steps finish no episode of Tiny/Endless-v0" in line
     assert read_status(tmp_path / "many")["state"] == "failed"
     assert "different seeds, got 4 4" in complaint(*train, "--seeds", "4", "4")
     assert "needs folders of runs" in complaint("report")

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 
+import gymnasium
 import pytest
+import torch
 
+from tests.report.test_film import pictures
+from tests.sb3.test_watching import Clock, Drawless
 from tsreward.data.episode_rows import EpisodeRow, read_rows
 from tsreward.errors import DataError
 from tsreward.recipes import live_run
 from tsreward.recipes.live_run import LiveRun, is_running, open_run, read_status
+from tsreward.sb3.training import AgentOptions, TrainingOutputs, train_agent
+from tsreward.sequences.costs import CostOptions
 
 ROW = EpisodeRow(8, 4, 1.5, 0.5, 1.0, 0.25, 0.1, 0.2, 0.3)
 
@@ -78,3 +84,22 @@ def test_a_folder_that_is_filled_is_refused(tmp_path):
         pass
     with pytest.raises(DataError, match=r"is no folder of a run: it has no status\.json"):
         read_status(tmp_path)
+
+
+def test_films_are_taken_on_the_way_and_change_nothing(tmp_path):
+    for cls in (Clock, Drawless):
+        gymnasium.register(f"Filmed{cls.__name__}-v0", entry_point=cls, disable_env_checker=True)
+    options = AgentOptions("ppo", steps=96, num_envs=1, hidden=8, rollout=16)
+    plain = train_agent("FilmedClock-v0", options)
+    with opened(tmp_path / "run") as live:
+        outputs = TrainingOutputs(films=live.films(32, CostOptions()))
+        filmed = train_agent("FilmedClock-v0", options, outputs=outputs)
+        assert live.films(0, CostOptions()) is None
+    assert sorted(path.name for path in (tmp_path / "run" / "films").iterdir()) == ["step-32.mp4", "step-64.mp4"]
+    assert len(pictures((tmp_path / "run" / "films" / "step-64.mp4").read_bytes())[0]) == 10
+    for name, value in plain.algorithm.policy.state_dict().items():
+        assert torch.equal(value, filmed.algorithm.policy.state_dict()[name]), name
+    with opened(tmp_path / "other") as live, pytest.warns(RuntimeWarning, match=r"not filmed after 64 .*rgb_array"):
+        outputs = TrainingOutputs(films=live.films(64, CostOptions()))
+        train_agent("FilmedDrawless-v0", options, outputs=outputs)
+    assert not (tmp_path / "other" / "films").exists()

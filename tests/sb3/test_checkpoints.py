@@ -25,7 +25,8 @@ from tsreward.io.states import read_state, read_weights
 from tsreward.pipeline.active import ActiveLearner
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.checkpoints import Checkpoints, Training
-from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
+from tsreward.sb3.episode_rows import EpisodeLog
+from tsreward.sb3.training import AgentOptions, TrainedAgent, TrainingOutputs, train_agent
 
 PPO = AgentOptions("ppo", steps=512, num_envs=4, hidden=8, rollout=32)
 SAC = AgentOptions("sac", steps=512, num_envs=4, hidden=8, gradient_steps=1)
@@ -72,14 +73,16 @@ class Parts:
                 assert model is not None
                 self.active = ActiveLearner.resumed(model, fresh.options, fresh.windows())
 
-    def train(self, options: AgentOptions, checkpoints: Checkpoints, **more: Any) -> TrainedAgent:
+    def train(
+        self, options: AgentOptions, checkpoints: Checkpoints, log: EpisodeLog | None = None, **more: Any
+    ) -> TrainedAgent:
         return train_agent(
             "Tiny/Cost-v0",
             options,
             self.model,
             active=self.active,
             bonus=self.bonus,
-            checkpoints=checkpoints,
+            outputs=TrainingOutputs(log, checkpoints),
             **more,
         )
 
@@ -173,13 +176,20 @@ def test_a_signal_leaves_a_checkpoint_and_a_second_one_does_not_wait(algorithm, 
     try:
         with pytest.raises(Killed):
             checkpoints = Checkpoints(tmp_path / "one", tell=told.append)
-            train_agent("Tiny/Cost-v0", options, checkpoints=checkpoints, callbacks=[Signal(1)])
+            train_agent(
+                "Tiny/Cost-v0", options, outputs=TrainingOutputs(checkpoints=checkpoints), callbacks=[Signal(1)]
+            )
         assert [path.name for path in (tmp_path / "one").iterdir()] == [
             "step-384" if algorithm == "ppo" else "step-300"
         ]
         assert len(told) == 1 and "another signal ends at once" in told[0]
         with pytest.raises(Killed):
-            train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path / "two"), callbacks=[Signal(2)])
+            train_agent(
+                "Tiny/Cost-v0",
+                PPO,
+                outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path / "two")),
+                callbacks=[Signal(2)],
+            )
         assert not (tmp_path / "two").exists()
     finally:
         signal.signal(number, before)
@@ -188,24 +198,26 @@ def test_a_signal_leaves_a_checkpoint_and_a_second_one_does_not_wait(algorithm, 
 def test_what_cannot_go_on_is_told(tmp_path):
     with pytest.raises(CheckpointError, match="holds no checkpoint to go on from"):
         Checkpoints(tmp_path / "none", resume=True)
-    train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path))
+    train_agent("Tiny/Cost-v0", PPO, outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path)))
     with pytest.raises(OptionError, match=r"has done 512 of 512 steps, and nothing is left: give more --steps"):
-        train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path, resume=True))
-    more = train_agent("Tiny/Cost-v0", replace(PPO, steps=700), checkpoints=Checkpoints(tmp_path, resume=True))
+        train_agent("Tiny/Cost-v0", PPO, outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path, resume=True)))
+    more = train_agent(
+        "Tiny/Cost-v0", replace(PPO, steps=700), outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path, resume=True))
+    )
     assert more.algorithm.num_timesteps == 768  # whole rollouts
     with pytest.raises(OptionError, match="use library 'torch'"):
         jax = replace(PPO, library="jax")
-        train_agent("Tiny/Cost-v0", jax, checkpoints=Checkpoints(tmp_path))
+        train_agent("Tiny/Cost-v0", jax, outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path)))
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "state/arrays.npz", "state/values.json"])
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[: len(data) // 2], None])
 def test_damage_is_one_error(name, damage: Callable[[bytes], bytes] | None, tmp_path):
-    train_agent("Tiny/Cost-v0", replace(PPO, steps=128), checkpoints=Checkpoints(tmp_path))
+    train_agent("Tiny/Cost-v0", replace(PPO, steps=128), outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path)))
     file = tmp_path / "step-128" / name
     if damage is None:
         file.unlink()
     else:
         file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(CheckpointError, match="can be read"):
-        train_agent("Tiny/Cost-v0", PPO, checkpoints=Checkpoints(tmp_path, resume=True))
+        train_agent("Tiny/Cost-v0", PPO, outputs=TrainingOutputs(checkpoints=Checkpoints(tmp_path, resume=True)))

@@ -11,7 +11,7 @@ import tests.tiny  # noqa: F401
 from tests.sb3.test_training import SMALL, learner, models  # noqa: F401
 from tsreward.data.episode_rows import EpisodeRow
 from tsreward.pipeline.relabel import relabel
-from tsreward.sb3.training import train_agent
+from tsreward.sb3.training import TrainingOutputs, train_agent
 
 
 @pytest.mark.filterwarnings("ignore:relabel. 3 of 3 columns lie outside")
@@ -20,7 +20,7 @@ from tsreward.sb3.training import train_agent
 def test_rows_are_what_relabelling_says(models, algorithm, lazy):  # noqa: F811
     rows: list[EpisodeRow] = []
     options = replace(SMALL, algorithm=algorithm, lazy=lazy, gradient_steps=1)
-    agent = train_agent("Tiny/Cost-v0", options, models["penalty"], log=rows.append)
+    agent = train_agent("Tiny/Cost-v0", options, models["penalty"], outputs=TrainingOutputs(log=rows.append))
     episodes = agent.record.finished
     assert len(rows) == len(episodes) > 10
     assert [row.length for row in rows] == [len(episode) for episode in episodes]
@@ -36,7 +36,7 @@ def test_rows_are_what_relabelling_says(models, algorithm, lazy):  # noqa: F811
 
 def test_an_agent_without_a_learned_reward_has_none():
     rows: list[EpisodeRow] = []
-    agent = train_agent("Tiny/Plain-v0", SMALL, log=rows.append)
+    agent = train_agent("Tiny/Plain-v0", SMALL, outputs=TrainingOutputs(log=rows.append))
     assert len(rows) == len(agent.record.finished)
     assert rows[0] == EpisodeRow(rows[0].step, len(agent.record.finished[0]), agent.record.finished[0].rewards.sum())
 
@@ -45,5 +45,5 @@ def test_an_agent_without_a_learned_reward_has_none():
 def test_a_learning_reward_has_rows_too(algorithm):
     rows: list[EpisodeRow] = []
     options = replace(SMALL, algorithm=algorithm, gradient_steps=1)
-    agent = train_agent("Tiny/Cost-v0", options, active=learner(), log=rows.append)
+    agent = train_agent("Tiny/Cost-v0", options, active=learner(), outputs=TrainingOutputs(log=rows.append))
     assert len(rows) == len(agent.record.finished) and None not in rows[-1]

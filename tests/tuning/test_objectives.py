@@ -21,6 +21,7 @@ from tsreward.tuning.anoseqs import POINTS, AnoSeqsObjective, AnoSeqsTuning, Cur
 from tsreward.tuning.detect import DetectObjective, make_tuned
 from tsreward.tuning.likeness import LikenessObjective, LikenessTuning
 from tsreward.tuning.search_spaces import mode_of, scorer_of, search_space
+from tsreward.tuning.study import opened
 
 
 @pytest.fixture
@@ -179,3 +180,23 @@ def test_a_likeness_becomes_a_recipe(tmp_path):
     assert objective.settings() != before
     with pytest.raises(DataError, match="Collect an expert's episodes first"):
         LikenessObjective(LikenessTuning(tmp_path / "none.npz")).settings()
+
+
+def test_the_same_command_goes_on_with_its_study(tmp_path):
+    (tmp_path / "expert.npz").write_bytes(b"episodes")
+    for objective in (
+        AnoSeqsObjective(tmp_path / "sources", AnoSeqsTuning(env="Tiny/Cost-v0", obs_key=("a", "b"))),
+        LikenessObjective(LikenessTuning(tmp_path / "expert.npz", env="Tiny/Plain-v0")),
+        DetectObjective(tuple(smd_like(seed=0, count=1))),
+    ):
+        for _ in range(2):
+            with opened(str(tmp_path / f"{objective.name}.db"), objective) as study:
+                assert len(study.trials()) == 1
+
+
+def test_a_budget_that_finishes_no_episode_is_refused_before_any_trial(tmp_path):
+    with pytest.raises(OptionError, match=r"256 steps finish no episode of Tiny/Endless-v0: each of 8 .* gets 32"):
+        AnoSeqsObjective(tmp_path, AnoSeqsTuning(env="Tiny/Endless-v0", steps=256)).check()
+    likeness = LikenessTuning(tmp_path / "expert.npz", env="SafetyPointCircle1-v0", agent=AgentOptions(steps=3_000))
+    with pytest.raises(OptionError, match=r"3,000 steps finish no episode .* which may last 500 steps"):
+        LikenessObjective(likeness).check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ from tsreward.options import option
 from tsreward.recipes.live_run import LiveRun, open_run, read_status, resume_run
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.checkpoints import Checkpoints
+from tsreward.sb3.loggers import run_logger
+from tsreward.sb3.training import TrainingOutputs
+from tsreward.sequences.costs import CostOptions
 from tsreward.user_modules import split_name
 
 
@@ -27,10 +30,12 @@ class RunArguments(Arguments):
     before Ctrl-C or SIGTERM ends the run. A second signal ends it at once."""
     resume: Path | None = None
     """Folder of a run that was stopped or killed: go on from its newest checkpoint, with its options. Only --steps,
-    --save-every, --tensorboard, --wandb and --json may be given beside it."""
+    --save-every, --video-every, --tensorboard, --wandb and --json may be given beside it."""
     seeds: tuple[int, ...] = option((), low=0)
     """Train with several seeds side by side, one process with one thread for every core that is there, in RUN/seed-<n>
     each, and put them on one page: 5 for five seeds from --seed on, or the seeds themselves: 3 7 9."""
+    video_every: int = option(0, low=0)
+    """Decisions between two films of the agent while it trains, in RUN/films; 0 films it at the end alone."""
     tensorboard: bool = False
     """Write TensorBoard's events to RUN/tensorboard."""
     wandb: bool = False
@@ -49,6 +54,19 @@ class RunArguments(Arguments):
         made.check_left(agent.steps)
         return made
 
+    def outputs(
+        self,
+        live: LiveRun,
+        agent: AgentOptions,
+        costs: CostOptions,
+        checkpoints: Checkpoints | None,
+        config: Mapping[str, Any],
+    ) -> TrainingOutputs:
+        """Return what the training writes into the folder of its run."""
+        logger = run_logger(live.folder, self.tensorboard, self.wandb, config)
+        log, films = live.log("agent", agent.seed), live.films(self.video_every, costs)
+        return TrainingOutputs(log, checkpoints, logger, films)
+
     def running(
         self,
         path: Path,
@@ -65,7 +83,7 @@ class RunArguments(Arguments):
         return resume_run(path, title, config, facts, arguments, checkpoints.done)
 
 
-_CHANGED = ("resume", "steps", "save-every", "tensorboard", "wandb", "json", "strict")
+_CHANGED = ("resume", "steps", "save-every", "video-every", "tensorboard", "wandb", "json", "strict")
 _OWN = ("resume", "out", "config", "json", "seeds")
 """What belongs to one process, not to the run."""
 

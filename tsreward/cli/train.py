@@ -30,8 +30,7 @@ from tsreward.recipes.live_run import read_status
 from tsreward.recipes.run_folder import Run, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
-from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.loggers import run_logger
+from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.sequences.costs import CostOptions
 from tsreward.wrappers.obs_parts import named_obs_key
@@ -173,9 +172,7 @@ def run(options: Options, arguments: list[str]) -> int:
                 costs=options.costs,
                 frames=_layout(options),
                 obs_key=named_obs_key(options.obs_key),
-                log=live.log("agent", options.agent.seed),
-                checkpoints=checkpoints,
-                logger=run_logger(path, options.tensorboard, options.wandb, asdict(options.agent)),
+                outputs=options.outputs(live, options.agent, options.costs, checkpoints, asdict(options.agent)),
             )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
@@ -209,6 +206,7 @@ def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
 def _check_shape(options: Options, model: RewardModel) -> None:
     key = named_obs_key(options.obs_key)
     shape = check_environment(options.env, options.agent.algorithm, obs_key=key)
+    check_budget(options.env, options.agent)
     layout = _layout(options)
     shape = model.shape_read(shape, told=layout)
     if shape != model.obs_shape:
@@ -277,9 +275,7 @@ def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
                 columns=options.columns,
                 tell=remark,
                 picture=path.with_name(f"{path.name}-expert.png"),
-                log=live.log("agent", agent.seed),
-                checkpoints=checkpoints,
-                logger=run_logger(path, options.tensorboard, options.wandb, config["agent"]),
+                outputs=options.outputs(live, agent, CostOptions(), checkpoints, config["agent"]),
             )
         told = describe_run(options.recipe, agent, options.active, result)
         results = write_run(path, replace(told, film=options.film))

@@ -19,9 +19,9 @@ from tsreward.report.run import summarise_training
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
-from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.episode_rows import EpisodeLog
-from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, train_agent
+from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, TrainingOutputs, train_agent
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
@@ -109,7 +109,14 @@ def run(options: AnoSeqsOptions, stage: Stage, log: Callable[[str, int], Episode
     def train(name: str, env: str, agent: AgentOptions, learned: RewardModel | None = None) -> TrainedAgent:
         report, rows = stage(name), None if log is None else log(name, agent.seed)
         return train_agent(
-            env, agent, learned, needs_cost=True, report=report, costs=options.costs, obs_key=key, log=rows
+            env,
+            agent,
+            learned,
+            needs_cost=True,
+            report=report,
+            costs=options.costs,
+            obs_key=key,
+            outputs=TrainingOutputs(log=rows),
         )
 
     episodes: list[Episode] = []
@@ -186,7 +193,7 @@ def check_environments(options: AnoSeqsOptions) -> None:
     """Find out before any training whether source and target environment suit each other, the scorer and the agent.
 
     Raises:
-        OptionError: there is no such environment, or the algorithm cannot act in it.
+        OptionError: there is no such environment, or the algorithm cannot act in it, or no episode ends in the steps.
         ShapeError: the observations are no arrays, or differ in shape.
         ProtocolError: one of them gives no cost.
     """
@@ -196,6 +203,8 @@ def check_environments(options: AnoSeqsOptions) -> None:
     if len(set(shapes.values())) > 1:
         listed = " but ".join(f"{env} gives observations {shape}" for env, shape in shapes.items())
         raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
+    for env in envs:
+        check_budget(env, _agent(options, options.seed))
 
 
 def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: StepReport | None = None) -> RewardModel:

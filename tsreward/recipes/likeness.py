@@ -39,12 +39,9 @@ from tsreward.recipes.run_folder import Run
 from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.checkpoints import Checkpoints
-from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.episode_rows import EpisodeLog
-from tsreward.sb3.loggers import Logger
+from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.playing import episode_seeds, play, policy_of
-from tsreward.sb3.training import StepReport, TrainedAgent, train_agent
+from tsreward.sb3.training import StepReport, TrainedAgent, TrainingOutputs, train_agent
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.probes import probe_windows
@@ -107,17 +104,14 @@ def run(
     columns: DataColumns = DataColumns(),  # noqa: B008 - frozen
     tell: Tell | None = None,
     picture: Path | None = None,
-    log: EpisodeLog | None = None,
-    checkpoints: Checkpoints | None = None,
-    logger: Logger | None = None,
+    outputs: TrainingOutputs = TrainingOutputs(),  # noqa: B008 - frozen
 ) -> ExpertLikenessResult:
     """Run the whole method once.
 
     `columns` says what the columns or arrays of the demonstrations are, and `tell` is given a line where something was
     decided about them. The expert's pictures are compared with the agent's own before any training (`view_expert`):
-    what differs is warned of, and `picture` is where a PNG of both is written then. `log` is given every episode of the
-    agent, `checkpoints` say where the run is kept and whether it goes on from there, and `logger` takes the figures of
-    the training. A run that goes on needs no demonstrations any more.
+    what differs is warned of, and `picture` is where a PNG of both is written then. `outputs` say what is written while
+    the agent trains; a run that goes on from a checkpoint needs no demonstrations any more.
 
     Raises:
         StrictError: the expert was seen otherwise than the agent is, and strict asks for an error.
@@ -127,6 +121,7 @@ def run(
     """
     key, layout = named_obs_key(options.obs_key), columns.frames
     shape = check_environment(options.env, agent.algorithm, obs_key=key)
+    check_budget(options.env, agent)
     if layout is not None and options.frames is not None:
         raise OptionError(
             "frames are drawn beside the observation, whose frame_layout then does not matter: leave one out."
@@ -144,7 +139,7 @@ def run(
             f"frames={options.frames} are drawn by the environments of the families {', '.join(ENV_FAMILIES)}, got "
             f"{options.env}: leave frames out, and let the environment observe pictures itself."
         )
-    active = replace(active, seed=agent.seed)
+    active, checkpoints = replace(active, seed=agent.seed), outputs.checkpoints
     view: ExpertView | None = None
     if checkpoints is not None and checkpoints.resumed is not None:
         beginning = checkpoints.beginning()
@@ -174,9 +169,7 @@ def run(
         reward_obs="observation" if options.frames is None else "frame",
         frames=layout,
         obs_key=key,
-        log=log,
-        checkpoints=checkpoints,
-        logger=logger,
+        outputs=outputs,
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")

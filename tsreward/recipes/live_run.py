@@ -9,21 +9,26 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
+from warnings import warn
 
 from tsreward.data.episode_rows import FILE, EpisodeFile, EpisodeRow, read_rows, undo_after
 from tsreward.errors import DataError
 from tsreward.files import empty_folder, write_atomic
 from tsreward.io import save
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.run_folder import as_json, installed_versions
+from tsreward.recipes.run_folder import as_json, film_agents, installed_versions
 from tsreward.report.page import write_page
 from tsreward.report.run import render_progress
 from tsreward.sb3.episode_rows import EpisodeLog
-from tsreward.sb3.training import StepReport
+from tsreward.sb3.training import Films, StepReport, TrainedAgent
+from tsreward.sequences.costs import Costs
 
 STATUS = "status.json"
+FILMS = "films"
+"""Folder of the films that are taken on the way."""
 STATUS_EVERY = 10.0
 """Seconds between two versions of status.json."""
 PAGE_EVERY = 60.0
@@ -71,6 +76,18 @@ class LiveRun:
             return tell
 
         return begin
+
+    def films(self, every: int, costs: Costs) -> Films | None:
+        """Return what films an agent every so many decisions, as films/step-<decisions>.mp4; None where every is 0."""
+        return Films(every, partial(self._film, costs)) if every else None
+
+    def _film(self, costs: Costs, agent: TrainedAgent, model: RewardModel | None, step: int) -> None:
+        filmed, why = film_agents({f"step {step:,}": agent}, model, 0, costs)
+        if filmed is None:
+            warn(f"The agent was not filmed after {step:,} decisions: {why}", RuntimeWarning, stacklevel=2)
+            return
+        (self.folder / FILMS).mkdir(exist_ok=True)
+        write_atomic(self.folder / FILMS / f"step-{step}.mp4", filmed)
 
     def keep(self, model: RewardModel, note: dict[str, Any]) -> None:
         """Write model.safetensors."""

@@ -94,7 +94,8 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         save_agent(agent, own)
     filmed = None
     if run.film and run.trained:
-        filmed, results["film"] = _film(run)
+        filmed, why = film_agents(run.trained, run.model, run.film_seed, run.costs)
+        results["film"] = f"none: {why}" if filmed is None else FILM
         if filmed is not None:
             write_atomic(folder / FILM, filmed)
     plot_curves(run.agents, folder / "curves.png", run.title)
@@ -107,16 +108,18 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
     return results
 
 
-def _film(run: Run) -> tuple[bytes | None, str]:
-    """Return a film of one episode of every kept agent, and the name of its file, or why there is none."""
+def film_agents(
+    agents: Mapping[str, TrainedAgent], model: RewardModel | None, seed: int, costs: Costs
+) -> tuple[bytes | None, str]:
+    """Return an MP4 of one episode of every agent, side by side, or why there is none.
+
+    Nothing is changed: not the agents, which may be in the middle of their training, and no generator.
+    """
     try:
-        episodes = {
-            name: [watch(acting(agent), run.model, run.film_seed, run.costs, _FILMED)]
-            for name, agent in run.trained.items()
-        }
-        return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), FILM
-    except Exception as error:  # of any class: no film is worth a finished training
-        return None, f"none: {error}"
+        episodes = {name: [watch(acting(agent), model, seed, costs, _FILMED)] for name, agent in agents.items()}
+        return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), ""
+    except Exception as error:  # of any class: no film is worth a training
+        return None, str(error)
 
 
 def installed_versions() -> dict[str, str]:

@@ -16,7 +16,20 @@ from tsreward.report.page import render
 from tsreward.report.run import COLORS
 
 RESAMPLES, LEVEL, BINS = 2000, 0.95, 40
-_OWN = {"seed", "seeds", "out", "json", "resume", "config", "save_every", "tensorboard", "wandb", "film", "strict"}
+_OWN = {
+    "seed",
+    "seeds",
+    "out",
+    "json",
+    "resume",
+    "config",
+    "save_every",
+    "video_every",
+    "tensorboard",
+    "wandb",
+    "film",
+    "strict",
+}
 """Options that make no other method."""
 
 

@@ -15,7 +15,15 @@ from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.returns import LearnedReturnsCallback
 from tsreward.sb3.saved_agent import LoadedAgent, load_agent, save_agent
-from tsreward.sb3.training import AgentOptions, TrainedAgent, roll_out, train_agent, train_further
+from tsreward.sb3.training import (
+    AgentOptions,
+    Films,
+    TrainedAgent,
+    TrainingOutputs,
+    roll_out,
+    train_agent,
+    train_further,
+)
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 
 __all__ = [
@@ -23,12 +31,14 @@ __all__ = [
     "Checkpoints",
     "DrQ",
     "EpisodeRecorder",
+    "Films",
     "LearnedReplayBuffer",
     "LearnedReturnsCallback",
     "LearnedRewardCallback",
     "LearnedRewardVecEnv",
     "LoadedAgent",
     "TrainedAgent",
+    "TrainingOutputs",
     "eval_env",
     "load_agent",
     "roll_out",

@@ -9,7 +9,7 @@ from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError, ShapeError
 from tsreward.sb3.agent_observations import for_agent, unsuited_part
-from tsreward.sb3.algorithms import CONTINUOUS, DISCRETE
+from tsreward.sb3.algorithms import CONTINUOUS, DISCRETE, AgentOptions
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.wrappers.obs_parts import ObsKey, ObsParts
@@ -48,6 +48,44 @@ def check_environment(
             return parts.of_one(made.reset(seed=0)[0]).shape
     finally:
         made.close()
+
+
+_TRIED = 3
+"""Episodes of random actions that a budget is tried with."""
+_LONG = 1_000
+"""Decisions after which an episode without a known limit may still end."""
+
+
+def check_budget(env: str, agent: AgentOptions) -> None:
+    """Check that agents can finish an episode in the decisions that each of their environments gets.
+
+    It is known to fail where the environment's time limit is longer, or there is none, and no episode of random actions
+    ends in time.
+
+    Raises:
+        OptionError: it fails.
+    """
+    each = agent.steps // agent.num_envs
+    made = for_agent(make(env, agent.action_repeat))
+    try:
+        limit = None if made.spec is None else made.spec.max_episode_steps
+        if (limit is not None and -(-limit // agent.action_repeat) <= each) or (limit is None and each > _LONG):
+            return
+        with kept_random_state():
+            made.action_space.seed(0)
+            for seed in range(_TRIED):
+                made.reset(seed=seed)
+                for _ in range(each):
+                    _obs, _reward, ended, truncated, _info = made.step(made.action_space.sample())
+                    if ended or truncated:
+                        return
+    finally:
+        made.close()
+    known = "" if limit is None else f", which may last {limit:,} steps"
+    raise OptionError(
+        f"{agent.steps:,} steps finish no episode of {env}{known}: each of {agent.num_envs} environments gets "
+        f"{each:,}. Raise --steps{'' if agent.num_envs == 1 else ', or lower --num-envs'}."
+    )
 
 
 def check_spaces(env: str, obs: gymnasium.Space, action: gymnasium.Space, algorithm: str | None) -> None:

@@ -84,6 +84,30 @@ class TrainedAgent:
         return self.description.options
 
 
+@dataclass(frozen=True)
+class Films:
+    """A film of the agent as it is, every so many decisions."""
+
+    every: int
+    """Decisions from one film to the next, at least: films are taken between rollouts."""
+    take: Callable[[TrainedAgent, RewardModel | None, int], None]
+    """Is given the agent, the model that it is rewarded by, and the decisions so far."""
+
+
+@dataclass(frozen=True)
+class TrainingOutputs:
+    """What a training writes while it goes on; nothing of it changes what the agent learns."""
+
+    log: EpisodeLog | None = None
+    """Is given every finished episode, as soon as its rewards are known."""
+    checkpoints: Checkpoints | None = None
+    """Where the training is kept, and whether it goes on from there; the model, what teaches it and its bonus are then
+    to be those that it was begun with, and take over what the checkpoint says of them."""
+    logger: Logger | None = None
+    """Takes the figures that Stable-Baselines3 logs, see `run_logger`; it is closed at the end."""
+    films: Films | None = None
+
+
 def train_agent(
     env: str,
     options: AgentOptions,
@@ -98,9 +122,7 @@ def train_agent(
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     frames: FrameLayout | None = None,
     obs_key: ObsKey | None = None,
-    log: EpisodeLog | None = None,
-    checkpoints: Checkpoints | None = None,
-    logger: Logger | None = None,
+    outputs: TrainingOutputs = TrainingOutputs(),
 ) -> TrainedAgent:
     """Train on environment `env`; with `model` on its learned reward, with `reward` on that of a wrapper.
 
@@ -109,10 +131,7 @@ def train_agent(
     the agent meanwhile; `bonus` is added to a learned reward. `callbacks` are called after those that a learned reward
     needs. `costs` say where the record finds the cost of a step, and `frames` how frames stand in what the model looks
     at. Where the observation is a Dict or a Tuple, the agent sees all of it, and `obs_key` is what the model looks at
-    and the record holds. `log` is given every finished episode, as soon as its rewards are known.
-    `checkpoints` say where the training is kept on the way, and whether it goes on from there; the model, `active` and
-    `bonus` are then to be those that it was begun with, and take over what the checkpoint says of them.
-    `logger` takes the figures that Stable-Baselines3 logs, see `run_logger`; it is closed at the end.
+    and the record holds. `outputs` say what is written on the way.
 
     Raises:
         OptionError: no such environment, or one that the algorithm cannot act in; lazy scoring for `Lagrangian`, or
@@ -124,6 +143,7 @@ def train_agent(
         CheckpointError: a checkpoint is damaged, or of another training.
         DataError: a checkpoint cannot be written.
     """
+    checkpoints, logger = outputs.checkpoints, outputs.logger
     if checkpoints is not None and options.library != "torch":
         raise OptionError("Checkpoints keep agents of Stable-Baselines3: use library 'torch', or no checkpoints.")
     algorithm_class(options)
@@ -148,7 +168,7 @@ def train_agent(
             needed.append(LearnedRewardCallback(paying, active))
             rewarded = paying
         reporting: list[BaseCallback] = [] if report is None else [_Steps(report, options.steps)]
-        rows = None if log is None else EpisodeRows(log, record, paying)
+        rows = None if outputs.log is None else EpisodeRows(outputs.log, record, paying)
         if rows is not None:
             reporting.append(rows)
         pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
@@ -162,6 +182,10 @@ def train_agent(
         algorithm = build_algorithm(normaliser, options)
         if logger is not None:
             algorithm.set_logger(logger)
+        described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")
+        trained = TrainedAgent(algorithm, normaliser, record, described, tuple(needed), obs_key)
+        if outputs.films is not None:
+            reporting.append(_TakeFilms(outputs.films, trained, learned))
         if checkpoints is None:
             algorithm.learn(options.steps, callback=[*needed, *reporting, *callbacks])
         else:
@@ -171,8 +195,7 @@ def train_agent(
         reader.tell()
     if logger is not None:
         logger.close()
-    described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")
-    return TrainedAgent(algorithm, normaliser, record, described, tuple(needed), obs_key)
+    return trained
 
 
 def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallback] = ()) -> None:
@@ -232,6 +255,26 @@ def roll_out(
             obs = record.step(actions)[0]
         venv.close()
     return record
+
+
+class _TakeFilms(BaseCallback):
+    """Has films taken between rollouts."""
+
+    def __init__(self, films: Films, agent: TrainedAgent, model: RewardModel | None) -> None:
+        super().__init__()
+        self._films, self._agent, self._reward_model = films, agent, model
+        self._last = 0
+
+    def _on_training_start(self) -> None:
+        self._last = self.num_timesteps
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps - self._last >= self._films.every:
+            self._last = self.num_timesteps
+            self._films.take(self._agent, self._reward_model, self.num_timesteps)
+
+    def _on_step(self) -> bool:
+        return True
 
 
 class _Steps(BaseCallback):

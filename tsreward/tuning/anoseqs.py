@@ -18,7 +18,7 @@ from tsreward.recipes.anoseqs import SOURCE_SEED
 from tsreward.recipes.fitting import agreement_with_cost, fit_reward, hold_out, suited_encoder
 from tsreward.report.run import TrainingSummary, summarise_training
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.training import train_agent
 from tsreward.sequences.costs import CostOptions
@@ -141,6 +141,8 @@ class AnoSeqsObjective(Objective):
         if len(set(shapes.values())) > 1:
             listed = " but ".join(f"{env} gives observations {list(shape)}" for env, shape in shapes.items())
             raise ShapeError(f"{listed}: a scorer reads one shape, so choose environments that agree.")
+        for env in envs:
+            check_budget(env, self.options.agent(0))
 
     def prepare(self, progress: Progress) -> None:
         agents = dict.fromkeys(agent for seed in range(self.options.seeds) for agent in self._sources(seed))

@@ -17,7 +17,7 @@ from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.recipes.likeness import DEFAULT_AGENT, run
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.tuning.objective import Direction, Objective, Outcome, Report
 from tsreward.tuning.search_spaces import search_space
 from tsreward.tuning.space import Setting, Space
@@ -91,6 +91,7 @@ class LikenessObjective(Objective):
     def check(self) -> None:
         key = named_obs_key(self.options.obs_key)
         check_environment(self.options.env, self.options.agent.algorithm, obs_key=key)
+        check_budget(self.options.env, self.options.agent)
         self._digest()
 
     def evaluate(self, setting: Setting, report: Report) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import tempfile
 import time
 import warnings
@@ -157,13 +158,14 @@ def _begin(study: optuna.Study, objective: Objective) -> None:
 
 
 def _identity(objective: Objective) -> dict[str, Any]:
-    return {
+    identity = {
         "format": FORMAT,
         "objective": objective.name,
         "version": objective.space.version,
         "space": objective.space.fingerprint(),
         "settings": objective.settings(),
     }
+    return json.loads(json.dumps(identity))  # as a database gives it back
 
 
 def _check(study: optuna.Study, where: str, objective: Objective) -> None:
