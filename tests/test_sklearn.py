@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from tsreward.detection.datasets.synthetic import smd_like
 from tsreward.detection.detectors.presets import make_detector
 from tsreward.detection.detectors.sklearn import SklearnDetector
-from tsreward.errors import OptionError
+from tsreward.errors import OptionError, pip_install
 from tsreward.sklearn import EXPECTED_FAILED_CHECKS, AnomalyDetector
 
 ESTIMATORS = [
@@ -90,5 +90,5 @@ def test_arguments_are_checked_at_the_fit(task) -> None:
 def test_without_scikit_learn_the_install_command_is_told() -> None:
     code = "import sys; sys.modules['sklearn'] = None; import tsreward.sklearn"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    told = "MissingExtraError: scikit-learn is not installed. Install it with: pip install 'tsreward[logs]'"
+    told = f"MissingExtraError: scikit-learn is not installed. Install it with: {pip_install('logs')}"
     assert told in run.stderr

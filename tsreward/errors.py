@@ -77,6 +77,44 @@ def missing_extra(package: str, extra: str) -> MissingExtraError:
     """Return the error for a missing optional dependency.
 
     >>> print(missing_extra("stable_baselines3", "sb3"))
-    stable_baselines3 is not installed. Install it with: pip install 'tsreward[sb3]'
+    stable_baselines3 is not installed. Install it with: pip install ...
     """
-    return MissingExtraError(f"{package} is not installed. Install it with: pip install 'tsreward[{extra}]'")
+    return MissingExtraError(f"{package} is not installed. Install it with: {pip_install(extra)}")
+
+
+def pip_install(extra: str) -> str:
+    """Return the command that installs an extra from where this package came from: a folder, a repository or PyPI."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        origin = json.loads(distribution("tsreward").read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        origin = {}
+    return f"pip install {pip_requirement(extra, origin)}"
+
+
+def pip_requirement(extra: str, origin: dict[str, Any]) -> str:
+    """Return what pip is to install for an extra, in a shell's words.
+
+    Args:
+        extra: its name.
+        origin: direct_url.json of an installed package (PEP 610); empty where that came from an index.
+
+    >>> pip_requirement("sb3", {})
+    "'tsreward[sb3]'"
+    >>> pip_requirement("sb3", {"url": "file:///src/my%20copy", "dir_info": {"editable": True}})
+    "-e '/src/my copy[sb3]'"
+    >>> pip_requirement("sb3", {"url": "https://host/tsreward", "vcs_info": {"vcs": "git", "commit_id": "4f1e"}})
+    "'tsreward[sb3] @ git+https://host/tsreward@4f1e'"
+    """
+    import shlex
+    from urllib.parse import unquote, urlsplit
+
+    url, folder, repository = origin.get("url", ""), origin.get("dir_info"), origin.get("vcs_info")
+    if folder is not None:
+        editable = "-e " if folder.get("editable") else ""
+        return f"{editable}{shlex.quote(f'{unquote(urlsplit(url).path)}[{extra}]')}"
+    if repository is not None:
+        return shlex.quote(f"tsreward[{extra}] @ {repository['vcs']}+{url}@{repository['commit_id']}")
+    return shlex.quote(f"tsreward[{extra}] @ {url}" if url else f"tsreward[{extra}]")

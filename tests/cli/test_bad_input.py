@@ -11,6 +11,7 @@ import pytest
 
 from tsreward.cli.main import main
 from tsreward.data.episodes import load_episodes, save_episodes
+from tsreward.errors import pip_install
 from tsreward.sequences.episodes import Episode
 
 
@@ -164,7 +165,7 @@ def test_a_file_that_was_there_stays_when_the_command_fails(files, complaint):
 def test_a_missing_pyarrow_is_named_with_its_command(files, made, complaint, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     line = complaint("score", files / "text.csv", "--model", made.model)
-    assert line == "tsreward: error: pyarrow is not installed. Install it with: pip install 'tsreward[logs]'"
+    assert line == f"tsreward: error: pyarrow is not installed. Install it with: {pip_install('logs')}"
 
 
 def test_without_stable_baselines3_the_other_commands_work(files, made):
@@ -180,7 +181,7 @@ print(json.dumps(codes))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=files)
     assert json.loads(run.stdout.splitlines()[-1]) == [2, 0, 2, 2]
-    missing = "tsreward: error: stable_baselines3 is not installed. Install it with: pip install 'tsreward[sb3]'"
+    missing = f"tsreward: error: stable_baselines3 is not installed. Install it with: {pip_install('sb3')}"
     assert run.stderr.splitlines()[-2:] == [missing, missing]
 
 

@@ -11,6 +11,7 @@ import pytest
 from tsreward.cli.demo import QUICK_STEPS
 from tsreward.cli.main import main
 from tsreward.data.episode_rows import read_rows
+from tsreward.errors import pip_install
 from tsreward.io import load
 from tsreward.sb3.saved_agent import load_agent
 
@@ -161,5 +162,5 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_once(complaint, tmp_path,
 def test_a_missing_matplotlib_is_told_before_any_training(complaint, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_svg", None)
     line = complaint(*SMALL, "--out", tmp_path / "run")
-    assert line.endswith("matplotlib is not installed. Install it with: pip install 'tsreward[report]'")
+    assert line.endswith(f"matplotlib is not installed. Install it with: {pip_install('report')}")
     assert list(tmp_path.iterdir()) == []

@@ -16,7 +16,7 @@ from gymnasium.utils.env_checker import check_env
 from tsreward.envs import _compat as safety_import
 from tsreward.envs.make import make
 from tsreward.envs.safety_gymnasium import make_safety, safety_ids
-from tsreward.errors import MissingExtraError, OptionError
+from tsreward.errors import MissingExtraError, OptionError, pip_install
 
 if importlib.util.find_spec("safety_gymnasium") is None:
     pytest.skip("safety-gymnasium is not installed", allow_module_level=True)
@@ -214,7 +214,7 @@ def test_without_the_package_the_error_holds_the_commands(monkeypatch):
     monkeypatch.setattr(safety_import.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError) as error:
         make("SafetyPointGoal1-v0")
-    assert "pip install 'tsreward[safety]'" in str(error.value)
+    assert pip_install("safety") in str(error.value)
     assert "pip install --no-deps safety-gymnasium==1.0.0" in str(error.value)
 
 

@@ -19,12 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.errors import MissingExtraError
+from tsreward.errors import MissingExtraError, pip_install
 
 PACKAGE = "safety_gymnasium"
 ADAPTED_VERSION = "1.0.0"
-INSTALL = "pip install 'tsreward[safety]' and then: pip install --no-deps safety-gymnasium==1.0.0"
 _LOCK = threading.RLock()
+
+
+def _install() -> str:
+    return f"{pip_install('safety')} and then: pip install --no-deps safety-gymnasium=={ADAPTED_VERSION}"
 
 
 def import_safety_gymnasium() -> ModuleType:
@@ -36,7 +39,7 @@ def import_safety_gymnasium() -> ModuleType:
         if PACKAGE in sys.modules:
             return _adapt(sys.modules[PACKAGE])
         if importlib.util.find_spec(PACKAGE) is None:
-            raise MissingExtraError(f"{PACKAGE} is not installed. Install it with: {INSTALL}")
+            raise MissingExtraError(f"{PACKAGE} is not installed. Install it with: {_install()}")
         _import_requirements()
         try:
             return _adapt(importlib.import_module(PACKAGE))
@@ -58,7 +61,7 @@ def _import_requirements() -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise MissingExtraError(f"{PACKAGE} needs {name} ({error}). Install it with: {INSTALL}") from error
+            raise MissingExtraError(f"{PACKAGE} needs {name} ({error}). Install it with: {_install()}") from error
 
 
 def _forget_package() -> None:
