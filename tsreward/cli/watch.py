@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import tyro
 
+from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.io import load
 from tsreward.options import option
@@ -51,6 +56,8 @@ class Options(Arguments):
     """Pixels from left to right of one agent's picture."""
     rate: float | None = option(None, above=0, high=240)
     """Pictures per second; None is the environment's own time."""
+    show: bool = False
+    """Open the film in a window, with the desktop's own player."""
     costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
     json: bool = False
     """Print the results as one JSON document."""
@@ -67,6 +74,8 @@ def run(options: Options) -> int:
     out = options.run / "agent.mp4" if options.out is None else options.out
     check_kind(out.suffix.lower())
     check_output(out)
+    if options.show:
+        _check_display()
     folders = [options.run] if options.compare is None else [options.run, options.compare]
     agents = [load_agent(folder, options.env) for folder in folders]
     models = [run_model(folder) if options.model is None else load(options.model) for folder in folders]
@@ -83,6 +92,8 @@ def run(options: Options) -> int:
         for name, episodes in zip(names, played, strict=True)
         for seed, one in zip(seeds, episodes, strict=True)
     ]
+    if options.show and not webbrowser.open(out.resolve().as_uri()):
+        remark(f"nothing opened {out}: this desktop has no player for it")
     if options.json:
         print_json({"film": str(out), "episodes": rows})
     else:
@@ -91,6 +102,11 @@ def run(options: Options) -> int:
         print_table("Episodes without random actions", named, [[row[name] for name in header] for row in rows])
         print(f"Written to {out}")
     return 0
+
+
+def _check_display() -> None:
+    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise OptionError("There is no display to show a film on: leave --show out, and copy the film that is written.")
 
 
 def names_of(folders: Sequence[Path]) -> list[str]:
