@@ -100,6 +100,8 @@ class DataColumns(TableColumns, CostRules):
     """1 on the last row of an episode, e.g. terminals timeouts; what is named like a time limit is one."""
     layout: Literal["arrival", "transition"] | None = None
     """Which observation a row holds: the one that its transition arrives at, or the one that it starts from."""
+    stacked: Literal["episodes", "steps"] | None = None
+    """Arrays are [episodes, steps, ...], or [steps, environments, ...]; None finds out the former."""
     skip_bad_episodes: bool = False
     """Leave out episodes that cannot be used, count and name them, in place of an error."""
     frame_layout: str | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +13,10 @@ import numpy as np
 from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import ANY_DATA, DataColumns
 from tsreward.data.episodes import is_episodes, read_episode_arrays
-from tsreward.data.hdf5 import open_hdf5
+from tsreward.data.hdf5 import Hdf5Arrays, open_hdf5
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Reading, RowData, read_rows
+from tsreward.data.stacked_arrays import Stack, is_stacked, read_stack
 from tsreward.errors import DataError, OptionError
 from tsreward.files import natural_key
 from tsreward.options import flag
@@ -31,6 +32,19 @@ class Arrays:
     where: object
     names: Sequence[str]
     read: Callable[[str], np.ndarray]
+    shape: Callable[[str], tuple[int, ...]]
+
+    @classmethod
+    def of(cls, where: object, arrays: Mapping[str, np.ndarray]) -> Arrays:
+        """Return arrays that are read already."""
+        return cls(where, [*arrays], arrays.__getitem__, lambda name: arrays[name].shape)
+
+    @classmethod
+    def of_group(cls, file: Hdf5Arrays, group: str, names: Sequence[str]) -> Arrays:
+        """Return the arrays of a group of an open file, "" for all of it."""
+        prefix = f"{group}/" if group else ""
+        where = f"{file.path}, '{group}'" if group else file.path
+        return cls(where, names, lambda name: file.read(prefix + name), lambda name: file.shape(prefix + name))
 
 
 def is_flat(names: Sequence[str]) -> bool:
@@ -70,10 +84,13 @@ def read_npz(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
         if "costs" in arrays and arrays["costs"].ndim:
             arrays["costs"] = columns.recorded_costs(arrays["costs"], f"{path}: 'costs'")
         return (), read_episode_arrays(arrays, path, columns.skip_bad_episodes)
+    if columns.stacked is not None and len(arrays) == 1:
+        arrays = _unstacked(path, arrays, columns)
+        columns = replace(columns, stacked=None)
     if columns.named and len(arrays) == 1:
         raise DataError(f"{path} has no named columns: only a table, or a file of several arrays, has them.")
     if columns.named or is_flat([*arrays]):
-        return read_flat(Arrays(path, [*arrays], arrays.__getitem__), columns)
+        return read_flat(Arrays.of(path, arrays), columns)
     reading = Reading()
     for name, array in arrays.items():
         reading.add(name, partial(_series, array, f"{path}, array '{name}',"), columns.skip_bad_episodes)
@@ -83,7 +100,8 @@ def read_npz(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
 def _series(array: np.ndarray, where: str) -> Episode:
     """Return an array [T, D] as an episode; `where` names it in errors."""
     if array.ndim != 2 or 0 in array.shape:
-        raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}.")
+        remedy = ": if it holds one series in each row, say --stacked episodes" if array.ndim == 3 else ""
+        raise DataError(f"{where} must be [T, D], one row per time step, found shape {list(array.shape)}{remedy}.")
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         row, column = bad[0]
@@ -92,6 +110,15 @@ def _series(array: np.ndarray, where: str) -> Episode:
             f"drop the row."
         )
     return Episode(np.concatenate([array[:1], array]))
+
+
+def _unstacked(path: Path, arrays: dict[str, np.ndarray], columns: DataColumns) -> dict[str, np.ndarray]:
+    """Return the series of the one array of a file by names."""
+    ((name, array),) = arrays.items()
+    if array.ndim != 3:
+        raise DataError(f"{path}: --stacked wants an array [E, T, D], found {list(array.shape)}: leave it out.")
+    parts = array.swapaxes(0, 1) if columns.stacked == "steps" else array
+    return {f"{name}[{index}]": part for index, part in enumerate(parts)}
 
 
 def read_hdf5(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]:
@@ -104,10 +131,10 @@ def read_hdf5(path: Path, columns: DataColumns) -> tuple[Sequence[str], Reading]
     with open_hdf5(path) as file:
         groups = groups_of(file.names)
         if not groups:
-            return read_flat(Arrays(path, file.names, file.read), columns)
+            return read_flat(Arrays.of_group(file, "", file.names), columns)
         whole, decided = Reading(), []
         for group, names in groups.items():
-            read = Arrays(f"{path}, '{group}'", names, lambda name, group=group: file.read(f"{group}/{name}"))
+            read = Arrays.of_group(file, group, names)
 
             def make(read: Arrays = read) -> Reading:
                 nonlocal decided
@@ -131,17 +158,31 @@ def groups_of(names: Sequence[str]) -> dict[str, list[str]]:
     return {group: groups[group] for group in sorted(groups, key=natural_key)}
 
 
-def row_arrays(arrays: Arrays, columns: DataColumns, costs: bool = True) -> tuple[Roles, RowData]:
-    """Return the roles of arrays of N rows each, and the rows, with their costs where these are wanted.
+def episode_arrays(arrays: Arrays, columns: DataColumns) -> tuple[Roles, Sequence[Arrays], Stack | None]:
+    """Return the roles of arrays, those of every episode where they are stacked, and how they are stacked.
 
     Raises:
-        DataError: no observations among them, or values of other kinds.
+        DataError: no observations among them, or nothing says how they are stacked.
         OptionError: options that are about tables.
     """
     roles = find_roles(arrays.where, arrays.names, columns, arrays=True)
     if wrong := [name for name in ("time", "label_intervals") if getattr(columns, name) is not None]:
         raise OptionError(f"{arrays.where} holds arrays, and {flag(wrong[0])} is about tables: leave it out.")
-    return roles, _rows(arrays, roles, columns, costs)
+    if not is_stacked(arrays.shape, roles, columns.stacked):
+        return roles, (arrays,), None
+    stack = read_stack(arrays.where, arrays.names, arrays.read, roles, columns.stacked)
+    roles = replace(roles, episode=None, actions=tuple(name for name in roles.actions if name in stack.arrays))
+    names = range(len(stack.lengths))
+    return roles, [Arrays.of(f"{arrays.where}, episode {name}", stack.episode(name)) for name in names], stack
+
+
+def rows_of(arrays: Arrays, roles: Roles, columns: DataColumns) -> RowData:
+    """Return arrays of N rows each by their roles, without costs.
+
+    Raises:
+        DataError: values of other kinds.
+    """
+    return _rows(arrays, roles, columns, False)
 
 
 def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Reading]:
@@ -150,8 +191,18 @@ def read_flat(arrays: Arrays, columns: DataColumns) -> tuple[Sequence[str], Read
     Raises:
         DataError: no observations among them, other lengths, values of other kinds, or an episode that cannot be used.
     """
-    roles, rows = row_arrays(arrays, columns)
-    return roles.described, read_rows(arrays.where, rows, columns.skip_bad_episodes)
+    roles, parts, stack = episode_arrays(arrays, columns)
+    if stack is None:
+        rows = _rows(arrays, roles, columns, True)
+        return roles.described, read_rows(arrays.where, rows, columns.skip_bad_episodes)
+    whole = Reading()
+    for index, part in enumerate(parts):
+
+        def make(part: Arrays = part) -> Reading:
+            return read_rows(part.where, _rows(part, roles, columns, True), columns.skip_bad_episodes)
+
+        whole.join(index, make, columns.skip_bad_episodes)
+    return (*roles.described, stack.decided), whole.finish(arrays.where)
 
 
 def _rows(arrays: Arrays, roles: Roles, columns: DataColumns, with_costs: bool) -> RowData:

@@ -44,6 +44,10 @@ class Hdf5Arrays:
         """The paths of all arrays."""
         return [name for name, shape in self._shapes.items() if shape]
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array."""
+        return self._shapes[name]
+
     def read(self, name: str) -> np.ndarray:
         """Return an array of numbers or, of names of episodes, of text.
 

@@ -18,7 +18,7 @@ from tsreward.data.rows import Reading, RowData, read_rows
 from tsreward.data.table import is_nothing
 from tsreward.data.tables import Table, open_table
 from tsreward.data.time_intervals import LabelIntervals
-from tsreward.errors import DataError
+from tsreward.errors import DataError, OptionError
 from tsreward.named_warnings import warn
 from tsreward.sequences.cleaning import CleanRows, RowCleaner
 from tsreward.sequences.columns import Columns
@@ -82,6 +82,8 @@ class Log:
 
     def __init__(self, path: Path, columns: DataColumns) -> None:
         self.path, self.columns = path, columns
+        if columns.stacked is not None:
+            raise OptionError(f"{path} is a table, and --stacked is about arrays of several axes: leave it out.")
         self._table = open_table(path, columns.skip_rows)
         try:
             self.roles = find_roles(path, self._table.expanded, columns, self._table.index)

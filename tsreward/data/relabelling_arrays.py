@@ -13,7 +13,7 @@ import numpy as np
 from tsreward.data.arrays import read_arrays
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import arrays_of, is_episodes, read_episode_arrays
-from tsreward.data.flat_arrays import Arrays, groups_of, row_arrays
+from tsreward.data.flat_arrays import Arrays, episode_arrays, groups_of, rows_of
 from tsreward.data.hdf5 import import_h5py, open_hdf5
 from tsreward.data.relabelled import Relabelled, check_fit, check_paid, relabel_rows
 from tsreward.data.roles import Roles
@@ -37,7 +37,7 @@ def relabel_npz(
     arrays = read_arrays(source)
     arrays.pop("metadata", None)
     if not is_episodes(arrays):
-        done, changed = _relabel_flat(model, Arrays(source, [*arrays], arrays.__getitem__), columns)
+        done, changed = _relabel_flat(model, Arrays.of(source, arrays), columns)
         arrays |= changed
     elif columns.named:
         raise OptionError(f"{source} has no columns: it holds whole episodes, and options are about columns of rows.")
@@ -93,10 +93,7 @@ def relabel_hdf5(
         groups = groups_of(file.names) or {"": list(file.names)}
         for group, names in groups.items():
             prefix = f"{group}/" if group else ""
-            arrays = Arrays(
-                f"{source}, '{group}'" if group else source, names, lambda name, prefix=prefix: file.read(prefix + name)
-            )
-            part, changed = _relabel_flat(model, arrays, columns)
+            part, changed = _relabel_flat(model, Arrays.of_group(file, group, names), columns)
             done.join(part)
             changes |= {prefix + name: values for name, values in changed.items()}
     written = io.BytesIO(source.read_bytes())
@@ -117,17 +114,26 @@ def _relabel_flat(model: RewardModel, arrays: Arrays, columns: DataColumns) -> t
             f"{arrays.where} holds arrays beside each other, from which no episode can be left out when they are "
             f"written: leave out --skip-bad-episodes, and drop the episodes yourself."
         )
-    roles, rows = row_arrays(arrays, columns, costs=False)
+    roles, parts, stack = episode_arrays(arrays, columns)
+    decided = roles.described if stack is None else (*roles.described, stack.decided)
+    done = Relabelled(original_reward=None if roles.reward is None else 0.0, decided=decided)
+    earned = [_earned(model, part, roles, columns, done) for part in parts]
+    name = _written(roles, columns, arrays.names)
+    changed = {name: earned[0] if stack is None else stack.put_together(earned)}
+    if roles.reward is not None:
+        paid = rows_of(arrays, roles, columns).rewards if stack is None else arrays.read(roles.reward)
+        assert paid is not None
+        changed[name.rpartition("/")[0] + "/" * ("/" in name) + ORIGINALS] = paid
+    return done, changed
+
+
+def _earned(model: RewardModel, arrays: Arrays, roles: Roles, columns: DataColumns, done: Relabelled) -> np.ndarray:
+    """Return the rewards [N] of rows; the sums go to `done`."""
+    rows = rows_of(arrays, roles, columns)
     if (layout := columns.frames) is not None:
         after = None if rows.next_obs is None else layout.frames_of(rows.next_obs)
         rows = replace(rows, obs=layout.frames_of(rows.obs), next_obs=after)
-    done = Relabelled(original_reward=None if rows.rewards is None else 0.0, decided=roles.described)
-    rewards, _ = relabel_rows(model, arrays.where, rows, False, done)
-    name = _written(roles, columns, arrays.names)
-    changed = {name: rewards}
-    if rows.rewards is not None:
-        changed[name.rpartition("/")[0] + "/" * ("/" in name) + ORIGINALS] = rows.rewards
-    return done, changed
+    return relabel_rows(model, arrays.where, rows, False, done)[0]
 
 
 def _written(roles: Roles, columns: DataColumns, names: Any) -> str:
