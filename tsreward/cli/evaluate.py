@@ -22,7 +22,16 @@ from tsreward.options import option
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes, watch_scores
 
-_OF_SCORES = {"label", "label_map", "label_means", "label_intervals", "time", "time_format", "time_zone"}
+_OF_SCORES = {
+    "label",
+    "label_map",
+    "label_means",
+    "label_intervals",
+    "interval_columns",
+    "time",
+    "time_format",
+    "time_zone",
+}
 
 
 @dataclass(frozen=True)

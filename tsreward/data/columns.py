@@ -32,7 +32,10 @@ class TableColumns(RowOptions):
     label_means: Literal["anomalous", "normal"] | None = None
     """What 1 means in --label; None goes by its name."""
     label_intervals: Path | None = None
-    """Table with columns start and end, written as the time column is: what is anomalous, in place of --label."""
+    """Table with columns start and end, written as the time column is: what is anomalous, in place of --label. Also
+    begin, from, onset; stop, finish, to, until; or a duration, in seconds or the unit of a time column of numbers."""
+    interval_columns: tuple[str, ...] = ()
+    """Its columns of starts and of ends where they are called otherwise: BEGUN OVER, or BEGUN +LASTED for durations."""
     label_map: tuple[str, ...] = ()
     """What the words of --label mean, e.g. Normal=0,Attack=1; any other word is refused."""
     skip_rows: int = option(0, low=0)
@@ -49,7 +52,11 @@ class TableColumns(RowOptions):
                 raise OptionError(f"{flag(name)} is about time stamps: name their column with --time.")
         if self.label_intervals is not None and self.label is not None:
             raise OptionError("Labels come from one place: take either --label or --label-intervals.")
-
+        if self.interval_columns and (self.label_intervals is None or len(self.interval_columns) != 2):
+            raise OptionError(
+                f"--interval-columns takes the column of starts and that of ends, or +DURATION, of --label-intervals, "
+                f"got {', '.join(self.interval_columns)}."
+            )
         if self.label_map and self.label is None:
             raise OptionError("--label-map is about words of labels: name their column with --label.")
         if self.label_means is not None and (self.label is None or self.label_map):

@@ -22,7 +22,6 @@ from tsreward.errors import DataError, OptionError
 from tsreward.named_warnings import warn
 from tsreward.sequences.cleaning import CleanRows, RowCleaner
 from tsreward.sequences.columns import Columns
-from tsreward.sequences.stamp_reader import StampReader
 from tsreward.sequences.time import Stamps
 
 
@@ -95,10 +94,7 @@ class Log:
             self.found = Columns(tuple(self.sensors), kinds if any(kinds) else ())
             self._borders = Borders(path)
             self._order = None if columns.time is None else columns.order(path, columns.time)
-            self._intervals = None
-            if columns.label_intervals is not None:
-                reader = StampReader(columns.time_format, columns.time_zone)
-                self._intervals = LabelIntervals(columns.label_intervals, reader)
+            self._intervals = LabelIntervals.told(columns)
             self._words = columns.label_words()
             self._cleaning = LogCleaning(columns, self.sensors, path)
         except BaseException:

@@ -13,7 +13,6 @@ from tsreward.data.logs import is_table, mapped_labels
 from tsreward.data.tables import open_table
 from tsreward.data.time_intervals import LabelIntervals
 from tsreward.errors import DataError
-from tsreward.sequences.stamp_reader import StampReader
 from tsreward.sequences.time import Stamps, looks_like_stamp
 
 _SCORES = {"episode", "step", "score", "p_value", "is_anomaly", "label", "missing", "missing_first"}
@@ -114,8 +113,8 @@ def labels_in_time(scores: Path, name: str, columns: DataColumns) -> np.ndarray:
     Raises:
         DataError: stamps or intervals cannot be read.
     """
-    assert columns.label_intervals is not None
-    intervals = LabelIntervals(columns.label_intervals, StampReader(columns.time_format, columns.time_zone))
+    intervals = LabelIntervals.told(columns)
+    assert intervals is not None
     return intervals.mark(_stamps(scores, name, columns))
 
 

@@ -40,12 +40,16 @@ class Rows:
     """Arrow arrays [T] of the columns that were asked for as text, as they stand in the file."""
 
     def texts(self, name: str) -> list[str]:
-        """Return a column [T] as text; a missing cell of a Parquet file is empty, and its time stamps are in UTC."""
+        """Return a column [T] as text; a missing cell of a Parquet file is empty, its time stamps are in UTC, and its
+        durations are in seconds."""
         import pyarrow
 
         cells = self.cells[name]
         if pyarrow.types.is_timestamp(cells.type) and cells.type.tz is not None:
             cells = cells.cast(pyarrow.timestamp(cells.type.unit, "UTC"))  # one zone, summer and winter
+        if pyarrow.types.is_duration(cells.type):
+            lasts = cells.cast(pyarrow.duration("ns"), safe=False).cast(pyarrow.int64()).to_pylist()
+            return ["" if cell is None else str(cell / 1e9) for cell in lasts]
         try:
             return cells.cast(pyarrow.string()).fill_null("").to_pylist()
         except pyarrow.ArrowException:  # lists and the like

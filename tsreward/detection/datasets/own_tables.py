@@ -22,7 +22,6 @@ from tsreward.named_warnings import warn
 from tsreward.sequences.cleaning import RowCleaner
 from tsreward.sequences.expectation import Expectation
 from tsreward.sequences.series import DetectionTask, Series
-from tsreward.sequences.stamp_reader import StampReader
 
 _LOGGER = logging.getLogger("tsreward")
 ENDINGS = (".csv", ".parquet")
@@ -131,8 +130,7 @@ def _read_rows(
         stamps = order.check_some(lambda part: order.read(cells[part], 1 + part.start), lacks, 1)
         values = np.where(lacks[:, None], np.nan, values)
         index, starts, seconds, notes = stamps.as_array(), order.breaks, stamps.since(stamps), order.notes()
-        if columns.label_intervals is not None:
-            intervals = LabelIntervals(columns.label_intervals, StampReader(columns.time_format, columns.time_zone))
+        if (intervals := LabelIntervals.told(columns)) is not None:
             labels = intervals.mark(stamps) > 0
             notes += intervals.notes()
         if text := order.warning():
