@@ -23,13 +23,18 @@ from tsreward.training import TrainOptions
 
 
 def small_model(
-    shape: tuple[int, ...] = (3,), mode: str = "penalty", smoothing: float = 0.0, frame_skip: int = 1, window: int = 4
+    shape: tuple[int, ...] = (3,),
+    mode: str = "penalty",
+    smoothing: float = 0.0,
+    frame_skip: int = 1,
+    window: int = 4,
+    every: int = 1,
 ) -> RewardModel:
     """Return a model for observations of a shape, fitted on noise; a penalty flags four of ten normal windows."""
     scorer = DeepSVDD(window, DeepSVDDOptions(hidden=16, embedding=4))
     reward = {
         "penalty": lambda: Penalty(PenaltyOptions(form="raw", false_alarm_rate=0.4, smoothing=smoothing)),
-        "likeness": lambda: Likeness(LikenessOptions(smoothing=smoothing)),
+        "likeness": lambda: Likeness(LikenessOptions(smoothing=smoothing, every=every)),
         "lagrangian": lambda: Lagrangian(LagrangianOptions(false_alarm_rate=0.4, smoothing=smoothing)),
     }[mode]()
     model = RewardModel(scorer, reward, Identity(shape), frame_skip=frame_skip)

@@ -103,6 +103,8 @@ from .scorers.forward_backward import ForwardBackward as ForwardBackward
 from .scorers.forward_backward import ForwardBackwardOptions as ForwardBackwardOptions
 from .scorers.goal_video import GoalVideo as GoalVideo
 from .scorers.goal_video import GoalVideoOptions as GoalVideoOptions
+from .scorers.goal_video_and_frame import GoalVideoAndFrame as GoalVideoAndFrame
+from .scorers.goal_video_and_frame import GoalVideoAndFrameOptions as GoalVideoAndFrameOptions
 from .scorers.knn import KNN as KNN
 from .scorers.lstm_vae import LSTMVAE as LSTMVAE
 from .scorers.mahalanobis import Mahalanobis as Mahalanobis

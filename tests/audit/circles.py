@@ -44,10 +44,13 @@ def still(seed: int, episodes: int = 4, steps: int = 80) -> list[Episode]:
 
 
 @cache
-def moving_model(steps: Any = "window", smoothing: float = 0.0, window: int = 4, frame_skip: int = 1) -> RewardModel:
+def moving_model(
+    steps: Any = "window", smoothing: float = 0.0, window: int = 4, frame_skip: int = 1, every: int = 1
+) -> RewardModel:
     """Return a likeness that sees whole windows, or with "last" nothing but where the agent is."""
     scorer = KNN(window, KNNOptions(steps=steps, bank_size=500))
-    return fitted(RewardModel(scorer, Likeness(LikenessOptions(scale=0.3, smoothing=smoothing)), frame_skip=frame_skip))
+    mode = Likeness(LikenessOptions(scale=0.3, smoothing=smoothing, every=every))
+    return fitted(RewardModel(scorer, mode, frame_skip=frame_skip))
 
 
 @cache

@@ -24,9 +24,9 @@ def uneven() -> list[Episode]:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.8])
-@pytest.mark.parametrize("frame_skip", [1, 2])
-def test_a_likeness_is_that_of_relabel_bit_for_bit(smoothing, frame_skip):
-    model, episodes = moving_model(smoothing=smoothing, frame_skip=frame_skip), uneven()
+@pytest.mark.parametrize(("frame_skip", "every"), [(1, 1), (2, 1), (1, 3)])
+def test_a_likeness_is_that_of_relabel_bit_for_bit(smoothing, frame_skip, every):
+    model, episodes = moving_model(smoothing=smoothing, frame_skip=frame_skip, every=every), uneven()
     rated, expected = observe(model, "good", episodes).rated, relabel(model, episodes)
     for name, column in (("score", rated.score), ("reward", rated.learned), ("is_anomaly", rated.is_anomaly)):
         for part, step in zip(rated.parts(column), expected, strict=True):

@@ -46,6 +46,16 @@ def test_success_has_one_name(id: str) -> None:
     assert isinstance(info["success"], float)
 
 
+@pytest.mark.parametrize("id", [FETCH, MAZE])
+def test_every_episode_begins_as_the_start_seed_says(id: str) -> None:
+    env, free = make(f"{id}:start_seed=5"), make(id)
+    wanted = free.reset(seed=5)[0]
+    for seed in (0, None):
+        assert data_equivalence(env.reset(seed=seed)[0], wanted, exact=True)
+        env.step(env.action_space.sample())
+    assert not data_equivalence(free.reset(seed=0)[0], wanted, exact=True)
+
+
 def test_its_spec_makes_it_again() -> None:
     env = make(FETCH, action_repeat=2, max_episode_steps=9)
     assert env.spec is not None
@@ -66,6 +76,7 @@ def test_ids_that_need_mujoco_py_are_left_out() -> None:
         (f"{FETCH}:camera=inside", "Unknown camera 'inside'"),
         (f"{FETCH}:rendering=ray", "Unknown rendering 'ray'"),
         (f"{FETCH}:frames=0", "size of 1 pixel or more, got 0"),
+        (f"{MAZE}:start_seed=-1", "start_seed of RobotFrames is 0 or more, got -1"),
     ],
 )
 def test_what_cannot_be_made_is_refused(id: str, message: str) -> None:

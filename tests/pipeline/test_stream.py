@@ -17,13 +17,19 @@ from tsreward.rewards.penalty import Penalty
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.sequences.episodes import Episode
 
-KINDS = [("penalty", 0.0, 1, 4), ("penalty", 0.6, 2, 3), ("likeness", 0.9, 3, 4), ("likeness", 0.3, 1, 1)]
+KINDS = [
+    ("penalty", 0.0, 1, 4, 1),
+    ("penalty", 0.6, 2, 3, 1),
+    ("likeness", 0.9, 3, 4, 1),
+    ("likeness", 0.3, 1, 1, 2),
+    ("likeness", 0.0, 1, 4, 3),
+]
 
 
-@pytest.fixture(scope="module", params=KINDS, ids="{0[0]}-smoothing{0[1]}-skip{0[2]}-window{0[3]}".format)
+@pytest.fixture(scope="module", params=KINDS, ids="{0[0]}-smoothing{0[1]}-skip{0[2]}-window{0[3]}-every{0[4]}".format)
 def any_model(request: pytest.FixtureRequest) -> RewardModel:
-    mode, smoothing, frame_skip, window = request.param
-    return small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip, window=window)
+    mode, smoothing, frame_skip, window, every = request.param
+    return small_model(mode=mode, smoothing=smoothing, frame_skip=frame_skip, window=window, every=every)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +128,30 @@ def test_no_environment_sees_another(any_model: RewardModel, num_envs: int) -> N
             online.start(torch.tensor(obs), torch.tensor(mask))
         earned.append(rewards)
     assert earned[0] == earned[1] == earned[2]
+
+
+def test_a_reward_that_is_paid_now_and_then_is_0_in_between() -> None:
+    """Whether steps are read one by one, all at once, or in two parts; the count begins anew with the episode."""
+    model = small_model(mode="likeness")
+    now_and_then = small_model(mode="likeness", every=3)
+    episodes = [script(np.random.default_rng(seed), length) for seed, length in enumerate((7, 2, 3))]
+    for wanted, found in zip(relabel(model, episodes), relabel(now_and_then, episodes), strict=True):
+        assert (wanted.reward > 0).all()
+        numbers = torch.arange(1, len(found.reward) + 1)
+        assert torch.equal(found.reward, torch.where(numbers % 3 == 0, wanted.reward, 0.0))
+        assert torch.equal(found.score, wanted.score)
+    stream, parts = RewardStream(now_and_then, 1), []
+    for episode in episodes:
+        stream.start(torch.tensor(episode.obs[:1]))
+        for obs in episode.obs[1:5]:
+            stream.push(torch.tensor(obs[None]))
+        if len(episode) == 7:
+            parts.append(stream.flush().reward)
+        for obs in episode.obs[5:]:
+            stream.push(torch.tensor(obs[None]))
+    parts.append(stream.flush().reward)
+    whole = torch.cat([part.reward for part in relabel(now_and_then, episodes)])
+    assert torch.equal(torch.cat(parts)[:, 0], whole)
 
 
 def test_memory_of_the_caller_may_be_used_again(model: RewardModel) -> None:

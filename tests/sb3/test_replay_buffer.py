@@ -105,9 +105,9 @@ def sampled(buffer: LearnedReplayBuffer, seed: int = 0, number: int = 64) -> Any
         return buffer.sample(number)
 
 
-@pytest.mark.parametrize("mode", ["penalty", "likeness"])
-def test_sampled_rewards_are_those_of_the_wrapper_that_steps(mode: str) -> None:
-    model = small_model(mode=mode)
+@pytest.mark.parametrize(("mode", "every"), [("penalty", 1), ("likeness", 1), ("likeness", 4)])
+def test_sampled_rewards_are_those_of_the_wrapper_that_steps(mode: str, every: int) -> None:
+    model = small_model(mode=mode, every=every)
     buffer = filled(model)
     venv = LearnedRewardVecEnv(scripted(2), model)
     venv.reset()

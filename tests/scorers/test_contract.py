@@ -15,6 +15,9 @@ class TestContract(ScorerContract):
         ("GoalVideo", "planted anomalies score higher"): GOAL,
         ("ForwardBackward", "planted anomalies score higher"): GOAL,
         ("ForwardBackward", "training is what separates"): GOAL,
+        ("GoalVideoAndFrame", "planted anomalies score higher"): GOAL,
+        ("GoalVideoAndFrame", "training is what separates"): GOAL,
+        ("GoalVideoAndFrame", "negative windows teach what normal ones cannot"): GOAL,
     }
 
     @pytest.fixture(scope="class", params=sorted(SCORERS))

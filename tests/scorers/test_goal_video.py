@@ -11,6 +11,7 @@ import torch
 from tests.encoders.tiny_clips import save_network
 from tsreward import load, save
 from tsreward.encoders.clip_video import ClipVideoEncoder, ClipVideoOptions, stack_clips
+from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions
@@ -43,6 +44,31 @@ def test_a_goal_video_is_resampled_evenly_to_the_window() -> None:
     video = torch.arange(31.0)[:, None] * torch.ones(1, 2)
     scorer = GoalVideo(window=4).fit(WindowSet.from_episodes([video], 4))
     assert float(scorer(video[[0, 10, 20, 30]][None])) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_last_steps_are_resampled_to_the_frames_that_are_compared() -> None:
+    """As GenReward takes the last 128 steps to 16: what lies between the compared ones does not count."""
+    video = torch.arange(31.0)[:, None] * torch.ones(1, 2)
+    scorer = GoalVideo(7, GoalVideoOptions(frames=3)).fit(WindowSet.from_episodes([video], 7))
+    window = torch.zeros(1, 7, 2)
+    window[0, [0, 3, 6]] = video[[0, 15, 30]]
+    assert float(scorer(window)) == pytest.approx(0, abs=1e-6)
+    window[0, 2] = 99.0
+    assert float(scorer(window)) == pytest.approx(0, abs=1e-6)
+    window[0, 3] = 99.0
+    assert float(scorer(window)) > 0.01
+
+
+def test_of_one_frame_the_last_counts() -> None:
+    video = torch.tensor([[-1.0, 1.0], [0.0, 0.0], [1.0, 1.0]])
+    scorer = GoalVideo(3, GoalVideoOptions(frames=1)).fit(WindowSet.from_episodes([video], 3))
+    assert float(scorer(video[[1, 0, 2]][None])) == pytest.approx(0, abs=1e-6)
+    assert float(scorer(video[[2, 2, 0]][None])) > 0.1
+
+
+def test_more_frames_than_steps_are_refused() -> None:
+    with pytest.raises(OptionError, match=r"compares 4 frames and its windows have 3 steps: give window >= 4"):
+        GoalVideo(3, GoalVideoOptions(frames=4)).materialise(2)
 
 
 def test_the_nearest_of_several_goal_videos_counts() -> None:

@@ -55,7 +55,7 @@ def rate(model: RewardModel, features: Sequence[Tensor]) -> Ratings:
     """
     windows = WindowSet.of_arrivals(features, model.window, model.frame_skip)
     raw = model.score_windows(windows)
-    earned = model.rate_alone(model.smooth(raw, windows.first))
+    earned = model.rate_alone(model.smooth(raw, windows.first), windows.last - windows.first)
     return Ratings(
         lengths=np.array([len(episode) - 1 for episode in features]),
         raw=raw.numpy(),

@@ -33,6 +33,7 @@ def make_robotics(
     grey: bool = False,
     camera: int | str | None = None,
     rendering: str = "fast",
+    start_seed: int | None = None,
     render_mode: str | None = None,
     max_episode_steps: int | None = None,
 ) -> gymnasium.Env:
@@ -41,7 +42,8 @@ def make_robotics(
     It observes what Gymnasium-Robotics does, a Dict of `observation`, `achieved_goal` and `desired_goal`, or frames as
     in `tsreward.envs.dm_control.make_dmc`. Without a `camera` it is "track" where the task has that, else the free
     camera (-1) where the task's author put it. Where a task tells of its success, under either of its names,
-    `info["success"]` is 1.0 or 0.0.
+    `info["success"]` is 1.0 or 0.0. With `start_seed` every episode has the start and the goal of that seed, as one
+    picture of a goal wants it.
 
     Raises OptionError for an unknown id, camera or look or options that do not fit together, and MissingExtraError
     where gymnasium-robotics is not installed or frames are wanted and no GL library is there.
@@ -53,7 +55,7 @@ def make_robotics(
     limit = {} if max_episode_steps is None else {"max_episode_steps": max_episode_steps}
     env = gymnasium.make(specs[name], disable_env_checker=True, **limit)
     drawn = size if size is not None else RENDER_SIZE if render_mode == "rgb_array" else None
-    env = RobotFrames(env, drawn, camera, rendering)
+    env = RobotFrames(env, drawn, camera, rendering, start_seed)
     env = repeating(env, action_repeat)
     return with_frames(env, pixels, frames, grey, stack)
 
@@ -65,14 +67,21 @@ class RobotFrames(gymnasium.Wrapper, RecordConstructorArgs):
     """
 
     def __init__(
-        self, env: gymnasium.Env, size: int | None = None, camera: int | str | None = None, rendering: str = "fast"
+        self,
+        env: gymnasium.Env,
+        size: int | None = None,
+        camera: int | str | None = None,
+        rendering: str = "fast",
+        start_seed: int | None = None,
     ) -> None:
-        RecordConstructorArgs.__init__(self, size=size, camera=camera, rendering=rendering)
+        RecordConstructorArgs.__init__(self, size=size, camera=camera, rendering=rendering, start_seed=start_seed)
         gymnasium.Wrapper.__init__(self, env)
         if rendering not in LOOKS:
             raise unknown_name("rendering", rendering, LOOKS)
         if size is not None and size < 1:
             raise OptionError(f"A frame of RobotFrames needs a size of 1 pixel or more, got {size}.")
+        if start_seed is not None and start_seed < 0:
+            raise OptionError(f"The option start_seed of RobotFrames is 0 or more, got {start_seed}.")
         task: Any = env.unwrapped
         self._task = task
         self._simulated = getattr(task, "point_env", getattr(task, "ant_env", getattr(task, "robot_env", task)))
@@ -80,13 +89,17 @@ class RobotFrames(gymnasium.Wrapper, RecordConstructorArgs):
         model = self._simulated.model
         if camera is None:
             camera = next((index for index in range(model.ncam) if model.camera(index).name == "track"), -1)
-        self.rendering, self.camera = rendering, find_camera(model, camera)
+        self.rendering, self.camera, self.start_seed = rendering, find_camera(model, camera), start_seed
         self._renderer: FrameRenderer | None = None
 
     @property
     def render_mode(self) -> str | None:
         """Frames are arrays, where there are any."""
         return None if self.frame_shape[0] is None else "rgb_array"
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Begin an episode, the one of `start_seed` where that is given."""
+        return self.env.reset(seed=seed if self.start_seed is None else self.start_seed, options=options)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         obs, reward, terminated, truncated, info = self.env.step(action)

@@ -428,24 +428,29 @@ class RewardModel(nn.Module):
         return smooth_episodes(scores, episode, self.mode.options.smoothing)
 
     @torch.inference_mode()
-    def rate(self, scores: Tensor, env_reward: Tensor | None = None) -> StepReward:
+    def rate(self, scores: Tensor, env_reward: Tensor | None = None, steps: Tensor | None = None) -> StepReward:
         """Return what scores [B] earn, smoothed ones where the mode smooths: the one place where scores become rewards.
 
         Args:
             scores: scores [B], or feature windows [B, K, D], which are scored first and not smoothed.
             env_reward: what the environment paid [B]; a likeness does without.
+            steps: how many steps of its episode each window ends after [B], from 1 on, for a mode that pays at every
+                so many steps only; None pays all.
 
         Raises:
             OptionError: the mode lowers the environment's rewards, and none are given.
         """
-        return self._rate(scores, lambda scores, p_value: self.mode(scores, p_value, env_reward))
+        return self._rate(scores, lambda scores, p_value: self.mode(scores, p_value, env_reward), steps)
 
     @torch.inference_mode()
-    def rate_alone(self, scores: Tensor) -> StepReward:
+    def rate_alone(self, scores: Tensor, steps: Tensor | None = None) -> StepReward:
         """Return `rate` of scores [B] or windows [B, K, D] with the mode's own reward: of a penalty, what it adds."""
-        return self._rate(scores, self.mode.own_reward)
+        return self._rate(scores, self.mode.own_reward, steps)
 
-    def _rate(self, scores: Tensor, reward: Callable[[Tensor, Tensor], Tensor]) -> StepReward:
+    def _rate(self, scores: Tensor, reward: Callable[[Tensor, Tensor], Tensor], steps: Tensor | None) -> StepReward:
         scores = self.score_windows(scores) if scores.ndim == 3 else scores
         p_value = self.calibration.p_value(scores)
-        return StepReward(reward(scores, p_value), scores, p_value, scores > self.mode.threshold)
+        paid = reward(scores, p_value)
+        if steps is not None and self.mode.every > 1:
+            paid = torch.where(steps % self.mode.every == 0, paid, 0.0)
+        return StepReward(paid, scores, p_value, scores > self.mode.threshold)

@@ -46,6 +46,8 @@ class RewardStream:
         """Features [E, back, D] of the steps before the next one, the first of the episode repeated on the left."""
         self._smoothed = torch.full((num_envs,), torch.nan)
         """Smoothed score [E] of the step before; NaN where an episode has just begun."""
+        self._age = torch.zeros(num_envs, dtype=torch.long)
+        """Steps [E] of the running episodes, counted for a mode that does not pay in all of them."""
         self._noted: list[_Steps] = []
         self._begun: list[_Begun] = []
         self._windows: tuple[Tensor, Tensor | None] | None = None
@@ -76,7 +78,7 @@ class RewardStream:
             self._history = filled.clone()
         else:
             self._history = torch.where(_as_column(mask, filled), filled, self._history)
-        self._smoothed = torch.full_like(self._smoothed, torch.nan) if mask is None else self._forget(mask)
+        self._forget(torch.ones(self.num_envs, dtype=torch.bool) if mask is None else mask)
 
     def push(self, obs: Tensor, env_reward: Tensor | None = None, mask: Tensor | None = None) -> None:
         """Note a step that arrived at observations [E, *obs] and that the environments paid `env_reward` [E].
@@ -121,7 +123,8 @@ class RewardStream:
         self._history = history if mask is None else torch.where(_as_column(mask, history), history, self._history)
         self._windows = windows, None
         score = self._smooth(self.model.score_windows(windows), mask)
-        earned = self._rate(score, env_reward, windows)
+        steps = self._count(mask) if self.model.mode.every > 1 else None
+        earned = self._rate(score, env_reward, windows, steps)
         self._watch(seen, earned, env_reward, mask)
         return earned
 
@@ -142,11 +145,11 @@ class RewardStream:
         score = torch.cat([self.model.score_windows(rows[part]) for part in index.split(size)])
         moved = _joined([steps.mask for steps in noted], [len(steps.obs) for steps in noted])
         shape = (len(index) // self.num_envs, self.num_envs)
-        score = self._smooth_all(score.view(shape), moved, restarted)
+        score, steps = self._in_order(score.view(shape), moved, restarted)
         paid = [steps.env_reward for steps in noted]
         env_reward = None if any(part is None for part in paid) else torch.cat([p for p in paid if p is not None])
         paid_flat = None if env_reward is None else env_reward.flatten()
-        earned = self._rate(score.flatten(), paid_flat, None)
+        earned = self._rate(score.flatten(), paid_flat, None, steps)
         if self.monitor is not None:
             obs = torch.cat([steps.obs for steps in noted]).flatten(0, 1)
             self._watch(obs, earned, paid_flat, None if moved is None else moved.flatten())
@@ -215,21 +218,33 @@ class RewardStream:
         self._smoothed = smoothed if mask is None else torch.where(mask, smoothed, self._smoothed)
         return smoothed
 
-    def _smooth_all(self, scores: Tensor, moved: Tensor | None, restarted: Tensor | None) -> Tensor:
-        if self.model.mode.options.smoothing == 0:
-            return scores
-        smoothed = torch.empty_like(scores)
+    def _count(self, mask: Tensor | None) -> Tensor:
+        """Return how many steps [E] of their episodes are done with this one."""
+        self._age = self._age + (1 if mask is None else mask.long())
+        return self._age
+
+    def _in_order(self, scores: Tensor, moved: Tensor | None, restarted: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Return smoothed scores [T, E], and the number [T · E] of every step where that matters."""
+        mode = self.model.mode
+        if mode.options.smoothing == 0 and mode.every == 1:
+            return scores, None
+        smoothed, steps = torch.empty_like(scores), torch.empty(scores.shape, dtype=torch.long)
         for step, score in enumerate(scores):
-            smoothed[step] = self._smooth(score, None if moved is None else moved[step])
+            mask = None if moved is None else moved[step]
+            smoothed[step], steps[step] = self._smooth(score, mask), self._count(mask)
             if restarted is not None:
-                self._smoothed = self._forget(restarted[step])
-        return smoothed
+                self._forget(restarted[step])
+        return smoothed, steps.flatten()
 
-    def _forget(self, mask: Tensor) -> Tensor:
-        return torch.where(mask, torch.nan, self._smoothed)
+    def _forget(self, mask: Tensor) -> None:
+        """Begin anew, where `mask` [E] is true, what is carried from step to step of an episode."""
+        self._smoothed = torch.where(mask, torch.nan, self._smoothed)
+        self._age = torch.where(mask, 0, self._age)
 
-    def _rate(self, score: Tensor, env_reward: Tensor | None, windows: Tensor | None) -> StepReward:
-        earned = self.model.rate(score, env_reward)
+    def _rate(
+        self, score: Tensor, env_reward: Tensor | None, windows: Tensor | None, steps: Tensor | None
+    ) -> StepReward:
+        earned = self.model.rate(score, env_reward, steps)
         if self.bonus is None:
             return earned
         seen = self.model.scorer.standardise(self.windows() if windows is None else windows)

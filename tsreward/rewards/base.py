@@ -50,6 +50,11 @@ class RewardMode(nn.Module, ABC):
         return False
 
     @property
+    def every(self) -> int:
+        """Steps of an episode between two rewards; the mode pays 0 in the others."""
+        return 1
+
+    @property
     def uses_probes(self) -> bool:
         """Whether `fit` needs scores of behaviour that must not be rewarded."""
         return False

@@ -35,6 +35,10 @@ class LikenessOptions(RewardOptions):
     clip_high: float | None = option(None, high=1)
     """Quantile of normal scores above which scores are lowered to it, e.g. 0.999; None does not clip."""
 
+    every: int = 1
+    """Steps of an episode between two rewards; the others earn 0. GenReward pays for its last 128 steps at the end of
+    every 128."""
+
     def check(self) -> None:
         low, high = self.clip_low or 0.0, 1.0 if self.clip_high is None else self.clip_high
         if not low < high:
@@ -73,6 +77,10 @@ class Likeness(RewardMode):
             self.register_buffer(name, torch.tensor(start))
         self.register_buffer("low", torch.tensor(-torch.inf))
         self.register_buffer("high", torch.tensor(torch.inf))
+
+    @property
+    def every(self) -> int:
+        return self.options.every
 
     @property
     def uses_probes(self) -> bool:

@@ -141,7 +141,8 @@ class LearnedReplayBuffer(ReplayBuffer):
             return self.rewards[rows, envs]
         self._score(rows, envs)
         scores, env_rewards = self._kept.scores[rows, envs], self._kept.env_rewards[rows, envs]
-        reward = self._venv.model.rate(torch.from_numpy(scores), torch.from_numpy(env_rewards)).reward
+        steps = torch.from_numpy(self._kept.steps[rows, envs])
+        reward = self._venv.model.rate(torch.from_numpy(scores), torch.from_numpy(env_rewards), steps).reward
         if self._venv.bonus is not None:
             reward = reward + self._venv.bonus(self._venv.model.scorer.standardise(self._windows(rows, envs)))
         return reward.numpy().astype(np.float32)
@@ -259,6 +260,10 @@ def _take(venv: LearnedRewardVecEnv, keep: bool) -> list[_Taken]:
     return [_Taken(*step) for step in zip(rewards, earned.score.numpy(), ends.numpy(), strict=True)]
 
 
+_ROWS = ("env_rewards", "scores", "known", "steps")
+"""What is kept of every transition beside its features."""
+
+
 class _Kept:
     """What a buffer of [rows, E] transitions keeps to compute their rewards again."""
 
@@ -273,18 +278,20 @@ class _Kept:
         self.ends: np.ndarray | None = None
         """[rows, E, 2, D] in the dtype of the features: the last two steps of every window, `frame_skip` steps before
         the transition arrived and where it did; None before the first."""
+        self.steps = np.zeros(shape, np.int64)
+        """Steps of its episode that are done with the transition."""
         self._age = np.zeros(shape, np.int64)
         """Earlier rows that are of the same episode, without a gap."""
         self._last_age = np.full(plain.n_envs, -2)
 
     def state(self, size: int) -> dict[str, Any]:
         """Return the first `size` rows as arrays by name."""
-        rows = {name: getattr(self, name)[:size] for name in ("env_rewards", "scores", "known")}
+        rows = {name: getattr(self, name)[:size] for name in _ROWS}
         return {**rows, "age": self._age[:size]} | ({} if self.ends is None else {"ends": self.ends[:size]})
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave; the next step begins an episode."""
-        for name in ("env_rewards", "scores", "known"):
+        for name in _ROWS:
             getattr(self, name)[: len(state[name])] = state[name]
         self._age[: len(state["age"])] = state["age"]
         if "ends" in state:
@@ -296,7 +303,7 @@ class _Kept:
         # Where a training was stopped, one step is missing.
         self._age[row] = np.where(age == self._last_age + 1, self._age[row - 1] + 1, 0)
         self._last_age = age
-        self.env_rewards[row], self.known[row] = env_rewards, False
+        self.env_rewards[row], self.known[row], self.steps[row] = env_rewards, False, age + 1
 
     def fill(self, rows: np.ndarray, taken: list[_Taken]) -> None:
         """Keep what was computed of the transitions at these rows."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from tsreward.errors import OptionError
 from tsreward.options import option
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
@@ -21,6 +22,8 @@ class GoalVideoOptions(ScorerOptions):
 
     videos: int = option(4, high=256)
     """Goal videos that are kept, at most."""
+    frames: int | None = option(None, high=4096)
+    """Steps that are compared, spread evenly over the K of a window and of the video; None compares all K."""
     features: Literal["standardised", "raw"] = "standardised"
     """standardised: in units of the goal videos' own moments. raw: as they are, for latents of a clip encoder."""
 
@@ -30,9 +33,10 @@ class GoalVideo(Scorer[GoalVideoOptions]):
     """1 − the largest cosine between the features of a window, side by side, and those of a goal video.
 
     Normal episodes are goal videos, each resampled to the K steps of a window; `frame_skip` says how many steps apart
-    those of the agent lie, so that K = 16 with frame_skip 8 looks back 121 steps. With a `ClipVideoEncoder`, whose
+    those of the agent lie, so that K = 16 with frame_skip 8 looks back 121 steps. GenReward's last 128 steps resampled
+    to 16 are K = 128 with `frames=16`. With a `ClipVideoEncoder`, whose
     observations are clips (`tsreward.stack_clips`), K is 1, and a goal video counts by its last clip. GenReward's
-    α · cosine is 1 − score, in every step.
+    cosine is 1 − score; `LikenessOptions.every` pays it every M steps, as there.
 
     >>> video = torch.linspace(0, 1, 40)[:, None] * torch.tensor([[1.0, -1.0]])
     >>> scorer = GoalVideo(window=4).fit(WindowSet.from_episodes([video], window=4))
@@ -47,7 +51,13 @@ class GoalVideo(Scorer[GoalVideoOptions]):
     goals: Tensor
 
     def build(self) -> None:
-        self.register_buffer("goals", torch.zeros(self.options.videos, self.window * self.dim))
+        frames = self.options.frames or self.window
+        if frames > self.window:
+            raise OptionError(
+                f"GoalVideo compares {frames} frames and its windows have {self.window} steps: give window >= {frames}."
+            )
+        self.compared = frames
+        self.register_buffer("goals", torch.zeros(self.options.videos, frames * self.dim))
 
     def learn(
         self,
@@ -58,10 +68,9 @@ class GoalVideo(Scorer[GoalVideoOptions]):
     ) -> None:
         windows = normal[0]
         ends = torch.cat([windows.first[1:] != windows.first[:-1], torch.ones(1, dtype=torch.bool)])
-        parts = torch.linspace(0, 1, self.window, dtype=torch.float64) if self.window > 1 else torch.ones(1)
         first, last = windows.first[ends, None], windows.last[ends, None]
-        rows = (first + (last - first) * parts).round().long()[: self.options.videos]
-        goals = self._latent(windows.store[rows])
+        rows = (first + self._spread(last - first))[: self.options.videos]
+        goals = normalize(windows.store[rows].flatten(1), dim=-1)
         self.goals.copy_(goals[[place % len(goals) for place in range(self.options.videos)]])
 
     def standardise(self, rows: Tensor) -> Tensor:
@@ -69,7 +78,13 @@ class GoalVideo(Scorer[GoalVideoOptions]):
         return rows.float() if self.options.features == "raw" else super().standardise(rows)
 
     def measure(self, windows: Tensor) -> Tensor:
-        return 1 - (self._latent(windows)[:, None] * self.goals).sum(-1).max(1).values
+        steps = self._spread(torch.tensor(self.window - 1, device=windows.device))
+        latent = normalize(windows[:, steps].flatten(1), dim=-1)
+        return 1 - (latent[:, None] * self.goals).sum(-1).max(1).values
 
-    def _latent(self, windows: Tensor) -> Tensor:
-        return normalize(windows.flatten(1), dim=-1)
+    def _spread(self, last: Tensor) -> Tensor:
+        """Return as many steps [..., frames] as are compared, evenly from 0 to the `last`, which alone is better."""
+        if self.compared == 1:
+            return last.reshape(*last.shape[:-1], 1) if last.ndim else last[None]
+        parts = torch.linspace(0, 1, self.compared, dtype=torch.float64, device=last.device)
+        return (last * parts).round().long()
