@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -19,6 +21,7 @@ from tests.data.video.clips import moving, write
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.sources import read_data, read_episodes
+from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError, OptionError
 
 
@@ -108,8 +111,85 @@ def test_the_frames_of_a_camera_are_observed_where_it_is_named(version, tmp_path
     assert decided[0] == "observation: frames of observation.images.top"
     (path, film) = next(iter(films.items()))
     write(path, film[:-1])
-    with pytest.raises(DataError, match="show 18 frames for 19 rows: download the videos again"):
+    with pytest.raises(DataError, match="shows 18 frames for 19 rows: download the dataset again"):
         read_data(root, DataColumns(obs=("observation.images.top",)))
+
+
+CAMERA = "observation.images.top"
+
+
+def with_pictures(folder: Path, version: str, cells: Callable[[np.ndarray, int], dict[str, Any] | None]) -> Path:
+    """Write a LeRobot folder with a picture in each row, and return it."""
+    root = lerobot(folder, version)
+    info = json.loads((root / "meta" / "info.json").read_text())
+    info["features"][CAMERA] = {"dtype": "image", "shape": [48, 64, 3]}
+    (root / "meta" / "info.json").write_text(json.dumps(info))
+    seen, at = moving(sum(LENGTHS)), 0
+    for file in sorted((root / "data").rglob("*.parquet")):
+        table = parquet.read_table(file)
+        rows = [cells(seen[row], row) for row in range(at, at + len(table))]
+        at += len(table)
+        kind = pyarrow.struct({"bytes": pyarrow.binary(), "path": pyarrow.string()})
+        parquet.write_table(table.append_column(CAMERA, pyarrow.array(rows, kind)), file)
+    return root
+
+
+def png(frame: np.ndarray) -> bytes:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra 'pixels'")
+    buffer = io.BytesIO()
+    image.fromarray(frame).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+@pytest.mark.parametrize("kept", ["bytes", "files"])
+def test_pictures_in_rows_are_observed_where_their_camera_is_named(version, kept, tmp_path):
+    def cell(frame: np.ndarray, row: int) -> dict[str, Any]:
+        name = f"images/{CAMERA}/frame_{row:06d}.png"
+        if kept == "bytes":
+            return {"bytes": png(frame), "path": name}
+        path = tmp_path / version / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png(frame))
+        return {"bytes": None, "path": name}
+
+    root, columns = with_pictures(tmp_path, version, cell), DataColumns(obs=(CAMERA,))
+    decided, reading = read_data(root, columns)
+    np.testing.assert_array_equal(np.concatenate([one.obs for one in reading.episodes]), moving(sum(LENGTHS)))
+    assert [len(one.obs) for one in reading.episodes] == list(LENGTHS)
+    assert decided[0] == f"observation: frames of {CAMERA}"
+    small = read_data(root, columns, FrameOptions(size=(6, 8)))[1].episodes
+    assert small[0].obs.shape == (LENGTHS[0], 6, 8, 3)
+    assert [one.obs.shape[1:] for one in read_data(root)[1].episodes] == [(3,)] * 3  # and else the state
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            lambda frame, row: None if row == 2 else {"bytes": png(frame)},
+            "row 3 of observation.images.top holds no pic",
+        ),
+        (lambda frame, row: {"bytes": png(frame)[: -40 if row == 8 else None]}, "row 2 of .* is damaged or no picture"),
+        (lambda frame, row: {"bytes": png(frame[: -1 if row == 3 else None])}, "changes its size at frame 3"),
+        (lambda frame, row: {"path": "/etc/passwd"}, "names the picture '/etc/passwd', which is outside of"),
+        (lambda frame, row: {"path": "../secret.png"}, "names the picture '../secret.png', which is outside of"),
+        (lambda frame, row: {"path": "images/none.png"}, "and there is no such file"),
+    ],
+)
+def test_pictures_in_rows_that_cannot_be_read(cell, message, tmp_path):
+    (tmp_path / "secret.png").write_bytes(png(moving(1)[0]))
+    with pytest.raises(DataError, match=message):
+        read_data(with_pictures(tmp_path, "v2.1", cell), DataColumns(obs=(CAMERA,)))
+
+
+def test_a_camera_whose_column_holds_no_pictures(tmp_path):
+    root = with_pictures(tmp_path, "v2.1", lambda frame, row: {"bytes": png(frame)})
+    for file in (root / "data").rglob("*.parquet"):
+        table = parquet.read_table(file).drop_columns([CAMERA])
+        parquet.write_table(table.append_column(CAMERA, pyarrow.array([1.0] * len(table))), file)
+    with pytest.raises(DataError, match=r"observation\.images\.top. holds double, and pictures are bytes or paths"):
+        read_data(root, DataColumns(obs=(CAMERA,)))
 
 
 def test_the_index_of_a_frame_tells_of_episodes_where_it_is_called_so(tmp_path):

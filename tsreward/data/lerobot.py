@@ -1,7 +1,8 @@
-"""LeRobot folders, version 2 and 3: rows in Parquet files, and videos of what cameras saw beside them."""
+"""LeRobot folders, version 2 and 3: rows in Parquet files, and what cameras saw: videos, or a picture in each row."""
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -14,8 +15,9 @@ from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, LogChunk, joined, row_data
 from tsreward.data.roles import Roles
 from tsreward.data.rows import Reading, read_rows
-from tsreward.data.tables import open_table
-from tsreward.data.video.reading import VIDEOS, frame_batches
+from tsreward.data.tables import ParquetTable, open_table
+from tsreward.data.video.pictures import picture
+from tsreward.data.video.reading import VIDEOS, batched, frame_batches, gathered
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError
 from tsreward.files import natural_key
@@ -57,7 +59,13 @@ def read_lerobot(
         )
     data, decided = row_data(roles, rows, columns, folder), roles.described
     if camera is not None:
-        data = replace(data, obs=_frames(folder, camera, rows, frames), columns=None)
+        single = info["features"][camera]["dtype"] == "image"
+        seen = _pictures(folder, files, camera, frames) if single else _films(folder, camera, frames)
+        if len(seen) != len(rows.values):
+            raise DataError(
+                f"{folder}: {camera} shows {len(seen)} frames for {len(rows.values)} rows: download the dataset again."
+            )
+        data = replace(data, obs=seen, columns=None)
         decided = (f"observation: frames of {camera}", *decided[1:])
     return decided, read_rows(folder, data, columns.skip_bad_episodes)
 
@@ -108,24 +116,48 @@ def _camera(folder: Path, info: dict[str, Any], columns: DataColumns) -> str | N
         raise DataError(
             f"{folder}: frames of {chosen[0]} cannot stand beside other observations: name it alone with --obs."
         )
-    if chosen and features[chosen[0]]["dtype"] == "image":  # type: ignore[index]
-        raise DataError(f"{folder}: {chosen[0]} is kept as single pictures: convert it to videos, which are read.")
     return chosen[0] if chosen else None
 
 
-def _frames(folder: Path, camera: str, rows: LogChunk, options: FrameOptions) -> np.ndarray:
-    """Return one frame for every row."""
+def _films(folder: Path, camera: str, options: FrameOptions) -> np.ndarray:
+    """Return the frames of all videos of a camera."""
     root = folder / "videos"
     found = [
         path for path in root.rglob("*") if path.suffix.lower() in VIDEOS and camera in path.relative_to(root).parts
     ]
     films = sorted(found, key=lambda path: natural_key(str(path)))
-    batches: Iterator[np.ndarray] = (batch for film in films for batch in frame_batches(film, options))
-    kept: list[np.ndarray] = list(batches)
-    count = sum(map(len, kept))
-    if count != len(rows.values):
-        raise DataError(
-            f"{folder}: {len(films)} videos of {camera} show {count} frames for {len(rows.values)} rows: download the "
-            f"videos again."
-        )
-    return np.concatenate(kept)
+    if not films:
+        raise DataError(f"{folder} has no video of {camera} in {root}: download the videos.")
+    return gathered(folder, (batch for film in films for batch in frame_batches(film, options)))
+
+
+def _pictures(folder: Path, files: Sequence[Path], camera: str, options: FrameOptions) -> np.ndarray:
+    """Return the pictures that stand in the rows, or in files that these name."""
+    return gathered(folder, batched(folder, _decoded(folder, files, camera), options))
+
+
+def _decoded(folder: Path, files: Sequence[Path], camera: str) -> Iterator[np.ndarray]:
+    for file in files:
+        with ParquetTable(file) as table:
+            for row, (data, path) in enumerate(table.pictures(camera), 1):
+                if data is not None:
+                    yield picture(f"{file}: row {row} of {camera}", io.BytesIO(data))
+                elif path is not None:
+                    named = _beside(folder, file, path)
+                    yield picture(named, named)
+                else:
+                    raise DataError(f"{file}: row {row} of {camera} holds no picture: download the dataset again.")
+
+
+def _beside(folder: Path, file: Path, path: str) -> Path:
+    """Return the file of a picture that a row of `file` names, which lies in the folder of the dataset.
+
+    Raises:
+        DataError: it lies elsewhere, or is no file.
+    """
+    named, root = folder / path, folder.resolve()
+    if Path(path).is_absolute() or not named.resolve().is_relative_to(root):
+        raise DataError(f"{file} names the picture {path[:200]!r}, which is outside of {folder}: it is not read.")
+    if not named.is_file():
+        raise DataError(f"{file} names the picture {path[:200]!r}, and there is no such file in {folder}.")
+    return named

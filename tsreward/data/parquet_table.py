@@ -17,6 +17,8 @@ from tsreward.data.text_table import COLUMN_LIMIT
 
 ROWS = 2**15
 """Rows of a Parquet file that are read at once."""
+_PICTURES = 16
+"""Rows of pictures that are read at once."""
 
 
 class ParquetTable(Table):
@@ -70,6 +72,31 @@ class ParquetTable(Table):
             raise self._damaged(error) from error
         widths = {name: len(first.column(own)[0].as_py() or ()) for name, own in lists.items()}
         return {name: width for name, width in widths.items() if 0 < width <= COLUMN_LIMIT}
+
+    def pictures(self, name: str) -> Iterator[tuple[bytes | None, str | None]]:
+        """Yield the encoded picture, or the path of its file, in every row of a column of bytes and paths.
+
+        Raises:
+            DataError: the column is none of these, or the file is damaged.
+        """
+        import pyarrow
+
+        self.require([name])
+        own = self.schema.names[self.names.index(name)]
+        kind, is_kind = self.schema.field(own).type, pyarrow.types
+        fields = [field.name for field in kind] if is_kind.is_struct(kind) else []
+        if not {"bytes", "path"} & set(fields) and not is_kind.is_binary(kind) and not is_kind.is_large_binary(kind):
+            raise DataError(f"{self.path}: column '{name}' holds {kind}, and pictures are bytes or paths.")
+        try:
+            for batch in self._parquet.iter_batches(_PICTURES, columns=[own]):
+                self._file.check()
+                for cell in batch.column(0):
+                    value = cell.as_py()
+                    value = value if isinstance(value, dict) else {"bytes": value}
+                    yield value.get("bytes"), value.get("path")
+        except (pyarrow.ArrowException, OSError) as error:
+            self._file.check()
+            raise self._damaged(error) from error
 
     def _columns(self, names: list[str]) -> Iterator[dict[str, pyarrow.Array]]:
         import pyarrow

@@ -32,7 +32,7 @@ def opaque(frame: np.ndarray) -> np.ndarray:
     return np.array(np.broadcast_to(frame, (*frame.shape[:2], 3)))
 
 
-def checked_size(path: Path, height: int, width: int) -> None:
+def checked_size(path: object, height: int, width: int) -> None:
     """Check the size of a frame before it is decoded.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -27,11 +27,7 @@ def picture_frames(folder: Path) -> Iterator[np.ndarray]:
             numbers of their names, or two pictures of one number.
         MissingExtraError: Pillow is not installed.
     """
-    try:
-        import PIL.Image  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("pillow", "pixels") from error
-    return map(_picture, in_order(folder))
+    return (picture(path, path) for path in in_order(folder))
 
 
 def in_order(folder: Path) -> list[Path]:
@@ -58,22 +54,30 @@ def in_order(folder: Path) -> list[Path]:
     return paths
 
 
-def _picture(path: Path) -> np.ndarray:
-    from PIL import Image, ImageOps
+def picture(where: object, source: Path | BinaryIO) -> np.ndarray:
+    """Return a picture uint8 [H, W, 3], turned as its EXIF entry says; `where` names it in errors.
 
+    Raises:
+        DataError: it is damaged, animated or too large, or of numbers that are no brightness.
+        MissingExtraError: Pillow is not installed.
+    """
     try:
-        with Image.open(path) as image:
-            checked_size(path, image.height, image.width)
+        from PIL import Image, ImageOps
+    except ImportError as error:
+        raise missing_extra("pillow", "pixels") from error
+    try:
+        with Image.open(source) as image:
+            checked_size(where, image.height, image.width)
             if getattr(image, "n_frames", 1) != 1:
-                raise DataError(f"{path} is animated: a folder holds one frame in each file.")
-            return _colours(path, ImageOps.exif_transpose(image))
+                raise DataError(f"{where} is animated: one picture is one frame.")
+            return _colours(where, ImageOps.exif_transpose(image))
     except DataError:
         raise
     except Exception as error:  # Pillow raises a dozen types for the ways to damage a picture
-        raise DataError(f"{path} is damaged or no picture ({type(error).__name__}: {error}).") from error
+        raise DataError(f"{where} is damaged or no picture ({type(error).__name__}: {error}).") from error
 
 
-def _colours(path: Path, image: Image) -> np.ndarray:
+def _colours(path: object, image: Image) -> np.ndarray:
     if image.mode.startswith("I;16"):
         return opaque(np.rint(np.asarray(image, dtype=np.float32)[..., None] / 257).astype(np.uint8))
     if image.mode in ("I", "F"):

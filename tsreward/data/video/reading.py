@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -114,8 +114,17 @@ def read_frames(
         OptionError: a mask outside the frames, or frame_skip below 1.
         MissingExtraError: a video needs PyAV, a folder needs Pillow.
     """
+    return gathered(path, frame_batches(path, options, frame_skip, rate=rate, repair=repair))
+
+
+def gathered(path: object, parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Return batches of frames as one array.
+
+    Raises:
+        DataError: more than 4 GiB; the message names `path`.
+    """
     batches, size = [], 0
-    for batch in frame_batches(path, options, frame_skip, rate=rate, repair=repair):
+    for batch in parts:
         batches.append(batch)
         size += batch.nbytes
         if size > MAX_BYTES:
@@ -144,8 +153,19 @@ def frame_batches(
         )
     if rate is not None:
         check_rate(Path(path), frame_skip, rate)
+    yield from batched(path, map(repair.apply, _frames(Path(path))), options, frame_skip, batch)
+
+
+def batched(
+    path: object, frames: Iterable[np.ndarray], options: FrameOptions, frame_skip: int = 1, batch: int = 64
+) -> Iterator[np.ndarray]:
+    """Yield frames uint8 [H, W, 3] in batches, blanked and resized as `options` say.
+
+    Raises:
+        DataError: none, or a change of size; the message names `path`.
+    """
     shape, kept = None, []
-    for index, frame in enumerate(map(repair.apply, _frames(Path(path)))):
+    for index, frame in enumerate(frames):
         if shape is None:
             shape = frame.shape
             options.check_masks(*shape[:2])
