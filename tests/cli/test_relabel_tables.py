@@ -162,3 +162,51 @@ def test_rows_are_held_for_a_while_only(ending, likeness, tmp_path, document, mo
     document("relabel", data, "--model", likeness, "--out", tmp_path / f"b.{ending}")
     assert sum(held) == rows
     assert max(held) < rows / 2 and len(held) > 3
+
+
+def transitions(rows: int = 2000) -> pandas.DataFrame:
+    """Return rows of what was begun from, in episodes of 1 to 300 rows."""
+    rng = np.random.default_rng(0)
+    begun = rng.random(rows) < 0.02
+    begun[[0, 1, 200]] = True  # the first has one row
+    values = rng.normal(size=(rows, 3)).astype(np.float32).cumsum(0)
+    table = pandas.DataFrame(values, columns=["x", "y", "z"])
+    return table.assign(episode=begun.cumsum(), reward=rng.normal(size=rows))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", ["transition", "next", "bad episodes"])
+def test_whole_episodes_are_held_for_a_while_only(ending, kind, model, tmp_path, document, monkeypatch):
+    table = transitions()
+    words = ["--layout", "transition"] if kind == "transition" else []
+    if kind == "next":
+        for name in "xyz":
+            after = table.groupby("episode")[name].shift(-1)
+            table[f"next_{name}"] = after.fillna(table[name] + 1)
+    if kind == "bad episodes":
+        words = ["--skip-bad-episodes"]
+        table.loc[table["episode"].isin([1, 7, table["episode"].max()]), "x"] = np.nan
+    data = write(table, tmp_path / f"a.{ending}")
+    document("relabel", data, "--model", model, "--out", tmp_path / f"whole.{ending}", *words)
+    held, original = [], relabelling.relabel_rows
+
+    def spy(model, where, rows, *others):
+        held.append(len(rows.obs))
+        return original(model, where, rows, *others)
+
+    monkeypatch.setattr(relabelling, "relabel_rows", spy)
+    monkeypatch.setattr(relabelling, "_BLOCK", 100)
+    monkeypatch.setattr(parquet_table, "ROWS", 70)
+    monkeypatch.setattr(delimited, "BLOCK", 2**12)
+    summary = document("relabel", data, "--model", model, "--out", tmp_path / f"parts.{ending}", *words)
+    assert read(tmp_path / f"parts.{ending}").equals(read(tmp_path / f"whole.{ending}"))
+    assert sum(held) == len(table) and max(held) < len(table) / 3 and len(held) > 5
+    assert len(summary.get("skipped", ())) == (3 if kind == "bad episodes" else 0)
+    assert summary["episodes"] + len(summary.get("skipped", ())) == table["episode"].nunique()
+
+
+def test_no_episode_that_can_be_used(model, tmp_path, complaint):
+    data = write(transitions(300).assign(x=np.nan), tmp_path / "a.csv")
+    line = complaint("relabel", data, "--model", model, "--out", tmp_path / "b.csv", "--skip-bad-episodes")
+    assert "a.csv has no episode that can be used: left out" in line
+    assert not (tmp_path / "b.csv").exists()

@@ -31,8 +31,8 @@ class Options(Arguments):
     (HDF5), or FILE.json (CSV).
 
     A table has one row per step: the observation that was arrived at, and what that paid; or, with --layout transition,
-    the one that the step began from. Minari datasets of any length are relabelled in bounded memory (that of the
-    longest episode), and so are tables of arrivals; all else is read whole.
+    the one that the step began from. Minari datasets and tables of any length are relabelled in bounded memory (that of
+    the longest episode); arrays are read whole.
     """
 
     data: tyro.conf.Positional[Path]

@@ -17,6 +17,8 @@ from tsreward.data.text_table import COLUMN_LIMIT
 
 ROWS = 2**15
 """Rows of a Parquet file that are read at once."""
+_BUFFER = 2**18
+"""Bytes of a column that are read at once."""
 _PICTURES = 16
 """Rows of pictures that are read at once."""
 
@@ -29,7 +31,8 @@ class ParquetTable(Table):
         from pyarrow import parquet
 
         try:
-            self._parquet = parquet.ParquetFile(self._file.raw)  # open: a path could be taken for an address
+            # Open: a path could be taken for an address. Buffered: else columns of a group of rows are read at once.
+            self._parquet = parquet.ParquetFile(self._file.raw, buffer_size=_BUFFER, pre_buffer=False)
         except (pyarrow.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         self.schema: pyarrow.Schema = self._parquet.schema_arrow
@@ -88,7 +91,7 @@ class ParquetTable(Table):
         if not {"bytes", "path"} & set(fields) and not is_kind.is_binary(kind) and not is_kind.is_large_binary(kind):
             raise DataError(f"{self.path}: column '{name}' holds {kind}, and pictures are bytes or paths.")
         try:
-            for batch in self._parquet.iter_batches(_PICTURES, columns=[own]):
+            for batch in self._parquet.iter_batches(_PICTURES, columns=[own], use_threads=False):
                 self._file.check()
                 for cell in batch.column(0):
                     value = cell.as_py()
@@ -107,7 +110,7 @@ class ParquetTable(Table):
         wanted = list(dict.fromkeys(self._places.get(name, (name, 0))[0] for name in names))
         first = 1
         try:
-            for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in wanted]):
+            for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in wanted], use_threads=False):
                 self._file.check()
                 read = {name: batch.column(own[name]) for name in wanted}
                 lists = {

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.data.rows import RowData, read_rows
+from tsreward.data.rows import Reading, RowData, part_rows
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
-from tsreward.pipeline.relabel import relabel
+from tsreward.pipeline.monitor import Monitor
+from tsreward.pipeline.relabel import relabel_as_is
 from tsreward.pipeline.scores import reaches_first
 
 
@@ -46,6 +47,15 @@ class Relabelled:
             self.original_reward = (self.original_reward or 0.0) + other.original_reward
         self.skipped |= other.skipped
         self.decided = other.decided
+
+    def check(self, where: object) -> None:
+        """Check that there was an episode that could be used.
+
+        Raises:
+            DataError: all of them were left out.
+        """
+        if not self.episodes:
+            Reading(skipped=self.skipped).finish(where)
 
     def marks(self) -> dict[str, int]:
         """Return how many rewards rest on observations that were not recorded; empty where none does."""
@@ -91,9 +101,11 @@ def check_paid(model: RewardModel, paid: bool, where: object) -> None:
 
 
 def relabel_rows(
-    model: RewardModel, where: object, rows: RowData, skip_bad: bool, done: Relabelled
+    model: RewardModel, where: object, rows: RowData, skip_bad: bool, done: Relabelled, monitor: Monitor
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rewards [N] of N rows, and which of them [N] are of episodes that are kept; the sums go to `done`.
+
+    The `monitor` looks at the first of them; it is finished by who knows that there are no more.
 
     Raises:
         DataError: the rows are no episodes, or one cannot be used.
@@ -101,13 +113,14 @@ def relabel_rows(
     """
     check_fit(model, model.shape_read(rows.obs.shape[1:], rows.obs.dtype.kind == "f"), where)
     check_paid(model, rows.rewards is not None, where)
-    reading = read_rows(where, rows, skip_bad, repeat_last=True)
+    reading = part_rows(where, rows, skip_bad, repeat_last=True)
     episodes = [model.in_order(episode, str(where)) for episode in reading.episodes]
     count = len(rows.obs) if reading.count is None else reading.count
     rewards, kept = np.zeros(count), np.zeros(count, bool)
     if rows.rewards is not None and rows.rewards.dtype.kind == "f":
         rewards[np.isnan(rows.rewards[:count])] = np.nan  # resets
-    for episode, part, earned in zip(episodes, reading.parts, relabel(model, episodes), strict=True):
+    for episode, part in zip(episodes, reading.parts, strict=True):
+        (earned,) = relabel_as_is(model, [episode], None, monitor)
         rewards[part], kept[part] = earned.reward.numpy(), True
         done.add(earned.reward.numpy(), earned.is_anomaly.numpy(), episode.rewards)
         if not episode.first_known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +16,7 @@ from tsreward.data.columns import DataColumns
 from tsreward.data.films import is_film
 from tsreward.data.hdf5 import HDF5
 from tsreward.data.lerobot import is_lerobot
-from tsreward.data.logs import Log, joined, row_data
+from tsreward.data.logs import Log, LogChunk, joined, row_data
 from tsreward.data.minari import ORIGINAL, is_minari, minari_source
 from tsreward.data.relabelled import Relabelled, check_fit, check_paid, relabel_rows
 from tsreward.data.relabelling_arrays import relabel_hdf5, relabel_npz
@@ -47,8 +48,8 @@ def relabel_file(
 
     The environment's rewards are kept beside the learned ones: in the array original_rewards (.npz), the column
     original_reward (tables) or `infos["original_reward"]` (Minari). Data that was relabelled before is relabelled from
-    those. Minari datasets are relabelled in bounded memory (that of the longest episode), and so are tables whose rows
-    hold what was arrived at; everything else is read whole. What some rewards lack is counted in `Relabelled.marks`.
+    those. Minari datasets and tables are relabelled in bounded memory (that of the longest episode); arrays are read
+    whole. What some rewards lack is counted in `Relabelled.marks`.
 
     Args:
         model: a fitted model.
@@ -196,7 +197,7 @@ def _relabel_table(model: RewardModel, data: Path, out: Path, columns: DataColum
             write({**cells, **before, earned_name: earned})
 
         if roles.layout == "transition" or columns.skip_bad_episodes:
-            return _whole_table(model, log, data, put)
+            return _whole_episodes(model, log, data, put)
         rewards = _StepRewards(model, data, len(log.sensors), paid is not None)
         begun = 0
         for chunk in log.chunks(table.names):
@@ -224,24 +225,52 @@ def _check_episodes(data: Path, roles: Roles, names: Sequence[str]) -> None:
         )
 
 
-def _whole_table(
+def _whole_episodes(
     model: RewardModel, log: Log, data: Path, put: Callable[[dict[str, Any], np.ndarray], None]
 ) -> Relabelled:
-    """Write a table whose rows need those around them, all at once."""
-    import pyarrow
-
-    chunks = list(log.chunks(log.table.names))
-    rows = row_data(log.roles, joined(chunks), None, data)
-    done = Relabelled(original_reward=None if rows.rewards is None else 0.0)
-    rewards, kept = relabel_rows(model, data, rows, log.columns.skip_bad_episodes, done)
-    start = 0
-    for chunk in chunks:
-        part = slice(start, start := start + len(chunk.values))
-        if kept[part].any():
-            mask = pyarrow.array(kept[part])
-            put({name: cells.filter(mask) for name, cells in chunk.cells.items()}, rewards[part][kept[part]])
+    """Write a table whose rows need those around them, some whole episodes at a time."""
+    done = Relabelled(original_reward=None if log.roles.reward is None else 0.0)
+    monitor, before = Monitor(model, str(data)), 0
+    for chunks in _blocks(log):
+        rows = row_data(log.roles, joined([replace(chunk, cells={}) for chunk in chunks]), None, data)
+        rows = replace(rows, before=before, begun=done.episodes + len(done.skipped))
+        before += len(rows.obs)
+        rewards, kept = relabel_rows(model, data, rows, log.columns.skip_bad_episodes, done, monitor)
+        start = 0
+        for chunk in chunks:
+            part = slice(start, start := start + len(chunk.values))
+            _put_some(put, chunk.cells, rewards[part], kept[part])
+    done.check(data)
+    monitor.finish()
     done.decided = log.roles.described
     return done
+
+
+_BLOCK = 2**14
+"""Rows of whole episodes that are relabelled together, at least."""
+
+
+def _blocks(log: Log) -> Iterator[list[LogChunk]]:
+    """Yield all rows of a log in order, in parts that end with an episode."""
+    held, count = list[LogChunk](), 0
+    for chunk in log.chunks(log.table.names):
+        begun = np.flatnonzero(chunk.starts)
+        if len(begun) and count + begun[-1] >= _BLOCK:
+            rows = np.arange(len(chunk.values))
+            yield [*held, chunk.take(rows[: begun[-1]])] if begun[-1] else held
+            held, count, chunk = [], 0, chunk.take(rows[begun[-1] :])
+        held, count = [*held, chunk], count + len(chunk.values)
+    yield held
+
+
+def _put_some(
+    put: Callable[[dict[str, Any], np.ndarray], None], cells: dict[str, Any], rewards: np.ndarray, kept: np.ndarray
+) -> None:
+    import pyarrow
+
+    if kept.any():
+        mask = pyarrow.array(kept)
+        put({name: rows.filter(mask) for name, rows in cells.items()}, rewards[kept])
 
 
 def _csv_writer(file: BinaryIO) -> Callable[[dict[str, Any]], None]:

@@ -20,6 +20,7 @@ from tsreward.data.roles import Roles
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.relabel import relabel
 
 ORIGINALS = "original_rewards"
@@ -117,7 +118,9 @@ def _relabel_flat(model: RewardModel, arrays: Arrays, columns: DataColumns) -> t
     roles, parts, stack = episode_arrays(arrays, columns)
     decided = roles.described if stack is None else (*roles.described, stack.decided)
     done = Relabelled(original_reward=None if roles.reward is None else 0.0, decided=decided)
-    earned = [_earned(model, part, roles, columns, done) for part in parts]
+    monitor = Monitor(model, str(arrays.where))
+    earned = [_earned(model, part, roles, columns, done, monitor) for part in parts]
+    monitor.finish()
     name = _written(roles, columns, arrays.names)
     changed = {name: earned[0] if stack is None else stack.put_together(earned)}
     if roles.reward is not None:
@@ -127,13 +130,15 @@ def _relabel_flat(model: RewardModel, arrays: Arrays, columns: DataColumns) -> t
     return done, changed
 
 
-def _earned(model: RewardModel, arrays: Arrays, roles: Roles, columns: DataColumns, done: Relabelled) -> np.ndarray:
+def _earned(
+    model: RewardModel, arrays: Arrays, roles: Roles, columns: DataColumns, done: Relabelled, monitor: Monitor
+) -> np.ndarray:
     """Return the rewards [N] of rows; the sums go to `done`."""
     rows = rows_of(arrays, roles, columns)
     if (layout := columns.frames) is not None:
         after = None if rows.next_obs is None else layout.frames_of(rows.next_obs)
         rows = replace(rows, obs=layout.frames_of(rows.obs), next_obs=after)
-    return relabel_rows(model, arrays.where, rows, False, done)[0]
+    return relabel_rows(model, arrays.where, rows, False, done, monitor)[0]
 
 
 def _written(roles: Roles, columns: DataColumns, names: Any) -> str:

@@ -51,6 +51,10 @@ class RowData:
     """[N] bool: the rows behind a gap in time, at which windows begin anew."""
     missing: np.ndarray | None = None
     """[N] bool: the rows some value of which was filled in or is masked."""
+    before: int = 0
+    """Rows of the file above these; messages count them."""
+    begun: int = 0
+    """Episodes above these; those without names are counted on from there."""
     steps: bool = True
     """Whether the rows are steps of an environment, whose first observation is missing where rows are arrivals."""
 
@@ -132,7 +136,16 @@ class Reading:
 
 
 def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last: bool = False) -> Reading:
-    """Return the episodes of rows.
+    """Return the episodes of rows as `part_rows` does, all of a file.
+
+    Raises:
+        DataError: as `part_rows`, or no episode can be used.
+    """
+    return part_rows(where, rows, skip_bad, repeat_last).finish(where)
+
+
+def part_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last: bool = False) -> Reading:
+    """Return the episodes of rows, of all of a file or of a part that begins and ends with whole ones.
 
     Of arrivals, the first observation of every episode is missing, and its first row stands in front once more: no
     window of short history changes by that, but for the steps whose window would hold the missing one. Where the first
@@ -167,7 +180,8 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
     if rows.layout == "transition" and rows.next_obs is not None:
         starts = _with_breaks(where, rows, starts, reading)
     borders = [*np.flatnonzero(starts), count]
-    names = range(len(borders) - 1) if rows.episode is None else [rows.episode[row] for row in borders[:-1]]
+    counted = range(rows.begun, rows.begun + len(borders) - 1)
+    names = counted if rows.episode is None else [rows.episode[row] for row in borders[:-1]]
     short = resets = 0
     for name, (start, stop) in zip(names, pairwise(borders), strict=True):
         made = _Part(where, rows, name, int(start), int(stop), repeat_last)
@@ -180,7 +194,7 @@ def read_rows(where: object, rows: RowData, skip_bad: bool = False, repeat_last:
         reading.notes.append(f"the first rows of {resets} episodes pay nothing and are their resets")
     if short:
         reading.notes.append(f"left out {short} episodes of a single row")
-    return reading.finish(where)
+    return reading
 
 
 def _without_reset(rows: RowData) -> RowData:
@@ -283,7 +297,7 @@ def _whole(where: object, rows: RowData, starts: np.ndarray, skip_bad: bool) -> 
 
     reading = Reading(count=len(starts))
     reading.add(0, make, skip_bad, slice(0, len(starts)))
-    return reading.finish(where)
+    return reading
 
 
 def _with_breaks(where: object, rows: RowData, starts: np.ndarray, reading: Reading) -> np.ndarray:
@@ -306,7 +320,7 @@ def _with_breaks(where: object, rows: RowData, starts: np.ndarray, reading: Read
             f"so the rows are shuffled or of other layout: sort them, or leave the next observations out with --ignore."
         )
     if rows.episode is not None:
-        row = int(np.argmax(breaks))
+        row = rows.before + int(np.argmax(breaks))
         raise DataError(
             f"{where}: the next observation of row {row + 1} is not the observation of row {row + 2} of the same "
             f"episode: rows are missing; leave the next observations out with --ignore, or correct the episodes' names."
