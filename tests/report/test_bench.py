@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import sys
 from functools import partial
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from tests.detection.bench.fakes import Broken, Distance, small_task
+from tests.report.reading import Reader, closed
 from tsreward.detection.bench.runner import run_benchmark
 from tsreward.errors import MissingExtraError, OptionError, TSRewardWarning
 from tsreward.named_warnings import gathered, warn
@@ -44,7 +44,6 @@ def test_fewer_channels_than_asked_for_and_constant_ones():
     assert telling_channels(one) == [0]
 
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -52,33 +51,6 @@ HOSTILE = [
     "{{ 7 * 7 }}{% raise %}",
     "$\\frac{1}{0}$ & 日本\u202e\x00",
 ]
-
-
-class Reader(HTMLParser):
-    """Collects tags, attributes and text, and notices tags that do not match."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.open, self.tags, self.attributes, self.text = [], [], [], ""
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += attributes
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.tags.append(tag)
-        self.attributes += attributes
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def made(folder, datasets, detectors=None, seeds=(0,), options=None):
@@ -92,22 +64,13 @@ def test_everything_is_there(tmp_path):
     reader = Reader(page)
     assert reader.tags.count("svg") >= 3
     assert reader.tags.count("section") == 3
-    for text in ("Title", "one: a", "one: b", "other: c", "300 rows of 2 columns", "8.33 % anomalous", "±"):
+    for text in ("Title", "one: a", "one: b", "other: c", "300 rows of 2 columns", "8.3 % anomalous", "±"):
         assert text in reader.text
     assert "bad, seed 1: ZeroDivisionError: nothing to <divide>" in reader.text
 
 
-def test_it_refers_to_nothing_outside_itself_and_runs_nothing(tmp_path):
-    page = made(tmp_path, {"one": [small_task("a")]})
-    assert "http" not in re.sub(r' xmlns(:\w+)?="http://www\.w3\.org/[^"]*"', "", page).replace("http-equiv", "")
-    reader = Reader(page)
-    assert not {"script", "iframe", "object", "embed", "link", "img", "base", "form"} & set(reader.tags)
-    assert all(not name.startswith("on") for name, _ in reader.attributes)
-    for name, value in reader.attributes:
-        if name in ("href", "xlink:href", "src"):
-            assert value.startswith("#")
-    assert "url(#" in page
-    assert "url(" not in page.replace("url(#", "")
+def test_it_refers_to_nothing_outside_itself(tmp_path):
+    closed(made(tmp_path, {"one": [small_task("a")]}))
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -161,7 +124,7 @@ def test_the_same_records_give_the_same_page(tmp_path):
 def test_long_series_stay_small(tmp_path):
     tasks = [small_task(f"machine-{number}", number, rows=24_000, dim=38) for number in range(6)]
     page = made(tmp_path, {"one": tasks}, {"x": Distance, "y": partial(Distance, power=2)})
-    assert len(page.encode()) < 1_000_000
+    assert len(page.encode()) < 1_300_000
     assert all(task.name in page for task in tasks)
 
 
@@ -169,9 +132,10 @@ def test_options_limit_the_figures(tmp_path):
     datasets = {"one": [small_task("a"), small_task("b", 1), small_task("c", 2)]}
     detectors = {"x": Distance, "y": partial(Distance, power=2)}
     few = Reader(made(tmp_path, datasets, detectors, options=PageOptions(figures=1, detectors=1)))
-    assert few.tags.count("figure") == 1
+    assert few.tags.count("figure") == 3  # of all detectors, of one series, and its worst mistakes
     assert few.tags.count("section") == 3
-    assert "svg" not in Reader(made(tmp_path, datasets, detectors, options=PageOptions(figures=0))).tags
+    none = Reader(made(tmp_path, datasets, detectors, options=PageOptions(figures=0)))
+    assert none.tags.count("figure") == 1 and "The first 0 series are drawn, the tables have all 3." in none.text
     assert made(tmp_path, datasets, detectors, options=PageOptions(detectors=9)).count(">score<") > 2
 
 

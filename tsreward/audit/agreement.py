@@ -190,7 +190,7 @@ def agreement(
     return Agreement(
         truth=field,
         episodes=len(returns),
-        spearman=_bootstrapped(true, learned, seed),
+        spearman=rank_agreement(true, learned, seed),
         kendall=kendall(true, learned),
         cost_correlation=_cost_correlation(costly),
         cost=cost_separation(costly, seed),
@@ -201,12 +201,17 @@ def agreement(
 
 def cost_separation(pool: Sequence[Behaviour], seed: int) -> Separation | None:
     """Compare scores of steps with and without a cost; None where there is no step of one kind."""
-    safe, costly = [], []
+    scores, costs = [], []
     for behaviour in pool:
-        costs = behaviour.rated.parts(_column(behaviour, "costs"))
-        for score, cost in zip(behaviour.rated.parts(behaviour.rated.score), costs, strict=True):
-            safe.append(score[cost <= 0])
-            costly.append(score[cost > 0])
+        scores += behaviour.rated.parts(behaviour.rated.score)
+        costs += behaviour.rated.parts(_column(behaviour, "costs"))
+    return separate_costs(scores, costs, seed)
+
+
+def separate_costs(scores: Sequence[np.ndarray], costs: Sequence[np.ndarray], seed: int) -> Separation | None:
+    """Compare scores of steps with and without a cost, [T] of each episode; None where there is no step of one kind."""
+    pairs = list(zip(scores, costs, strict=True))
+    safe, costly = [score[cost <= 0] for score, cost in pairs], [score[cost > 0] for score, cost in pairs]
     if not sum(map(len, safe)) or not sum(map(len, costly)):
         return None
     return separation("cost against no cost", safe, costly, seed, together=True)
@@ -226,7 +231,8 @@ def require_truth(model: RewardModel, given: Behaviour) -> None:
         )
 
 
-def _bootstrapped(true: np.ndarray, learned: np.ndarray, seed: int) -> Interval | None:
+def rank_agreement(true: np.ndarray, learned: np.ndarray, seed: int) -> Interval | None:
+    """Return Spearman's correlation of true and learned returns of episodes [E], and its bootstrap interval."""
     value = spearman(true, learned)
     if value is None:
         return None

@@ -41,6 +41,10 @@ class Audit:
     window: int
     frame_skip: int
     seed: int
+    threshold: float
+    """Scores above it are flagged."""
+    columns: tuple[str, ...] = ()
+    """Names of the features; none where they have none."""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the examples as dictionaries, lists, texts, finite numbers and None (not measured)."""
@@ -108,7 +112,14 @@ def audit_reward(
         model.window,
         model.frame_skip,
         seed,
+        float(model.mode.threshold),
+        _names(model),
     )
+
+
+def _names(model: RewardModel) -> tuple[str, ...]:
+    names = () if model.columns is None else tuple(model.columns.names)
+    return names if len(names) == model.scorer.dim else ()
 
 
 def behaviours_of(graded: GradedEpisodes) -> dict[str, list[Episode]]:

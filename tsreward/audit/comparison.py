@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.audit.agreement import pearson, spearman
+from tsreward.audit.agreement import pearson, rank_agreement, separate_costs, spearman
+from tsreward.audit.separation import Interval
 from tsreward.errors import OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel_as_is
@@ -67,6 +68,17 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """How well the scores or returns of two models agree with what was recorded."""
+
+    what: str
+    values: tuple[Interval, Interval]
+    """Of each model; higher is better."""
+    curves: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Points (false-positive rate, true-positive rate) of the ROC of each, where costs are recorded."""
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How far two models agree, and where they do not."""
 
@@ -81,6 +93,24 @@ class Comparison:
     """Of the sums of rewards of episodes."""
     flags: Flags
     differences: tuple[Difference, ...]
+    fit: Fit | None = None
+    """Agreement with recorded costs, or for two rewards that replace the environment's, with its returns."""
+
+    @property
+    def verdict(self) -> str:
+        """Which model fits what was recorded, in one sentence."""
+        a, b = (rated.name for rated in self.models)
+        if self.fit is None:
+            alike = self.scores.spearman
+            told = "" if alike is None else f"their scores have a rank correlation of {alike:.2f}; "
+            return f"{told}the data have no cost or return by which to say which model is better.".capitalize()
+        first, second = self.fit.values
+        better, worse = (a, b) if first.value >= second.value else (b, a)
+        high, low = (first, second) if first.value >= second.value else (second, first)
+        told = f"{self.fit.what} {high.value:.2f} ({high.low:.2f} to {high.high:.2f}) against {low.value:.2f}"
+        if high.low <= low.high:
+            return f"Neither fits clearly better: {better} has a {told} ({low.low:.2f} to {low.high:.2f}) of {worse}."
+        return f"{better} fits better than {worse}: {told} ({low.low:.2f} to {low.high:.2f})."
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the columns, as values that JSON has."""
@@ -92,6 +122,8 @@ class Comparison:
             "correlations": {name: asdict(getattr(self, name)) for name in ("scores", "rewards", "returns")},
             "flags": asdict(self.flags) | {"disagreement": self.flags.disagreement},
             "differences": [asdict(difference) for difference in self.differences],
+            "fit": None if self.fit is None else {"what": self.fit.what, "values": [*map(asdict, self.fit.values)]},
+            "verdict": self.verdict,
         }
 
 
@@ -138,7 +170,28 @@ def compare(
             int((~a.is_anomaly & ~b.is_anomaly).sum()),
         ),
         differences=_differences(rated, lengths, count),
+        fit=_fit(rated, episodes, sums, all(model.mode.replaces for model in (first, second))),
     )
+
+
+def _fit(
+    rated: tuple[ModelRatings, ModelRatings], episodes: Sequence[Episode], sums: Sequence[np.ndarray], replace: bool
+) -> Fit | None:
+    """Return how well both fit costs where there are any, else returns where both are rewards of their own."""
+    costs = [np.asarray(episode.costs) for episode in episodes if episode.costs is not None]
+    if len(costs) == len(episodes):
+        borders = np.cumsum([len(episode) for episode in episodes])[:-1]
+        found = [separate_costs(np.split(each.score, borders), costs, seed=0) for each in rated]
+        if found[0] is not None and found[1] is not None:
+            values, curves = (found[0].roc, found[1].roc), (found[0].curve, found[1].curve)
+            return Fit("ROC AUC of the score against cost", values, curves)
+    if not replace or any(episode.rewards is None for episode in episodes):
+        return None
+    true = np.array([float(np.sum(episode.rewards)) for episode in episodes if episode.rewards is not None])
+    agreed = [rank_agreement(true, learned, seed=0) for learned in sums]
+    if agreed[0] is None or agreed[1] is None:
+        return None
+    return Fit("Spearman correlation of learned and true returns", (agreed[0], agreed[1]))
 
 
 def _rate(model: RewardModel, episodes: Sequence[Episode], name: str, has_rewards: bool) -> ModelRatings:

@@ -21,7 +21,7 @@ from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run_benchmark
-from tsreward.detection.bench.summary import Row, costs, shown_mean, summary, write_tables
+from tsreward.detection.bench.summary import Row, best_detector, costs, shown_mean, summary, write_tables
 from tsreward.detection.datasets.tasks import by_dataset, layouts, load_tasks
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
@@ -237,18 +237,8 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
     known = {row["detector"]: {True: "yes", False: "no", None: None}[row["causal"]] for row in reversed(rows)}
     print_table("cost", header, ([name, *_cost(cost), known[name]] for name, cost in spent.items()))
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        print(_verdict([row for row in rows if row["dataset"] == dataset]))
+        print(best_detector([row for row in rows if row["dataset"] == dataset]))
     remark(f"written to {options.out}")
-
-
-def _verdict(rows: Sequence[Row]) -> str:
-    """Return which detector of a data set is best, in one sentence."""
-    whole = [row for row in rows if row["vus_pr"] is not None and row["vus_pr_series"] == row["series"]]
-    if not whole:
-        return f"{rows[0]['dataset']}: no detector has a VUS-PR of every series."
-    best = max(whole, key=lambda row: row["vus_pr"])
-    chance = next((f"; random scores have {row['vus_pr']:.3f}" for row in whole if row["detector"] == "random"), "")
-    return f"{best['dataset']}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.3f}{chance}."
 
 
 def _merits(row: Row) -> list[Any]:

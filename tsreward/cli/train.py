@@ -246,6 +246,7 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: d
         trained={"agent": agent},
         film=options.film,
         costs=options.costs,
+        action_repeat=options.agent.action_repeat,
     )
 
 

@@ -181,6 +181,7 @@ def describe_run(options: AnoSeqsOptions, result: AnoSeqsResult) -> Run:
         trained=agents,
         verdict=_verdict(results["vanilla"], results["penalised"]),
         costs=options.costs,
+        action_repeat=options.action_repeat,
     )
 
 

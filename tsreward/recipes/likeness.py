@@ -348,9 +348,9 @@ def describe_run(
         },
         "training": {name: training[name] for name in ("return", "length")},
     }
-    levels = {"random actions": result.random_return}
+    levels = {f"random actions, {result.random_return:,.0f}": result.random_return}
     if result.expert_return is not None:
-        levels["expert"] = result.expert_return
+        levels = {f"expert, {result.expert_return:,.0f}": result.expert_return, **levels}
     return Run(
         title=run_title(options, agent),
         config=run_config(options, agent, active),
@@ -365,7 +365,8 @@ def describe_run(
         note={"env": options.env, "seed": agent.seed},
         trained={"agent": result.agent},
         verdict=_verdict(result),
-        levels=levels,
+        levels={"true return": levels},
+        action_repeat=agent.action_repeat,
         pictures=_pictures(result.view),
     )
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tsreward.data.episode_rows import FILE, EpisodeRow, read_rows
 from tsreward.files import write_atomic
 from tsreward.io import save
 from tsreward.named_warnings import given_warnings
@@ -72,8 +73,10 @@ class Run:
     """Where a film finds the cost of a step."""
     verdict: str = ""
     """The result in one sentence, for the page and the terminal."""
-    levels: Mapping[str, float] = field(default_factory=dict)
-    """Name -> a true return to compare with."""
+    levels: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """What is drawn ("true return", "cost") -> name -> a value to compare with."""
+    action_repeat: int = 1
+    """Environment steps of a decision."""
 
 
 def write_run(folder: Path, run: Run) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
 
     Raises:
         DataError: a file cannot be written.
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     results = {**run.results, "verdict": run.verdict, "warnings": given_warnings(), "versions": installed_versions()}
     write_atomic(folder / "config.json", as_json(run.config))
@@ -98,14 +101,29 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         results["film"] = f"none: {why}" if filmed is None else FILM
         if filmed is not None:
             write_atomic(folder / FILM, filmed)
-    plot_curves(run.agents, folder / "curves.png", run.title)
-    figures = {name: results[name] for name in run.agents}
+    plot_curves(run.agents, folder / "curves.png", run.title, run.levels)
     page = render_run(
-        run.title, run.facts, figures, run.agents, run.model, run.pictures, filmed, run.verdict, run.levels
+        run.title,
+        run.facts,
+        {name: results[name] for name in run.agents},
+        run.agents,
+        run.model,
+        run.pictures,
+        filmed,
+        run.verdict,
+        run.levels,
+        _rows(folder),
+        run.action_repeat,
     )
     write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", as_json(results))
     return results
+
+
+def _rows(folder: Path) -> dict[str, list[EpisodeRow]]:
+    """Return what was written of the episodes of every agent while it was trained; nothing where nothing was."""
+    path = folder / FILE
+    return {one.agent.removesuffix(" agent"): one.rows for one in read_rows(path)} if path.exists() else {}
 
 
 def film_agents(

@@ -16,6 +16,7 @@ from tsreward.errors import missing_extra
 from tsreward.report.drawing import (
     BLUE,
     GREEN,
+    LIMIT,
     OLIVE,
     ORANGE,
     PINK,
@@ -24,10 +25,16 @@ from tsreward.report.drawing import (
     REWARD,
     SCORE,
     TEAL,
+    Chart,
+    Dots,
+    Level,
+    Line,
+    Panel,
+    Part,
+    Shade,
     envelope,
-    new_figure,
     shade,
-    svg_of,
+    stairs,
 )
 from tsreward.report.page import render
 
@@ -84,101 +91,110 @@ def color(place: int) -> str:
     return COLORS[place % len(COLORS)]
 
 
-def separations(findings: Findings) -> str:
-    """Draw the histograms of scores, and the ROC of every comparison."""
-    figure = new_figure(9.0, 2.6)
-    left, right = figure.subplots(1, 2, width_ratios=[2.2, 1])
+def separations(findings: Findings) -> Chart:
+    """Draw the histograms of scores, and the ROC of every comparison, in the colour of what is compared with good."""
     edges = np.array(findings.distribution.edges)
-    for place, density in enumerate(findings.distribution.densities.values()):
-        left.stairs(density, edges, color=color(place), linewidth=1.1, fill=False)
-    left.set(xlabel="score (higher is stranger)", ylabel="fraction of steps", xlim=(edges[0], edges[-1]))
-    for place, row in enumerate(findings.separations):
-        right.plot(*np.array(row.curve).T, color=color(place + 1), linewidth=1.2)
-    cost = findings.agreement and findings.agreement.cost
-    if cost:
-        right.plot(*np.array(cost.curve).T, color=SCORE, linewidth=1.2, linestyle="--")
-    right.set(xlabel="false-positive rate", ylabel="true-positive rate", xlim=(0, 1), ylim=(0, 1.02))
-    figure.subplots_adjust(left=0.07, right=0.98, top=0.96, bottom=0.17, wspace=0.2)
-    return svg_of(figure)
+    densities = list(findings.distribution.densities.items())
+    scores: list[Part] = [
+        stairs(edges, np.array(values), color(place), name) for place, (name, values) in enumerate(densities)
+    ]
+    roc: list[Part] = [
+        Line.through(row.curve, color(place + 1), row.name) for place, row in enumerate(findings.separations)
+    ]
+    if findings.agreement and findings.agreement.cost:
+        roc.append(Line.through(findings.agreement.cost.curve, SCORE, findings.agreement.cost.name, True))
+    unit = (0.0, 1.0)
+    return Chart(
+        [
+            Panel(scores, "score (higher is stranger)", "fraction of steps", x_range=(edges[0], edges[-1])),
+            Panel(roc, "false-positive rate", "true-positive rate", x_range=unit, y_range=(0.0, 1.02)),
+        ],
+        columns=2,
+        height=2.8,
+    )
 
 
-def returns(rows: Sequence[tuple[str, float, float]], colors: Mapping[str, str]) -> str:
+def returns(rows: Sequence[tuple[str, float, float]], colors: Mapping[str, str]) -> Chart:
     """Draw learned against true returns, a dot for each episode in the colour of its behaviour."""
-    figure = new_figure(5.0, 2.8)
-    axis = figure.subplots()
+    parts = []
     for name in dict.fromkeys(row[0] for row in rows):
         dots = np.array([row[1:] for row in rows if row[0] == name])
-        axis.plot(dots[:, 0], dots[:, 1], ".", color=colors[name], markersize=4, alpha=0.8)
-    axis.set(xlabel="true return", ylabel="learned return")
-    figure.subplots_adjust(left=0.16, right=0.98, top=0.96, bottom=0.17)
-    return svg_of(figure)
+        parts.append(Dots(dots[:, 0], dots[:, 1], colors[name], name))
+    return Chart([Panel(parts, x="true return", y="learned return")], height=2.8, columns=2)
 
 
-def curve(shown: Curve, limits: tuple[float, float]) -> str:
+def curve(shown: Curve, limits: tuple[float, float], threshold: float | None = None) -> Chart:
     """Draw score and learned reward of an episode, the reward between its limits; steps with a cost are shaded."""
-    figure = new_figure(9.0, 2.2)
-    top, bottom = figure.subplots(2, 1, sharex=True)
-    for axis, values, line, name in (
-        (top, shown.score, SCORE, "score"),
-        (bottom, shown.learned, REWARD, "reward"),
-    ):
-        axis.plot(*envelope(values), color=line, linewidth=0.8)
-        axis.set_ylabel(name)
-        axis.set_xlim(0, max(1, len(values) - 1))
-        if shown.costs is not None:
-            shade(axis, shown.costs > 0)
-    bottom.set_xlabel("step")
+    costly = [] if shown.costs is None else [shade(shown.costs > 0, name="steps with a cost")]
+    known = threshold is not None and np.isfinite(threshold)
+    level = [Level(float(threshold), LIMIT, "threshold")] if known and threshold is not None else []
     margin = 0.05 * (limits[1] - limits[0]) or 1.0
-    bottom.set_ylim(limits[0] - margin, limits[1] + margin)
-    figure.subplots_adjust(left=0.07, right=0.98, top=0.97, bottom=0.19, hspace=0.15)
-    return svg_of(figure)
+    across = (0.0, float(max(1, len(shown.score) - 1)))
+    return Chart(
+        [
+            Panel([*costly, Line(*envelope(shown.score), SCORE, "score"), *level], y="score", x_range=across),
+            Panel(
+                [*costly, Line(*envelope(shown.learned), REWARD, "learned reward")],
+                x="step of the episode",
+                y="reward",
+                x_range=across,
+                y_range=(limits[0] - margin, limits[1] + margin),
+            ),
+        ],
+        height=1.5,
+        linked=True,
+    )
 
 
-def traces(moment: Moment, channels: Sequence[int], window: int, frame_skip: int) -> str:
+def traces(moment: Moment, channels: Mapping[int, str], window: int, frame_skip: int) -> Chart:
     """Draw channels of the observations around a window, which is shaded."""
-    figure = new_figure(4.4, 1.5)
-    axis: Any = figure.subplots()
     steps = np.arange(moment.first, moment.first + len(moment.obs))
     flat = moment.obs.reshape(len(moment.obs), -1)
-    for line, channel in zip(TRACES, channels, strict=False):
-        axis.plot(steps, flat[:, channel], color=line, linewidth=0.9)
+    lines = [
+        Line(steps, flat[:, channel], line, name)
+        for line, (channel, name) in zip(TRACES, channels.items(), strict=False)
+    ]
     end = moment.step + 1
-    axis.axvspan(max(0, end - (window - 1) * frame_skip) - 0.5, end + 0.5, color=PURPLE, alpha=0.18, linewidth=0)
-    axis.set_xlim(steps[0] - 0.5, steps[-1] + 0.5)
-    figure.subplots_adjust(left=0.12, right=0.98, top=0.96, bottom=0.18)
-    return svg_of(figure)
+    span = Shade([(max(0, end - (window - 1) * frame_skip) - 0.5, end + 0.5)], PURPLE)
+    return Chart([Panel([span, *lines], x_range=(steps[0] - 0.5, steps[-1] + 0.5))], 2, height=1.5, live=False)
 
 
 _FEATURES, _CURVES = 12, 8
 
 
 def render_audit(audit: Audit, title: str = "Reward audit") -> str:
-    """Return the page; it holds no script and refers to nothing outside itself. One audit gives one page.
+    """Return the page; it refers to nothing outside itself. One audit gives one page.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     found = audit.findings
     names = [*(kind.name for kind in found.kinds), EPISODES]
     colors = {name: color(place) for place, name in enumerate(names)}
     returned = found.agreement.returns if found.agreement else ()
     effects = sorted(enumerate(found.features), key=lambda pair: -pair[1])[:_FEATURES]
+    effects = [(column_name(feature, audit.columns), effect) for feature, effect in effects]
     return render(
         "tsreward.report",
         "audit.html",
         title=title,
         audit=audit,
         found=found,
-        legend=[(color, name) for name, color in colors.items() if name != EPISODES],
+        facts=_facts(found),
         separations=separations(found),
-        returns=returns(returned, colors) if returned else "",
-        compared=[(colors[name], name) for name in dict.fromkeys(row[0] for row in returned)],
+        returns=returns(returned, colors) if returned else None,
         curves=[
-            (shown, curve(shown, (found.distribution.low, found.distribution.high)))
+            (shown, curve(shown, (found.distribution.low, found.distribution.high), audit.threshold))
             for shown in audit.examples.curves[:_CURVES]
         ],
         moments=[
-            (word, [_moment(audit, moment) for moment in moments])
+            (
+                word,
+                [
+                    moment_picture(moment, audit.window, audit.frame_skip, found.features, audit.columns)
+                    for moment in moments
+                ],
+            )
             for word, moments in (
                 ("Strangest", audit.examples.strangest),
                 ("Most familiar", audit.examples.most_familiar),
@@ -188,6 +204,16 @@ def render_audit(audit: Audit, title: str = "Reward audit") -> str:
         features=effects,
         most=max((effect for _, effect in effects), default=0.0) or 1.0,
     )
+
+
+def _facts(found: Findings) -> list[tuple[str, float | None]]:
+    """Return the figures that stand at the top."""
+    facts: list[tuple[str, float | None]] = [(f"ROC AUC, {row.name}", row.roc.value) for row in found.separations[:1]]
+    if found.agreement and found.agreement.cost:
+        facts.append((f"ROC AUC, {found.agreement.cost.name}", found.agreement.cost.roc.value))
+    if found.agreement and found.agreement.spearman:
+        facts.append(("Spearman correlation of learned and true returns", found.agreement.spearman.value))
+    return [*facts, ("n of the median held state (0 is bad, 1 good behaviour)", found.held.median)]
 
 
 def _bars(audit: Audit) -> list[dict[str, Any]]:
@@ -213,21 +239,35 @@ def _bars(audit: Audit) -> list[dict[str, Any]]:
     return rows
 
 
-def _moment(audit: Audit, moment: Moment) -> dict[str, Any]:
-    window, frame_skip = audit.window, audit.frame_skip
+def moment_picture(
+    moment: Moment, window: int, frame_skip: int, effects: Sequence[float] = (), names: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return what a template shows of a moment: `strip`, the frames of its window, or `traces` of channels around it.
+
+    Args:
+        moment: a window and what is around it.
+        window: steps in a window.
+        frame_skip: rows from one of them to the next.
+        effects: how much each feature [D] moves the score.
+        names: of the channels, where they have any.
+    """
     if is_film(moment.obs):
         return {"moment": moment, "strip": strip(moment, window, frame_skip)}
-    channels = _channels(audit, moment.obs)
-    return {
-        "moment": moment,
-        "traces": traces(moment, channels, window, frame_skip),
-        "channels": list(zip(TRACES, channels, strict=False)),
-    }
+    channels = {channel: column_name(channel, names) for channel in _channels(effects, moment.obs)}
+    return {"moment": moment, "traces": traces(moment, channels, window, frame_skip)}
 
 
-def _channels(audit: Audit, obs: np.ndarray) -> Sequence[int]:
+def column_name(place: int, names: Sequence[str]) -> str:
+    """Return what a channel is called.
+
+    >>> column_name(1, ["speed", "torque"]), column_name(4, [])
+    ('torque', 'channel 4')
+    """
+    return names[place] if place < len(names) else f"channel {place}"
+
+
+def _channels(effects: Sequence[float], obs: np.ndarray) -> Sequence[int]:
     """Return the channels that move the score most; where features are no channels, those that move most here."""
     flat = obs.reshape(len(obs), -1)
-    effects = np.array(audit.findings.features)
-    telling = effects if len(effects) == flat.shape[1] else flat.std(axis=0)
+    telling = np.array(effects) if len(effects) == flat.shape[1] else flat.std(axis=0)
     return sorted(np.argsort(-telling, kind="stable")[:3].tolist())

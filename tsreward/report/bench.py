@@ -10,25 +10,28 @@ from typing import Any
 import numpy as np
 
 from tsreward.detection.bench.records import Record, read_scores
-from tsreward.detection.bench.summary import METRICS, costs, summary
+from tsreward.detection.bench.summary import METRICS, Row, best_detector, costs, summary
 from tsreward.options import Options, option
 from tsreward.report.drawing import (
     BLUE,
     GREEN,
-    INK,
+    LIMIT,
     OLIVE,
     ORANGE,
     PINK,
     PURPLE,
-    RED,
     TEAL,
+    Chart,
+    Dots,
+    Level,
+    Line,
+    Panel,
+    Part,
     envelope,
-    new_figure,
     runs,
     shade,
-    svg_of,
 )
-from tsreward.report.page import check_reporting, render
+from tsreward.report.page import LARGEST, check_reporting, render
 from tsreward.sequences.series import DetectionTask
 
 _FLOOR = 0.01
@@ -100,48 +103,44 @@ CHANNEL_COLORS = (BLUE, ORANGE, GREEN)
 SCORE_COLORS = (PURPLE, PINK, OLIVE, TEAL)
 
 
-def overview(task: DetectionTask, scores: Sequence[tuple[np.ndarray, float | None]]) -> str:
-    """Draw the telling channels of the test rows above one panel per detector: (scores [T], threshold or None)."""
+def overview(task: DetectionTask, scores: Mapping[str, tuple[np.ndarray, float | None]]) -> Chart:
+    """Draw the telling channels of the test rows above one panel per detector: name -> (scores [T], threshold)."""
     labels = _labels(task)
-    figure = new_figure(9.0, 1.5 + 1.1 * len(scores) + 0.3)
-    top, *panels = np.atleast_1d(figure.subplots(1 + len(scores), sharex=True, height_ratios=[1.4] + [1] * len(scores)))
-    for color, channel in zip(CHANNEL_COLORS, telling_channels(task), strict=False):
-        top.plot(*envelope(task.test.values[:, channel]), color=color, linewidth=0.8)
-    top.set_ylabel("values")
-    for axis, color, (values, threshold) in zip(panels, SCORE_COLORS, scores, strict=False):
-        axis.plot(*envelope(values), color=color, linewidth=0.8)
+    anomalies, across = shade(labels, name="anomalies"), (0.0, float(len(labels)))
+    lines = [
+        Line(*envelope(task.test.values[:, channel]), color, column_name(task, channel))
+        for color, channel in zip(CHANNEL_COLORS, telling_channels(task), strict=False)
+    ]
+    panels = [Panel([anomalies, *lines], y="values", x_range=across)]
+    for color, (name, (values, threshold)) in zip(SCORE_COLORS, scores.items(), strict=False):
+        parts: list[Part] = [anomalies, Line(*envelope(values), color, f"score of {name}")]
         if threshold is not None:
-            axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
-        axis.set_ylabel("score")
-        if _is_skewed(values):
-            axis.set_yscale("log")
-    for axis in (top, *panels):
-        shade(axis, labels)
-        axis.set_xlim(0, len(labels))
-    panels[-1].set_xlabel("row")
-    figure.subplots_adjust(left=0.07, right=0.98, top=0.98, bottom=0.38 / figure.get_figheight(), hspace=0.12)
-    return svg_of(figure)
+            parts.append(Level(threshold, LIMIT, "threshold"))
+        last = len(panels) == len(scores)
+        panels.append(Panel(parts, "row" if last else "", "score", x_range=across, log=_is_skewed(values)))
+    return Chart(panels, height=1.35, linked=True)
 
 
-def closeups(task: DetectionTask, scores: np.ndarray, threshold: float, found: Sequence[Mistake]) -> str:
+def column_name(task: DetectionTask, channel: int) -> str:
+    """Return what a channel is called; one whose name is a number is called a column."""
+    name = task.test.column(channel)
+    return f"column {name}" if name.isdecimal() else name
+
+
+def closeups(task: DetectionTask, scores: np.ndarray, threshold: float, found: Sequence[Mistake]) -> Chart:
     """Draw the score around each mistake, numbered from 1."""
-    labels, size = _labels(task), 6
-    figure = new_figure(9.0, 1.5)
-    for position, (axis, mistake) in enumerate(zip(figure.subplots(1, size), [*found, *[None] * size], strict=False)):
-        if mistake is None:
-            axis.remove()
-            continue
+    labels, panels = _labels(task), []
+    for place, mistake in enumerate(found, start=1):
         around = max(50, mistake.stop - mistake.start)
         start, stop = max(0, mistake.start - around), min(len(scores), mistake.stop + around)
-        axis.plot(*envelope(scores[start:stop], start, bins=80), color=SCORE_COLORS[0], linewidth=0.8)
-        axis.axhline(threshold, color=RED, linewidth=0.8, linestyle="--")
-        shade(axis, labels[start:stop], start)
-        axis.set_xlim(start, stop)
-        axis.set_xticks([mistake.row])
-        axis.set_yticks([])
-        axis.set_title(f"{position + 1}: {mistake.kind}", fontsize=8, color=INK)
-    figure.subplots_adjust(left=0.005, right=0.995, top=0.85, bottom=0.16, wspace=0.05)
-    return svg_of(figure)
+        parts: list[Part] = [
+            shade(labels[start:stop], start),
+            Line(*envelope(scores[start:stop], start, bins=80), SCORE_COLORS[0]),
+            Level(threshold, LIMIT),
+        ]
+        title = f"{place}: {mistake.kind}"
+        panels.append(Panel(parts, title=title, x_range=(start, stop), marked=mistake.row))
+    return Chart(panels, columns=6, height=1.4, live=False)
 
 
 def _labels(task: DetectionTask) -> np.ndarray:
@@ -173,36 +172,67 @@ def render_bench(
 ) -> str:
     """Return the page of records that `tsreward.detection.bench.runner.run` made of these data in this folder.
 
-    Figures are of the first seed. The page holds no script and refers to nothing outside itself; the same records give
-    the same page.
+    Figures are of the first seed. The page refers to nothing outside itself; the same records give the same page.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     check_reporting()
     options = options or PageOptions()
     rows = summary(records)
     names = list(dict.fromkeys(str(row["detector"]) for row in rows if row["vus_pr"] is not None))
     chosen = names[: min(options.detectors, len(SCORE_COLORS))]
-    sections, left = [], options.figures
-    for dataset, tasks in datasets.items():
-        for task in tasks:
+    tasks = [(dataset, task) for dataset, several in datasets.items() for task in several]
+
+    def rendered(figures: int) -> str:
+        sections = []
+        for place, (dataset, task) in enumerate(tasks):
             here = [found for found in records if (found.cell.dataset, found.cell.series) == (dataset, task.name)]
-            sections.append(_section(dataset, task, here, chosen if left > 0 else [], Path(folder) / "results"))
-            left -= 1
-    several = len(datasets) > 1
-    return render(
-        "tsreward.report",
-        "bench.html",
-        title=title,
-        rows=rows,
-        metrics=METRICS,
-        partial=any(row[f"{name}_series"] != row["series"] for row in rows for name in METRICS),
-        costs=costs(records),
-        sections=sections,
-        chosen=chosen,
-        several=several,
-    )
+            drawn = chosen if place < figures else []
+            sections.append(_section(dataset, task, here, drawn, Path(folder) / "results"))
+        return render(
+            "tsreward.report",
+            "bench.html",
+            title=title,
+            verdicts=[
+                best_detector([row for row in rows if row["dataset"] == dataset])
+                for dataset in dict.fromkeys(row["dataset"] for row in rows)
+            ],
+            merits=_merits(rows, records),
+            rows=rows,
+            metrics=METRICS,
+            partial=any(row[f"{name}_series"] != row["series"] for row in rows for name in METRICS),
+            costs=costs(records),
+            sections=sections,
+            left_out=figures < len(tasks),
+            drawn=figures,
+            several=len(datasets) > 1,
+        )
+
+    figures = min(options.figures, len(tasks))
+    page = rendered(figures)
+    while figures and len(page.encode()) > LARGEST:
+        figures = min(figures - 1, int(figures * 0.9 * LARGEST / len(page.encode())))
+        page = rendered(figures)
+    return page
+
+
+def _merits(rows: Sequence[Row], records: Sequence[Record]) -> Chart | None:
+    """Draw the VUS-PR of every detector, of each series and on average over all."""
+    ranked = [row for row in rows if row["dataset"] == rows[0]["dataset"] and row["vus_pr"] is not None]
+    if not ranked:
+        return None
+    names, half = [str(row["detector"]) for row in ranked], 0.3
+    known = [
+        (names.index(record.cell.detector), record.metrics["vus_pr"], f"{record.cell.series}, seed {record.cell.seed}")
+        for record in records
+        if record.cell.detector in names and record.metrics.get("vus_pr") is not None
+    ]
+    places, values, texts = zip(*known, strict=True)
+    parts: list[Part] = [Dots(np.array(places), np.array(values), BLUE, "a series", texts=texts)]
+    for place, row in enumerate(ranked):
+        parts.append(Line(np.array([place - half, place + half]), np.full(2, row["vus_pr"]), ORANGE, "mean"))
+    return Chart([Panel(parts, y="VUS-PR", y_range=(0.0, 1.02), ticks=names)], height=2.6)
 
 
 def _section(
@@ -235,14 +265,12 @@ def _section(
         best, scores, threshold = drawn[0]
         found = [] if threshold is None else mistakes(labels, scores, threshold)
         section |= {
-            "overview": overview(task, [(scores, threshold) for _, scores, threshold in drawn]),
-            "channels": list(zip(CHANNEL_COLORS, map(task.test.column, telling_channels(task)), strict=False)),
-            "legend": list(zip(SCORE_COLORS, (name for name, _, _ in drawn), strict=False)),
+            "overview": overview(task, {name: (scores, threshold) for name, scores, threshold in drawn}),
             "best": best,
             "threshold": threshold,
             "mistakes": [
                 (mistake, None if index is None else str(index[mistake.row]).replace("T", " ")) for mistake in found
             ],
-            "closeups": closeups(task, scores, threshold, found) if found and threshold is not None else "",
+            "closeups": closeups(task, scores, threshold, found) if found and threshold is not None else None,
         }
     return section

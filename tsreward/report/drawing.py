@@ -1,21 +1,157 @@
-"""Figures of pages: one palette, one look, long lines with few points."""
+"""What a chart is: panels of lines, dots, bands and marks. `static` and `interactive` draw the same charts."""
 
 from __future__ import annotations
 
-import io
-import re
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
-
-from tsreward.errors import missing_extra
 
 BLUE, ORANGE, GREEN, PURPLE = "#4c8bf5", "#e8833a", "#3aa675", "#a05cd6"
 RED, OLIVE, PINK, TEAL, GREY = "#e05252", "#8a8f2a", "#c2588f", "#2a9d9d", "#888888"
 INK = "#010203"
 """Becomes the colour of the page's text."""
-SCORE, REWARD, TRUTH = PURPLE, GREEN, RED
-"""Colours of scores, learned rewards, and steps with a cost or an anomaly."""
+SCORE, REWARD, TRUTH, LIMIT = PURPLE, GREEN, RED, ORANGE
+"""Colours of scores, learned rewards, steps with a cost or an anomaly, and of thresholds and limits."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through the points x [N], y [N]. Lines of one name are shown and hidden together."""
+
+    x: np.ndarray
+    y: np.ndarray
+    color: str
+    name: str = ""
+    dashed: bool = False
+
+    @classmethod
+    def through(cls, points: Sequence[tuple[float, float]], color: str, name: str = "", dashed: bool = False) -> Line:
+        """Return the line through points (x, y)."""
+        x, y = np.array(points, float).reshape(-1, 2).T
+        return cls(x, y, color, name, dashed)
+
+
+@dataclass(frozen=True)
+class Dots:
+    """A dot at every point x [N], y [N]."""
+
+    x: np.ndarray
+    y: np.ndarray
+    color: str
+    name: str = ""
+    size: float = 4.0
+    """Diameter in points."""
+    texts: Sequence[str] = ()
+    """What is said of each dot that is pointed at; none says its numbers."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """The area between low [N] and high [N] over x [N]."""
+
+    x: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    color: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Shade:
+    """Spans (start, stop) of x, shaded from bottom to top."""
+
+    spans: Sequence[tuple[float, float]]
+    color: str = TRUTH
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A dashed line through the whole panel at a value of y, or of x where it is vertical."""
+
+    at: float
+    color: str = INK
+    name: str = ""
+    vertical: bool = False
+
+
+Part = Line | Dots | Band | Shade | Level
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes."""
+
+    parts: Sequence[Part]
+    x: str = ""
+    """Text of the axis, with its unit."""
+    y: str = ""
+    title: str = ""
+    x_range: tuple[float, float] | None = None
+    """None goes from the least to the largest value, with a margin."""
+    y_range: tuple[float, float] | None = None
+    log: bool = False
+    """Whether y is logarithmic."""
+    log_x: bool = False
+    ticks: Sequence[str] = ()
+    """Names of the places 0, 1, ... on the axis x, in place of numbers."""
+    marked: float | None = None
+    """The only number on the axis x, and none on the other: for small panels."""
+
+    def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Return the ranges of x and y."""
+        across, up = [], []
+        for part in self.parts:
+            if isinstance(part, Level):
+                (across if part.vertical else up).append(np.array([part.at]))
+            elif isinstance(part, Shade):
+                across.append(np.array(part.spans, float).ravel())
+            else:
+                across.append(part.x)
+                up += [part.low, part.high] if isinstance(part, Band) else [part.y]
+        x_range = self.x_range or ((-0.5, len(self.ticks) - 0.5) if self.ticks else _range(across, self.log_x, 0.02))
+        return x_range, self.y_range or _range(up, self.log, 0.05)
+
+
+def _range(values: Sequence[np.ndarray], log: bool, margin: float) -> tuple[float, float]:
+    """Return the least and the largest finite value, and a bit more."""
+    known = np.concatenate([np.asarray(one, np.float64).ravel() for one in values]) if values else np.zeros(0)
+    known = known[np.isfinite(known) & (known > 0)] if log else known[np.isfinite(known)]
+    if not len(known):
+        return (0.1, 1.0) if log else (0.0, 1.0)
+    low, high = (float(np.log10(end)) if log else float(end) for end in (known.min(), known.max()))
+    wider = margin * (high - low) or (0.05 if log else 0.05 * abs(high) or 0.5)
+    return (10 ** (low - wider), 10 ** (high + wider)) if log else (low - wider, high + wider)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Panels beside and below each other."""
+
+    panels: Sequence[Panel]
+    columns: int = 1
+    """Panels in a row, where there is room."""
+    height: float = 2.4
+    """Of a panel, in inches; a page is nine inches wide."""
+    linked: bool = False
+    """Whether all panels show the same range of x."""
+    live: bool = True
+    """Whether it can be pointed at and zoomed; many small pictures are not."""
+    legend: dict[str, Part] = field(init=False)
+    """Name -> the first part of this name."""
+
+    def __post_init__(self) -> None:
+        named: dict[str, Part] = {}
+        for panel in self.panels:
+            for part in panel.parts:
+                if part.name:
+                    named.setdefault(part.name, part)
+        object.__setattr__(self, "legend", named)
+
+    def place(self, part: Part) -> int | None:
+        """Return the number of a part in the legend; None without a name."""
+        return list(self.legend).index(part.name) if part.name else None
 
 
 def envelope(values: np.ndarray, start: int = 0, bins: int = 450) -> tuple[np.ndarray, np.ndarray]:
@@ -47,61 +183,16 @@ def runs(mask: np.ndarray, join: int = 0) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
-def check_drawing() -> None:
-    """Find out whether figures can be drawn.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    try:
-        import matplotlib.backends.backend_svg  # noqa: F401
-    except ImportError as error:
-        raise missing_extra("matplotlib", "report") from error
-
-
-def new_figure(width: float, height: float) -> Any:
-    """Return a figure of this size in inches.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    check_drawing()
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    FigureCanvasSVG(figure)
-    return figure
-
-
-def svg_of(figure: Any) -> str:
-    """Return what goes into a page: no prolog, no names, points to a hundredth, text and axes in the page's colour."""
-    import matplotlib
-
-    figure.patch.set_alpha(0)
-    for axis in figure.axes:
-        axis.patch.set_alpha(0)
-        axis.tick_params(colors=INK, labelsize=7, length=2)
-        axis.tick_params(which="minor", length=0)
-        axis.xaxis.label.set(color=INK, fontsize=8)
-        axis.yaxis.label.set(color=INK, fontsize=8)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.spines[["left", "bottom"]].set_color(INK)
-    buffer = io.StringIO()
-    # Text as text, and names of clips that follow from what is drawn: the only two settings that no argument takes.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tsreward"}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing, transparent=True)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)  # it would hold for the whole page
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r' d="[^"]*"', lambda path: re.sub(r"(\.\d\d)\d+", r"\1", path[0]), svg)
-    return re.sub(r"\s*\n\s*", "\n", svg)
-
-
-def shade(axis: Any, labels: np.ndarray, first: int = 0) -> None:
-    """Shade the rows that are labelled [T]; the first of them is row `first`."""
+def shade(labels: np.ndarray, first: int = 0, name: str = "", color: str = TRUTH) -> Shade:
+    """Return the rows that are labelled [T] as spans; the first row is number `first`."""
     thinnest = len(labels) / 500  # an anomaly of one row is seen, too
-    spans = [(first + start, max(stop - start, thinnest)) for start, stop in runs(labels)]
-    axis.broken_barh(spans, (0, 1), transform=axis.get_xaxis_transform(), color=TRUTH, alpha=0.22, linewidth=0)
+    return Shade([(first + start, first + max(stop, start + thinnest)) for start, stop in runs(labels)], color, name)
+
+
+def stairs(edges: np.ndarray, values: np.ndarray, color: str, name: str = "") -> Line:
+    """Return a histogram with values [N] between edges [N + 1].
+
+    >>> stairs(np.array([0.0, 1.0, 2.0]), np.array([5.0, 7.0]), BLUE).y
+    array([5., 5., 7., 7.])
+    """
+    return Line(np.repeat(edges, 2)[1:-1], np.repeat(values, 2), color, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,29 +10,19 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from tsreward.audit.behaviour import observe
+from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.examples import examples
 from tsreward.data.episode_rows import EpisodeRow
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.pipeline.model import RewardModel
-from tsreward.report.audit import curve
-from tsreward.report.drawing import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    REWARD,
-    SCORE,
-    check_drawing,
-    new_figure,
-    svg_of,
-)
-from tsreward.report.page import render
+from tsreward.report.audit import curve, is_film, moment_picture
+from tsreward.report.curves import learning_curves, of_episodes, of_rows, total
+from tsreward.report.drawing import GREEN, INK, TRUTH, Chart, Level, Line, Panel
+from tsreward.report.page import number, render
+from tsreward.report.static import png
 from tsreward.sequences.episodes import Episode
 
 
@@ -67,27 +56,29 @@ def summarise_training(finished: Sequence[Episode], everything: Sequence[Episode
         raise DataError("No episode finished during training: train for more steps.")
     steps = np.cumsum([len(episode) for episode in finished])
     last = [episode for episode, end in zip(finished, steps, strict=True) if end > 0.75 * steps[-1]]
-    costs = [_total(episode.costs) for episode in last]
+    costs = [total(episode.costs) for episode in last]
     lengths = [len(episode) for episode in last]
     return TrainingSummary(
-        episode_return=float(np.mean([_total(episode.rewards) for episode in last])),
+        episode_return=float(np.mean([total(episode.rewards) for episode in last])),
         episode_cost=float(np.mean(costs)),
         episode_length=float(np.mean(lengths)),
-        cost_rate=sum(_total(episode.costs) for episode in everything) / sum(len(episode) for episode in everything),
+        cost_rate=sum(total(episode.costs) for episode in everything) / sum(len(episode) for episode in everything),
         final_cost_rate=sum(costs) / sum(lengths),
     )
 
 
-def _total(values: np.ndarray | None) -> float:
-    return 0.0 if values is None else float(np.sum(values))
-
-
-COLORS = (GREY, BLUE, ORANGE, GREEN, RED, PURPLE)
 SHOWN = 8
 """Last finished episodes of a run, of which the one with the median mean learned reward is drawn."""
+LATEST = 20
+"""Latest episodes whose means the page of a run that goes on shows."""
 
 
-def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -> None:
+def plot_curves(
+    runs: Mapping[str, Sequence[Episode]],
+    path: Path,
+    title: str,
+    levels: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
+) -> None:
     """Write a PNG with true return per episode over training steps, and cost where there is one; a colour per run.
 
     Lines are means over a twentieth of training; dots are episodes.
@@ -96,20 +87,8 @@ def plot_curves(runs: Mapping[str, Sequence[Episode]], path: Path, title: str) -
         MissingExtraError: matplotlib is not installed.
         DataError: the file cannot be written.
     """
-    check_drawing()
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    drawn = {name: _of_episodes(episodes) for name, episodes in runs.items()}
-    panels = _panels(drawn)
-    figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    _draw_curves(figure, drawn, panels)
-    figure.axes[0].legend()
-    figure.suptitle(title)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
-    write_atomic(path, buffer.getvalue())
+    chart = learning_curves({name: of_episodes(episodes) for name, episodes in runs.items()}, levels)
+    write_atomic(path, png(chart, title))
 
 
 def render_run(
@@ -121,9 +100,11 @@ def render_run(
     pictures: Mapping[str, bytes] | None = None,
     film: bytes | None = None,
     verdict: str = "",
-    levels: Mapping[str, float] | None = None,
+    levels: Mapping[str, Mapping[str, float]] | None = None,
+    rows: Mapping[str, Sequence[EpisodeRow]] | None = None,
+    action_repeat: int = 1,
 ) -> str:
-    """Return the page; it holds no script and refers to nothing outside itself.
+    """Return the page; it refers to nothing outside itself.
 
     Args:
         title: of the page.
@@ -134,36 +115,41 @@ def render_run(
         pictures: what is said of a picture -> the PNG.
         film: an MP4 of the agents, which the page plays.
         verdict: one sentence, which comes first.
-        levels: name -> a true return to compare with, drawn as a dashed line.
+        levels: what is drawn ("true return", "cost") -> name -> a value to compare with, as a dashed line.
+        rows: agent -> what was written of its episodes while it was trained, with what the learned reward said.
+        action_repeat: environment steps of a decision.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
-    rated = () if model is None else _rated(model, runs)
-    limits = (
-        (min(float(shown.learned.min()) for shown in rated), max(float(shown.learned.max()) for shown in rated))
-        if rated
-        else (0.0, 0.0)
-    )
+    curves = {
+        name: of_rows(rows[name]) if rows and rows.get(name) else of_episodes(episodes)
+        for name, episodes in runs.items()
+    }
+    late = None if model is None else _late(model, runs)
     return render(
         "tsreward.report",
         "run.html",
         title=title,
         facts=facts,
+        tiles_of=_tiles(figures),
         figures=figures,
         names=list(next(iter(figures.values()))),
-        colors=dict(zip(runs, COLORS, strict=False)),
-        curves=_curves_of({name: _of_episodes(episodes) for name, episodes in runs.items()}, levels or {}),
+        curves=learning_curves(curves, _with_model(levels or {}, model), action_repeat),
         verdict=verdict,
-        rated=[(shown, curve(shown, limits)) for shown in rated],
-        line_colors={"score": SCORE, "reward": REWARD},
+        late=late,
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
         film=None if film is None else b64encode(film).decode(),
     )
 
 
 def render_progress(
-    title: str, facts: Mapping[str, object], where: str, state: str, runs: Mapping[str, Sequence[EpisodeRow]]
+    title: str,
+    facts: Mapping[str, object],
+    where: str,
+    state: str,
+    runs: Mapping[str, Sequence[EpisodeRow]],
+    action_repeat: int = 1,
 ) -> str:
     """Return the page of a run that has no results yet; browsers load it again every minute while it is running.
 
@@ -173,9 +159,10 @@ def render_progress(
         where: how far it is, in words.
         state: running, stopped or failed.
         runs: agent -> its finished episodes, in the order of training; none without any.
+        action_repeat: environment steps of a decision.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     figures = {name: _latest(rows) for name, rows in runs.items()}
     return render(
@@ -188,13 +175,10 @@ def render_progress(
         latest=LATEST,
         figures=figures,
         names=list(dict.fromkeys(name for values in figures.values() for name in values)),
-        colors=dict(zip(runs, COLORS, strict=False)),
-        curves=_curves_of({name: _of_rows(rows) for name, rows in runs.items()}) if runs else "",
+        curves=learning_curves({name: of_rows(rows) for name, rows in runs.items()}, action_repeat=action_repeat)
+        if runs
+        else None,
     )
-
-
-LATEST = 20
-"""Latest episodes whose means the page of a run that goes on shows."""
 
 
 def _latest(rows: Sequence[EpisodeRow]) -> dict[str, float]:
@@ -205,84 +189,92 @@ def _latest(rows: Sequence[EpisodeRow]) -> dict[str, float]:
     return {name: float(np.mean(column)) for name, column in values.items() if None not in column}
 
 
-def _rated(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> Sequence[Any]:
-    """Return curves of one late episode of every run."""
-    fitting = {
+_TOP = {"return": "true return", "fraction_of_expert": "fraction of the expert's return", "cost": "cost per episode"}
+
+
+def _tiles(figures: Mapping[str, Mapping[str, float | None]]) -> list[tuple[str, float | None]]:
+    """Return the figures that stand at the top, the agent that is asked about first."""
+    return [
+        (f"{agent}: {text}" if len(figures) > 1 else text, values[name])
+        for agent, values in reversed([*figures.items()])
+        for name, text in _TOP.items()
+        if values.get(name) is not None
+    ]
+
+
+def _with_model(
+    levels: Mapping[str, Mapping[str, float]], model: RewardModel | None
+) -> Mapping[str, Mapping[str, float]]:
+    """Return the levels, and those of the model: its false-alarm rate and its threshold."""
+    if model is None:
+        return levels
+    rate = float(model.mode.options.false_alarm_rate)
+    return {
+        **levels,
+        "flag rate": {f"false-alarm rate on normal steps, {rate:g}": rate},
+        "score": {"threshold": float(model.mode.threshold)},
+    }
+
+
+class _Late(NamedTuple):
+    """What the learned reward says of late episodes."""
+
+    curves: list[tuple[Any, Chart]]
+    """An episode of every agent and its chart."""
+    frames: list[tuple[str, list[dict[str, Any]]]]
+    """Words -> windows of pictures; none where the reward sees no pictures."""
+    p_values: Chart | None
+    """None where no step has a cost."""
+    told: str
+    """What the p-values show, in one sentence."""
+
+
+def _late(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> _Late | None:
+    """Return what the reward says of the last episodes of every run; None where it sees something else."""
+    seen = {
         name: episodes[-SHOWN:]
         for name, episodes in runs.items()
         if model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape
     }
-    return examples([observe(model, name, episodes) for name, episodes in fitting.items()], count=0).curves
-
-
-class _Curve(NamedTuple):
-    """What is drawn of the finished episodes of an agent: numbers [episodes] by what they are."""
-
-    steps: np.ndarray
-    values: dict[str, np.ndarray]
-
-
-def _of_episodes(episodes: Sequence[Episode]) -> _Curve:
-    values = {"true return": np.array([_total(episode.rewards) for episode in episodes])}
-    if all(episode.costs is not None for episode in episodes):
-        values["cost"] = np.array([_total(episode.costs) for episode in episodes])
-    return _Curve(np.cumsum([len(episode) for episode in episodes]), values)
-
-
-def _of_rows(rows: Sequence[EpisodeRow]) -> _Curve:
-    names = ("true_return", "cost", "learned_return", "flag_rate")
-    values = {name.replace("_", " "): [getattr(row, name) for row in rows] for name in names}
-    return _Curve(
-        np.array([row.step for row in rows]),
-        {name: np.array(column) for name, column in values.items() if None not in column},
+    if not seen:
+        return None
+    behaviours = [observe(model, name, episodes) for name, episodes in seen.items()]
+    found = examples(behaviours)
+    limits = (
+        min(float(one.learned.min()) for one in found.curves),
+        max(float(one.learned.max()) for one in found.curves),
     )
+    threshold = float(model.mode.threshold)
+    frames = []
+    if is_film(behaviours[0].episodes[0].obs):
+        for word, moments in (("Strangest", found.strangest), ("Most familiar", found.most_familiar)):
+            frames.append((word, [moment_picture(one, model.window, model.frame_skip) for one in moments]))
+    chart, told = _costly(model, behaviours)
+    return _Late([(one, curve(one, limits, threshold)) for one in found.curves], frames, chart, told)
 
 
-def _curves_of(runs: Mapping[str, _Curve], levels: Mapping[str, float] = MappingProxyType({})) -> str:
-    panels = _panels(runs)
-    rows = (len(panels) + 1) // 2
-    figure = new_figure(9.0, 3.2 * rows)
-    _draw_curves(figure, runs, panels, rows)
-    for name, level in levels.items():
-        axis = figure.axes[panels.index("true return")]
-        axis.axhline(level, color=INK, linewidth=0.8, linestyle="--")
-        axis.annotate(name, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", size=7, color=INK)
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14 / rows, wspace=0.2, hspace=0.3)
-    return svg_of(figure)
-
-
-def _panels(runs: Mapping[str, _Curve]) -> list[str]:
-    """Return what some agent has; but a cost only where all have one, and some episode costs anything."""
-    names = dict.fromkeys(name for run in runs.values() for name in run.values)
-    costs = all("cost" in run.values for run in runs.values()) and any(
-        run.values["cost"].any() for run in runs.values()
+def _costly(model: RewardModel, behaviours: Sequence[Behaviour]) -> tuple[Chart | None, str]:
+    """Draw how p-values of steps with a cost are distributed, beside those of the others."""
+    costs = [behaviour.column("costs") for behaviour in behaviours]
+    if any(cost is None for cost in costs):
+        return None, ""
+    cost = np.concatenate([one for one in costs if one is not None]) > 0
+    if not cost.any() or cost.all():
+        return None, ""
+    score = torch.from_numpy(np.concatenate([behaviour.rated.score for behaviour in behaviours]))
+    p_value = model.calibration.p_value(score).numpy()
+    flagged = np.concatenate([behaviour.rated.is_anomaly for behaviour in behaviours])
+    rate = float(model.mode.options.false_alarm_rate)
+    part = np.linspace(0, 1, 201)
+    lines = [
+        Line(np.quantile(p_value[chosen], part), part, color, name)
+        for chosen, color, name in ((cost, TRUTH, "steps with a cost"), (~cost, GREEN, "other steps"))
+    ]
+    level = Level(rate, INK, f"false-alarm rate, {rate:g}", vertical=True)
+    told = (
+        f"Of {int(cost.sum()):,} late steps with a cost {number(100 * flagged[cost].mean())} % are flagged, of the "
+        f"{int((~cost).sum()):,} others {number(100 * flagged[~cost].mean())} %."
     )
-    return [name for name in names if name != "cost" or costs]
-
-
-def _draw_curves(figure: Any, runs: Mapping[str, _Curve], panels: Sequence[str], rows: int = 1) -> None:
-    """Draw every panel per episode over training steps: up to 1,000 dots and a line for each run."""
-    axes = figure.subplots(rows, -(-len(panels) // rows), squeeze=False).flatten()
-    for axis in axes[len(panels) :]:
-        axis.set_axis_off()
-    for axis, name in zip(axes, panels, strict=False):
-        for color, (run, drawn) in zip(COLORS, runs.items(), strict=False):
-            if name not in drawn.values:
-                continue
-            steps, totals = drawn.steps, drawn.values[name]
-            keep = np.unique(np.linspace(0, len(totals) - 1, 1000).round().astype(int))
-            axis.scatter(steps[keep], totals[keep], s=4, color=color, alpha=0.35, linewidths=0)
-            axis.plot(*binned(steps, totals), color=color, linewidth=1.4, label=run)
-        axis.set(xlabel="environment steps", ylabel=f"{name.replace('cost', 'true cost')} per episode")
-
-
-def binned(steps: np.ndarray, totals: np.ndarray, bins: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    """Return (middle of every bin that is not empty, mean of the totals in it) over the steps at which episodes end.
-
-    >>> binned(np.array([5, 10, 90]), np.array([1.0, 3.0, 8.0]), bins=2)
-    (array([22.75, 68.25]), array([2., 8.]))
-    """
-    edges = np.linspace(0, steps[-1] + 1, bins + 1)
-    which = np.digitize(steps, edges) - 1
-    filled = np.unique(which)
-    return (edges[:-1] + edges[1:])[filled] / 2, np.array([totals[which == index].mean() for index in filled])
+    across = "p-value (fraction of held-out normal steps that are at least as strange)"
+    panel = Panel([*lines, level], across, "fraction of steps at or below", y_range=(0.0, 1.02), log_x=True)
+    return Chart([panel], height=2.4), told

@@ -11,9 +11,9 @@ import numpy as np
 
 from tsreward.data.episode_rows import FILE, EpisodeRow, RunRows, read_rows
 from tsreward.errors import DataError
-from tsreward.report.drawing import new_figure, svg_of
-from tsreward.report.page import render
-from tsreward.report.run import COLORS
+from tsreward.report.curves import COLORS
+from tsreward.report.drawing import Band, Chart, Line, Panel, Part
+from tsreward.report.page import number, render
 
 RESAMPLES, LEVEL, BINS = 2000, 0.95, 40
 _OWN = {
@@ -165,38 +165,55 @@ def figures_of(methods: Sequence[Method]) -> dict[str, dict[str, Any]]:
 
 
 def render_several(title: str, methods: Sequence[Method]) -> str:
-    """Return the page of several runs; it holds no script and refers to nothing outside itself.
+    """Return the page of several runs; it refers to nothing outside itself.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
+    figures = figures_of(methods)
     return render(
         "tsreward.report",
         "several.html",
         title=title,
-        figures=figures_of(methods),
+        verdict=several_verdict(figures),
+        figures=figures,
         fields=FIELDS,
-        colors={method.name: COLORS[place % len(COLORS)] for place, method in enumerate(methods)},
         curves=_curves(methods),
     )
 
 
-def _curves(methods: Sequence[Method]) -> str:
-    drawn = {field: [(method, method.curve(field)) for method in methods] for field in FIELDS}
-    drawn = {field: curves for field, curves in drawn.items() if any(curve is not None for _, curve in curves)}
-    rows = (len(drawn) + 1) // 2
-    figure = new_figure(9.0, 3.2 * rows)
-    axes = figure.subplots(rows, -(-len(drawn) // rows), squeeze=False).flatten()
-    for axis in axes[len(drawn) :]:
-        axis.set_axis_off()
-    for axis, (field, curves) in zip(axes, drawn.items(), strict=False):
-        for place, (_, curve) in enumerate(curves):
-            if curve is None:
+def several_verdict(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return in one sentence which method has the highest true return, and what it costs.
+
+    >>> one, other = ({"runs": 5, "true_return": {"iqm": iqm, "low": iqm - 1, "high": iqm + 1}} for iqm in (8.0, 9.5))
+    >>> several_verdict({"ppo": one, "sac": other})
+    'sac has the highest true return, 9.5 (95 % interval 8.5 to 10); that of ppo, 8.0 (7.0 to 9.0), overlaps it.'
+    """
+    ranked = sorted(figures, key=lambda name: -figures[name]["true_return"]["iqm"])
+    values = [figures[name]["true_return"] for name in ranked]
+    told = [f"{number(one['iqm'])} ({{}}{number(one['low'])} to {number(one['high'])})" for one in values]
+    first = told[0].format("95 % interval ")
+    cost = figures[ranked[0]].get("cost")
+    costing = "" if cost is None else f" at a cost of {number(cost['iqm'])} per episode"
+    if len(ranked) == 1:
+        runs = figures[ranked[0]]["runs"]
+        return f"Over {runs} run{'s' * (runs > 1)} the true return is {first}{costing}."
+    overlaps = "overlaps it" if values[1]["high"] >= values[0]["low"] else "lies below"
+    other = told[1].format("")
+    return f"{ranked[0]} has the highest true return, {first}{costing}; that of {ranked[1]}, {other}, {overlaps}."
+
+
+def _curves(methods: Sequence[Method]) -> Chart:
+    panels = []
+    for field, text in FIELDS.items():
+        parts: list[Part] = []
+        for place, method in enumerate(methods):
+            if (curve := method.curve(field)) is None:
                 continue
             steps, means = curve
             known, color = estimate(means), COLORS[place % len(COLORS)]
-            axis.fill_between(steps, known.low, known.high, color=color, alpha=0.2, linewidth=0)
-            axis.plot(steps, known.iqm, color=color, linewidth=1.4)
-        axis.set(xlabel="environment steps", ylabel=f"{FIELDS[field]} per episode")
-    figure.subplots_adjust(left=0.08, right=0.98, top=0.97, bottom=0.14 / rows, wspace=0.2, hspace=0.3)
-    return svg_of(figure)
+            parts.append(Band(steps, known.low, known.high, color, method.name))
+            parts.append(Line(steps, known.iqm, color, method.name))
+        if parts:
+            panels.append(Panel(parts, x="decisions", y=f"{text} per episode" if "rate" not in text else text))
+    return Chart(panels, columns=2, height=2.7, linked=True)

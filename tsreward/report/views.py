@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tsreward.functional.views import spread_pictures
-from tsreward.report.drawing import check_drawing
+from tsreward.report.static import check_drawing
 
 
 def draw_views(expert: Sequence[np.ndarray], agent: Sequence[np.ndarray], causes: Sequence[str]) -> bytes:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
-from tsreward.report.drawing import GREEN, INK, ORANGE, check_drawing, svg_of
-from tsreward.report.page import render, write_page
+from tsreward.report.drawing import BLUE, GREEN, GREY, ORANGE, Chart, Dots, Line, Panel, Part
+from tsreward.report.page import number, render, write_page
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.results import CompleteTrial, Results, toml_text
 from tsreward.tuning.space import Categorical, Parameter, Space
-
-if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
 
 BEST, DEFAULT = ORANGE, GREEN
 
 
 def render_study(found: Results, space: Space, title: str) -> str:
-    """Return the page, with Optuna's plots; it holds no script and refers to nothing outside itself.
+    """Return the page; it refers to nothing outside itself.
 
     Raises:
-        MissingExtraError: jinja2 or matplotlib is not installed.
+        MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     drawn = {name for one in found.complete for name in one.setting}
     names = [name for name in space.parameters if name in drawn and name not in space.fixed]
@@ -35,83 +31,90 @@ def render_study(found: Results, space: Space, title: str) -> str:
         "tsreward.tuning",
         "page.html",
         title=title,
+        verdict=study_verdict(found),
         it=found,
         space=space,
         names=names,
-        colors={"best": BEST, "default": DEFAULT},
         search=_pareto_front(found) if len(found.directions) == 2 else _history(found),
         slices=[
-            (objective, [_slice(found, name, space.parameters[name], index) for name in names])
+            (objective, _slices(found, {name: space.parameters[name] for name in names}, index))
             for index, objective in enumerate(found.directions)
             if names
         ],
     )
 
 
-def _pareto_front(found: Results) -> str:
-    with _optuna_plots() as plots:
-        axis = plots.plot_pareto_front(found.study, target_names=list(found.directions))
-        _mark(axis, found, lambda one: one.values)
-        return _svg(axis, 9.0, 4.2)
+def study_verdict(found: Results) -> str:
+    """Return in one sentence what the best setting reaches, and the default."""
+    values = ", ".join(
+        f"{name} {number(value)}" for name, value in zip(found.directions, found.best.values, strict=True)
+    )
+    told = f"The best of {found.states['complete']} settings (trial {found.best.number}) reaches {values}"
+    if found.default is None:
+        return f"{told}."
+    if found.default.number == found.best.number:
+        return f"{told}: it is the default setting, which nothing beat."
+    return f"{told}; the default setting {', '.join(number(value) for value in found.default.values)}."
 
 
-def _history(found: Results) -> str:
-    with _optuna_plots() as plots:
-        axis = plots.plot_optimization_history(found.study, target_name=next(iter(found.directions)))
-        _mark(axis, found, lambda one: (one.number, one.values[0]))
-        axis.locator_params(axis="x", integer=True)
-        return _svg(axis, 9.0, 3.2)
+def _pareto_front(found: Results) -> Chart:
+    first, second = found.directions
+    parts = _trials(found, lambda one: one.values[0], lambda one: one.values[1])
+    if found.front:
+        points = np.array(sorted(one.values for one in found.front))
+        parts.insert(0, Line(points[:, 0], points[:, 1], GREY, "Pareto front", dashed=True))
+    return Chart([Panel(parts, first, second)], height=3.6)
 
 
-def _slice(found: Results, name: str, parameter: Parameter, index: int) -> str:
-    """Draw an objective over a parameter."""
-
-    def value(trial: FrozenTrial) -> float:
-        return trial.values[index]
-
-    with _optuna_plots() as plots:
-        axis = plots.plot_slice(found.study, [name], target=value)
-        axis.figure.axes[1].remove()  # the bar of colours, which is wider than the slice
-        axis.set(xlabel="", ylabel="")
-        if isinstance(parameter, Categorical):
-            axis.tick_params(axis="x", labelrotation=20)
-        return _svg(axis, 3.0, 2.0, name)
+def _history(found: Results) -> Chart:
+    (objective, direction), *_ = found.directions.items()
+    feasible = [one for one in found.complete if one.feasible]
+    best = np.maximum.accumulate if direction == "maximize" else np.minimum.accumulate
+    parts = _trials(found, lambda one: one.number, lambda one: one.values[0])
+    if feasible:
+        values = best([one.values[0] for one in feasible])
+        steps = [one.number for one in feasible]
+        parts.insert(0, Line(np.repeat(steps, 2)[1:], np.repeat(values, 2)[:-1], GREY, "best so far"))
+    return Chart([Panel(parts, "trial", objective)], height=2.8)
 
 
-@contextmanager
-def _optuna_plots() -> Iterator[Any]:
-    """Give Optuna's plots, and take back the style that they set for the whole process."""
-    check_drawing()
-    from matplotlib import pyplot
-    from optuna.visualization import matplotlib as plots
+def _slices(found: Results, parameters: Mapping[str, Parameter], index: int) -> Chart:
+    """Draw an objective over every parameter; choices stand on the axis by name."""
+    panels = []
+    for name, parameter in parameters.items():
+        having = [one for one in found.complete if name in one.setting]
+        ticks = [str(one) for one in parameter.choices] if isinstance(parameter, Categorical) else []
 
-    with pyplot.rc_context(), pyplot.ioff(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that plots are experimental, and that all trials have one value
-        yield plots
+        def place(one: CompleteTrial, name: str = name, ticks: Sequence[str] = ticks) -> float:
+            value = one.setting[name]
+            return ticks.index(str(value)) if ticks else float(value or 0)
 
-
-def _svg(axis: Any, width: float, height: float, title: str = "") -> str:
-    """Return one of Optuna's plots in the size and the colours of the page."""
-    from matplotlib import pyplot
-
-    figure = axis.figure
-    figure.set_size_inches(width, height)
-    figure.set_layout_engine("tight")
-    axis.grid(False)
-    axis.set_title(title, fontsize=8, color=INK)
-    if axis.get_legend() is not None:
-        axis.legend(frameon=False, fontsize=7, labelcolor=INK, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    svg = svg_of(figure)
-    pyplot.close(figure)
-    return svg
+        parts = _trials(found, place, lambda one: one.values[index], having)
+        panels.append(Panel(parts, name, ticks=ticks, log_x=not ticks and getattr(parameter, "log", False)))
+    return Chart(panels, columns=3, height=2.0)
 
 
-def _mark(axis: Any, found: Results, place: Callable[[CompleteTrial], Any]) -> None:
-    """Mark the default and the best setting, which Optuna does not know or names otherwise."""
-    for name, one, color, shape in (("default", found.default, DEFAULT, "s"), ("best.toml", found.best, BEST, "D")):
-        if one is not None:
-            x, y = place(one)
-            axis.scatter([x], [y], s=60, color=color, marker=shape, zorder=3, linewidths=0, label=name)
+def _trials(
+    found: Results,
+    x: Callable[[CompleteTrial], float],
+    y: Callable[[CompleteTrial], float],
+    chosen: Sequence[CompleteTrial] | None = None,
+) -> list[Part]:
+    """Return a dot for every complete trial, and marks for the best and the default setting."""
+    chosen = found.complete if chosen is None else chosen
+
+    def dots(trials: Sequence[CompleteTrial], color: str, name: str, size: float) -> list[Part]:
+        if not trials:
+            return []
+        places = np.array([[x(one), y(one)] for one in trials], float)
+        return [Dots(places[:, 0], places[:, 1], color, name, size, [f"trial {one.number}" for one in trials])]
+
+    parts = dots([one for one in chosen if one.feasible], BLUE, "trial", 4.0)
+    parts += dots([one for one in chosen if not one.feasible], GREY, "trial that exceeds a limit", 4.0)
+    for name, one, color in (("default", found.default, DEFAULT), ("best", found.best, BEST)):
+        if one is not None and one in chosen:
+            parts += dots([one], color, name, 8.0)
+    return parts
 
 
 def write_results(found: Results, objective: Objective, folder: Path, title: str) -> None:

@@ -141,6 +141,16 @@ def shown_mean(row: Row, metric: str, digits: int = 3) -> str:
     return text if number == of else f"{text} ({number} of {of} series)"
 
 
+def best_detector(rows: Sequence[Row]) -> str:
+    """Return which detector of a data set is best, in one sentence; `rows` are those of one set in `summary`."""
+    whole = [row for row in rows if row["vus_pr"] is not None and row["vus_pr_series"] == row["series"]]
+    if not whole:
+        return f"{rows[0]['dataset']}: no detector has a VUS-PR of every series."
+    best = max(whole, key=lambda row: row["vus_pr"])
+    chance = next((f"; random scores have {row['vus_pr']:.3f}" for row in whole if row["detector"] == "random"), "")
+    return f"{best['dataset']}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.3f}{chance}."
+
+
 def _number(value: str | int | float | None) -> float:
     return value if isinstance(value, int | float) else -1.0
 
