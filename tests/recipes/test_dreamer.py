@@ -189,7 +189,7 @@ def test_options_that_cannot_work_are_refused(options: dict[str, Any], message: 
 
 def test_a_missing_sheeprl_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(dreamer, "is_installed", lambda: False)
-    with pytest.raises(MissingExtraError, match=r"sheeprl is not installed. Install it with: .*tsreward\[dreamer\]"):
+    with pytest.raises(MissingExtraError, match=r"sheeprl is not installed. Install it with: .*\[dreamer\]"):
         dreamer.run(DreamerOptions("Tiny/Cost-v0"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -157,5 +157,5 @@ def test_a_missing_package_has_a_remedy(tmp_path, monkeypatch, package):
     for name in [name for name in sys.modules if name.partition(".")[0] == package]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(MissingExtraError, match=rf"{package} is not installed. .*tsreward\[report\]"):
+    with pytest.raises(MissingExtraError, match=rf"{package} is not installed. .*\[report\]"):
         render_bench({}, [], tmp_path)

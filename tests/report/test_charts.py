@@ -126,5 +126,5 @@ def test_large_whole_numbers_stay_what_they_are():
 
 def test_a_missing_bokeh_is_named_with_its_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "bokeh.plotting", None)
-    with pytest.raises(MissingExtraError, match=r"bokeh is not installed.*pip install 'tsreward\[report\]'"):
+    with pytest.raises(MissingExtraError, match=r"bokeh is not installed.*pip install .*\[report\]"):
         check_interactive()

@@ -76,7 +76,7 @@ def test_cost_has_a_panel_where_there_is_one(tmp_path):
 
 def test_a_missing_matplotlib_is_named_with_its_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_svg", None)
-    with pytest.raises(MissingExtraError, match=r"matplotlib is not installed.*pip install 'tsreward\[report\]'"):
+    with pytest.raises(MissingExtraError, match=r"matplotlib is not installed.*pip install .*\[report\]"):
         check_drawing()
 
 

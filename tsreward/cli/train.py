@@ -27,7 +27,7 @@ from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run, run_config, r
 from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
 from tsreward.recipes.live_run import read_status
-from tsreward.recipes.run_folder import Run, write_run
+from tsreward.recipes.run_folder import Run, step_facts, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_budget, check_environment
@@ -255,7 +255,8 @@ def _title(options: Options) -> str:
 
 
 def _facts(options: Options) -> dict[str, object]:
-    return {"environment": options.env, "steps": f"{options.agent.steps:,}", "model": str(options.model)}
+    steps = step_facts(options.agent.steps, options.agent.action_repeat)
+    return {"environment": options.env, **steps, "model": str(options.model)}
 
 
 def run_likeness(options: LikenessRun, arguments: list[str]) -> int:

@@ -14,7 +14,7 @@ from tsreward.errors import DataError, ShapeError
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.fitting import agreement_with_cost, fit_reward, hold_out, suited_encoder
-from tsreward.recipes.run_folder import Run
+from tsreward.recipes.run_folder import Run, step_facts
 from tsreward.report.run import summarise_training
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
@@ -149,7 +149,7 @@ def run_facts(options: AnoSeqsOptions) -> dict[str, object]:
     return {
         "environment": options.target,
         "source environment": options.env,
-        "steps per agent": f"{options.steps:,}",
+        **{f"{name} per agent": value for name, value in step_facts(options.steps, options.action_repeat).items()},
         "scorer": options.scorer,
     }
 

@@ -24,7 +24,7 @@ from tsreward.files import empty_folder
 from tsreward.named_warnings import open_log, warn
 from tsreward.options import Options, option
 from tsreward.recipes.dreamer_process import TARGET, reward_env
-from tsreward.recipes.run_folder import Run
+from tsreward.recipes.run_folder import Run, step_facts
 from tsreward.report.run import summarise_training
 from tsreward.sb3.playing import episode_seeds
 from tsreward.sb3.training import StepReport
@@ -347,8 +347,13 @@ def describe_run(options: DreamerOptions, result: DreamerResult) -> Run:
         title=f"{options.env}, {options.algorithm}, seed {options.seed}",
         config=asdict(options),
         results=results,
-        facts={"environment": options.env, "steps": f"{options.steps:,}", "algorithm": options.algorithm},
+        facts={
+            "environment": options.env,
+            **step_facts(options.steps, options.action_repeat),
+            "algorithm": options.algorithm,
+        },
         agents={"agent": finished},
+        action_repeat=options.action_repeat,
     )
 
 

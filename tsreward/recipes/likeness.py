@@ -35,7 +35,7 @@ from tsreward.recipes.expert_view import (
 )
 from tsreward.recipes.likeness_data import LikenessData, gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.recipes.run_folder import Run
+from tsreward.recipes.run_folder import Run, step_facts
 from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
@@ -315,7 +315,7 @@ def run_facts(options: ExpertLikenessOptions, agent: AgentOptions) -> dict[str, 
     """Return what is run, for the top of the page."""
     return {
         "environment": options.env,
-        "steps": f"{agent.steps:,}",
+        **step_facts(agent.steps, agent.action_repeat),
         "scorer": f"{options.scorer}, {options.learning}",
     }
 

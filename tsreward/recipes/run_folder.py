@@ -140,6 +140,18 @@ def film_agents(
         return None, str(error)
 
 
+def step_facts(steps: int, action_repeat: int) -> dict[str, str]:
+    """Return how long agents are trained, in decisions and in environment steps.
+
+    >>> step_facts(2000, 1), step_facts(2000, 4)["environment steps"]
+    ({'environment steps': '2,000'}, '8,000: every action is held for 4')
+    """
+    if action_repeat == 1:
+        return {"environment steps": f"{steps:,}"}
+    held = f"{steps * action_repeat:,}: every action is held for {action_repeat}"
+    return {"decisions": f"{steps:,}", "environment steps": held}
+
+
 def installed_versions() -> dict[str, str]:
     """Return the versions of Python and of the packages that a result depends on."""
     found = {"python": platform.python_version()}

@@ -125,7 +125,8 @@ def returns(rows: Sequence[tuple[str, float, float]], colors: Mapping[str, str])
 
 def curve(shown: Curve, limits: tuple[float, float], threshold: float | None = None) -> Chart:
     """Draw score and learned reward of an episode, the reward between its limits; steps with a cost are shaded."""
-    costly = [] if shown.costs is None else [shade(shown.costs > 0, name="steps with a cost")]
+    seen = shown.costs is not None and shown.costs.any()
+    costly = [shade(shown.costs > 0, name="steps with a cost")] if seen else []
     known = threshold is not None and np.isfinite(threshold)
     level = [Level(float(threshold), LIMIT, "threshold")] if known and threshold is not None else []
     margin = 0.05 * (limits[1] - limits[0]) or 1.0

@@ -102,7 +102,7 @@ def number(value: Any) -> str:
         return str(value)
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if 0.95 < value < 0.9995 else f"{value:#.2g}".rstrip(".") if value else "0"
+    return f"{value:.3f}" if 0.98 < value < 0.9995 else f"{value:#.2g}".rstrip(".") if value else "0"
 
 
 @cache

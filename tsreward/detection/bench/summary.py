@@ -144,11 +144,12 @@ def shown_mean(row: Row, metric: str, digits: int = 3) -> str:
 def best_detector(rows: Sequence[Row]) -> str:
     """Return which detector of a data set is best, in one sentence; `rows` are those of one set in `summary`."""
     whole = [row for row in rows if row["vus_pr"] is not None and row["vus_pr_series"] == row["series"]]
+    where = "All series" if rows[0]["dataset"] == ALL else rows[0]["dataset"]
     if not whole:
-        return f"{rows[0]['dataset']}: no detector has a VUS-PR of every series."
+        return f"{where}: no detector has a VUS-PR of every series."
     best = max(whole, key=lambda row: row["vus_pr"])
-    chance = next((f"; random scores have {row['vus_pr']:.3f}" for row in whole if row["detector"] == "random"), "")
-    return f"{best['dataset']}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.3f}{chance}."
+    chance = next((f"; random scores have {row['vus_pr']:.2g}" for row in whole if row["detector"] == "random"), "")
+    return f"{where}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.2g}{chance}."
 
 
 def _number(value: str | int | float | None) -> float:
