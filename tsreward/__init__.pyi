@@ -76,6 +76,7 @@ from .pipeline.scores import stream_scores as stream_scores
 from .pipeline.stream import RewardStream as RewardStream
 from .recipes.adversarial import AdversarialLikeness as AdversarialLikeness
 from .recipes.goal_video import imagine_video as imagine_video
+from .recipes.goal_video import imagine_videos as imagine_videos
 from .rewards.calibration import Calibration as Calibration
 from .rewards.exploration import EnsembleDisagreement as EnsembleDisagreement
 from .rewards.exploration import RandomNetworkDistillation as RandomNetworkDistillation

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
     "bench": ("compare detectors on logs with labels", "tsreward.cli.bench"),
     "relabel": ("put the rewards of a model into recorded episodes", "tsreward.cli.relabel"),
+    "goal-video": ("draw the video of a goal from its first frame", "tsreward.cli.goal_video"),
     "audit": ("look for what is wrong with a reward before training on it", "tsreward.cli.audit"),
     "train": ("train an agent on a learned reward", "tsreward.cli.train"),
     "watch": ("film a trained agent, with what the learned reward says", "tsreward.cli.watch"),

@@ -226,16 +226,29 @@ def _where(place: Place) -> dict[str, Any]:
 
 
 def _unreadable(place: Place, error: Exception) -> DataError:
-    if Path(place.source).is_dir():
-        remedy = " Put config.json and model.safetensors there, as save_pretrained of a CLIP writes them."
-    elif place.local_only:
-        remedy = f" Only this machine was searched: {place.call} may download it."
+    content = "config.json and model.safetensors there, as save_pretrained of a CLIP writes them"
+    return unreadable("CLIP", place.source, content, place.call if place.local_only else None, error)
+
+
+def unreadable(what: str, source: str, content: str, download: str | None, error: Exception) -> DataError:
+    """Return the one-line error for weights that cannot be read, whatever the packages and the hub's client raised.
+
+    Args:
+        what: whose weights they are.
+        source: folder, or name on the hub.
+        content: what is put into a folder.
+        download: the call or the option that would allow a download, where none was tried; else None.
+        error: what was raised.
+    """
+    if Path(source).is_dir():
+        remedy = f"Put {content}."
+    elif download is not None:
+        remedy = f"Only this machine was searched: {download} may download it."
     else:
-        remedy = " Check the name; without a network, download it elsewhere and give its folder."
-    reason = str(error).strip().splitlines()
+        remedy = "Check the name; without a network, download it elsewhere and give its folder."
+    reason = (str(error).strip().splitlines() or [""])[0]
     return DataError(
-        f"No CLIP with .safetensors weights can be read from {place.source} "
-        f"({type(error).__name__}: {reason[0] if reason else ''}).{remedy}"
+        f"No {what} with .safetensors weights can be read from {source} ({type(error).__name__}: {reason}). {remedy}"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tsreward.encoders.base import ENCODERS, weights_digest
-from tsreward.encoders.clip import check_digest, locate
+from tsreward.encoders.clip import check_digest, locate, unreadable
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
 from tsreward.errors import DataError, OptionError, missing_extra, shown
 from tsreward.functional.pixels import area_mean, clip_pixels
@@ -237,25 +236,13 @@ def _read(options: ClipVideoOptions, local_only: bool) -> tuple[Any, str]:
             options.source, torch_dtype=torch.float32, output_loading_info=True, **where
         )
     except Exception as error:  # the packages and the hub's client raise many types for the ways to be missing
-        raise _unreadable(options, local_only, error) from error
+        content = "config.json and .safetensors weights there, as save_pretrained writes them"
+        download = "connect(local_only=False)" if local_only else None
+        raise unreadable(options.network, options.source, content, download, error) from error
     if absent := sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]])):
         raise DataError(f"{options.source} lacks weights of a {options.network}, or they do not fit: {absent[0]}.")
     model.requires_grad_(False).eval()
     return model, weights_digest({"network": options.network}, model.state_dict())
-
-
-def _unreadable(options: ClipVideoOptions, local_only: bool, error: Exception) -> DataError:
-    if Path(options.source).is_dir():
-        remedy = "Put config.json and .safetensors weights there, as save_pretrained writes them."
-    elif local_only:
-        remedy = "Only this machine was searched: connect(local_only=False) may download it."
-    else:
-        remedy = "Check the name; without a network, download it elsewhere and give its folder."
-    reason = (str(error).strip().splitlines() or [""])[0]
-    return DataError(
-        f"No {options.network} with .safetensors weights can be read from {options.source} "
-        f"({type(error).__name__}: {reason}). {remedy}"
-    )
 
 
 def stack_clips(frames: np.ndarray, length: int, frame_skip: int = 1) -> np.ndarray:

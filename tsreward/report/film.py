@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -70,7 +70,16 @@ def film(agents: Mapping[str, Sequence[Watched]], kind: str, options: FilmOption
             for step in [*range(0, length - 1, stride), length - 1]:
                 yield _beside([draw(min(step, draw.last)) for draw in drawings])
 
-    return _gif(pictures(), rate) if kind == ".gif" else _mp4(pictures(), rate)
+    return encoded(pictures(), kind, rate)
+
+
+def encoded(pictures: Iterable[np.ndarray], kind: str, rate: float) -> bytes:
+    """Return a film of pictures uint8 [H, W, 3], one of the `KINDS`, at so many a second.
+
+    Raises:
+        MissingExtraError: PyAV or Pillow is not installed.
+    """
+    return _gif(pictures, rate) if kind == ".gif" else _mp4(pictures, rate)
 
 
 def _pace(rate: float, length: int, longest: int, kind: str) -> tuple[float, int]:
@@ -169,7 +178,7 @@ def _beside(pictures: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate([np.pad(one, ((0, height - len(one)), (0, 0), (0, 0))) for one in pictures], axis=1)
 
 
-def _mp4(pictures: Iterator[np.ndarray], rate: float) -> bytes:
+def _mp4(pictures: Iterable[np.ndarray], rate: float) -> bytes:
     try:
         import av
     except ImportError as error:
@@ -188,7 +197,7 @@ def _mp4(pictures: Iterator[np.ndarray], rate: float) -> bytes:
     return buffer.getvalue()
 
 
-def _gif(pictures: Iterator[np.ndarray], rate: float) -> bytes:
+def _gif(pictures: Iterable[np.ndarray], rate: float) -> bytes:
     image_module = _pillow()[0]
     drawn = [image_module.fromarray(picture).quantize(96, dither=image_module.Dither.NONE) for picture in pictures]
     buffer = io.BytesIO()
