@@ -33,6 +33,10 @@ class ProtocolError(TSRewardError, RuntimeError):
     """An environment breaks the protocol that an adapter relies on."""
 
 
+class WorkerError(TSRewardError, RuntimeError):
+    """A process of a vector environment has died."""
+
+
 class StrictError(TSRewardError, ValueError):
     """A warning, where strict asks for an error."""
 

@@ -24,6 +24,7 @@ from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EarnedEpisode, Epis
 from tsreward.wrappers.obs_parts import ObsKey
 from tsreward.wrappers.reward_obs import RewardObs
 from tsreward.wrappers.stack import check_stack
+from tsreward.wrappers.workers import Workers
 
 try:
     from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
@@ -82,6 +83,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             or, in a step, the callback is missing, an episode ended without `terminal_observation`, or there is no
             frame to look at.
         DataError: in a step, an observation or a reward is NaN or inf.
+        WorkerError: a process of the environments has died.
     """
 
     is_learned_reward = True
@@ -102,7 +104,9 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         reward_reduce: RewardReduce | None = None,
     ) -> None:
         _refuse_normaliser(venv)
-        self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
+        self._workers = Workers("LearnedRewardVecEnv", venv)
+        with self._workers.watched():
+            self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)
         self._kept: dict[str, Any] = {
             "reward_obs": reward_obs,
             "frames": frames,
@@ -146,11 +150,32 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         if method_name == METHOD and not self._told_hindsight and len(method_args[0]):
             self._told_hindsight = True
             tell_hindsight("LearnedRewardVecEnv", self._strict)
-        return super().env_method(method_name, *method_args, **kwargs)
+        with self._workers.watched():
+            return super().env_method(method_name, *method_args, **kwargs)
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Return an attribute of the environments."""
+        with self._workers.watched():
+            return super().get_attr(attr_name, indices)
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Set an attribute of the environments."""
+        with self._workers.watched():
+            super().set_attr(attr_name, value, indices)
+
+    def get_images(self) -> Any:
+        """Return what the environments draw."""
+        with self._workers.watched():
+            return super().get_images()
+
+    def close(self) -> None:
+        """Close the environments, whatever has become of their processes."""
+        self._workers.close(super().close)
 
     def reset(self) -> Any:
         """Reset all environments and begin their episodes."""
-        obs = self.venv.reset()
+        with self._workers.watched():
+            obs = self.venv.reset()
         self.stream.start(as_tensor(self._reward_obs.begun(obs)))
         self._next_age = np.zeros(self.num_envs, np.int64)
         self._true_returns.begin()
@@ -160,10 +185,16 @@ class LearnedRewardVecEnv(VecEnvWrapper):
             self._begin()
         return obs
 
+    def step_async(self, actions: np.ndarray) -> None:
+        """Begin a step."""
+        with self._workers.watched():
+            super().step_async(actions)
+
     def step_wait(self) -> VecEnvStepReturn:
         """Return observations, rewards [E] in a fresh array, ends and infos of the step that was begun."""
         self._check_driven()
-        obs, env_rewards, dones, infos = self.venv.step_wait()
+        with self._workers.watched():
+            obs, env_rewards, dones, infos = self.venv.step_wait()
         dones = as_array(dones).astype(bool)
         paid = self._env_rewards(env_rewards, self.num_envs)
         rewarded = None if paid is None else torch.from_numpy(paid)

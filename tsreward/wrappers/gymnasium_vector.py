@@ -23,6 +23,7 @@ from tsreward.wrappers.infos import EPISODE_KEYS, INFO_KEYS, EpisodeReturns, inn
 from tsreward.wrappers.obs_parts import ObsKey
 from tsreward.wrappers.reward_obs import RewardObs, final_of
 from tsreward.wrappers.stack import check_stack
+from tsreward.wrappers.workers import Workers
 
 Mode = Literal["NextStep", "SameStep", "Disabled"]
 
@@ -66,6 +67,7 @@ class LearnedRewardVector(VectorWrapper):
             mode that nobody moves; or, in a step, SAME_STEP without `final_obs`, or DISABLED
             without a reset after an end.
         StrictError: in a step, a warning where strict asks for an error.
+        WorkerError: in a reset or a step, a process of the environments has died.
         DataError: in a step, an observation holds NaN or inf.
     """
 
@@ -89,7 +91,9 @@ class LearnedRewardVector(VectorWrapper):
         who = type(self).__name__
         self._reward_obs = RewardObs(who, model, envs.single_observation_space, obs_key, frames, envs)
         self._env_rewards = EnvRewards(who, model, reward_reduce)
-        self._nested = check_stack(who, envs, allow_normalised, nested)
+        self._workers = Workers(who, envs)
+        with self._workers.watched():
+            self._nested = check_stack(who, envs, allow_normalised, nested)
         check_driven(who, model, driven)
         mode = _autoreset_mode(envs)
         super().__init__(envs)  # not before the checks: where one fails, deleting the wrapper would close `envs`
@@ -113,7 +117,8 @@ class LearnedRewardVector(VectorWrapper):
         if options is not None:
             mask = np.array(as_array(options.get("reset_mask", mask)), bool)
             options = dict(options)  # Gymnasium pops the mask out of the dict that it is given
-        obs, infos = super().reset(seed=seed, options=options)
+        with self._workers.watched():
+            obs, infos = super().reset(seed=seed, options=options)
         self.stream.start(as_tensor(self._reward_obs.of_all(obs)), torch.from_numpy(mask))
         self._waiting = self._waiting & ~mask
         self._returns.begin(mask)
@@ -126,7 +131,8 @@ class LearnedRewardVector(VectorWrapper):
                 f"Environment(s) {np.flatnonzero(self._waiting)[:5].tolist()} ended and autoreset is disabled: call "
                 f"reset(options={{'reset_mask': terminated | truncated}}) before the next step."
             )
-        obs, env_rewards, terminated, truncated, infos = self.env.step(actions)
+        with self._workers.watched():
+            obs, env_rewards, terminated, truncated, infos = self.env.step(actions)
         ended, moved = as_array(terminated).astype(bool) | as_array(truncated).astype(bool), ~self._waiting
         in_place = self._mode == "SameStep" and ended.any()
         seen = self._reward_obs.of_all(obs)
@@ -159,6 +165,15 @@ class LearnedRewardVector(VectorWrapper):
             for key, sum_ in zip(EPISODE_KEYS, sums, strict=True):
                 infos |= {key: np.where(ended, sum_, 0.0), f"_{key}": ended.copy()}
         return obs, rewards, terminated, truncated, infos
+
+    def render(self) -> Any:
+        """Return what the environments draw."""
+        with self._workers.watched():
+            return super().render()
+
+    def close(self, **kwargs: Any) -> None:
+        """Close the environments, whatever has become of their processes."""
+        self._workers.close(lambda: VectorWrapper.close(self, **kwargs))
 
     def _last(self, seen: np.ndarray, ended: np.ndarray, infos: dict[str, Any]) -> np.ndarray:
         """Return what is seen [E, *obs] where the step arrived, before the environments reset themselves.
