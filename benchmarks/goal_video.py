@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from scipy.stats import spearmanr
 from stable_baselines3.common.callbacks import BaseCallback
 
 import tsreward
@@ -129,12 +130,17 @@ def _paid(scorer: Scorer, transform: Transform, encoder: Any, **more: Any) -> ts
     return tsreward.RewardModel(scorer, mode, encoder, **more)
 
 
-def clip(name: str, seed: int) -> Reward:
-    """Return the likeness of the last frames to the films."""
-    seen, steps = shown(name), TASKS[name].decisions
-    window = 1 if name == "maze" else steps
+def clip(name: str, seed: int, window: int | None = None) -> Reward:
+    """Return the likeness of the last frames, as many as an episode has, to the films."""
+    seen = shown(name)
+    window = TASKS[name].decisions if window is None else window
     scorer = tsreward.GoalVideo(window, tsreward.GoalVideoOptions(videos=FILMS, frames=min(8, window)))
     return Reward(_paid(scorer, "negative", _pca(seen)).fit(seen.goal))
+
+
+def goal_frame(name: str, seed: int) -> Reward:
+    """Return the likeness of the last frame to the last ones of the films."""
+    return clip(name, seed, window=1)
 
 
 def forward_backward(name: str, seed: int) -> Reward:
@@ -180,12 +186,14 @@ ARMS: dict[str, Callable[[str, int], Reward] | None] = {
     "dense true reward": None,
     "sparse success": None,
     "clip": clip,
+    "goal frame": goal_frame,
     "forward–backward": forward_backward,
     "clip + forward–backward": both,
     "video likelihood, RND": video_likelihood,
     "active least-squares SAD": least_squares,
 }
-IN_MAZE = ("sparse success", "clip", "forward–backward")
+IN_MAZE = ("sparse success", "goal frame", "forward–backward")
+"""There is a picture of the goal, and no film."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +259,17 @@ def run(name: str, arm: str, seed: int) -> dict[str, Any]:
         "env": task.env,
         "agent": agent.to_json(),
         "reward": {} if reward.model is None else _described(reward),
+        "along_films": None if reward.model is None or name == "maze" else _along_films(reward.model, name),
     }
+
+
+def _along_films(model: tsreward.RewardModel, name: str) -> float:
+    """Return the mean rank correlation of the reward, as it is in the end, with the place in a film of the expert."""
+    found = []
+    for frames in shown(name).goal:
+        earned = model.rate(model.score(frames)).reward.numpy()
+        found.append(spearmanr(earned, np.arange(len(earned))).statistic)
+    return round(float(np.mean(found)), 3)
 
 
 def _described(reward: Reward) -> dict[str, Any]:
