@@ -53,9 +53,10 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.metrics_speed
 	$(BIN)/python -m benchmarks.streaming
-	$(PIP) install -c constraints.txt -e '.[jax]'
+	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics]'
 	$(BIN)/python -m benchmarks.experts
 	$(BIN)/python -m benchmarks.likeness
+	$(BIN)/python -m benchmarks.goal_video
 	$(BIN)/python -m benchmarks.visual_detection
 	$(BIN)/python -m benchmarks.pixels
 	$(BIN)/python -m benchmarks.drq

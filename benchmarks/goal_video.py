@@ -55,7 +55,7 @@ def _meta_world(name: str, steps: int) -> Task:
 
 
 TASKS = {
-    "reach": _meta_world("reach", 3_000),
+    "reach": _meta_world("reach", 6_000),
     "button-press-topdown": _meta_world("button-press-topdown", 6_000),
     "door-close": _meta_world("door-close", 6_000),
     "maze": Task("robotics/PointMaze_UMaze-v3:start_seed=11,max_episode_steps=200", 40, 6_000, action_repeat=5),
@@ -265,10 +265,11 @@ def run(name: str, arm: str, seed: int) -> dict[str, Any]:
 
 def _along_films(model: tsreward.RewardModel, name: str) -> float:
     """Return the mean rank correlation of the reward, as it is in the end, with the place in a film of the expert."""
-    found = []
+    found: list[float] = []
     for frames in shown(name).goal:
         earned = model.rate(model.score(frames)).reward.numpy()
-        found.append(spearmanr(earned, np.arange(len(earned))).statistic)
+        ranked: Any = spearmanr(earned, np.arange(len(earned)))
+        found.append(ranked.statistic)
     return round(float(np.mean(found)), 3)
 
 

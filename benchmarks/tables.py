@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audit_tables, headline_table, likeness_tables, log_tables, tuning_tables
+from benchmarks import audit_tables, goal_tables, headline_table, likeness_tables, log_tables, tuning_tables
 from benchmarks.cells import RESULTS, cell
 
 ROOT = Path(__file__).parent.parent
@@ -102,6 +102,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "videos": lambda: likeness_tables.videos("macro_auc", "micro_auc", "average_precision"),
     "videos-graded": lambda: likeness_tables.videos("half_trained_auc", "spearman"),
     "pixels": likeness_tables.speed,
+    "goals": goal_tables.goals,
     "audit": audit_tables.audit,
     "tuning-agents": tuning_tables.agents,
     "tuning-detectors": tuning_tables.detectors,

@@ -47,7 +47,7 @@ class TrainOptions(Options):
     """File that holds the state after every epoch; where it exists, training goes on from it."""
 
     def check(self) -> None:
-        _check_device(self.device)
+        check_device("TrainOptions.device", self.device)
 
 
 @torch.enable_grad()  # a caller may have them off
@@ -102,12 +102,17 @@ def train(
     module.eval()
 
 
-def _check_device(name: str) -> None:
+def check_device(option: str, name: str) -> None:
+    """Check that tensors can be put on a device.
+
+    Raises:
+        OptionError: they cannot; `option` is what its name was given for.
+    """
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:  # AssertionError: torch was built without CUDA
         reason = str(error).partition("\n")[0]
-        raise OptionError(f"TrainOptions.device '{name}' cannot be used here ({reason}): take 'cpu'.") from error
+        raise OptionError(f"{option} '{name}' cannot be used here ({reason}): take 'cpu'.") from error
 
 
 def _order(number: int, total: int, noise: torch.Generator) -> Tensor:

@@ -112,6 +112,8 @@ def test_what_a_network_predicts_is_what_it_learns(prediction: str, tmp_path: Pa
 
 def test_what_does_not_fit_is_refused(folder: Path) -> None:
     model = read(folder)
+    with pytest.raises(OptionError, match="device 'nowhere' cannot be used here"):
+        VideoDiffusion.pretrained(str(folder), device="nowhere")
     with pytest.raises(OptionError, match="one frame more than a multiple of 8, got 10: give 9"):
         model.draw(drift(0)[0], prompt(), 10, guidance=1)
     with pytest.raises(OptionError, match="cannot draw 9 frames so"):

@@ -72,6 +72,8 @@ class Options(Arguments):
     """Commit or branch of --model on the hub."""
     local_only: bool = False
     """Never download --model."""
+    device: str = "cpu"
+    """Where --model computes, such as cuda."""
     finetune: Path | None = None
     """Video, or folder of videos, that an adapter of --model is trained on before it draws."""
     adapter: Path | None = None
@@ -150,7 +152,9 @@ def _diffused(options: Options, first: np.ndarray, stages: Stages) -> Drawn:
     assert options.model is not None
     prompt = None if options.prompt_embeds is None else read_prompt(options.prompt_embeds)
     videos = [] if options.finetune is None else [read_frames(path) for path in films(options.finetune)]
-    diffusion = VideoDiffusion.pretrained(options.model, options.revision, options.local_only, text=prompt is None)
+    diffusion = VideoDiffusion.pretrained(
+        options.model, options.revision, options.local_only, prompt is None, options.device
+    )
     prompt = diffusion.prompt(options.text or "") if prompt is None else prompt
     measured: dict[str, Any] = {}
     if options.finetune is not None and options.adapter is not None:

@@ -23,6 +23,7 @@ from tsreward.functional.seeding import generator, seeded
 from tsreward.functional.tensors import as_tensor
 from tsreward.named_warnings import warn
 from tsreward.options import Options, option
+from tsreward.training import check_device
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
 """Layers of the transformer that an adapter changes."""
@@ -67,7 +68,12 @@ class VideoDiffusion:
 
     @classmethod
     def pretrained(
-        cls, source: str, revision: str | None = None, local_only: bool = False, text: bool = True
+        cls,
+        source: str,
+        revision: str | None = None,
+        local_only: bool = False,
+        text: bool = True,
+        device: str = "cpu",
     ) -> VideoDiffusion:
         """Return the model of a folder that `save_pretrained` has written, or of a name on the hub.
 
@@ -76,9 +82,11 @@ class VideoDiffusion:
             revision: commit or branch on the hub; None is main.
             local_only: never download.
             text: read the text encoder and its tokenizer too; without, prompts are given as embeddings.
+            device: where it computes, such as cuda; always in float32.
 
         Raises:
             MissingExtraError: diffusers is not installed.
+            OptionError: there is no such device.
             DataError: the hub cannot be reached, there is no such folder or name, or a part has no .safetensors
                 weights.
         """
@@ -87,6 +95,7 @@ class VideoDiffusion:
             import transformers
         except ImportError as error:
             raise missing_extra("diffusers", "diffusion") from error
+        check_device("device", device)
         place = locate(source)
         where: dict[str, Any] = {"local_files_only": local_only} | ({"revision": revision} if revision else {})
         weights = {"use_safetensors": True, "torch_dtype": torch.float32}
@@ -111,7 +120,12 @@ class VideoDiffusion:
                 made[name].requires_grad_(False).eval()
         if made["transformer"].config.in_channels != 2 * made["vae"].config.latent_channels:
             raise DataError(f"{place} draws from a text alone: give a CogVideoX that draws from an image (I2V).")
-        return cls(diffusers.CogVideoXImageToVideoPipeline(**made), place)
+        return cls(diffusers.CogVideoXImageToVideoPipeline(**made).to(device), place)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.pipeline.transformer.device
 
     @property
     def size(self) -> tuple[int, int]:
@@ -135,7 +149,7 @@ class VideoDiffusion:
             raise OptionError("This VideoDiffusion was read without its text encoder: give prompt embeddings.")
         length = self.pipeline.transformer.config.max_text_seq_length
         found = self.pipeline.encode_prompt(text, negative, True, max_sequence_length=length)
-        return Prompt(*(each.float() for each in found))
+        return Prompt(*(each.float().cpu() for each in found))
 
     def draw(
         self,
@@ -177,8 +191,10 @@ class VideoDiffusion:
                 num_frames=length,
                 num_inference_steps=denoising_steps,
                 guidance_scale=guidance,
-                prompt_embeds=prompt.positive,
-                negative_prompt_embeds=prompt.negative if guidance > 1 else None,
+                prompt_embeds=prompt.positive.to(self.device),
+                negative_prompt_embeds=None
+                if guidance <= 1 or prompt.negative is None
+                else prompt.negative.to(self.device),
                 generator=generator(seed),
                 output_type="np",
                 callback_on_step_end=told,
@@ -233,6 +249,7 @@ class VideoDiffusion:
         optimiser = torch.optim.AdamW(weights, lr=options.finetune_rate, weight_decay=0.0)
         before = self._held_loss(held, prompt, seed)  # a new adapter changes nothing yet
         network.train()
+        network.enable_gradient_checkpointing()
         for step in range(options.finetune_steps):
             at = int(torch.randint(len(learned), (1,), generator=draw))
             time = torch.randint(self._times, (1,), generator=draw)
@@ -243,6 +260,7 @@ class VideoDiffusion:
             optimiser.step()
             if report is not None:
                 report(step + 1, options.finetune_steps)
+        network.disable_gradient_checkpointing()
         network.eval()
         after = self._held_loss(held, prompt, seed)
         if not np.isfinite([before, after]).all():
@@ -322,7 +340,7 @@ class VideoDiffusion:
     def _pixels(self, video: np.ndarray) -> Tensor:
         """Return frames [T, 3, H, W] in [-1, 1], of the model's size."""
         small = resize_bicubic(as_tensor(video), self.size).expand(-1, -1, -1, 3)
-        return small.permute(0, 3, 1, 2).float() / 127.5 - 1
+        return small.permute(0, 3, 1, 2).to(self.device).float() / 127.5 - 1
 
     @torch.no_grad()
     def _latents(self, video: np.ndarray, length: int) -> tuple[Tensor, Tensor]:
@@ -344,7 +362,8 @@ class VideoDiffusion:
 
     def _loss(self, video: tuple[Tensor, Tensor], prompt: Prompt, time: Tensor, noise: torch.Generator) -> Tensor:
         latents, known = video
-        pipeline, drawn = self.pipeline, torch.randn(latents.shape, generator=noise)
+        pipeline, drawn = self.pipeline, torch.randn(latents.shape, generator=noise).to(self.device)
+        time = time.to(self.device)
         noisy = pipeline.scheduler.add_noise(latents, drawn, time)
         rotary = None
         if pipeline.transformer.config.use_rotary_positional_embeddings:
@@ -352,13 +371,13 @@ class VideoDiffusion:
         ofs = None if pipeline.transformer.config.ofs_embed_dim is None else latents.new_full((1,), 2.0)
         predicted = pipeline.transformer(
             hidden_states=torch.cat([noisy, known], 2),
-            encoder_hidden_states=prompt.positive,
+            encoder_hidden_states=prompt.positive.to(self.device),
             timestep=time,
             ofs=ofs,
             image_rotary_emb=rotary,
             return_dict=False,
         )[0]
-        kept = pipeline.scheduler.alphas_cumprod[time].float()
+        kept = pipeline.scheduler.alphas_cumprod.to(self.device)[time].float()
         wanted = _WANTED[pipeline.scheduler.config.prediction_type](latents, drawn, kept)
         return mse_loss(predicted.float(), wanted)
 
