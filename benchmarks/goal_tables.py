@@ -14,6 +14,7 @@ ARMS = (
     "clip",
     "goal frame",
     "forward–backward",
+    "forward–backward, p-value",
     "clip + forward–backward",
     "video likelihood, RND",
     "active least-squares SAD",

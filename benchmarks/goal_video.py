@@ -143,10 +143,15 @@ def goal_frame(name: str, seed: int) -> Reward:
     return clip(name, seed, window=1)
 
 
-def forward_backward(name: str, seed: int) -> Reward:
+def forward_backward(name: str, seed: int, transform: Transform = "negative") -> Reward:
     """Return how near the last frame of the films is, by what the agent has done."""
     scorer = tsreward.ForwardBackward(2, tsreward.ForwardBackwardOptions(path_length=TASKS[name].decisions))
-    return _active(_paid(scorer, "negative", _pca(shown(name))), name, seed)
+    return _active(_paid(scorer, transform, _pca(shown(name))), name, seed)
+
+
+def fraction_passed(name: str, seed: int) -> Reward:
+    """Return the fraction of the films that lies further from the goal than the last frame does, by the same scorer."""
+    return forward_backward(name, seed, "p_value")
 
 
 def both(name: str, seed: int) -> Reward:
@@ -188,6 +193,7 @@ ARMS: dict[str, Callable[[str, int], Reward] | None] = {
     "clip": clip,
     "goal frame": goal_frame,
     "forward–backward": forward_backward,
+    "forward–backward, p-value": fraction_passed,
     "clip + forward–backward": both,
     "video likelihood, RND": video_likelihood,
     "active least-squares SAD": least_squares,
