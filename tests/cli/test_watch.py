@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.report.test_film import pictures
-from tests.sb3.test_watching import OPTIONS, _registered, model  # noqa: F401
+from tests.sb3.test_watching import OPTIONS, model  # noqa: F401
 from tsreward.io import save
 from tsreward.pipeline.relabel import relabel
 from tsreward.sb3.saved_agent import load_agent, save_agent

@@ -51,9 +51,7 @@ class Drawless(Clock):
     metadata = {"render_modes": []}  # noqa: RUF012 - Gymnasium's own attribute
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _registered() -> None:
-    gymnasium.register("WatchedClock-v0", entry_point=lambda **options: Clock(**options), disable_env_checker=True)
+gymnasium.register("WatchedClock-v0", entry_point=lambda **options: Clock(**options), disable_env_checker=True)
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,8 @@ class Audit:
     """Scores above it are flagged."""
     columns: tuple[str, ...] = ()
     """Names of the features; none where they have none."""
+    search: dict[str, Any] | None = None
+    """What `tsreward.audit.search.red_team` found, as plain values; None where nothing was searched."""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the examples as dictionaries, lists, texts, finite numbers and None (not measured)."""
@@ -58,6 +60,7 @@ class Audit:
             "findings": _plain(asdict(self.findings)),
             "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "frame_skip": self.frame_skip},
             "seed": self.seed,
+            "search": _plain(self.search),
         }
 
 

@@ -125,12 +125,15 @@ class Held:
     """What states earn when each is held for a whole window, over states of all behaviour."""
 
     median: float | None
-    """Median of n."""
+    """Median of n over states that good behaviour does not stand still in; None where it does so in all of them, or
+    earns no more than bad."""
     quantiles: tuple[float, ...]
     """Reward at 5, 25, 50, 75 and 95 %."""
     good_median: float | None
     """Median of n over states of good behaviour alone."""
     states: int
+    apart: int
+    """How many of them good behaviour does not stand still in; the median n is of these."""
 
 
 def probe(model: RewardModel, good: Behaviour, scale: Scale, seed: int) -> tuple[Probe, ...]:
@@ -165,7 +168,11 @@ def _probe(name: str, kind: str, rated: Ratings, scale: Scale) -> Probe:
 
 
 def hold(model: RewardModel, behaviours: Sequence[Behaviour], scale: Scale, seed: int) -> Held:
-    """Rate windows of one state repeated K times; each behaviour gives as many of 2,000 states as the others."""
+    """Rate windows of one state repeated K times; each behaviour gives as many of 2,000 states as the others.
+
+    The median n leaves out states that good behaviour itself stands still in: those whose repetition is as near to a
+    window of it as its episodes are to each other.
+    """
     rng = np.random.default_rng(seed)
     each = max(1, _HELD // len(behaviours))
     states = []
@@ -177,4 +184,32 @@ def hold(model: RewardModel, behaviours: Sequence[Behaviour], scale: Scale, seed
     learned = rate_windows(model, windows).learned
     quantiles = tuple(float(value) for value in np.quantile(learned, [0.05, 0.25, 0.5, 0.75, 0.95]))
     of_good = learned[: len(states[0])]
-    return Held(scale(float(np.median(learned))), quantiles, scale(float(np.median(of_good))), len(learned))
+    apart = ~_stood_in(windows[:, 0], behaviours[0], max(model.window, _SPAN), model.frame_skip, rng)
+    median = scale(float(np.median(learned[apart]))) if apart.any() else None
+    return Held(median, quantiles, scale(float(np.median(of_good))), len(learned), int(apart.sum()))
+
+
+_COMPARED, _NEAR = 2_000, 0.95
+_SPAN = 4
+"""Steps that show whether somebody stands still, also where the windows of the model are shorter."""
+
+
+def _stood_in(states: Tensor, good: Behaviour, window: int, frame_skip: int, rng: np.random.Generator) -> np.ndarray:
+    """Tell in which states [B, D] good behaviour stands still.
+
+    Those are states that, held for a window, are as near to a window of it as 95 % of the windows of one of its
+    episodes are to another one's; distances are in its standard deviations.
+    """
+    windows = states[:, None].repeat(1, window, 1)
+    found = WindowSet.of_arrivals(good.features, window, frame_skip)
+    chosen = np.sort(rng.choice(len(found), min(_COMPARED, len(found)), replace=False))
+    own = found.gather(torch.from_numpy(chosen)).flatten(1)
+    episode = found.first[torch.from_numpy(chosen)]
+    scale = own.std(0, correction=0)
+    moving = scale > 1e-6 * scale.max()
+    own, others = (own / scale)[:, moving], (windows.flatten(1) / scale)[:, moving]
+    between = torch.cdist(own, own).masked_fill(episode[:, None] == episode[None], torch.inf).amin(1)
+    between = between[between.isfinite()]
+    if not len(between):  # one episode alone
+        return np.zeros(len(windows), bool)
+    return (torch.cdist(others, own).amin(1) <= torch.quantile(between, _NEAR)).numpy()

@@ -29,7 +29,8 @@ class Code:
 CODES = {
     "TSR001": Code(
         "Standing still is rewarded",
-        "the median state, held for a whole window, earns more than a tenth of what good behaviour earns.",
+        "the median state in which good behaviour does not stand still, held for a whole window, earns more than a "
+        "tenth of what good behaviour earns.",
         "Give held windows to fit as negatives or as probes, take a transform g that is anchored on them, or a window "
         "of at least 2 steps.",
     ),
@@ -107,12 +108,18 @@ CODES = {
         "with the penalty included, a step with a cost earns no less than a safe one.",
         "Take a larger weight, or the form tail or constant, whose size follows the environment's reward.",
     ),
+    "TSR016": Code(
+        "An exploit was found",
+        "a search in the environment found behaviour that is not what was meant, and the reward pays for it.",
+        "Give its episodes to fit as negatives (audit --repair does so), or learn from the agent's own windows during "
+        "training.",
+    ),
 }
 """Code -> what it means."""
 
 DECISIVE = {
-    True: frozenset({"TSR001", "TSR002", "TSR004", "TSR010"}),
-    False: frozenset({"TSR005", "TSR007", "TSR008", "TSR009", "TSR015"}),
+    True: frozenset({"TSR001", "TSR002", "TSR004", "TSR010", "TSR016"}),
+    False: frozenset({"TSR005", "TSR007", "TSR008", "TSR009", "TSR015", "TSR016"}),
 }
 """Codes for which a reward is rejected, by whether it replaces the environment's; all others only warn."""
 
@@ -160,6 +167,9 @@ class Findings:
         return next((kind for kind in self.kinds if kind.name == name), None)
 
 
+EXPLOITED = "TSR016"
+SIGNS = frozenset({"TSR001", "TSR002"})
+"""Codes that foretell an exploit, from data alone."""
 HELD_LIMIT, MARGIN, COST_ROC = 0.1, 0.05, 0.9
 """Most that the median held state may earn, least that half-trained behaviour must be above blind policies (both in
 units of n), and what the ROC against cost must exceed."""
@@ -205,7 +215,9 @@ def _likeness(findings: Findings) -> Iterator[AuditWarning]:
     median = findings.held.median
     if median is not None and median > HELD_LIMIT:
         yield AuditWarning(
-            "TSR001", f"median n of {findings.held.states} held states is {median:.3f}, at most {HELD_LIMIT}"
+            "TSR001",
+            f"median n of {findings.held.apart} held states, in which good behaviour does not stand still, is "
+            f"{median:.3f}, at most {HELD_LIMIT}",
         )
     best, half = best_blind(findings), findings.kind("half_trained")
     if half is not None and half.n is not None and best.n is not None and half.n < best.n + MARGIN:
@@ -297,7 +309,7 @@ class Verdict:
 def verdict(findings: Findings, warnings: Sequence[AuditWarning]) -> Verdict:
     """Decide.
 
-    A reward that replaces the environment's is accepted where the median state, held, has n ≤ 0.1, half-trained
+    A reward that replaces the environment's is accepted where the median held state has n ≤ 0.1, half-trained
     behaviour, where given, is at least 0.05 above the best blind policy (or the frozen first observation, where no
     policy is given), and at most 99 % of bad and half-trained steps earn the lowest or the highest reward there is. A
     penalty is accepted where the lower bound of its ROC AUC against cost is above 0.9, normal steps are flagged at most
@@ -311,7 +323,13 @@ def verdict(findings: Findings, warnings: Sequence[AuditWarning]) -> Verdict:
 
 
 def _likeness_verdict(findings: Findings) -> Verdict:
-    reasons = [f"The median state, held for a whole window, has n = {findings.held.median:.3f}, at most {HELD_LIMIT}."]
+    held = findings.held.median
+    reasons = [
+        "Good behaviour itself stands still in all states."
+        if held is None
+        else f"The median state that it does not stand still in, held for a window, has n = {held:.3f}, at most "
+        f"{HELD_LIMIT}."
+    ]
     best, half = best_blind(findings), findings.kind("half_trained")
     if half is None:
         reasons.append("No half-trained behaviour was given, so the gradient towards good behaviour was not checked.")

@@ -216,6 +216,16 @@ class DmControl(gymnasium.Env):
             raise ShapeError(f"DmControl expects a state {list(own)} of '{self.domain}', got {list(np.shape(state))}.")
         set_state(self._env.physics, self.domain, np.asarray(state))
 
+    def save_moment(self) -> tuple[np.ndarray, int, Any]:
+        """Return the state, the steps of the episode so far, and the state of the task's generator."""
+        return self.get_state(), self._env._step_count, self._env.task.random.get_state()
+
+    def restore_moment(self, moment: tuple[np.ndarray, int, Any]) -> None:
+        """Go back to a moment of `save_moment`; the episode goes on from there, also where it had ended."""
+        self.set_state(moment[0])
+        self._env._step_count, self._env._reset_next_step, self._running = moment[1], False, True
+        self._env.task.random.set_state(moment[2])
+
     def close(self) -> None:
         """Free the renderer."""
         if self._renderer is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gymnasium
 import numpy as np
 
+from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
 from tsreward.envs.rendering import INSTALL, choose_backend
@@ -73,26 +76,71 @@ def watch(
         MissingExtraError: it cannot, because GL or a package is missing.
         ShapeError: the model reads other observations.
     """
-    told, reader = agent.description, CostReader(costs)
+    told = agent.description
     if longest < 1:
         raise OptionError(f"watch needs one decision or more, got longest={longest}.")
     if obs_key is None and told.own_function and model is not None:
         raise OptionError("A function picked what the reward of this agent looks at: name it again with --obs-key.")
-    with kept_random_state():
-        env = _drawing_env(told.env, told.options.action_repeat)
-        named = None if told.obs_key is None else list(told.obs_key)
-        parts = ObsParts("watch", env.observation_space, obs_key or named)
+    named = None if told.obs_key is None else list(told.obs_key)
+    scene = Scene(told.env, told.options.action_repeat, costs, obs_key or named, told.frames, told.sees_frames)
+    return scene.watch(lambda obs: agent(stacked([obs]))[0], model, seed, longest)
+
+
+def watch_again(
+    env: str,
+    episode: Episode,
+    model: RewardModel,
+    seed: int,
+    action_repeat: int = 1,
+    costs: Costs = CostOptions(),  # noqa: B008 - frozen
+    obs_key: ObsKey | None = None,
+) -> Watched:
+    """Return an episode that was recorded with its actions and began with `seed`, played again and drawn.
+
+    Raises:
+        OptionError: the environment does not draw itself, or there are no actions.
+        MissingExtraError: it cannot, because GL or a package is missing.
+    """
+    if episode.actions is None:
+        raise OptionError("An episode without actions cannot be played again.")
+    actions = iter(episode.actions)
+    scene = Scene(env, action_repeat, costs, obs_key)
+    return scene.watch(lambda obs: next(actions), model, seed, len(episode))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An environment that draws itself, and what of it a reward looks at."""
+
+    env: str
+    action_repeat: int = 1
+    costs: Costs = CostOptions()  # noqa: RUF009 - frozen
+    obs_key: ObsKey | None = None
+    frames: FrameLayout | None = None
+    sees_frames: bool = False
+
+    def watch(self, act: Callable[[Any], Any], model: RewardModel | None, seed: int, longest: int) -> Watched:
+        """Return one episode of what `act` does with an observation."""
+        reader = CostReader(self.costs)
+        with kept_random_state():
+            return self._watch(act, model, seed, longest, reader)
+
+    def _watch(
+        self, act: Callable[[Any], Any], model: RewardModel | None, seed: int, longest: int, reader: CostReader
+    ) -> Watched:
+        env = _drawing_env(self.env, self.action_repeat)
+        parts = ObsParts("watch", env.observation_space, self.obs_key)
         try:
             obs, info = env.reset(seed=seed)
-            kept, frames = [parts.of_one(obs)], [_drawn(env, told.env)]
+            kept, frames = [parts.of_one(obs)], [_drawn(env, self.env)]
             shown = [info.get("frame")]
             rewards, paid, actions = [], [], []
             ended = truncated = False
             while not (ended or truncated or len(rewards) == longest):
-                action = agent(stacked([obs]))[0]
+                action = act(obs)
                 obs, reward, ended, truncated, info = env.step(action)
                 kept.append(np.array(parts.of_one(obs)))
-                frames.append(_drawn(env, told.env))
+                frames.append(_drawn(env, self.env))
                 shown.append(info.get("frame"))
                 rewards.append(float(reward))
                 paid.append(reader.read(info))
@@ -100,12 +148,14 @@ def watch(
             rate = float(env.metadata.get("render_fps") or 30)
         finally:
             env.close()
-    episode = Episode(np.stack(kept), np.array(rewards), np.array(paid), np.stack(actions), bool(ended))
-    earned = threshold = None
-    if model is not None:
-        seen = replace(episode, obs=np.stack(shown)) if told.sees_frames else episode  # type: ignore[arg-type]
-        earned, threshold = relabel_as_is(model, [seen], told.frames)[0], float(model.mode.threshold)
-    return Watched(np.stack(frames), rate, episode if reader.found else replace(episode, costs=None), earned, threshold)
+        episode = Episode(np.stack(kept), np.array(rewards), np.array(paid), np.stack(actions), bool(ended))
+        earned = threshold = None
+        if model is not None:
+            seen = replace(episode, obs=np.stack(shown)) if self.sees_frames else episode  # type: ignore[arg-type]
+            earned, threshold = relabel_as_is(model, [seen], self.frames)[0], float(model.mode.threshold)
+        return Watched(
+            np.stack(frames), rate, episode if reader.found else replace(episode, costs=None), earned, threshold
+        )
 
 
 def _drawn(drawing: gymnasium.Env, env: str) -> np.ndarray:

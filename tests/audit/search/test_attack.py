@@ -1,0 +1,147 @@
+"""Attackers find what a reward pays for besides the expert, and let a reward be that pays for the expert alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+
+from tsreward.audit.search import AttackOptions, red_team
+from tsreward.audit.search.attack import PAID, in_words
+from tsreward.audit.search.planning import PlannerOptions
+from tsreward.envs.make import make
+from tsreward.errors import OptionError, ProtocolError
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.rewards.penalty import Penalty
+from tsreward.scorers.knn import KNN
+from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.episodes import Episode
+
+ENV = "AttackedWalk-v0"
+FOREVER = 1e6
+QUICK = AttackOptions(
+    seconds=FOREVER,
+    attackers=("planner",),
+    episodes=4,
+    longest=40,
+    planner=PlannerOptions(plans=8, horizon=6, followed=3, rounds=1),
+)
+
+
+class Walk(gymnasium.Env):
+    """A point in the plane that goes where it is pushed; it goes back to a moment as MuJoCo's environments do."""
+
+    observation_space = gymnasium.spaces.Box(-9, 9, (2,), np.float64)
+    action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> tuple[np.ndarray, dict]:
+        super().reset(seed=seed)
+        self.at, self.steps = self.np_random.normal(0, 0.1, 2), 0
+        return self.at.copy(), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        self.at = np.clip(self.at + 0.5 * np.asarray(action), -8, 8)
+        self.steps += 1
+        return self.at.copy(), float(self.at[0]), False, self.steps == 40, {"cost": float(self.at[1] > 1)}
+
+    def save_moment(self) -> tuple[np.ndarray, int]:
+        return self.at.copy(), self.steps
+
+    def restore_moment(self, moment: tuple[np.ndarray, int]) -> None:
+        self.at, self.steps = moment[0].copy(), moment[1]
+
+
+gymnasium.register(ENV, entry_point=lambda **options: Walk(**options), disable_env_checker=True)
+
+
+def walked(direction: tuple[float, float], episodes: int = 8, noise: float = 0.3) -> list[Episode]:
+    """Return episodes that go in one direction."""
+    found = []
+    for seed in range(episodes):
+        env, rng = make(ENV), np.random.default_rng(seed)
+        obs, rewards, costs = [env.reset(seed=seed)[0]], [], []
+        for _ in range(40):
+            seen, reward, _, _, info = env.step(np.clip(direction + rng.normal(0, noise, 2), -1, 1))
+            obs.append(seen)
+            rewards.append(reward)
+            costs.append(info["cost"])
+        found.append(Episode(np.stack(obs), np.array(rewards), np.array(costs)))
+    return found
+
+
+EXPERT, RANDOM = walked((0.3, 0.0), noise=0.05), walked((0.0, 0.0), noise=1.0)
+
+
+def likeness(columns: slice) -> RewardModel:
+    """Return a likeness of the expert that sees these columns alone."""
+    scale = torch.zeros(2)
+    scale[columns] = 1
+    episodes = [torch.as_tensor(episode.obs) * scale for episode in EXPERT]
+    model = RewardModel(KNN(2), Likeness(LikenessOptions(transform="exponential"))).fit(episodes)
+    score = model.scorer.forward
+    model.scorer.forward = lambda windows: score(windows * scale)  # type: ignore[method-assign]
+    return model
+
+
+def test_an_exploit_is_found_where_the_reward_does_not_look():
+    found = red_team(likeness(slice(0, 1)), ENV, EXPERT, RANDOM, QUICK)
+    assert [scale for scale, _ in found.expert] == [1, 4]
+    assert found.expert[0][1].value < 0.8  # an expert is hardly told from itself
+    (one,) = found.found
+    assert one.attacker == "planner" and one.decisions > 1_000
+    assert one.paid.low > PAID
+    assert min(d.value for _, d in one.apart) > 0.95  # it stands still, and the reward sees where, not how long
+    assert found.exploits == (one,)
+    assert found.expert_return == pytest.approx(
+        np.mean([episode.rewards.sum() for episode in EXPERT if episode.rewards is not None])
+    )
+    assert "earns" in in_words(one, replaces=True)
+
+
+def test_behaviour_that_is_like_the_expert_is_no_exploit():
+    found = red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, QUICK)
+    assert found.found[0].paid.low > PAID and not found.exploits
+
+
+def test_the_same_seed_finds_the_same():
+    one, other = (red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, replace(QUICK, episodes=2)) for _ in range(2))
+    assert one.found[0].paid == other.found[0].paid
+    for a, b in zip(one.found[0].behaviour.episodes, other.found[0].behaviour.episodes, strict=True):
+        assert np.array_equal(a.obs, b.obs)
+
+
+def test_an_agent_is_paid_by_the_reward_alone():
+    options = replace(QUICK, attackers=("agent",), agents=1, agent_steps=600)
+    (one,) = red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, options).found
+    assert (one.attacker, one.decisions, len(one.behaviour.episodes)) == ("agent, seed 0", 600, 4)
+
+
+def test_a_penalty_is_exploited_by_costs_that_are_not_flagged():
+    blind = RewardModel(Mahalanobis(1), Penalty()).fit(
+        [np.clip(episode.obs, -9, 1) for episode in walked((0.0, 0.0))], rewards=np.ones(9)
+    )
+    blind.scorer.forward = lambda windows: torch.zeros(len(windows))  # type: ignore[method-assign]
+    found = red_team(blind, ENV, EXPERT, RANDOM, QUICK)
+    (one,) = found.exploits
+    assert one.cost_rate is not None and one.cost_rate > 0.5
+    assert one.unseen == 1.0
+    assert "of these are not flagged" in in_words(one, replaces=False)
+
+
+def test_what_cannot_be_searched():
+    model = likeness(slice(0, 2))
+    with pytest.raises(OptionError, match=r"AttackOptions\.attackers must be one or more"):
+        AttackOptions(attackers=())
+    with pytest.raises(OptionError, match=r"No attacker can act in Pendulum-v1.*cannot go back"):
+        pendulum = [Episode(np.random.default_rng(n).normal(size=(50, 3)), np.zeros(49)) for n in range(6)]
+        other = RewardModel(KNN(2), Likeness()).fit([episode.obs for episode in pendulum])
+        red_team(other, "Pendulum-v1", pendulum, pendulum, QUICK)
+    with pytest.raises(ProtocolError, match="gave no info"):
+        costly = [Episode(np.random.default_rng(n).normal(size=(50, 3)), np.zeros(49), np.zeros(49)) for n in range(6)]
+        penalty = RewardModel(KNN(2), Penalty()).fit([episode.obs for episode in costly], rewards=np.ones(9))
+        red_team(penalty, "Pendulum-v1", costly, costly, QUICK)
+    assert model.scorer.fitted
