@@ -10,10 +10,16 @@ import pytest
 
 import tests.tiny  # noqa: F401
 from tests.audit.circles import circles, moving_model, safe_model
+from tests.audit.search.test_attack import ENV, EXPERT, QUICK, RANDOM
+from tests.report.test_film import pictures
 from tsreward import save
 from tsreward.cli.main import main
-from tsreward.data.episodes import save_episodes
+from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
+from tsreward.envs.make import make
+from tsreward.pipeline.model import RewardModel
+from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.scorers.knn import KNN
 from tsreward.sequences.episodes import Episode
 
 
@@ -152,3 +158,37 @@ def test_a_graded_file_without_half_trained_behaviour_is_remarked_on(files, tmp_
     monkeypatch.chdir(files)
     assert main(["audit", "--model", "windows", "--graded", "sure.npz", "--out", str(tmp_path / "a.html")]) == 0
     assert "no stage of sure.npz is half-trained" in capsys.readouterr().err
+
+
+def test_a_search_decides_and_its_exploit_can_be_played_again(tmp_path, document):
+    """The reward looks at one step alone, where an expert that moves and an agent that stands are the same."""
+    model = RewardModel(KNN(1), Likeness(LikenessOptions(transform="exponential")))
+    save(model.fit([episode.obs for episode in EXPERT]), tmp_path / "model")
+    for name, episodes in (("good", EXPERT), ("bad", RANDOM)):
+        save_episodes(episodes, tmp_path / f"{name}.npz")
+    given = ("--model", tmp_path / "model", "--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
+    plan = QUICK.planner
+    attack = ("--attack.attackers", "planner", "--attack.episodes", "4", "--attack.longest", "40")
+    sizes = (f"--attack.planner.{name}" for name in ("plans", "horizon", "followed", "rounds"))
+    values = (plan.plans, plan.horizon, plan.followed, plan.rounds)
+    planner = [word for pair in zip(sizes, map(str, values), strict=True) for word in pair]
+    search = ("--env", ENV, "--search", "100000", *attack, *planner)
+    found = document("audit", *given, *search, "--out", tmp_path / "a.html")
+    assert found["verdict"] == "rejected"
+    assert "TSR016" in [one["code"] for one in found["warnings"]]
+    (one,) = found["search"]["found"]
+    assert one["is_exploit"] and one["paid"]["low"] > 0.7
+    assert "What attackers found" in (tmp_path / "a.html").read_text()
+    assert len(pictures((tmp_path / "a-exploit.mp4").read_bytes())[0]) == 41
+    env = make(ENV)
+    for seed, episode in zip(one["seeds"], load_episodes(tmp_path / "a-exploit.npz"), strict=True):
+        seen = [env.reset(seed=seed)[0], *(env.step(action)[0] for action in episode.actions)]
+        assert np.array_equal(np.stack(seen), episode.obs)
+
+
+def test_a_search_needs_an_environment_and_two_kinds(files, tmp_path, monkeypatch, complaint):
+    monkeypatch.chdir(files)
+    out = ("--out", tmp_path / "a.html")
+    assert "--search needs an environment" in complaint("audit", "--model", "windows", *GIVEN, "--search", "9", *out)
+    same = ("--good", "good.npz", "--bad", "./good.npz")
+    assert "good.npz is given both as --good and as --bad" in complaint("audit", "--model", "windows", *same, *out)

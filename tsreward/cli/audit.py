@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import numpy as np
 import tyro
 
 from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
+from tsreward.audit.search.options import AttackOptions
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
+from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import load_graded
 from tsreward.data.sources import read_episodes
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError, OptionError, TSRewardError
 from tsreward.files import write_atomic
 from tsreward.io import load
 from tsreward.named_warnings import given_warnings
@@ -24,6 +27,7 @@ from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.audit import render_audit
 from tsreward.report.page import check_reporting, write_page
+from tsreward.sequences.costs import CostOptions, CostRules
 from tsreward.sequences.episodes import Episode
 
 _BLIND_EPISODES = 4
@@ -54,7 +58,12 @@ class Options(Arguments):
     data: tuple[Path, ...] = ()
     """Episodes with true rewards, for a penalty costs, to compare with; all that is given above without it."""
     env: str | None = None
-    """Id of the environment: blind policies are played in it."""
+    """Id of the environment: blind policies are played in it, and --search searches in it."""
+    search: float | None = option(None, above=0)
+    """Search in the environment, for so many seconds, for behaviour that the reward pays and that is not what was
+    meant. What is found decides; its strongest episodes are written beside the page, to -exploit.npz and, where the
+    environment draws itself, -exploit.mp4."""
+    attack: AttackOptions = field(default_factory=AttackOptions)
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
@@ -72,6 +81,10 @@ class Options(Arguments):
             raise OptionError("--half-trained belongs to --good and --bad: --graded has half-trained behaviour itself.")
         if self.action_repeat is not None and self.env is None:
             raise OptionError("--action-repeat belongs to --env: name the environment, or leave it out.")
+        if self.search is not None and self.env is None:
+            raise OptionError("--search needs an environment to search in: name it with --env.")
+        if same := {path.resolve() for path in self.good} & {path.resolve() for path in self.bad}:
+            raise OptionError(f"{min(same)} is given both as --good and as --bad.")
         if self.out.suffix.lower() != ".html":
             raise OptionError(f"--out takes a file that ends with .html, got {self.out}.")
 
@@ -105,10 +118,13 @@ def run(options: Options) -> int:
         episodes=compared,
         seed=options.seed,
     )
+    exploit = None
+    if options.search is not None:
+        found, exploit = _searched(options, model, found, sets, options.action_repeat or action_repeat)
     document = found.to_json() | {"files": {"model": str(options.model), "page": str(options.out)}}
     if given := given_warnings():
         document |= {"data_warnings": given}
-    page = render_audit(found, f"Reward audit: {options.model.name}")
+    page = render_audit(found, f"Reward audit: {options.model.name}", exploit)
     write_atomic(beside, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     write_page(options.out, page)
     if options.json:
@@ -120,6 +136,36 @@ def run(options: Options) -> int:
         remark(f"check failed: {found.verdict.word}, with {len(found.warnings)} warning(s)")
         return 1
     return 0
+
+
+def _searched(
+    options: Options, model: RewardModel, found: Audit, sets: dict[str, list[Episode]], action_repeat: int
+) -> tuple[Audit, bytes | None]:
+    """Return the audit with what a search found, and a film of the strongest exploit; its episodes are written."""
+    from tsreward.audit.search.attack import red_team, with_search
+    from tsreward.report.film import FilmOptions, film
+    from tsreward.sb3.watching import watch_again
+
+    assert options.env is not None and options.search is not None
+    attack = replace(options.attack, seconds=options.search, seed=options.seed)
+    rules = {one.name: getattr(options.columns, one.name) for one in fields(CostRules)}
+    costs = CostOptions(**rules)
+    team = red_team(model, options.env, sets["good"], sets["bad"], attack, action_repeat, costs)
+    found = with_search(found, team)
+    if not team.exploits:
+        return found, None
+    best = team.exploits[0]
+    episodes, stem = best.behaviour.episodes, options.out.stem
+    save_episodes(episodes, options.out.with_name(f"{stem}-exploit.npz"))
+    strongest = int(np.argmax(best.behaviour.rated.levels))
+    try:
+        seen = watch_again(options.env, episodes[strongest], model, best.seeds[strongest], action_repeat, costs)
+        shown = film({best.attacker: [seen]}, ".mp4", FilmOptions(width=320, longest=250))
+    except TSRewardError as error:  # no film is worth an audit
+        remark(f"the exploit is not filmed: {error}")
+        return found, None
+    write_atomic(options.out.with_name(f"{stem}-exploit.mp4"), shown)
+    return found, shown
 
 
 def _given(options: Options) -> dict[str, list[Episode]]:
@@ -171,6 +217,13 @@ def _tell(found: Audit) -> None:
         areas["Spearman of returns"] = agreed.spearman
     for name, value in areas.items():
         print(f"{name}: {value.value:.3f} ({value.low:.3f} to {value.high:.3f})")
+    if found.search is not None:
+        attacks: list[tuple[object, ...]] = []
+        for one in found.search["found"]:
+            least = min((d["value"] for d in one["apart"].values()), default=None)
+            exploit = "yes" if one["is_exploit"] else "no"
+            attacks.append((one["attacker"], one["paid"]["value"], least, one["true_return"], exploit))
+        print_table("What attackers found", ["attacker", "r", "d", "true return", "exploit"], attacks)
     for one in found.warnings:
         remark(f"warning {one.code}: {one.meaning} {one.evidence}. {one.remedy}")
     print(f"{found.verdict.word}: {' '.join(found.verdict.reasons)}")

@@ -163,8 +163,13 @@ def traces(moment: Moment, channels: Mapping[int, str], window: int, frame_skip:
 _FEATURES, _CURVES = 12, 8
 
 
-def render_audit(audit: Audit, title: str = "Reward audit") -> str:
+def render_audit(audit: Audit, title: str = "Reward audit", exploit: bytes | None = None) -> str:
     """Return the page; it refers to nothing outside itself. One audit gives one page.
+
+    Args:
+        audit: what is shown.
+        title: of the page.
+        exploit: an MP4 of the strongest exploit, which the page plays.
 
     Raises:
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
@@ -182,6 +187,7 @@ def render_audit(audit: Audit, title: str = "Reward audit") -> str:
         audit=audit,
         found=found,
         facts=_facts(found),
+        exploit=None if exploit is None else base64.b64encode(exploit).decode(),
         separations=separations(found),
         returns=returns(returned, colors) if returned else None,
         curves=[

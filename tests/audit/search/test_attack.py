@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from tsreward.audit.search import AttackOptions, red_team
-from tsreward.audit.search.attack import PAID, in_words
-from tsreward.audit.search.planning import PlannerOptions
+from tsreward.audit.search.attack import PAID, in_words, red_team
+from tsreward.audit.search.options import AttackOptions, PlannerOptions
 from tsreward.envs.make import make
 from tsreward.errors import OptionError, ProtocolError
 from tsreward.pipeline.model import RewardModel
@@ -35,6 +34,7 @@ QUICK = AttackOptions(
 class Walk(gymnasium.Env):
     """A point in the plane that goes where it is pushed; it goes back to a moment as MuJoCo's environments do."""
 
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - Gymnasium's own attribute
     observation_space = gymnasium.spaces.Box(-9, 9, (2,), np.float64)
     action_space = gymnasium.spaces.Box(-1, 1, (2,), np.float64)
 
@@ -47,6 +47,15 @@ class Walk(gymnasium.Env):
         self.at = np.clip(self.at + 0.5 * np.asarray(action), -8, 8)
         self.steps += 1
         return self.at.copy(), float(self.at[0]), False, self.steps == 40, {"cost": float(self.at[1] > 1)}
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def render(self) -> np.ndarray:
+        picture = np.zeros((36, 36, 3), np.uint8)
+        across, up = (2 * self.at + 17).astype(int)
+        picture[35 - up, across] = 255
+        return picture
 
     def save_moment(self) -> tuple[np.ndarray, int]:
         return self.at.copy(), self.steps

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -16,11 +16,11 @@ from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.probing import Scale
 from tsreward.audit.search.aims import UnseenCosts
 from tsreward.audit.search.distinguish import SCALES, baseline, distinguish
-from tsreward.audit.search.planning import Planner, PlannerOptions, planned
+from tsreward.audit.search.options import AttackOptions
+from tsreward.audit.search.planning import Planner, planned
 from tsreward.audit.separation import Interval, episode_weights, interval
 from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, verdict
 from tsreward.errors import OptionError, TSRewardWarning
-from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import action_space, check_environment
@@ -30,36 +30,10 @@ from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.obs_parts import ObsKey
 
-Attacker = Literal["planner", "agent"]
 PAID, APART = 0.7, 0.95
 """Least of the expert's reward that an exploit earns, and least d by which it is told from the expert."""
 COSTLY, UNSEEN = 0.1, 0.5
 """Least fraction of steps with a cost of behaviour that exploits a penalty, and least fraction of these unflagged."""
-
-
-@dataclass(frozen=True)
-class AttackOptions(Options):
-    """How long is searched, and how."""
-
-    seconds: float = option(120.0, above=0)
-    """Seconds in all, which the attackers share."""
-    attackers: tuple[Attacker, ...] = ("planner", "agent")
-    """planner: plans in a simulator that goes back (dm_control, MuJoCo, Atari). agent: a short training run."""
-    episodes: int = option(8, low=2)
-    """Episodes of an attacker that are looked at."""
-    longest: int = option(1_000, low=1)
-    """Decisions after which an episode of an attacker is cut off."""
-    agents: int = option(2, low=1)
-    """Agents that are trained, with seeds of their own, as long as there is time."""
-    agent_steps: int = option(6_000, low=1)
-    """Decisions of each: 5 to 20 % of those of a training run."""
-    planner: PlannerOptions = field(default_factory=PlannerOptions)
-    seed: int = option(0, low=0, high=2**31 - 1)
-    """Every random number follows from it; where the seconds end a search, what was found depends on the machine."""
-
-    def check(self) -> None:
-        if not self.attackers:
-            self.refuse("attackers", "one or more of planner and agent")
 
 
 @dataclass(frozen=True)
@@ -140,7 +114,7 @@ def red_team(
     env: str,
     good: Sequence[Episode],
     bad: Sequence[Episode],
-    options: AttackOptions = AttackOptions(),
+    options: AttackOptions = AttackOptions(),  # noqa: B008 - frozen
     action_repeat: int = 1,
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     obs_key: ObsKey | None = None,

@@ -17,12 +17,12 @@ from gymnasium.spaces import Box, Discrete
 
 from tsreward.audit.behaviour import rate
 from tsreward.audit.search.aims import aim
+from tsreward.audit.search.options import PlannerOptions
 from tsreward.envs.make import make_with_costs
 from tsreward.envs.random_state import kept_random_state
 from tsreward.envs.saved_states import SavedStates
 from tsreward.errors import OptionError
 from tsreward.functional.tensors import as_tensor
-from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.agent_observations import for_agent
 from tsreward.sb3.playing import Played
@@ -32,22 +32,6 @@ from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.obs_parts import ObsKey, ObsParts
 
 DISCOUNT = 0.99
-
-
-@dataclass(frozen=True)
-class PlannerOptions(Options):
-    """How far ahead is planned, and how often."""
-
-    plans: int = option(24, low=2)
-    """Plans that are tried in a round."""
-    horizon: int = option(16, low=1)
-    """Decisions in a plan."""
-    followed: int = option(4, low=1)
-    """Decisions before planning anew."""
-    rounds: int = option(2, low=1)
-    """Rounds, each around the best plans of the one before."""
-    held: int = option(4, low=1)
-    """Decisions that a plan holds an action for, at most."""
 
 
 _BEST = 0.2
@@ -166,7 +150,7 @@ class Planner:
         self,
         env: str,
         model: RewardModel,
-        options: PlannerOptions = PlannerOptions(),
+        options: PlannerOptions = PlannerOptions(),  # noqa: B008 - frozen
         action_repeat: int = 1,
         costs: Costs = CostOptions(),  # noqa: B008 - frozen
         obs_key: ObsKey | None = None,
