@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 import tests.tiny  # noqa: F401
 from tests.audit.circles import circles, moving_model, safe_model
-from tests.audit.search.test_attack import ENV, EXPERT, QUICK, RANDOM
+from tests.audit.search.test_attack import ENV, EXPERT, QUICK, RANDOM, walked
 from tests.report.test_film import pictures
 from tsreward import save
 from tsreward.cli.main import main
@@ -18,7 +19,7 @@ from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.envs.make import make
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.rewards.penalty import Penalty
 from tsreward.scorers.knn import KNN
 from tsreward.sequences.episodes import Episode
 
@@ -61,7 +62,7 @@ def test_a_page_and_json_beside_it(files, tmp_path, monkeypatch, document):
 @pytest.fixture
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing: the page has tests of its own."""
-    monkeypatch.setattr("tsreward.cli.audit.render_audit", lambda found, title: title)
+    monkeypatch.setattr("tsreward.cli.audit.render_audit", lambda found, title, exploit: title)
 
 
 @pytest.mark.usefixtures("plain")
@@ -88,8 +89,9 @@ def test_strict_fails_on_a_warning(files, tmp_path, monkeypatch, capsys):
 @pytest.mark.usefixtures("plain")
 def test_policies_that_look_at_nothing_are_played(files, tmp_path, monkeypatch, made, document):
     monkeypatch.chdir(files)
+    bad = shutil.copy(made.episodes, tmp_path / "bad.npz")
     printed = document(
-        *("audit", "--model", made.model, "--good", made.episodes, "--bad", made.episodes, "--env", "Tiny/Cost-v0"),
+        *("audit", "--model", made.model, "--good", made.episodes, "--bad", bad, "--env", "Tiny/Cost-v0"),
         *("--out", tmp_path / "a.html"),
     )
     played = {probe["name"]: probe for probe in printed["findings"]["probes"] if probe["kind"] == "blind"}
@@ -161,9 +163,9 @@ def test_a_graded_file_without_half_trained_behaviour_is_remarked_on(files, tmp_
 
 
 def test_a_search_decides_and_its_exploit_can_be_played_again(tmp_path, document):
-    """The reward looks at one step alone, where an expert that moves and an agent that stands are the same."""
-    model = RewardModel(KNN(1), Likeness(LikenessOptions(transform="exponential")))
-    save(model.fit([episode.obs for episode in EXPERT]), tmp_path / "model")
+    """The penalty has learned that going up is normal, and it costs."""
+    model = RewardModel(KNN(1), Penalty()).fit([one.obs for one in walked((0.0, 0.3))], rewards=np.ones(9))
+    save(model, tmp_path / "model")
     for name, episodes in (("good", EXPERT), ("bad", RANDOM)):
         save_episodes(episodes, tmp_path / f"{name}.npz")
     given = ("--model", tmp_path / "model", "--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
@@ -177,7 +179,7 @@ def test_a_search_decides_and_its_exploit_can_be_played_again(tmp_path, document
     assert found["verdict"] == "rejected"
     assert "TSR016" in [one["code"] for one in found["warnings"]]
     (one,) = found["search"]["found"]
-    assert one["is_exploit"] and one["paid"]["low"] > 0.7
+    assert one["is_exploit"] and one["cost_rate"] > 0.3 and one["unseen"] > 0.5
     assert "What attackers found" in (tmp_path / "a.html").read_text()
     assert len(pictures((tmp_path / "a-exploit.mp4").read_bytes())[0]) == 41
     env = make(ENV)

@@ -125,10 +125,9 @@ def returns(rows: Sequence[tuple[str, float, float]], colors: Mapping[str, str])
 
 def curve(shown: Curve, limits: tuple[float, float], threshold: float | None = None) -> Chart:
     """Draw score and learned reward of an episode, the reward between its limits; steps with a cost are shaded."""
-    seen = shown.costs is not None and shown.costs.any()
-    costly = [shade(shown.costs > 0, name="steps with a cost")] if seen else []
-    known = threshold is not None and np.isfinite(threshold)
-    level = [Level(float(threshold), LIMIT, "threshold")] if known and threshold is not None else []
+    costs = shown.costs
+    costly = [] if costs is None or not costs.any() else [shade(costs > 0, name="steps with a cost")]
+    level = [] if threshold is None or not np.isfinite(threshold) else [Level(float(threshold), LIMIT, "threshold")]
     margin = 0.05 * (limits[1] - limits[0]) or 1.0
     across = (0.0, float(max(1, len(shown.score) - 1)))
     return Chart(

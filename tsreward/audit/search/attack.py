@@ -9,12 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.callbacks import BaseCallback
 
 from tsreward.audit.auditing import Audit
 from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.probing import Scale
-from tsreward.audit.search.aims import UnseenCosts
 from tsreward.audit.search.distinguish import SCALES, baseline, distinguish
 from tsreward.audit.search.options import AttackOptions
 from tsreward.audit.search.planning import Planner, planned
@@ -23,6 +21,7 @@ from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, verdict
 from tsreward.errors import OptionError, TSRewardWarning
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.algorithms import AgentOptions
+from tsreward.sb3.attacking import UnseenCosts, Until
 from tsreward.sb3.environment_checks import action_space, check_environment
 from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
 from tsreward.sb3.training import train_agent
@@ -207,7 +206,7 @@ def _train(
                 agent,
                 model if model.mode.replaces else None,
                 pays,
-                callbacks=[_Until(deadline)],
+                callbacks=[Until(deadline)],
                 costs=costs,
                 obs_key=obs_key,
             )
@@ -236,17 +235,6 @@ def _attacking_agent(env: str, options: AttackOptions, action_repeat: int) -> Ag
             seed=options.seed,
         )
     return AgentOptions("ppo", options.agent_steps, action_repeat=action_repeat, rollout=64, seed=options.seed)
-
-
-class _Until(BaseCallback):
-    """Ends a training when its time is over."""
-
-    def __init__(self, deadline: float) -> None:
-        super().__init__()
-        self._deadline = deadline
-
-    def _on_step(self) -> bool:
-        return time.monotonic() < self._deadline
 
 
 class _Judge:

@@ -7,16 +7,13 @@ drawn; the best of all is followed for a few decisions. Discrete actions are dra
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete
 
-from tsreward.audit.behaviour import rate
-from tsreward.audit.search.aims import aim
+from tsreward.audit.behaviour import Ratings, rate
 from tsreward.audit.search.options import PlannerOptions
 from tsreward.envs.make import make_with_costs
 from tsreward.envs.random_state import kept_random_state
@@ -43,7 +40,7 @@ _LEAST = 0.1
 class _Moves:
     """Plans of actions in a box."""
 
-    def __init__(self, space: Box, options: PlannerOptions, rng: np.random.Generator) -> None:
+    def __init__(self, space: Any, options: PlannerOptions, rng: np.random.Generator) -> None:
         if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
             raise OptionError(f"Planning draws actions between their limits, and {space} has none.")
         self._space, self._options, self._rng = space, options, rng
@@ -78,7 +75,7 @@ class _Moves:
 class _Choices:
     """Plans of discrete actions: each is held for some decisions; rounds go on with a part of the best."""
 
-    def __init__(self, space: Discrete, options: PlannerOptions, rng: np.random.Generator) -> None:
+    def __init__(self, space: Any, options: PlannerOptions, rng: np.random.Generator) -> None:
         self._space, self._options, self._rng = space, options, rng
         self._best = self._drawn()
 
@@ -130,6 +127,21 @@ class _Course:
         return _Course(kept.copy(), costs=[0.0] * (len(kept) - 1))
 
 
+def aim(model: RewardModel, rated: Ratings, costs: Sequence[np.ndarray]) -> np.ndarray:
+    """Return [N] what steps are worth to an attacker.
+
+    Of a likeness it is the learned reward, and of a penalty 1 for a step with a cost that is not flagged.
+
+    Args:
+        model: whose reward is attacked.
+        rated: the steps of some episodes.
+        costs: [T] of every episode.
+    """
+    if model.mode.replaces:
+        return rated.learned
+    return (np.concatenate(costs) > 0) & ~rated.is_anomaly
+
+
 class Planner:
     """Plays episodes that earn as much of a model's reward as planning finds.
 
@@ -157,16 +169,17 @@ class Planner:
         seed: int = 0,
     ) -> None:
         self._reader = CostReader(costs, needed=not model.mode.replaces)
-        self._env: gymnasium.Env = for_agent(make_with_costs(env, self._reader, action_repeat))
+        self._env: Any = for_agent(make_with_costs(env, self._reader, action_repeat))
         self._states = SavedStates(self._env)
         self._model, self._options = model, options
         self._parts = ObsParts("Planner", self._env.observation_space, obs_key)
         self._rng = np.random.default_rng(seed)
         space = self._env.action_space
-        if not isinstance(space, (Box, Discrete)):
+        box, discrete = hasattr(space, "low"), hasattr(space, "n") and hasattr(space, "start")
+        if not box and not discrete:
             raise OptionError(f"Planning draws actions of a Box or a Discrete space, and {env} has {space}.")
-        self._plans = _Moves(space, options, self._rng) if isinstance(space, Box) else None
-        self._choices = _Choices(space, options, self._rng) if isinstance(space, Discrete) else None
+        self._plans = _Moves(space, options, self._rng) if box else None
+        self._choices = _Choices(space, options, self._rng) if discrete else None
         self.decisions = 0
         """Decisions that were simulated so far, those of plans included."""
 

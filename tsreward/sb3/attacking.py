@@ -1,33 +1,18 @@
-"""What an attacker is paid for: the learned reward alone, or costs that a penalty does not see."""
+"""What an agent needs that attacks a reward: pay for costs that a penalty does not see, and an end in time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 
 import numpy as np
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
-from tsreward.audit.behaviour import Ratings
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.vec_env import LearnedRewardVecEnv
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import Costs
-
-
-def aim(model: RewardModel, rated: Ratings, costs: Sequence[np.ndarray]) -> np.ndarray:
-    """Return [N] what steps are worth to an attacker.
-
-    Of a likeness it is the learned reward, and of a penalty 1 for a step with a cost that is not flagged.
-
-    Args:
-        model: whose reward is attacked.
-        rated: the steps of some episodes.
-        costs: [T] of every episode.
-    """
-    if model.mode.replaces:
-        return rated.learned
-    return (np.concatenate(costs) > 0) & ~rated.is_anomaly
 
 
 class UnseenCosts(VecEnvWrapper):
@@ -44,3 +29,14 @@ class UnseenCosts(VecEnvWrapper):
         obs, _, dones, infos = self.venv.step_wait()
         unseen = [float(self._reader.read(info) > 0 and not info["is_anomaly"]) for info in infos]
         return obs, np.array(unseen, np.float32), dones, infos
+
+
+class Until(BaseCallback):
+    """Ends a training when `time.monotonic()` passes the deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def _on_step(self) -> bool:
+        return time.monotonic() < self._deadline
