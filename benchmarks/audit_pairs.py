@@ -13,6 +13,7 @@ from benchmarks.experts import FOLDER, SAC
 from tsreward.audit.auditing import Audit, audit_reward
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.likeness import fit_encoder, reward_model
 from tsreward.recipes.likeness_data import gather
 from tsreward.sb3.grading import collect_blind
@@ -53,6 +54,23 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     Good are episodes of the expert that fitting kept from the scorer, bad is random behaviour, and half-trained
     are the skills that return 20 to 80 % of the way from random to expert.
     """
+    model, good, bad = fitted_likeness(task_name, arm_name, seed)
+    task = likeness_benchmark.TASKS[task_name]
+    graded = load_graded(FOLDER / f"{task.expert}.npz")
+    others = graded.where([name for name in graded.names if name != "expert"]).episodes
+    return audit_reward(
+        model,
+        good,
+        bad,
+        half_trained=half_trained(graded),
+        blind=blind(task.env),
+        episodes=[*others, *good],
+        seed=seed,
+    )
+
+
+def fitted_likeness(task_name: str, arm_name: str, seed: int) -> tuple[RewardModel, list[Episode], list[Episode]]:
+    """Return the reward of an arm, the expert's episodes that its scorer has not learned from, and random ones."""
     task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
     options = likeness_benchmark.recipe_options(task, arm)
     data = gather(options, replace(SAC, seed=seed))
@@ -61,17 +79,7 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     starts = np.cumsum([0] + [len(episode.obs) for episode in data.expert[:-1]]).tolist()
     held = {int(start) for start in windows.split(HELD_OUT, seed + 1)[1].first.unique()}
     good = [episode for episode, start in zip(data.expert, starts, strict=True) if start in held]
-    graded = load_graded(FOLDER / f"{task.expert}.npz")
-    others = graded.where([name for name in graded.names if name != "expert"]).episodes
-    return audit_reward(
-        model,
-        good,
-        data.random,
-        half_trained=half_trained(graded),
-        blind=blind(task.env),
-        episodes=[*others, *good],
-        seed=seed,
-    )
+    return model, good, data.random
 
 
 def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
