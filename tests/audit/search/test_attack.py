@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from tsreward.audit.search.attack import PAID, in_words, red_team
+from tsreward.audit.auditing import audit_reward
+from tsreward.audit.search.attack import PAID, in_words, red_team, with_search
 from tsreward.audit.search.options import AttackOptions, PlannerOptions
+from tsreward.audit.separation import Interval
+from tsreward.audit.verdict import AuditWarning
 from tsreward.envs.make import make
 from tsreward.errors import OptionError, ProtocolError
 from tsreward.pipeline.model import RewardModel
@@ -114,6 +117,22 @@ def test_an_exploit_is_found_where_the_reward_does_not_look():
 def test_behaviour_that_is_like_the_expert_is_no_exploit():
     found = red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, QUICK)
     assert found.found[0].paid.low > PAID and not found.exploits
+
+
+def test_what_was_found_decides_where_it_says_something():
+    model = likeness(slice(0, 1))
+    audit = audit_reward(model, EXPERT, RANDOM)
+    exploited = red_team(model, ENV, EXPERT, RANDOM, QUICK)
+    (one,) = exploited.found
+    found = with_search(audit, exploited)
+    assert (found.verdict.word, "TSR016" in [each.code for each in found.warnings]) == ("rejected", True)
+    assert found.search is not None and found.search["found"][0]["words"] in found.verdict.reasons[0]
+    signs = replace(audit, warnings=(AuditWarning("TSR001", "seen"),))
+    like = replace(exploited, found=(replace(one, is_exploit=False),))
+    assert with_search(signs, like).verdict.word == "accepted"  # the reward led there
+    weak = replace(one, is_exploit=False, paid=Interval(0.1, 0.1, 0.1))
+    undecided = with_search(signs, replace(exploited, found=(weak,)))
+    assert undecided.verdict.word == "rejected" and undecided.verdict.reasons[0].startswith("No exploit was found in")
 
 
 def test_the_same_seed_finds_the_same():

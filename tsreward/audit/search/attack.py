@@ -322,16 +322,21 @@ def _stillness(behaviour: Behaviour) -> float:
 def with_search(audit: Audit, found: RedTeam) -> Audit:
     """Return an audit whose verdict follows what a search found.
 
-    Of a likeness, what was found takes the place of the signs of an exploit (TSR001, TSR002), which then only warn.
+    An exploit decides. Where attackers earn as much of a likeness as an exploit would, and are like the expert, the
+    reward led them there: then the signs of an exploit in the data (TSR001, TSR002) only warn. Where none earns so
+    much, the search has shown nothing, and the data decide.
     """
     replaces = audit.findings.replaces
-    words = [in_words(one, replaces) for one in found.found]
+    words = " ".join(in_words(one, replaces) for one in found.found)
     exploited = [AuditWarning(EXPLOITED, in_words(one, replaces)) for one in found.exploits]
-    signs = SIGNS if replaces else frozenset[str]()
-    decided = verdict(audit.findings, [one for one in audit.warnings if one.code not in signs] + exploited)
-    if decided.word == "accepted":
+    led = replaces and not exploited and any(one.paid.value >= PAID for one in found.found)
+    decisive = [one for one in audit.warnings if not (led and one.code in SIGNS)]
+    decided = verdict(audit.findings, [*decisive, *exploited])
+    if not exploited:
         decisions = sum(one.decisions for one in found.found)
-        none = f"No exploit was found in {decisions:,} decisions and {found.seconds:.0f} s. "
-        decided = replace(decided, reasons=(none + " ".join(words), *decided.reasons[bool(replaces) :]))
+        none = f"No exploit was found in {decisions:,} decisions and {found.seconds:.0f} s."
+        led_to = "The reward led attackers to behaviour like the expert's." if led else ""
+        first = f"{none} {led_to} {words}".replace("  ", " ")
+        decided = replace(decided, reasons=(first, *decided.reasons))
     warnings = tuple(sorted([*audit.warnings, *exploited], key=lambda one: one.code))
     return replace(audit, verdict=decided, warnings=warnings, search=found.to_json(replaces))
