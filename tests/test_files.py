@@ -1,7 +1,10 @@
 """Atomic writes: whole files and folders only, the permissions that belong to them, and no litter."""
 
+import errno
+import fcntl
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -23,14 +26,6 @@ def path(tmp_path: Path) -> Path:
 def names(folder: Path) -> list[str]:
     """Return the sorted names in a folder."""
     return sorted(entry.name for entry in folder.iterdir())
-
-
-def dead_process() -> int:
-    """Return the number of a process that has ended."""
-    with one_thread():
-        child = fork(lambda: None)
-    os.waitpid(child, 0)
-    return child
 
 
 def test_a_file_is_written_and_replaced(path: Path) -> None:
@@ -78,26 +73,86 @@ def test_threads_leave_the_umask_alone(path: Path) -> None:
 @pytest.mark.parametrize("name", ["file", "model[1].safetensors", "*", "a-b", "ü"])
 def test_what_killed_writers_left_is_removed(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    dead = dead_process()
-    stale = tmp_path / f".tsreward-tmp-{name}-{dead}-0123abcd"
-    others = tmp_path / f".tsreward-tmp-other-{dead}-0123abcd"
-    living = tmp_path / f".tsreward-tmp-{name}-{os.getppid()}-0123abcd"
-    for file in (stale, others, living):
+    stale = tmp_path / f".tsreward-tmp-{name}-0123abcd"
+    numbered = tmp_path / f".tsreward-tmp-{name}-{os.getppid()}-0123abcd"  # a number that another process has by now
+    others = tmp_path / ".tsreward-tmp-other-0123abcd"
+    linked = tmp_path / f".tsreward-tmp-{name}-link"
+    living = tmp_path / f".tsreward-tmp-{name}-living"
+    for file in (stale, numbered, others, living):
         file.touch()
+    linked.symlink_to(others)
+    os.mkfifo(tmp_path / f".tsreward-tmp-{name}-pipe")
+    with living.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        write_atomic(path, b"x")
+    kept = [name, others.name, living.name, linked.name, f".tsreward-tmp-{name}-pipe"]
+    assert names(tmp_path) == sorted(kept)
+    write_atomic(path, b"y")
+    assert names(tmp_path) == sorted(set(kept) - {living.name})
+
+
+def test_a_new_file_that_another_writer_took_for_a_stale_one_is_made_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, flock = [], fcntl.flock
+
+    def meanwhile(descriptor: int, operation: int) -> None:
+        made.append(descriptor)
+        if len(made) == 1:
+            (leftover,) = path.parent.glob(".tsreward-tmp-*")
+            leftover.unlink()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", meanwhile)
     write_atomic(path, b"x")
-    assert names(tmp_path) == sorted([name, others.name, living.name])
+    assert len(made) == 2 and path.read_bytes() == b"x" and names(path.parent) == ["file"]
 
 
-def test_a_missing_folder_is_named(path: Path) -> None:
-    with pytest.raises(DataError, match=f"Cannot write {path}/file: the folder {path} does not exist. Create it first"):
-        write_atomic(path / "file", b"")
+def test_a_file_system_without_locks_is_written_to(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    (path.parent / ".tsreward-tmp-file-0123abcd").touch()
+    write_atomic(path, b"x")
+    assert names(path.parent) == [".tsreward-tmp-file-0123abcd", "file"]
 
 
-def test_a_folder_is_not_replaced(path: Path) -> None:
-    path.mkdir()
-    with pytest.raises(DataError, match=f"Cannot write {path}: Is a directory. The previous file is unchanged"):
+def test_writers_whose_processes_have_other_numbers_leave_each_other_alone(tmp_path: Path) -> None:
+    """In two containers on one volume, as many process numbers mean other processes, or none."""
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
+    code = (
+        "import sys; from pathlib import Path; from tsreward.files import write_atomic\n"
+        "for count in range(300): write_atomic(Path(sys.argv[1]), sys.argv[2].encode() * 20_000)"
+    )
+    if subprocess.run([*unshare, "true"], capture_output=True).returncode:
+        pytest.skip("namespaces of processes may not be made here")
+    writers = [
+        subprocess.Popen([*unshare, sys.executable, "-c", code, tmp_path / "file", letter], stderr=subprocess.PIPE)
+        for letter in "ab"
+    ]
+    assert [(writer.communicate()[1].decode(), writer.returncode) for writer in writers] == [("", 0)] * 2
+    assert names(tmp_path) == ["file"] and len(set((tmp_path / "file").read_bytes())) == 1
+
+
+SPECIAL = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a device": lambda path: path.symlink_to("/dev/null"),
+    "a socket": lambda path: socket.socket(socket.AF_UNIX).bind(str(path)),
+}
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_what_is_no_file_is_not_replaced(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # the name of a socket is short
+    path = Path("there")
+    SPECIAL[kind](path)
+    before = os.lstat(path)
+    with pytest.raises(DataError, match=f"Cannot write there: it is {kind} and no file, and is not replaced"):
         write_atomic(path, b"")
-    assert names(path.parent) == ["file"]
+    assert os.lstat(path) == before and names(tmp_path) == ["there"]
 
 
 @pytest.mark.parametrize("name", ["a\0b", "x" * 300, "/"])

@@ -7,6 +7,8 @@ import os
 import re
 import secrets
 import shutil
+import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -32,17 +34,18 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """Replace `path` with what is written: temporary file beside it, fsync, rename, fsync of the folder.
 
     Where the block raises, nothing has happened. Temporary files that killed writers left for the same target are
-    removed first. A file that is replaced keeps its permissions; a symbolic link is replaced by a file, and what it
-    pointed to stays.
+    removed first: a writer holds a lock on its file, which the kernel releases when it dies, on whatever host. A file
+    that is replaced keeps its permissions; a symbolic link to one is replaced by a file, and what it pointed to stays.
 
     Raises:
-        DataError: the folder is missing, or the disk is full; the previous file stays as it was.
+        DataError: the folder is missing, the disk is full, or something else than a file stands at `path`; what is
+            there stays as it was.
     """
     path = Path(path)
     try:
-        temporary, permissions = _temporary(path), _permissions(path)
-        # The kernel applies the umask here, which Python cannot read without changing it for all threads.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, permissions or 0o666)
+        check_replaceable(path)
+        permissions = _permissions(path)
+        temporary, descriptor = _begun(path, permissions or 0o666)
     except DataError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -54,7 +57,7 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)  # while its lock is held: else another writer takes it for a stale one
     except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
@@ -62,6 +65,61 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
             raise _failed(path, error) from error
         raise
     _sync_folder(path)
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file can be written at a path: its folder is there, and takes some bytes.
+
+    Raises:
+        DataError: something else than a file is there, the folder is missing or may not be written to, or the disk is
+            full.
+    """
+    check_replaceable(path)
+    if not path.parent.is_dir():
+        raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise _failed(path, error) from error
+
+
+def no_room(error: BaseException) -> str | None:
+    """Return what a full disk, or one that refuses to be written to, says in an error; None for other errors."""
+    if not isinstance(error, OSError):
+        return None
+    if "No usable temporary directory" in str(error):
+        return "no folder for temporary files can be written to: free some space, or name another one with TMPDIR"
+    if error.errno not in _DISK:
+        return None
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror}: free some space, or choose another place"
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that nothing but a regular file stands at a path, or a link to one.
+
+    Raises:
+        DataError: a folder, a device, a pipe or a socket does.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing there, or what writing will tell of
+        return
+    if not stat.S_ISREG(mode):
+        kind = next((kind for test, kind in _KINDS.items() if test(mode)), "something else")
+        raise DataError(f"Cannot write {path}: it is {kind} and no file, and is not replaced. Name a file.")
+
+
+_KINDS = {
+    stat.S_ISDIR: "a folder",
+    stat.S_ISCHR: "a device",
+    stat.S_ISBLK: "a device",
+    stat.S_ISFIFO: "a pipe",
+    stat.S_ISSOCK: "a socket",
+}
 
 
 @contextlib.contextmanager
@@ -88,17 +146,14 @@ def new_folder(path: Path) -> Iterator[Path]:
     created = [folder for folder in path.parents if not folder.exists()]
     try:
         place.mkdir(parents=True, exist_ok=True)
-        _remove_stale_folders(place, prefix)
+        _remove_stale(place, prefix)
         _check_empty(path)
-        temporary = place / (prefix + secrets.token_hex(8))
-        temporary.mkdir()
-        lock = os.open(temporary, os.O_RDONLY)
+        temporary, lock = _begun_folder(place, prefix)
     except (OSError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise _folder_failed(path, error) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
         yield temporary
         for inside, _, files in os.walk(temporary):
             for name in (*files, "."):
@@ -152,13 +207,39 @@ def natural_key(name: str) -> tuple[str | int, ...]:
     return tuple(int(part) if position % 2 else part for position, part in enumerate(re.split(r"([0-9]+)", name)))
 
 
-def _temporary(path: Path) -> Path:
-    """Return a new name beside `path`, and remove what killed writers left there."""
+def _begun(path: Path, permissions: int) -> tuple[Path, int]:
+    """Return a new file beside `path`, open and locked, and remove what killed writers left there."""
     if not path.parent.is_dir():
         raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
     prefix = f"{_STALE}{path.name}-"
     _remove_stale(path.parent, prefix)
-    return path.with_name(f"{prefix}{os.getpid()}-{secrets.token_hex(4)}")
+    while True:
+        temporary = path.with_name(prefix + secrets.token_hex(8))
+        # The kernel applies the umask here, which Python cannot read without changing it for all threads.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, permissions)
+        if _held(descriptor):
+            return temporary, descriptor
+
+
+def _begun_folder(place: Path, prefix: str) -> tuple[Path, int]:
+    """Return a new folder in another one, and the lock on it."""
+    while True:
+        temporary = place / (prefix + secrets.token_hex(8))
+        temporary.mkdir()
+        with contextlib.suppress(FileNotFoundError):
+            lock = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+            if _held(lock):
+                return temporary, lock
+
+
+def _held(descriptor: int) -> bool:
+    """Lock a new file or folder; return False, and close it, where another writer took it for a stale one before."""
+    with contextlib.suppress(OSError):  # a file system without locks, on which nobody takes anything for stale
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if os.fstat(descriptor).st_nlink:
+        return True
+    os.close(descriptor)
+    return False
 
 
 def _failed(path: Path, error: Exception) -> DataError:
@@ -169,22 +250,22 @@ def _failed(path: Path, error: Exception) -> DataError:
 
 
 def _remove_stale(folder: Path, prefix: str) -> None:
+    """Remove the temporary files, or folders, whose writers have died."""
     with os.scandir(folder) as entries:
-        stale = [entry.path for entry in entries if entry.name.startswith(prefix) and not _writer_lives(entry.name)]
-    for path in stale:
-        with contextlib.suppress(OSError):  # another writer was first, or it is another user's
-            Path(path).unlink()
-
-
-def _writer_lives(name: str) -> bool:
-    """Tell whether the process whose number stands in a temporary file's name is still running."""
-    try:
-        os.kill(int(name.rsplit("-", 2)[-2]), 0)
-    except (ValueError, IndexError, OverflowError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        found = [entry for entry in entries if entry.name.startswith(prefix)]
+    for entry in found:
+        path, is_folder = Path(entry.path), entry.is_dir(follow_symlinks=False)
+        if not is_folder and not entry.is_file(follow_symlinks=False):
+            continue
+        # NFS locks a file exclusively only where it is open for writing; a folder cannot be.
+        way = os.O_RDONLY | os.O_DIRECTORY if is_folder else os.O_RDWR | os.O_NONBLOCK
+        with contextlib.suppress(OSError):  # its writer lives, another one was first, or it is another user's
+            lock = os.open(path, way | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(path) if is_folder else path.unlink()
+            finally:
+                os.close(lock)
 
 
 def _permissions(path: Path) -> int | None:
@@ -209,19 +290,6 @@ def _sync_folder(path: Path) -> None:
 def _folder_failed(path: Path, error: Exception) -> DataError:
     reason = getattr(error, "strerror", None) or error
     return DataError(f"Cannot write {path}: {reason}. Nothing of it remains; free some space or choose another place.")
-
-
-def _remove_stale_folders(place: Path, prefix: str) -> None:
-    for found in place.iterdir():
-        if not found.name.startswith(prefix):
-            continue
-        with contextlib.suppress(OSError):  # BlockingIOError: its writer lives
-            lock = os.open(found, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(found)
-            finally:
-                os.close(lock)
 
 
 def _sync(path: Path) -> None:

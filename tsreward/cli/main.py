@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tsreward.errors import TSRewardError, TSRewardWarning, unknown_name
+from tsreward.files import no_room
 from tsreward.named_warnings import gathered
 
 
@@ -61,15 +62,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TSRewardError as error:
         remark(f"error: {error}")
         return 2
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout once more when it exits
+            return 141
+        if (told := no_room(error)) is None:
+            raise
+        remark(f"error: {told}.")
+        return 2
     except KeyboardInterrupt:
         remark("interrupted")
         return 130
     except _Terminated:
         remark("terminated")
         return 143
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout once more when it exits
-        return 141
     except SystemExit as stop:  # tyro has shown the help, or what is wrong with the arguments
         return stop.code if isinstance(stop.code, int) else 0 if stop.code is None else 2
 

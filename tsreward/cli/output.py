@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stdout
@@ -30,6 +29,7 @@ from rich.text import Text
 
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, ShapeError
+from tsreward.files import check_writable
 from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.episodes import Episode
@@ -45,17 +45,13 @@ def check_output(path: Path) -> None:
     """Find out whether a file can be written.
 
     Raises:
-        DataError: it is a folder, its folder is missing, or nothing can be created there.
+        DataError: it is a folder, a device or a pipe, its folder is missing, or nothing can be written there.
     """
+    if str(path) == "-":
+        raise DataError("--out - is standard output, which only tsreward score writes its result to: name a file.")
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it with --out.")
-    if not path.parent.is_dir():
-        raise DataError(f"Cannot write {path}: the folder {path.parent} does not exist. Create it first.")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise DataError(f"Cannot write {path}: {error.strerror}. Choose another place with --out.") from error
+    check_writable(path)
 
 
 def run_path(command: str, env: str, seed: int) -> Path:

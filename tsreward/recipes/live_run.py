@@ -140,10 +140,14 @@ def open_run(
     made = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
     empty_folder(path)
     with _locked(path):
-        write_atomic(path / "config.json", as_json(config))
         status = {"state": "running", "started": _now(), "versions": installed_versions()}
-        live = LiveRun(path, title, facts, status | ({} if arguments is None else {"arguments": arguments}))
-        live._write_status()
+        try:
+            write_atomic(path / "config.json", as_json(config))
+            live = LiveRun(path, title, facts, status | ({} if arguments is None else {"arguments": arguments}))
+            live._write_status()
+        except BaseException:
+            _remove(path, made)
+            raise
         with _ended(live, made):
             yield live
 
@@ -183,11 +187,7 @@ def _ended(live: LiveRun, made: list[Path]) -> Iterator[None]:
         yield
     except BaseException as error:
         if not live.begun and _untouched(live.folder):
-            for name in _FIRST:
-                (live.folder / name).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # something else is in there by now
-                for folder in made:
-                    folder.rmdir()
+            _remove(live.folder, made)
             raise
         failed = isinstance(error, Exception)
         with contextlib.suppress(DataError):  # a full disk, perhaps; the error itself matters more
@@ -199,6 +199,15 @@ def _ended(live: LiveRun, made: list[Path]) -> Iterator[None]:
 
 _FIRST = ("config.json", STATUS, FILE, "model.safetensors")
 """What is there before anything was done."""
+
+
+def _remove(folder: Path, made: list[Path]) -> None:
+    """Remove what is there before anything was done, and the folders that were made for it."""
+    for name in _FIRST:
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # something else is in there by now
+        for one in made:
+            one.rmdir()
 
 
 def _untouched(folder: Path) -> bool:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from tsreward.errors import DataError, OptionError, missing_extra
+from tsreward.files import check_replaceable
 
 if TYPE_CHECKING:
     import optuna
@@ -63,6 +64,7 @@ def check_file(path: Path) -> bool:
     """
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it with --study, e.g. {path / 'study.db'}.")
+    check_replaceable(path)
     if not path.parent.is_dir():
         raise DataError(f"Cannot make {path}: the folder {path.parent} does not exist. Create it first.")
     if not path.exists():
@@ -111,6 +113,11 @@ class StudyStorage:
         """Close all connections."""
         self.rdb.remove_session()
         self.rdb.engine.dispose()
+
+    def bytes(self) -> bytes:
+        """Return what is in memory, at the URL sqlite://, as the bytes of a file."""
+        held: Any = self.rdb.engine.raw_connection()
+        return held.driver_connection.serialize()
 
     def fail(self, study: optuna.Study, number: int, **attributes: object) -> bool:
         """Set attributes of a trial, and end it as failed; return whether it had not ended before.
@@ -181,9 +188,39 @@ def _open(url: str) -> RDBStorage:
         raise DataError(
             f"{_shown(url)} cannot be read by this version of Optuna: {' '.join(str(error).split())}"
         ) from error
-    if url.startswith("sqlite"):
+    if url.startswith("sqlite:///"):  # not what is in memory, which would be gone
         _serialise(storage)
     return storage
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Let errors of the database in a file name it.
+
+    Raises:
+        DataError: the disk is full, or the file cannot be written to any more; what was finished is kept.
+    """
+    from optuna.exceptions import StorageInternalError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        causes = [one for one in _causes(error) if isinstance(one, sqlite3.Error)]
+        if not causes:
+            raise
+        reason = " ".join(str(causes[-1]).split())
+        if "full" in reason or "I/O" in reason:
+            raise DataError(f"Cannot write {path}: {reason}. Free some space; what was finished is kept.") from error
+        raise DataError(_refusal(path, reason)) from error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those behind it."""
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = getattr(found, "orig", None) or found.__cause__
 
 
 def sqlite_url(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from tsreward.errors import DataError, OptionError
 from tsreward.files import write_atomic
 from tsreward.tuning.objective import Objective
-from tsreward.tuning.storage import StudyStorage, check_file, check_optuna, sqlite_url, study_path
+from tsreward.tuning.storage import StudyStorage, check_file, check_optuna, sqlite_url, study_path, written
 
 if TYPE_CHECKING:
     import optuna
@@ -113,7 +112,8 @@ def opened(where: str, objective: Objective, name: str | None = None) -> Iterato
             write_atomic(path, _new_file(objective, name))
         storage = StudyStorage(sqlite_url(path))
         try:
-            yield _opened(storage, where, objective, name, lock)
+            with written(path):
+                yield _opened(storage, where, objective, name, lock)
         finally:
             storage.close()
 
@@ -131,14 +131,12 @@ def _opened(storage: StudyStorage, where: str, objective: Objective, name: str, 
 
 def _new_file(objective: Objective, name: str) -> bytes:
     """Return the bytes of a database with the new study in it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "study.db"
-        storage = StudyStorage(sqlite_url(path))
-        try:
-            _create(storage, objective, name)
-        finally:
-            storage.close()
-        return path.read_bytes()
+    storage = StudyStorage("sqlite://")
+    try:
+        _create(storage, objective, name)
+        return storage.bytes()
+    finally:
+        storage.close()
 
 
 def _create(storage: StudyStorage, objective: Objective, name: str) -> optuna.Study:

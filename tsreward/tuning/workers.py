@@ -17,6 +17,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from tsreward.errors import TSRewardError
+from tsreward.files import no_room
 from tsreward.interrupts import ENDING, held_back
 from tsreward.pipeline.own_names import import_own, named_modules
 from tsreward.tuning.objective import Objective, Outcome
@@ -85,6 +86,8 @@ def _ended(objective: Objective, setting: Setting, report: Any, own: Sequence[st
     except TSRewardError as error:
         return Ended(error=str(error))
     except Exception as error:
+        if (told := no_room(error)) is not None:
+            return Ended(error=told)
         traceback.print_exc()
         return Ended(error=f"{type(error).__name__}: {error}")
 
