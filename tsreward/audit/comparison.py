@@ -97,6 +97,16 @@ class Comparison:
     """Agreement with recorded costs, or for two rewards that replace the environment's, with its returns."""
 
     @property
+    def better(self) -> str | None:
+        """The model that fits what was recorded better; None where none does clearly."""
+        if self.fit is None:
+            return None
+        first, second = self.fit.values
+        if first.low > second.high:
+            return self.models[0].name
+        return self.models[1].name if second.low > first.high else None
+
+    @property
     def verdict(self) -> str:
         """Which model fits what was recorded, in one sentence."""
         a, b = (rated.name for rated in self.models)
@@ -108,7 +118,7 @@ class Comparison:
         better, worse = (a, b) if first.value >= second.value else (b, a)
         high, low = (first, second) if first.value >= second.value else (second, first)
         told = f"{self.fit.what} {high.value:.2f} ({high.low:.2f} to {high.high:.2f}) against {low.value:.2f}"
-        if high.low <= low.high:
+        if self.better is None:
             return f"Neither fits clearly better: {better} has a {told} ({low.low:.2f} to {low.high:.2f}) of {worse}."
         return f"{better} fits better than {worse}: {told} ({low.low:.2f} to {low.high:.2f})."
 

@@ -13,7 +13,7 @@ import tyro
 from tsreward.audit.auditing import Audit, audit_reward, behaviours_of
 from tsreward.audit.search.options import AttackOptions
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, conclude, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
@@ -131,7 +131,8 @@ def run(options: Options) -> int:
         print_json(document)
     else:
         _tell(found)
-        remark(f"written to {options.out} and {beside}")
+        reasons = " ".join(found.verdict.reasons)
+        conclude(f"{found.verdict.word}: {reasons} Written to {options.out}.", _next(options, found))
     if options.strict and (found.warnings or found.verdict.word != "accepted"):
         remark(f"check failed: {found.verdict.word}, with {len(found.warnings)} warning(s)")
         return 1
@@ -166,6 +167,13 @@ def _searched(
         return found, None
     write_atomic(options.out.with_name(f"{stem}-exploit.mp4"), shown)
     return found, shown
+
+
+def _next(options: Options, found: Audit) -> list[object]:
+    """Return the command that trains on the reward, or fits another."""
+    if found.verdict.word == "accepted":
+        return ["tsreward", "train", "--env", options.env or "ENV", "--model", options.model]
+    return ["tsreward", "fit", "--data", "FILE", "--scorer", "deep_sad", "--out", options.model]
 
 
 def _given(options: Options) -> dict[str, list[Episode]]:
@@ -226,4 +234,3 @@ def _tell(found: Audit) -> None:
         print_table("What attackers found", ["attacker", "r", "d", "true return", "exploit"], attacks)
     for one in found.warnings:
         remark(f"warning {one.code}: {one.meaning} {one.evidence}. {one.remedy}")
-    print(f"{found.verdict.word}: {' '.join(found.verdict.reasons)}")

@@ -15,7 +15,7 @@ import torch
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
@@ -238,7 +238,9 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
     print_table("cost", header, ([name, *_cost(cost), known[name]] for name, cost in spent.items()))
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         print(best_detector([row for row in rows if row["dataset"] == dataset]))
-    remark(f"written to {options.out}")
+    data = ["--format", options.format, *(["--data", options.data] if options.data else [])]
+    tune = ["tsreward", "tune", "--objective", "detect", "--study", options.out.with_suffix(".db"), *data]
+    conclude(f"Written to {options.out}.", tune)
 
 
 def _merits(row: Row) -> list[Any]:

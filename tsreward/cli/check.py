@@ -9,7 +9,7 @@ from pathlib import Path
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import prefer_one_thread, print_json, print_table
+from tsreward.cli.output import conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import RULES, DataColumns
 from tsreward.data.sources import read_episodes
@@ -79,7 +79,20 @@ def run(options: Options) -> int:
     else:
         for file, report in reports.items():
             _print(file, report)
+        failed = sum(not report.passed for report in reports.values())
+        told = (
+            f"{failed} of {len(reports)} files failed a check." if failed else f"All {len(reports)} file(s) are sound."
+        )
+        conclude(told, _next(options, passed))
     return 0 if passed else 1
+
+
+def _next(options: Options, passed: bool) -> list[object]:
+    if not options.models:
+        return ["tsreward", "fit", "--data", options.data[0], "--out", "model.safetensors"]
+    if not passed:
+        return ["tsreward", "info", options.models[0]]
+    return ["tsreward", "audit", "--model", options.models[0], "--good", "FILE", "--bad", "FILE", "--out", "audit.html"]
 
 
 def _episodes(options: Options) -> list[Episode]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import Stages, check_output, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import save_graded
@@ -70,7 +70,31 @@ def run(options: Options) -> int:
         returns = summary.pop("returns", {})
         rows = [*summary.items(), *((f"return, {skill}", value) for skill, value in returns.items())]
         print_table("Episodes", ["what", "value"], rows)
+        conclude(*_verdict(options, summary, returns))
     return 0
+
+
+def _verdict(options: Options, summary: Mapping[str, Any], returns: Mapping[str, float]) -> tuple[str, list[object]]:
+    """Return what was recorded in one sentence, and the command that learns from it."""
+    recorded = f"{summary['episodes']:,} episodes with {summary['steps']:,} steps are in {options.out}"
+    fit: list[object] = ["tsreward", "fit", "--data", options.out, "--out", "model.safetensors"]
+    if returns:
+        random = f", random actions {returns['random']:,.0f}" if "random" in returns else ""
+        train: list[object] = [
+            "tsreward",
+            "train",
+            "--reward",
+            "likeness",
+            "--env",
+            options.env,
+            "--demos",
+            options.out,
+        ]
+        return f"{recorded}; the expert returns {returns['expert']:,.0f} on average{random}.", train
+    if summary["cost_rate"]:
+        told = f"{recorded}; {100 * summary['cost_rate']:.2g} % of the steps cost."
+        return told, [*fit, "--scorer", "deep_sad"]
+    return f"{recorded}; no step has a cost.", [*fit, "--scorer", "knn", "--reward", "likeness"]
 
 
 def _graded(options: Options) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import tyro
 
 from tsreward.audit.comparison import compare
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_output, fitting, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, conclude, fitting, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.sources import digest, read_episodes
@@ -87,4 +87,7 @@ def run(options: Options) -> int:
     rows += [("by the second alone", flags.only_second), ("by neither", flags.neither)]
     rows += [] if page is None else [("page", page)]
     print_table("Comparison", ["what", "value"], rows)
+    better = comparison.better or options.first
+    audit = ["tsreward", "audit", "--model", better, "--good", "FILE", "--bad", "FILE", "--out", "audit.html"]
+    conclude(comparison.verdict, audit)
     return 0

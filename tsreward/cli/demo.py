@@ -9,8 +9,9 @@ from typing import Any
 
 import tyro
 
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
+from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.options import option
 from tsreward.recipes.anoseqs import AnoSeqsOptions, describe_run, run_facts, run_title
 from tsreward.recipes.anoseqs import run as run_recipe
 from tsreward.recipes.fitting import warn_of_weak_scorer
@@ -37,6 +38,8 @@ class Options(Arguments):
     """Folder of the run, new or empty; None is runs/demo-<env>-seed<seed>-<time>."""
     quick: bool = False
     """A dry run of 12,000 steps per agent at most: half a minute, and no proof of anything."""
+    cost_limit: float | None = option(None, above=0)
+    """Cost per episode that is acceptable: the page draws it, and the verdict says whether it is kept."""
     film: bool = True
     """Film both agents side by side at the end."""
     json: bool = False
@@ -60,7 +63,9 @@ def run(options: Options) -> int:
         with Stages() as stages:
             result = run_recipe(recipe, live.stage(stages), live.log)
         warn_of_weak_scorer(result.roc)
-        results = write_run(path, replace(describe_run(recipe, result), film=options.film))
+        results = write_run(
+            path, replace(describe_run(recipe, result), film=options.film, cost_limit=options.cost_limit)
+        )
     if options.json:
         print_json({"folder": str(path), **results})
     else:
@@ -84,6 +89,7 @@ def _show(results: dict[str, Any], folder: Path, quick: bool) -> None:
         [[agent, *(results[agent][name] for name in names)] for agent in ("vanilla", "penalised")],
     )
     print(results["verdict"])
-    print(f"Written to {folder}. To see the agents: tsreward watch {folder}/vanilla --compare {folder}/penalised")
     if quick:
         print("A dry run: all works, and agents this young prove nothing. For the result leave out --quick.")
+    watched = ["tsreward", "watch", folder / "vanilla", "--compare", folder / "penalised"]
+    conclude(f"Written to {folder}.", watched)

@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import fitting, print_json, print_table
+from tsreward.cli.output import conclude, fitting, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.scored_files import common_time, join_on_time, labels_in_time, read_columns, read_labels
@@ -96,11 +96,25 @@ def run(options: Options) -> int:
         print_json(result)
     else:
         print_table(f"{options.scores or options.data}", ["what", "value"], result.items())
+        conclude(_verdict(result["roc"]), _next(options))
     roc = result["roc"]
     if options.min_roc is not None and roc is not None and roc < options.min_roc:
         remark(f"check failed: the ROC of {roc:.4f} is below --min-roc {options.min_roc}")
         return 1
     return 0
+
+
+def _verdict(roc: float | None) -> str:
+    if roc is None:
+        return "There are steps of one kind only: nothing is told apart."
+    judged = "good" if roc >= 0.9 else "better than chance" if roc > 0.55 else "no better than chance"
+    return f"A ROC AUC of {roc:.2f} is {judged}: so often an anomalous step scores above a normal one."
+
+
+def _next(options: Options) -> list[object]:
+    if options.model is None:
+        return ["tsreward", "bench", "detect", "--format", "csv", "--data", "FOLDER", "--out", "runs/bench"]
+    return ["tsreward", "audit", "--model", options.model, "--good", "FILE", "--bad", "FILE", "--out", "audit.html"]
 
 
 def _from_model(options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:

@@ -12,7 +12,7 @@ import tyro
 
 from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, check_output, print_json, print_table
+from tsreward.cli.output import Stages, check_output, conclude, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.data.minari import is_minari
 from tsreward.data.sources import digest, read_episodes
@@ -144,7 +144,21 @@ def run(options: Options[Any, Any]) -> int:
         print_json(summary)
     else:
         print_table("Model", ["what", "value"], summary.items())
+        conclude(_verdict(fitted.normal, roc, len(held)), _next(options))
     return 0
+
+
+def _verdict(windows: int, roc: float | None, held_out: int) -> str:
+    learned = f"The model has learned {windows:,} normal windows"
+    if roc is None:
+        return f"{learned}; nothing tells how well it finds others: evaluate it on data with costs or labels."
+    return f"{learned}, and tells steps that cost from others with a ROC AUC of {roc:.2f} on {held_out} other episodes."
+
+
+def _next(options: Options[Any, Any]) -> list[object]:
+    if _reward(options.reward, options.form) == "likeness":
+        return ["tsreward", "score", "FILE", "--model", options.out, "--out", "scores.csv"]
+    return ["tsreward", "train", "--env", options.env or "ENV", "--model", options.out]
 
 
 def _mode(options: Options[Any, Any]) -> RewardMode:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from tsreward.cli.output import print_json, print_table
+from tsreward.cli.output import conclude, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.io import describe
 
@@ -49,7 +49,17 @@ def run(options: Options) -> int:
         rows += _rows(name, content[name]) if name in content else []
     rows += [("tensors", len(content["tensors"])), ("bytes", f"{content['bytes']:,}"), ("sha256", content["sha256"])]
     print_table(str(options.model), ["what", "value"], rows)
+    conclude(_verdict(content), ["tsreward", "check", options.model])
     return 0
+
+
+def _verdict(content: Mapping[str, Any]) -> str:
+    named = {
+        part: json.dumps(content[part]["name"])[1:-1] for part in ("scorer", "mode", "detector") if part in content
+    }
+    if "mode" not in named:
+        return f"A detector: {named.get('detector', 'of several parts')}."
+    return f"A reward of the kind {named['mode']} on scores of {named['scorer']}."
 
 
 def _rows(name: str, value: Any) -> list[tuple[str, object]]:

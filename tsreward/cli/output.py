@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -202,6 +203,18 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[objec
         table.add_row(*(Text(_cell(value)) for value in row))
     print(title)
     Console().print(table)
+
+
+def conclude(verdict: str, *commands: Sequence[object]) -> None:
+    """End a command: write its result in one sentence to stdout, and which command to run next.
+
+    >>> conclude("All 2 files are sound.", ["tsreward", "info", "my model.safetensors"])
+    All 2 files are sound.
+    Next: tsreward info 'my model.safetensors'
+    """
+    print(verdict)
+    for words in commands:
+        print(f"Next: {shlex.join(map(str, words))}")
 
 
 def _cell(value: object) -> str:

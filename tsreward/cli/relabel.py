@@ -10,7 +10,7 @@ from typing import Any
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_output, print_json
+from tsreward.cli.output import check_output, conclude, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.minari import is_minari, minari_folder, minari_source
@@ -88,7 +88,13 @@ def run(options: Options) -> int:
     if options.json:
         print_json(summary)
     else:
-        remark("{steps} rewards of {episodes} episodes, {flagged} flagged, written to {file}".format(**summary))
+        before = "" if paid is None else f" in place of {paid / done.steps:.3g}"
+        earned = f"{done.reward / done.steps:.3g} on average{before}"
+        conclude(
+            f"{done.steps:,} steps of {done.episodes:,} episodes earn {earned}; {done.flagged:,} are flagged. "
+            f"Written to {options.out}.",
+            ["tsreward", "check", "--data", options.out],
+        )
     return 0
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import tyro
 
-from tsreward.cli.output import check_output, print_json, print_table
+from tsreward.cli.output import check_output, conclude, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.errors import DataError
 from tsreward.report.page import check_reporting, write_page
-from tsreward.report.several import figures_of, read_methods, render_several
+from tsreward.report.several import figures_of, read_methods, render_several, several_verdict
 
 
 @dataclass(frozen=True)
@@ -51,5 +51,6 @@ def run(options: Options) -> int:
     rows = [(name, values["runs"], *values["true_return"].values()) for name, values in figures.items()]
     header = ["method", "runs", "IQM", "low", "high", "mean", "std"]
     print_table("true return of the last quarter", header, rows)
-    print(f"Written to {options.out}")
+    folder = next(iter(sorted(options.runs[0].glob("seed-*/"))), options.runs[0])
+    conclude(f"{several_verdict(figures)} Written to {options.out}.", ["tsreward", "watch", folder])
     return 0

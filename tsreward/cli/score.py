@@ -14,7 +14,7 @@ import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, check_output, fitting, print_json
+from tsreward.cli.output import Stages, check_output, conclude, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, row_data
@@ -153,7 +153,13 @@ def run(options: Options) -> int:
     if options.json:
         print_json(document)
     else:
-        remark("{steps} scores of {episodes} episodes, {flagged} flagged, written to {file}".format(**document))
+        steps, flagged = document["steps"], document["flagged"]
+        fraction = f" ({100 * flagged / steps:.3g} %)" if steps else ""
+        conclude(
+            f"{flagged:,} of {steps:,} steps{fraction} of {document['episodes']:,} episodes are flagged. "
+            f"Written to {path}.",
+            ["tsreward", "evaluate", "--scores", path, "--labels", "FILE"],
+        )
     return 0
 
 

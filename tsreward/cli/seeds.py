@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, print_json, print_table
+from tsreward.cli.output import Stages, conclude, print_json, print_table
 from tsreward.cli.running import lasting
 from tsreward.errors import DataError, OptionError
 from tsreward.files import empty_folder, write_atomic
@@ -21,7 +21,7 @@ from tsreward.pipeline.own_names import named_modules
 from tsreward.recipes.live_run import STATUS, read_status
 from tsreward.recipes.run_folder import as_json
 from tsreward.report.page import check_reporting, write_page
-from tsreward.report.several import figures_of, read_methods, render_several
+from tsreward.report.several import figures_of, read_methods, render_several, several_verdict
 
 _POLL = 0.5
 """Seconds between two looks at the processes."""
@@ -111,7 +111,8 @@ def train_seeds(
         return 0
     rows = [(name, values["runs"], *values["true_return"].values()) for name, values in results["methods"].items()]
     print_table("true return of the last quarter", ["agent", "runs", "IQM", "low", "high", "mean", "std"], rows)
-    print(f"Written to {folder}")
+    told = f"{several_verdict(results['methods'])} Written to {folder}."
+    conclude(told, ["tsreward", "watch", _of(folder, seeds[0])])
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ import tyro
 
 from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table, run_path
+from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.cli.running import RunArguments, lasting, resumed
 from tsreward.cli.seeds import resume_seeds, seeds_of, train_seeds
@@ -20,6 +20,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import describe, load
+from tsreward.options import option
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes import dreamer
@@ -73,6 +74,8 @@ class Options(RunArguments):
     """Weight in place of the model's own, for a model whose mode is penalty."""
     config: Path | None = None
     """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
+    cost_limit: float | None = option(None, above=0)
+    """Cost per episode that is acceptable: the page draws it, and the verdict says whether it is kept."""
     film: bool = True
     """Film the agent at the end, where its environment draws itself."""
     json: bool = False
@@ -186,7 +189,7 @@ def run(options: Options, arguments: list[str]) -> int:
             ["what", "value"],
             list(results["agent"].items()),
         )
-        print(f"Written to {path}. To see the agent: tsreward watch {path}")
+        conclude(f"{results['verdict']} Written to {path}.", ["tsreward", "watch", path])
     return 0
 
 
@@ -247,7 +250,14 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: d
         film=options.film,
         costs=options.costs,
         action_repeat=options.agent.action_repeat,
+        verdict=_verdict(figures),
+        cost_limit=options.cost_limit if agent.record.gives_cost else None,
     )
+
+
+def _verdict(figures: Mapping[str, float]) -> str:
+    cost = f" at a cost of {figures['cost']:,.1f}" if "cost" in figures else ""
+    return f"Over the last quarter of training an episode returns {figures['return']:,.1f}{cost} (true values)."
 
 
 def _title(options: Options) -> str:
@@ -296,8 +306,7 @@ def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
         *results["agent"].items(),
     ]
     print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
-    print(results["verdict"])
-    print(f"Written to {path}. To see the agent: tsreward watch {path}")
+    conclude(f"{results['verdict']} Written to {path}.", ["tsreward", "watch", path])
     return 0
 
 
@@ -315,5 +324,5 @@ def run_dreamer(options: DreamerRun) -> int:
         return 0
     rows = list(results["agent"].items())
     print_table(f"{recipe.env}, {recipe.steps:,} steps, seed {recipe.seed}: true returns", ["what", "value"], rows)
-    print(f"Written to {path}")
+    conclude(f"{results['verdict']} Written to {path}.", ["tensorboard", "--logdir", path / "sheeprl"])
     return 0

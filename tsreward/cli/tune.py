@@ -12,7 +12,7 @@ import tyro
 
 from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, SomeArguments, parse, peek
 from tsreward.data.columns import DataColumns
 from tsreward.detection.bench.evaluate import PROTOCOLS
@@ -22,7 +22,7 @@ from tsreward.report.page import check_reporting
 from tsreward.tuning.anoseqs import AnoSeqsTuning
 from tsreward.tuning.likeness import LikenessTuning
 from tsreward.tuning.objective import Objective
-from tsreward.tuning.page import write_results
+from tsreward.tuning.page import study_verdict, write_results
 from tsreward.tuning.results import Results, results
 from tsreward.tuning.search import SearchOptions, make_pruner, search
 from tsreward.tuning.search_spaces import search_space
@@ -191,9 +191,8 @@ def _tell(options: Options[Any], objective: Objective, found: Results, folder: P
         [[name, one.number, *one.values] for name, one in rows],
     )
     print_table("best setting", ["parameter", "value"], found.best.setting.items())
-    print(f"Written to {folder}. To go on:")
-    for command in _next(objective.config(found.best.setting), folder / "best.toml"):
-        print(f"  {command}")
+    told = f"{study_verdict(found)} Written to {folder}."
+    conclude(told, *map(shlex.split, _next(objective.config(found.best.setting), folder / "best.toml")))
 
 
 def _next(tables: Collection[str], best: Path) -> list[str]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import tyro
 
 from tsreward.cli.main import remark
-from tsreward.cli.output import check_output, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import check_output, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.errors import OptionError
 from tsreward.files import write_atomic
@@ -100,8 +101,18 @@ def run(options: Options) -> int:
         header = list(rows[0])
         named = [name.replace("_", " ") for name in header]
         print_table("Episodes without random actions", named, [[row[name] for name in header] for row in rows])
-        print(f"Written to {out}")
+        means = {name: [row for row in rows if row["agent"] == name] for name in names}
+        told = ", ".join(f"{name} {_mean(found)}" for name, found in means.items())
+        again = ["tsreward", "watch", options.run, "--compare", options.compare or "RUN", "--out", "both.mp4"]
+        conclude(f"Mean true return over {options.episodes} episode(s): {told}. Written to {out}.", again)
     return 0
+
+
+def _mean(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return the mean true return of episodes, and their mean cost where they have one."""
+    returned = sum(row["true_return"] for row in rows) / len(rows)
+    costs = [row["cost"] for row in rows if row["cost"] is not None]
+    return f"{returned:,.1f}" + (f" at a cost of {sum(costs) / len(costs):,.1f}" if costs else "")
 
 
 def _check_display() -> None:

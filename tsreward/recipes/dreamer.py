@@ -354,6 +354,7 @@ def describe_run(options: DreamerOptions, result: DreamerResult) -> Run:
         },
         agents={"agent": finished},
         action_repeat=options.action_repeat,
+        verdict=f"The agent reaches a true return of {returns.mean():,.1f} on average over {len(returns)} episodes.",
     )
 
 

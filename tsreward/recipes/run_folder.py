@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,8 @@ class Run:
     """What is drawn ("true return", "cost") -> name -> a value to compare with."""
     action_repeat: int = 1
     """Environment steps of a decision."""
+    cost_limit: float | None = None
+    """Cost per episode that the last agent should keep to; the page draws it, and the verdict says whether it does."""
 
 
 def write_run(folder: Path, run: Run) -> dict[str, Any]:
@@ -87,6 +89,7 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         DataError: a file cannot be written.
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
+    run = _with_limit(run)
     results = {**run.results, "verdict": run.verdict, "warnings": given_warnings(), "versions": installed_versions()}
     write_atomic(folder / "config.json", as_json(run.config))
     if run.model is not None and run.note is not None:
@@ -118,6 +121,20 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
     write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", as_json(results))
     return results
+
+
+def _with_limit(run: Run) -> Run:
+    """Return a run whose levels and verdict tell of its cost limit, where it has one."""
+    if run.cost_limit is None:
+        return run
+    name = list(run.agents)[-1]
+    kept = "kept" if run.results[name]["cost"] <= run.cost_limit else "exceeded"
+    limit = f"{run.cost_limit:g}"
+    return replace(
+        run,
+        levels={**run.levels, "cost": {f"cost limit, {limit}": run.cost_limit}},
+        verdict=f"{run.verdict} The cost limit of {limit} is {kept}.".strip(),
+    )
 
 
 def _rows(folder: Path) -> dict[str, list[EpisodeRow]]:

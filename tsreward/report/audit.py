@@ -91,15 +91,24 @@ def color(place: int) -> str:
     return COLORS[place % len(COLORS)]
 
 
+def spoken(name: str) -> str:
+    """Return the name of a behaviour as words.
+
+    >>> spoken("half_trained")
+    'half trained'
+    """
+    return name.replace("_", " ")
+
+
 def separations(findings: Findings) -> Chart:
     """Draw the histograms of scores, and the ROC of every comparison, in the colour of what is compared with good."""
     edges = np.array(findings.distribution.edges)
     densities = list(findings.distribution.densities.items())
     scores: list[Part] = [
-        stairs(edges, np.array(values), color(place), name) for place, (name, values) in enumerate(densities)
+        stairs(edges, np.array(values), color(place), spoken(name)) for place, (name, values) in enumerate(densities)
     ]
     roc: list[Part] = [
-        Line.through(row.curve, color(place + 1), row.name) for place, row in enumerate(findings.separations)
+        Line.through(row.curve, color(place + 1), spoken(row.name)) for place, row in enumerate(findings.separations)
     ]
     if findings.agreement and findings.agreement.cost:
         roc.append(Line.through(findings.agreement.cost.curve, SCORE, findings.agreement.cost.name, True))
@@ -119,7 +128,7 @@ def returns(rows: Sequence[tuple[str, float, float]], colors: Mapping[str, str])
     parts = []
     for name in dict.fromkeys(row[0] for row in rows):
         dots = np.array([row[1:] for row in rows if row[0] == name])
-        parts.append(Dots(dots[:, 0], dots[:, 1], colors[name], name))
+        parts.append(Dots(dots[:, 0], dots[:, 1], colors[name], spoken(name)))
     return Chart([Panel(parts, x="true return", y="learned return")], height=2.8, columns=2)
 
 

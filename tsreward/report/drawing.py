@@ -99,6 +99,11 @@ class Panel:
     marked: float | None = None
     """The only number on the axis x, and none on the other: for small panels."""
 
+    @property
+    def turned(self) -> bool:
+        """Whether names on the axis x would not fit beside each other."""
+        return sum(map(len, self.ticks)) > 30
+
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Return the ranges of x and y."""
         across, up = [], []

@@ -127,6 +127,7 @@ def _figure(chart: Chart, panel: Panel, limits: Any, shared: dict[str, Any]) -> 
         title = PlainText(text=panel.title)
         plot.add_layout(Title(text=title, text_color=INK, text_font_size="12px"), "above")
     if panel.ticks:
+        plot.xaxis[0].major_label_orientation = 0.35 if panel.turned else "horizontal"
         plot.xaxis[0].ticker = list(range(len(panel.ticks)))
         plot.xaxis[0].major_label_overrides = {place: PlainText(text=name) for place, name in enumerate(panel.ticks)}
     if "crosshair" in shared:

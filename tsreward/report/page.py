@@ -93,14 +93,14 @@ def render(package: str, template: str, **values: Any) -> str:
 def number(value: Any) -> str:
     """Return a number as pages show it: two significant figures, and the digits by which a fraction misses 1.
 
-    >>> [number(value) for value in (None, 1234.4, 93.01, 0.107, 0.9971, 0.00432, -5.25e-7, 0.0, 12)]
-    ['–', '1,234', '93', '0.11', '0.997', '0.0043', '-5.2e-07', '0', '12']
+    >>> [number(value) for value in (None, 1234.4, 99.6, 93.01, 0.107, 0.9971, 0.00432, -5.25e-7, 0.0, 12)]
+    ['–', '1,234', '100', '93', '0.11', '0.997', '0.0043', '-5.2e-07', '0', '12']
     """
     if value is None:
         return "–"
     if isinstance(value, str | bool):
         return str(value)
-    if isinstance(value, int) or abs(value) >= 100:
+    if isinstance(value, int) or abs(value) >= 99.5:
         return f"{value:,.0f}"
     return f"{value:.3f}" if 0.98 < value < 0.9995 else f"{value:#.2g}".rstrip(".") if value else "0"
 

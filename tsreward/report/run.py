@@ -69,6 +69,8 @@ def summarise_training(finished: Sequence[Episode], everything: Sequence[Episode
 
 SHOWN = 8
 """Last finished episodes of a run, of which the one with the median mean learned reward is drawn."""
+LARGEST_FILM = 1_400_000
+"""Bytes of a film that a page plays; a longer one is beside it."""
 LATEST = 20
 """Latest episodes whose means the page of a run that goes on shows."""
 
@@ -139,7 +141,8 @@ def render_run(
         verdict=verdict,
         late=late,
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
-        film=None if film is None else b64encode(film).decode(),
+        film=None if film is None or len(film) > LARGEST_FILM else b64encode(film).decode(),
+        filmed=film is not None,
     )
 
 

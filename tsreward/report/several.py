@@ -18,6 +18,7 @@ from tsreward.report.page import number, render
 RESAMPLES, LEVEL, BINS = 2000, 0.95, 40
 _OWN = {
     "seed",
+    "cost_limit",
     "seeds",
     "out",
     "json",

@@ -43,7 +43,7 @@ def svgs(chart: Chart) -> list[str]:
         figure = Figure(figsize=(width, chart.height))
         FigureCanvasSVG(figure)
         small = panel.marked is not None
-        below = 0.2 if small else 0.42 if panel.x else 0.24
+        below = (0.2 if small else 0.42 if panel.x else 0.24) + 0.2 * panel.turned
         figure.subplots_adjust(
             left=(0.03 if small else 0.62) / width,
             right=1 - 0.08 / width,
@@ -127,10 +127,8 @@ def _draw(axis: Any, chart: Chart, panel: Panel, limits: Any, small: bool) -> No
     if panel.title:
         axis.set_title(panel.title, fontsize=8, color=INK, parse_math=False)
     if panel.ticks:
-        turned = sum(map(len, panel.ticks)) > 30
-        axis.set_xticks(
-            range(len(panel.ticks)), panel.ticks, rotation=20 if turned else 0, ha="right" if turned else "center"
-        )
+        where = {"rotation": 20, "ha": "right"} if panel.turned else {}
+        axis.set_xticks(range(len(panel.ticks)), panel.ticks, **where)
         for label in axis.get_xticklabels():
             label.set_parse_math(False)
     if panel.marked is not None:

@@ -82,8 +82,6 @@ class CompleteTrial:
 class Results:
     """What a study has found."""
 
-    study: optuna.Study
-    """A copy in memory, which outlives the storage."""
     directions: dict[str, Direction]
     """Name of every objective -> maximize or minimize."""
     complete: tuple[CompleteTrial, ...]
@@ -138,7 +136,6 @@ def results(study: OpenStudy) -> Results:
     front = _front(study.study, complete, signs) if len(directions) > 1 else ()
     counts = Counter(trial.state.name for trial in trials)
     return Results(
-        _copy(study.study),
         directions,
         complete,
         _nearest(front, signs) if front else min(complete, key=lambda one: (one.violation, -signs[0] * one.values[0])),
@@ -148,14 +145,6 @@ def results(study: OpenStudy) -> Results:
         {"complete": counts["COMPLETE"], "pruned": counts["PRUNED"], "failed": len(errors)},
         errors,
     )
-
-
-def _copy(study: optuna.Study) -> optuna.Study:
-    import optuna
-
-    copy = optuna.create_study(directions=study.directions)
-    copy.add_trials(study.get_trials(deepcopy=False))
-    return copy
 
 
 def _complete_trial(trial: FrozenTrial, setting: Setting) -> CompleteTrial:
