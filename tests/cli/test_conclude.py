@@ -18,7 +18,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::tsreward.errors.TSRewardWarning
 
 @pytest.mark.parametrize("command", sorted(set(COMMANDS) - {"completion"}))
 def test_every_command_concludes(command: str) -> None:
-    source = Path(str(import_module(f"tsreward.cli.{command}").__file__)).read_text(encoding="utf-8")
+    source = Path(str(import_module(f"tsreward.cli.{command.replace('-', '_')}").__file__)).read_text(encoding="utf-8")
     called = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     assert "conclude" in [function.id for function in called if isinstance(function, ast.Name)]
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from tsreward.cli.output import Stages, check_output, prefer_one_thread, print_json, print_table
+from tsreward.cli.output import Stages, check_output, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, parse
 from tsreward.data.films import films
 from tsreward.data.video.pictures import SUFFIXES, picture
@@ -121,6 +121,9 @@ def run(options: Options) -> int:
     else:
         rows = [(name.replace("_", " "), value) for name, value in document.items() if not isinstance(value, list)]
         print_table("Goal video", ["what", "value"], rows)
+        told = f"A goal video of {len(videos[0])} frames: look at {sheet} before anything learns from it."
+        train = ["tsreward", "train", "--reward", "likeness", "--env", "ENV", "--demos", options.out, "--frames", 64]
+        conclude(f"{told} Written to {options.out}.", train)
     return 0
 
 
