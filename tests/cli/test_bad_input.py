@@ -100,7 +100,6 @@ CASES = {
     "lengths": ("evaluate --scores one.csv --labels long.csv", "has 2 scores, but long.csv 3 labels"),
     "no env": ("collect --env Tiny/Wild-v0 --out OUT/e.npz", "did you mean 'Tiny/Wide-v0'?"),
     "broken env": ("collect --env Tiny/Broken-v0 --out OUT/e.npz", "gave NaN or inf as observation in step 4"),
-    "device": ("collect --env Tiny/Cost-v0 --out /dev/zero", "Cannot write /dev/zero: it is a device and no file"),
     "stdout": ("collect --env Tiny/Cost-v0 --out -", "--out - is standard output, which only tsreward score writes"),
     "read-only": ("collect --env Tiny/Cost-v0 --out /proc/e.npz", "Cannot write /proc/e.npz: "),
     "train shape": ("train --env Tiny/Wide-v0 --model MODEL --out OUT/r", "fit a model on episodes of"),

@@ -154,12 +154,12 @@ def test_the_file_of_a_dataset_is_read_too(root: Path) -> None:
     assert [len(one) for one in read_episodes(root / "walk-v0")] == [len(one) for one in scripts()]
 
 
-@pytest.mark.parametrize("form", ["link", "storage", "virtual"])
+@pytest.mark.parametrize("form", ["link", "link by a link", "storage", "virtual"])
 def test_a_file_that_reads_other_files_is_refused(form: str, root: Path) -> None:
     record("walk-v0", scripts())
     with h5py.File(root / "walk-v0" / "data" / "main_data.hdf5", "a") as file:
         outward(file, "episode_0/infos/more", form, root)
-    with pytest.raises(DataError, match=r"episode_0/infos/more' is .*, which is not followed"):
+    with pytest.raises(DataError, match=r"(episode_0/infos/more|zz)' is .*, which is not followed"):
         load_minari("walk-v0")
 
 
@@ -176,6 +176,7 @@ def test_an_environment_named_in_the_file_is_never_made(root: Path) -> None:
     ("changes", "message"),
     [
         ({"total_episodes": 0}, "has no episodes: record some"),
+        ({"total_episodes": 2}, r"holds 3 episodes, and its metadata promise 2: download it again"),
         ({"total_episodes": 4}, "in episode 3 of 4"),
         ({"observation_space": '{"type": "Box"}'}, "damaged or incomplete"),
         ({"observation_space": '{"type": "Strange"}'}, "damaged or incomplete"),

@@ -92,16 +92,6 @@ def open_hdf5(path: Path) -> Iterator[Hdf5Arrays]:
         yield Hdf5Arrays(path, file)
 
 
-def check_hdf5(path: Path) -> None:
-    """Refuse a file that others will read whole, where it reads other files.
-
-    Raises:
-        DataError, MissingExtraError: as `open_hdf5`.
-    """
-    with open_hdf5(path):
-        pass
-
-
 def import_h5py() -> Any:
     """Return the module.
 

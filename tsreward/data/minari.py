@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tsreward.data.columns import ANY_DATA, RULES, DataColumns
-from tsreward.data.hdf5 import check_hdf5
+from tsreward.data.hdf5 import open_hdf5
 from tsreward.data.observations import flat_observations
 from tsreward.data.rows import Reading, check_finite
 from tsreward.errors import DataError, OptionError, TSRewardError, missing_extra
@@ -124,8 +124,7 @@ class MinariSource:
                 raise DataError(
                     f"Minari dataset {self.name} does not tell its {spaces.pop()}: write it with Minari 0.5."
                 )
-            for file in self.folder.rglob("*.hdf5"):
-                check_hdf5(file)
+            stored = _stored(self.folder)
             self.dataset = minari.MinariDataset(self.folder)
         except TSRewardError as error:
             if error.__cause__ is None or isinstance(error.__cause__, ImportError):
@@ -135,6 +134,11 @@ class MinariSource:
             raise self._damaged(error) from error
         if not len(self):
             raise DataError(f"Minari dataset {self.name} has no episodes: record some.")
+        if stored > len(self):
+            raise DataError(
+                f"Minari dataset {self.name} holds {stored} episodes, and its metadata promise {len(self)}: download "
+                f"it again, or correct total_episodes in {self.folder / 'metadata.json'}."
+            )
 
     def __len__(self) -> int:
         return int(self.dataset.total_episodes)
@@ -210,6 +214,19 @@ class MinariSource:
     def _damaged(self, error: BaseException, where: str = "") -> DataError:
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return DataError(f"Minari dataset {self.name} is damaged or incomplete{where} ({reason}): download it again.")
+
+
+def _stored(folder: Path) -> int:
+    """Return how many episodes stand in the files of a dataset, after a look at all that these hold.
+
+    Raises:
+        DataError, MissingExtraError: as `open_hdf5`.
+    """
+    found = {file.name for file in folder.iterdir() if file.is_dir() and file.name.isdecimal()}  # Arrow
+    for path in folder.rglob("*.hdf5"):
+        with open_hdf5(path) as file:
+            found |= {group for name in file.names if (group := name.partition("/")[0]).startswith("episode_")}
+    return len(found)
 
 
 def _arrivals(infos: dict[str, Any], steps: int) -> dict[str, Any]:
