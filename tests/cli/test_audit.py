@@ -13,13 +13,15 @@ import tests.tiny  # noqa: F401
 from tests.audit.circles import circles, moving_model, safe_model
 from tests.audit.search.test_attack import ENV, EXPERT, QUICK, RANDOM, walked
 from tests.report.test_film import pictures
-from tsreward import save
+from tsreward import load, save
 from tsreward.cli.main import main
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.envs.make import make
+from tsreward.io import describe
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.penalty import Penalty
+from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.knn import KNN
 from tsreward.sequences.episodes import Episode
 
@@ -194,3 +196,20 @@ def test_a_search_needs_an_environment_and_two_kinds(files, tmp_path, monkeypatc
     assert "--search needs an environment" in complaint("audit", "--model", "windows", *GIVEN, "--search", "9", *out)
     same = ("--good", "good.npz", "--bad", "./good.npz")
     assert "good.npz is given both as --good and as --bad" in complaint("audit", "--model", "windows", *same, *out)
+
+
+def test_a_repaired_model_is_written(tmp_path, document, complaint):
+    model = RewardModel(DeepSVDD(1), Penalty()).fit([one.obs for one in walked((0.0, 0.3))], rewards=np.ones(9))
+    save(model, tmp_path / "model")
+    for name, episodes in (("good", EXPERT), ("bad", RANDOM), ("learn", walked((0.3, 0.0), 6))):
+        save_episodes(episodes, tmp_path / f"{name}.npz")
+    given = ("--model", tmp_path / "model", "--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
+    search = ("--env", ENV, "--search", "100000", "--attack.attackers", "planner", "--attack.episodes", "2")
+    small = ("--attack.longest", "20", "--attack.planner.plans", "4", "--attack.planner.horizon", "4")
+    assert "--repair searches and fits anew" in complaint(
+        "audit", *given, "--repair", "1", "--out", tmp_path / "a.html"
+    )
+    repair = ("--repair", "1", "--learn", tmp_path / "learn.npz")
+    document("audit", *given, *search, *small, *repair, "--out", tmp_path / "a.html")
+    note = describe(tmp_path / "a-repaired.safetensors")["note"]
+    assert note["rounds"] == 1 and load(tmp_path / "a-repaired.safetensors").scorer.fitted

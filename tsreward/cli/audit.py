@@ -21,7 +21,7 @@ from tsreward.data.graded import load_graded
 from tsreward.data.sources import read_episodes
 from tsreward.errors import DataError, OptionError, TSRewardError
 from tsreward.files import write_atomic
-from tsreward.io import load
+from tsreward.io import load, save
 from tsreward.named_warnings import given_warnings
 from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
@@ -29,6 +29,7 @@ from tsreward.report.audit import render_audit
 from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.costs import CostOptions, CostRules
 from tsreward.sequences.episodes import Episode
+from tsreward.training import TrainOptions
 
 _BLIND_EPISODES = 4
 
@@ -64,6 +65,11 @@ class Options(Arguments):
     meant. What is found decides; its strongest episodes are written beside the page, to -exploit.npz and, where the
     environment draws itself, -exploit.mp4."""
     attack: AttackOptions = field(default_factory=AttackOptions)
+    repair: int | None = option(None, low=1)
+    """Give exploits to the scorer as negatives, fit it anew on --learn, and search again, so many times at most. The
+    repaired model is written beside the page, to -repaired.safetensors."""
+    learn: tuple[Path, ...] = ()
+    """Episodes of good behaviour that a repaired scorer learns from."""
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
@@ -83,6 +89,8 @@ class Options(Arguments):
             raise OptionError("--action-repeat belongs to --env: name the environment, or leave it out.")
         if self.search is not None and self.env is None:
             raise OptionError("--search needs an environment to search in: name it with --env.")
+        if self.repair is not None and (self.search is None or not self.learn):
+            raise OptionError("--repair searches and fits anew: give --search, and with --learn what is learned from.")
         if same := {path.resolve() for path in self.good} & {path.resolve() for path in self.bad}:
             raise OptionError(f"{min(same)} is given both as --good and as --bad.")
         if self.out.suffix.lower() != ".html":
@@ -121,6 +129,8 @@ def run(options: Options) -> int:
     exploit = None
     if options.search is not None:
         found, exploit = _searched(options, model, found, sets, options.action_repeat or action_repeat)
+    if options.repair is not None:
+        _repair(options, model, sets, options.action_repeat or action_repeat)
     document = found.to_json() | {"files": {"model": str(options.model), "page": str(options.out)}}
     if given := given_warnings():
         document |= {"data_warnings": given}
@@ -149,8 +159,7 @@ def _searched(
 
     assert options.env is not None and options.search is not None
     attack = replace(options.attack, seconds=options.search, seed=options.seed)
-    rules = {one.name: getattr(options.columns, one.name) for one in fields(CostRules)}
-    costs = CostOptions(**rules)
+    costs = _costs(options)
     team = red_team(model, options.env, sets["good"], sets["bad"], attack, action_repeat, costs)
     found = with_search(found, team)
     if not team.exploits:
@@ -174,6 +183,31 @@ def _next(options: Options, found: Audit) -> list[object]:
     if found.verdict.word == "accepted":
         return ["tsreward", "train", "--env", options.env or "ENV", "--model", options.model]
     return ["tsreward", "fit", "--data", "FILE", "--scorer", "deep_sad", "--out", options.model]
+
+
+def _repair(options: Options, model: RewardModel, sets: dict[str, list[Episode]], action_repeat: int) -> None:
+    """Write the repaired model, and tell of every round."""
+    from tsreward.audit.search.repair import repair
+
+    assert options.env is not None and options.search is not None and options.repair is not None
+    expert = fitting(model, options.model, read_episodes(options.learn, options.columns, remark), options.learn[0])
+    attack = replace(options.attack, seconds=options.search, seed=options.seed)
+    costs, train = _costs(options), TrainOptions(seed=options.seed)
+    good, bad = sets["good"], sets["bad"]
+    repaired = repair(model, options.env, expert, good, bad, options.repair, attack, train, action_repeat, costs)
+    for number, search in enumerate(repaired.searches):
+        best = search.found[0]
+        word = f"{len(search.exploits)} exploits" if search.exploits else "no exploit"
+        remark(f"round {number}: {word}; the strongest attacker, {best.attacker}, earns r = {best.paid.value:.2f}")
+    path = options.out.with_name(f"{options.out.stem}-repaired.safetensors")
+    note = {"repaired": str(options.model), "rounds": len(repaired.searches) - 1, "holds": repaired.holds}
+    save(repaired.model, path, note=note)
+    remark(f"{'holds' if repaired.holds else 'is still exploited'}: written to {path}; audit it as any other")
+
+
+def _costs(options: Options) -> CostOptions:
+    """Return how costs are read from an environment, as from the data."""
+    return CostOptions(**{one.name: getattr(options.columns, one.name) for one in fields(CostRules)})
 
 
 def _given(options: Options) -> dict[str, list[Episode]]:
