@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -125,6 +125,11 @@ def _pca(seen: Shown) -> tsreward.PixelPCA:
     return encoder.fit([*seen.goal, *seen.random])
 
 
+def _features(name: str) -> Literal["standardised", "raw"]:
+    """Return how features are scaled: the moments of one picture say nothing."""
+    return "raw" if name == "maze" else "standardised"
+
+
 def _paid(scorer: Scorer, transform: Transform, encoder: Any, **more: Any) -> tsreward.RewardModel:
     mode = tsreward.Likeness(tsreward.LikenessOptions(transform=transform))
     return tsreward.RewardModel(scorer, mode, encoder, **more)
@@ -134,7 +139,8 @@ def clip(name: str, seed: int, window: int | None = None) -> Reward:
     """Return the likeness of the last frames, as many as an episode has, to the films."""
     seen = shown(name)
     window = TASKS[name].decisions if window is None else window
-    scorer = tsreward.GoalVideo(window, tsreward.GoalVideoOptions(videos=FILMS, frames=min(8, window)))
+    options = tsreward.GoalVideoOptions(videos=FILMS, frames=min(8, window), features=_features(name))
+    scorer = tsreward.GoalVideo(window, options)
     return Reward(_paid(scorer, "negative", _pca(seen)).fit(seen.goal))
 
 
@@ -145,7 +151,8 @@ def goal_frame(name: str, seed: int) -> Reward:
 
 def forward_backward(name: str, seed: int, transform: Transform = "negative") -> Reward:
     """Return how near the last frame of the films is, by what the agent has done."""
-    scorer = tsreward.ForwardBackward(2, tsreward.ForwardBackwardOptions(path_length=TASKS[name].decisions))
+    options = tsreward.ForwardBackwardOptions(path_length=TASKS[name].decisions, features=_features(name))
+    scorer = tsreward.ForwardBackward(2, options)
     return _active(_paid(scorer, transform, _pca(shown(name))), name, seed)
 
 

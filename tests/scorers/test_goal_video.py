@@ -11,11 +11,14 @@ import torch
 from tests.encoders.tiny_clips import save_network
 from tsreward import load, save
 from tsreward.encoders.clip_video import ClipVideoEncoder, ClipVideoOptions, stack_clips
-from tsreward.errors import OptionError
+from tsreward.errors import DataError, OptionError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
+from tsreward.scorers.forward_backward import ForwardBackward
 from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions
+from tsreward.scorers.goal_video_and_frame import GoalVideoAndFrame
 from tsreward.sequences.windows import WindowSet
+from tsreward.training import TrainOptions
 
 COSINE = GoalVideoOptions(features="raw")
 
@@ -64,6 +67,19 @@ def test_of_one_frame_the_last_counts() -> None:
     scorer = GoalVideo(3, GoalVideoOptions(frames=1)).fit(WindowSet.from_episodes([video], 3))
     assert float(scorer(video[[1, 0, 2]][None])) == pytest.approx(0, abs=1e-6)
     assert float(scorer(video[[2, 2, 0]][None])) > 0.1
+
+
+@pytest.mark.parametrize("kind", [GoalVideo, ForwardBackward, GoalVideoAndFrame])
+def test_of_one_picture_the_moments_say_nothing(kind: type[GoalVideo | ForwardBackward | GoalVideoAndFrame]) -> None:
+    """In units of its own deviations, which are 0, everything else would be as far away as can be."""
+    picture = WindowSet.from_episodes([torch.tensor([[1.0, 2.0]]).expand(4, 2)] * 2, 2)
+    seen = WindowSet.from_episodes([torch.linspace(-1, 2, 40)[:, None] * torch.tensor([[0.5, 1.0]])] * 2, 2)
+    negative = {} if kind is GoalVideo else {"negative": seen}
+    with pytest.raises(DataError, match=r"stand still, .*: give \w+Options\(features='raw'\)"):
+        kind(2).fit(picture, **negative)  # type: ignore[arg-type]
+    raw = kind(2, kind.Options(features="raw"))  # type: ignore[arg-type]
+    scores = raw.fit(picture, options=TrainOptions(epochs=1), **negative).score_all(seen)  # type: ignore[arg-type]
+    assert len(scores.unique()) > (1 if kind is GoalVideo else 20)
 
 
 def test_more_frames_than_steps_are_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.functional import normalize
 
 from tsreward.options import option
 from tsreward.scorers.base import SCORERS, ScorerOptions
+from tsreward.scorers.goal_video import check_moving
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.sequences.windows import WindowSet
 
@@ -34,6 +36,9 @@ class ForwardBackwardOptions(ScorerOptions):
     """0.5 follows the policy of the data; towards 1, the best of what it did, as in implicit Q-learning."""
     goals: int = option(16, high=4096)
     """Last steps of normal episodes whose mean B is the goal, at most."""
+
+    features: Literal["standardised", "raw"] = "standardised"
+    """standardised: in units of the goal videos' own moments. raw: as they are, where a goal is one picture."""
 
     def check(self) -> None:
         if self.discount is not None and 1 / (1 - self.discount) < self.path_length * (1 - 1e-9):
@@ -91,6 +96,7 @@ class ForwardBackward(GradientScorer[ForwardBackwardOptions]):
         self.register_buffer("goal", torch.zeros(options.goals, self.dim))
 
     def before_fit(self, normal: WindowSet) -> None:
+        check_moving(self)
         ends = torch.cat([normal.first[1:] != normal.first[:-1], torch.ones(1, dtype=torch.bool)])
         goals = normal.store[normal.last[ends]][: self.options.goals]
         self.goal.copy_(goals[[place % len(goals) for place in range(self.options.goals)]])
@@ -117,6 +123,10 @@ class ForwardBackward(GradientScorer[ForwardBackwardOptions]):
         alike = back @ back.T
         spread = 0.5 * (alike.square() * apart).sum() / (count * (count - 1)) - alike.diagonal().mean()
         return (weight * (bellman - reached)).mean(1).sum() + options.orthonormality * spread
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Return rows in the units of the goal videos, or as they are."""
+        return rows.float() if self.options.features == "raw" else super().standardise(rows)
 
     def measure(self, windows: Tensor) -> Tensor:
         task = self._goal_task(self.backward_net)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tsreward.errors import OptionError
+from tsreward.errors import DataError, OptionError
 from tsreward.options import option
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
 from tsreward.sequences.windows import WindowSet
@@ -25,7 +25,21 @@ class GoalVideoOptions(ScorerOptions):
     frames: int | None = option(None, high=4096)
     """Steps that are compared, spread evenly over the K of a window and of the video; None compares all K."""
     features: Literal["standardised", "raw"] = "standardised"
-    """standardised: in units of the goal videos' own moments. raw: as they are, for latents of a clip encoder."""
+    """standardised: in units of the goal videos' own moments. raw: as they are, for latents of a clip encoder, and
+    where a goal is one picture."""
+
+
+def check_moving(scorer: Scorer) -> None:
+    """Check that goal videos have moments to standardise by, where a goal scorer does so.
+
+    Raises:
+        DataError: no feature ever changes in them, as in one picture of a goal.
+    """
+    if scorer.std is not None and (scorer.std == 0).all() and getattr(scorer.options, "features", "") != "raw":
+        raise DataError(
+            f"The goal videos stand still, so nothing that an agent sees can be measured in their standard deviations: "
+            f"give {type(scorer.options).__name__}(features='raw'), or videos that move."
+        )
 
 
 @SCORERS.register("goal_video")
@@ -66,6 +80,7 @@ class GoalVideo(Scorer[GoalVideoOptions]):
         options: TrainOptions,
         report: Report | None,
     ) -> None:
+        check_moving(self)
         windows = normal[0]
         ends = torch.cat([windows.first[1:] != windows.first[:-1], torch.ones(1, dtype=torch.bool)])
         first, last = windows.first[ends, None], windows.last[ends, None]

@@ -11,7 +11,7 @@ from tsreward.functional.tensors import in_chunks
 from tsreward.options import option
 from tsreward.scorers.base import SCORERS
 from tsreward.scorers.forward_backward import ForwardBackward, ForwardBackwardOptions
-from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions
+from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions, check_moving
 from tsreward.scorers.gradient import GradientScorer
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
@@ -68,6 +68,7 @@ class GoalVideoAndFrame(GradientScorer[GoalVideoAndFrameOptions]):
         self.register_buffer("units", torch.ones(2))
 
     def before_fit(self, normal: WindowSet) -> None:
+        check_moving(self)
         self.video.learn((normal, normal), None, TrainOptions(), None)
         self.frame.before_fit(normal)
 
@@ -78,6 +79,10 @@ class GoalVideoAndFrame(GradientScorer[GoalVideoAndFrameOptions]):
     def after_fit(self, normal: WindowSet) -> None:
         parts = torch.cat([in_chunks(self._parts, batch, self.chunk) for batch in normal.batches(1024)])
         self.units.copy_(parts.std(0, correction=0).clamp_min(1e-6))
+
+    def standardise(self, rows: Tensor) -> Tensor:
+        """Return rows in the units of the goal videos, or as they are."""
+        return rows.float() if self.options.features == "raw" else super().standardise(rows)
 
     def measure(self, windows: Tensor) -> Tensor:
         weights = torch.tensor([self.options.video_weight, self.options.frame_weight], device=windows.device)
