@@ -79,8 +79,8 @@ def test_names_are_text(name, tmp_path):
 
 
 def progress(chart: Chart | None) -> dict[str, Any]:
-    told = {"title": "t", "facts": {}, "where": "here", "state": "stopped", "latest": 1, "figures": {}, "names": []}
-    return told | {"curves": chart}
+    told = {"title": "t", "facts": {}, "where": "here", "state": "stopped", "latest": 1, "tiles_of": []}
+    return told | {"curves": chart, "figures": {}, "names": []}
 
 
 def test_a_page_without_charts_holds_no_library():

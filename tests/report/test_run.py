@@ -119,8 +119,18 @@ def test_a_reward_that_saw_something_else_is_left_out(runs) -> None:
     page = render_run("run", {}, FIGURES, flat, small_model())
     assert page.count("<svg") == 1
     assert "true cost per episode" not in page
-    assert "late episodes" not in page
+    assert "step by step" not in page
     assert render_run("run", {}, FIGURES, flat) == page
+
+
+def test_frames_that_the_reward_saw_are_shown_where_the_agent_sees_something_else(runs) -> None:
+    rng = np.random.default_rng(1)
+    model = small_model((8, 8, 3), "likeness")
+    filmed = {"penalised": [script(rng, 20, (8, 8, 3), np.uint8)]}
+    seen = closed(render_run("run", {}, FIGURES, runs, model, filmed=filmed))
+    assert seen.tags.count("img") == 2 and "Strangest windows that the reward saw" in seen.text
+    assert "penalised, step" in seen.text and "vanilla, step" not in seen.text
+    assert "that the reward saw" not in closed(render_run("run", {}, FIGURES, runs, model)).text
 
 
 def test_it_is_written_whole_or_not_at_all(runs, tmp_path: Path) -> None:

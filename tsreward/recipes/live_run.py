@@ -82,7 +82,7 @@ class LiveRun:
         return Films(every, partial(self._film, costs)) if every else None
 
     def _film(self, costs: Costs, agent: TrainedAgent, model: RewardModel | None, step: int) -> None:
-        filmed, why = film_agents({f"step {step:,}": agent}, model, 0, costs)
+        filmed, why, _ = film_agents({f"step {step:,}": agent}, model, 0, costs)
         if filmed is None:
             warn(f"The agent was not filmed after {step:,} decisions: {why}", RuntimeWarning, stacklevel=2)
             return

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tsreward.data.episode_rows import FILE, EpisodeRow, read_rows
 from tsreward.files import write_atomic
@@ -20,7 +20,7 @@ from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run
 from tsreward.sb3.saved_agent import acting, save_agent
 from tsreward.sb3.training import TrainedAgent
-from tsreward.sb3.watching import watch
+from tsreward.sb3.watching import Watched, watch
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 
@@ -98,12 +98,12 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         own = folder if len(run.trained) == 1 else folder / name
         own.mkdir(exist_ok=True)
         save_agent(agent, own)
-    filmed = None
+    filmed = Filmed(None, "", {})
     if run.film and run.trained:
-        filmed, why = film_agents(run.trained, run.model, run.film_seed, run.costs)
-        results["film"] = f"none: {why}" if filmed is None else FILM
-        if filmed is not None:
-            write_atomic(folder / FILM, filmed)
+        filmed = film_agents(run.trained, run.model, run.film_seed, run.costs)
+        results["film"] = f"none: {filmed.why}" if filmed.film is None else FILM
+        if filmed.film is not None:
+            write_atomic(folder / FILM, filmed.film)
     plot_curves(run.agents, folder / "curves.png", run.title, run.levels)
     page = render_run(
         run.title,
@@ -112,11 +112,12 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         run.agents,
         run.model,
         run.pictures,
-        filmed,
+        filmed.film,
         run.verdict,
         run.levels,
         _rows(folder),
         run.action_repeat,
+        {name: [one.seen] for name, one in filmed.episodes.items() if one.seen is not None},
     )
     write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", as_json(results))
@@ -143,18 +144,28 @@ def _rows(folder: Path) -> dict[str, list[EpisodeRow]]:
     return {one.agent.removesuffix(" agent"): one.rows for one in read_rows(path)} if path.exists() else {}
 
 
-def film_agents(
-    agents: Mapping[str, TrainedAgent], model: RewardModel | None, seed: int, costs: Costs
-) -> tuple[bytes | None, str]:
-    """Return an MP4 of one episode of every agent, side by side, or why there is none.
+class Filmed(NamedTuple):
+    """Agents on a film."""
+
+    film: bytes | None
+    """An MP4 of one episode of every agent, side by side; None where there is none."""
+    why: str
+    """Why there is none."""
+    episodes: dict[str, Watched]
+    """Agent -> its episode."""
+
+
+def film_agents(agents: Mapping[str, TrainedAgent], model: RewardModel | None, seed: int, costs: Costs) -> Filmed:
+    """Film one episode of every agent, or say why that cannot be.
 
     Nothing is changed: not the agents, which may be in the middle of their training, and no generator.
     """
     try:
-        episodes = {name: [watch(acting(agent), model, seed, costs, _FILMED)] for name, agent in agents.items()}
-        return film(episodes, ".mp4", FilmOptions(width=320, longest=_PICTURES)), ""
+        episodes = {name: watch(acting(agent), model, seed, costs, _FILMED) for name, agent in agents.items()}
+        side_by_side = {name: [one] for name, one in episodes.items()}
+        return Filmed(film(side_by_side, ".mp4", FilmOptions(width=320, longest=_PICTURES)), "", episodes)
     except Exception as error:  # of any class: no film is worth a training
-        return None, str(error)
+        return Filmed(None, str(error), {})
 
 
 def step_facts(steps: int, action_repeat: int) -> dict[str, str]:

@@ -179,7 +179,8 @@ def _point_at(plot: Any, panel: Panel, part: Part, drawn: Any) -> None:
 
     if not isinstance(part, Line | Dots) or (isinstance(part, Line) and part.dashed):
         return
-    place = [] if panel.ticks else [(panel.x or "x", "@x{%.6g}")]
+    first = next(one for one in panel.parts if isinstance(one, type(part)))
+    place = [] if panel.ticks or (isinstance(part, Line) and part is not first) else [(panel.x or "x", "@x{%.6g}")]
     told: list[tuple[str, str]] = [(part.name or panel.y or "y", "@y{%.4g}"), *place]
     if isinstance(part, Dots) and len(part.texts):
         told.insert(0, ("", "@text"))

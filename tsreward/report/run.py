@@ -105,6 +105,7 @@ def render_run(
     levels: Mapping[str, Mapping[str, float]] | None = None,
     rows: Mapping[str, Sequence[EpisodeRow]] | None = None,
     action_repeat: int = 1,
+    filmed: Mapping[str, Sequence[Episode]] | None = None,
 ) -> str:
     """Return the page; it refers to nothing outside itself.
 
@@ -120,6 +121,7 @@ def render_run(
         levels: what is drawn ("true return", "cost") -> name -> a value to compare with, as a dashed line.
         rows: agent -> what was written of its episodes while it was trained, with what the learned reward said.
         action_repeat: environment steps of a decision.
+        filmed: agent -> episodes as the model sees them, for agents that see something else.
 
     Raises:
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
@@ -128,7 +130,7 @@ def render_run(
         name: of_rows(rows[name]) if rows and rows.get(name) else of_episodes(episodes)
         for name, episodes in runs.items()
     }
-    late = None if model is None else _late(model, runs)
+    late = None if model is None else _late(model, runs, filmed or {})
     return render(
         "tsreward.report",
         "run.html",
@@ -176,6 +178,11 @@ def render_progress(
         where=where,
         state=state,
         latest=LATEST,
+        tiles_of=[
+            (f"{name}: {word.replace('_', ' ')}", value)
+            for name, values in list(figures.items())[-1:]
+            for word, value in values.items()
+        ],
         figures=figures,
         names=list(dict.fromkeys(name for values in figures.values() for name in values)),
         curves=learning_curves({name: of_rows(rows) for name, rows in runs.items()}, action_repeat=action_repeat)
@@ -232,12 +239,15 @@ class _Late(NamedTuple):
     """What the p-values show, in one sentence."""
 
 
-def _late(model: RewardModel, runs: Mapping[str, Sequence[Episode]]) -> _Late | None:
-    """Return what the reward says of the last episodes of every run; None where it sees something else."""
+def _late(
+    model: RewardModel, runs: Mapping[str, Sequence[Episode]], filmed: Mapping[str, Sequence[Episode]]
+) -> _Late | None:
+    """Return what the reward says of the last episodes of every run, or of filmed ones; None where it sees none."""
     seen = {
         name: episodes[-SHOWN:]
-        for name, episodes in runs.items()
-        if model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape
+        for name in runs
+        for episodes in (filmed.get(name, ()), runs[name])
+        if episodes and model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape
     }
     if not seen:
         return None

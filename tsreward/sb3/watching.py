@@ -39,6 +39,8 @@ class Watched:
     """What the model says of the T steps; None without a model."""
     threshold: float | None
     """Scores above it are flagged."""
+    seen: Episode | None = None
+    """The episode as the model sees it: of frames, perhaps, where the agent sees none. None without a model."""
 
     def figures(self) -> dict[str, float | None]:
         """Return length, true and learned return, cost and flag rate; None for what there is not."""
@@ -149,13 +151,13 @@ class Scene:
         finally:
             env.close()
         episode = Episode(np.stack(kept), np.array(rewards), np.array(paid), np.stack(actions), bool(ended))
-        earned = threshold = None
+        earned = threshold = seen = None
         if model is not None:
             seen = replace(episode, obs=np.stack(shown)) if self.sees_frames else episode  # type: ignore[arg-type]
             earned, threshold = relabel_as_is(model, [seen], self.frames)[0], float(model.mode.threshold)
-        return Watched(
-            np.stack(frames), rate, episode if reader.found else replace(episode, costs=None), earned, threshold
-        )
+            seen = seen if reader.found else replace(seen, costs=None)
+        episode = episode if reader.found else replace(episode, costs=None)
+        return Watched(np.stack(frames), rate, episode, earned, threshold, seen)
 
 
 def _drawn(drawing: gymnasium.Env, env: str) -> np.ndarray:
