@@ -4,8 +4,8 @@
 
 Each reward is fitted again as it was for its training (benchmarks.audit), and searched with `tsreward audit --search`.
 Whether it worked is known from benchmarks/results/likeness.json: the trained agent returns at least 0.8 of what the
-expert does, in means over its seeds. A search is right where it finds an exploit and the reward did not work, or finds
-none and it did. The limits of the rule were chosen on none of these tasks. Searches that are in the result file are not
+expert does, in means over its seeds. A search is right where the reward leads attackers to the expert (r ≥ 0.7, and no exploit) and worked, or leads them
+elsewhere or nowhere and did not. The limits of the rule were chosen on none of these tasks. Searches that are in the result file are not
 repeated.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.audit_pairs import fitted_likeness
 from benchmarks.experts import SAC
 from benchmarks.likeness import TASKS
 from benchmarks.records import RESULTS, Records
-from tsreward.audit.search.attack import red_team
+from tsreward.audit.search.attack import PAID, red_team
 from tsreward.audit.search.options import AttackOptions
 
 KEY = ("task", "arm", "seed", "seconds")
@@ -54,10 +54,12 @@ def main(options: Options) -> None:
             attack = AttackOptions(seconds=options.seconds, seed=options.seed)
             found = red_team(model, TASKS[task].env, good, bad, attack, SAC.action_repeat)
             exploited = bool(found.exploits)
+            led = not exploited and any(one.paid.value >= PAID for one in found.found)
             record = identity | {
                 "worked": outcome.worked,
                 "exploited": exploited,
-                "right": exploited != outcome.worked,
+                "led": led,
+                "right": led == outcome.worked,
                 "search": found.to_json(replaces=True),
             }
             records.add(record)

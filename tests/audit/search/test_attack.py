@@ -132,6 +132,7 @@ def test_what_was_found_decides_where_it_says_something():
     assert with_search(signs, like).verdict.word == "accepted"  # the reward led there
     weak = replace(one, is_exploit=False, paid=Interval(0.1, 0.1, 0.1))
     undecided = with_search(signs, replace(exploited, found=(weak,)))
+    assert with_search(audit, replace(exploited, found=(weak,))).verdict.word == "undecided"
     assert undecided.verdict.word == "rejected" and undecided.verdict.reasons[0].startswith("No exploit was found in")
 
 

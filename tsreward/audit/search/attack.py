@@ -17,7 +17,7 @@ from tsreward.audit.search.distinguish import SCALES, baseline, distinguish
 from tsreward.audit.search.options import AttackOptions
 from tsreward.audit.search.planning import Planner, planned
 from tsreward.audit.separation import Interval, episode_weights, interval
-from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, verdict
+from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, Verdict, verdict
 from tsreward.errors import OptionError, TSRewardWarning
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.algorithms import AgentOptions
@@ -324,7 +324,7 @@ def with_search(audit: Audit, found: RedTeam) -> Audit:
 
     An exploit decides. Where attackers earn as much of a likeness as an exploit would, and are like the expert, the
     reward led them there: then the signs of an exploit in the data (TSR001, TSR002) only warn. Where none earns so
-    much, the search has shown nothing, and the data decide.
+    much, the search has shown nothing, and a likeness that the data do not reject stays undecided.
     """
     replaces = audit.findings.replaces
     words = " ".join(in_words(one, replaces) for one in found.found)
@@ -337,6 +337,10 @@ def with_search(audit: Audit, found: RedTeam) -> Audit:
         none = f"No exploit was found in {decisions:,} decisions and {found.seconds:.0f} s."
         led_to = "The reward led attackers to behaviour like the expert's." if led else ""
         first = f"{none} {led_to} {words}".replace("  ", " ")
-        decided = replace(decided, reasons=(first, *decided.reasons))
+        word = decided.word
+        if replaces and not led and word == "accepted":
+            word = "undecided"
+            first += " Nobody earned much: search longer, or expect a reward that is hard to learn."
+        decided = Verdict(word, (first, *decided.reasons))
     warnings = tuple(sorted([*audit.warnings, *exploited], key=lambda one: one.code))
     return replace(audit, verdict=decided, warnings=warnings, search=found.to_json(replaces))
