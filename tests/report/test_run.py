@@ -11,8 +11,11 @@ import pytest
 
 from tests.report.reading import Reader, charts, closed
 from tests.scripted import script, small_model
+from tsreward.data.episode_rows import EpisodeRow
 from tsreward.errors import DataError, MissingExtraError, TSRewardWarning
 from tsreward.named_warnings import gathered, warn
+from tsreward.report.curves import learning_curves, of_rows
+from tsreward.report.drawing import Panel
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run, summarise_training
 from tsreward.report.static import check_drawing
@@ -131,6 +134,17 @@ def test_frames_that_the_reward_saw_are_shown_where_the_agent_sees_something_els
     assert seen.tags.count("img") == 2 and "Strangest windows that the reward saw" in seen.text
     assert "penalised, step" in seen.text and "vanilla, step" not in seen.text
     assert "that the reward saw" not in closed(render_run("run", {}, FIGURES, runs, model)).text
+
+
+def test_scores_of_which_only_the_peaks_would_be_seen_have_a_logarithmic_axis() -> None:
+    def scores(peak: float) -> Panel:
+        rows = [
+            EpisodeRow(10 * step, 10, 1.0, 1.0, None, 0.1, 0.1, 0.2, peak if step == 5 else 0.3) for step in range(1, 9)
+        ]
+        return learning_curves({"agent": of_rows(rows)}).panels[-1]
+
+    assert scores(500.0).log and not scores(0.4).log
+    assert scores(500.0).y.startswith("score")
 
 
 def test_it_is_written_whole_or_not_at_all(runs, tmp_path: Path) -> None:

@@ -83,6 +83,17 @@ def test_without_a_trial_there_is_no_best(tmp_path):
             results(study)
 
 
+def test_a_trial_whose_process_died_before_it_began_is_no_obstacle(tmp_path):
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        add(study, [0.5])
+        study.study.enqueue_trial({"count": 3})
+        waiting = study.study.trials[-1]
+        study.study._storage.set_trial_state_values(waiting._trial_id, optuna.trial.TrialState.FAIL)
+        assert study.study.trials[-1].datetime_start is None
+        found = results(study)
+    assert found.states["complete"] == 1 and found.best.values == (0.5,)
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_what_is_left_behind(tmp_path, several):
     objective = Cheap(several=several, space=NAMED)

@@ -33,6 +33,7 @@ from tsreward.report.drawing import (
     Part,
     Shade,
     envelope,
+    is_skewed,
     shade,
     stairs,
 )
@@ -141,7 +142,12 @@ def curve(shown: Curve, limits: tuple[float, float], threshold: float | None = N
     across = (0.0, float(max(1, len(shown.score) - 1)))
     return Chart(
         [
-            Panel([*costly, Line(*envelope(shown.score), SCORE, "score"), *level], y="score", x_range=across),
+            Panel(
+                [*costly, Line(*envelope(shown.score), SCORE, "score"), *level],
+                y="score",
+                x_range=across,
+                log=is_skewed(shown.score),
+            ),
             Panel(
                 [*costly, Line(*envelope(shown.learned), REWARD, "learned reward")],
                 x="step of the episode",

@@ -28,6 +28,7 @@ from tsreward.report.drawing import (
     Panel,
     Part,
     envelope,
+    is_skewed,
     runs,
     shade,
 )
@@ -117,7 +118,7 @@ def overview(task: DetectionTask, scores: Mapping[str, tuple[np.ndarray, float |
         if threshold is not None:
             parts.append(Level(threshold, LIMIT, "threshold"))
         last = len(panels) == len(scores)
-        panels.append(Panel(parts, "row" if last else "", "score", x_range=across, log=_is_skewed(values)))
+        panels.append(Panel(parts, "row" if last else "", "score", x_range=across, log=is_skewed(values)))
     return Chart(panels, height=1.35, linked=True)
 
 
@@ -146,11 +147,6 @@ def closeups(task: DetectionTask, scores: np.ndarray, threshold: float, found: S
 def _labels(task: DetectionTask) -> np.ndarray:
     assert task.test.labels is not None  # a DetectionTask has them
     return task.test.labels
-
-
-def _is_skewed(scores: np.ndarray) -> bool:
-    """Tell whether a linear axis would show peaks and nothing else."""
-    return scores.min() > 0 and scores.max() > 50 * np.median(scores)
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from tsreward.report.drawing import (
     Line,
     Panel,
     Part,
+    is_skewed,
 )
 from tsreward.sequences.episodes import Episode
 
@@ -98,8 +99,14 @@ def learning_curves(
         for color, (level, value) in zip(_LEVELS, levels.get(name, {}).items(), strict=False):
             if np.isfinite(value):
                 parts.append(Level(value, color, level))
-        panels.append(Panel(parts, x=across, y=_AXES[name]))
+        panels.append(Panel(parts, x=across, y=_AXES[name], log=name == "score" and _skewed(parts)))
     return Chart(panels, columns=2, height=2.7, linked=True)
+
+
+def _skewed(parts: Sequence[Part]) -> bool:
+    """Tell whether the bands are better seen on a logarithmic axis."""
+    bands = [np.concatenate([part.low, part.high]) for part in parts if isinstance(part, Band)]
+    return bool(bands) and is_skewed(np.concatenate(bands))
 
 
 _AXES = {

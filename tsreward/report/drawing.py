@@ -175,6 +175,15 @@ def envelope(values: np.ndarray, start: int = 0, bins: int = 450) -> tuple[np.nd
     return start + np.stack([edges, edges + halves], axis=1).ravel(), pairs.ravel()
 
 
+def is_skewed(values: np.ndarray) -> bool:
+    """Tell whether a linear axis would show the peaks of values and nothing else.
+
+    >>> is_skewed(np.array([0.1, 0.2, 0.1, 90.0])), is_skewed(np.array([0.0, 0.2, 0.1, 90.0]))
+    (True, False)
+    """
+    return bool(len(values) and values.min() > 0 and values.max() > 50 * np.median(values))
+
+
 def runs(mask: np.ndarray, join: int = 0) -> list[tuple[int, int]]:
     """Return (start, stop) of every run of true values [T]; runs with at most `join` rows between them are one.
 
