@@ -12,6 +12,7 @@ from .data.features import encode_video as encode_video
 from .data.graded import GradedEpisodes as GradedEpisodes
 from .data.graded import load_graded as load_graded
 from .data.graded import save_graded as save_graded
+from .data.memory import max_memory as max_memory
 from .data.minari import load_minari as load_minari
 from .data.relabelling import relabel_file as relabel_file
 from .data.relabelling import relabel_minari as relabel_minari

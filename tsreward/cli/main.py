@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tsreward.data.memory import max_memory
 from tsreward.errors import TSRewardError, TSRewardWarning, unknown_name
 from tsreward.files import no_room
 from tsreward.named_warnings import gathered
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code."""
     given = [_alias(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
     try:
-        with _termination_raises(), gathered(), warnings.catch_warnings():
+        with _termination_raises(), gathered(), max_memory(None), warnings.catch_warnings():
             warnings.simplefilter("always", TSRewardWarning)  # --strict makes them errors
             warnings.showwarning = lambda message, *where: remark(f"warning: {message}")
             return _dispatch(given)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import tyro
 
+from tsreward.data.memory import tell_max_memory
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
 from tsreward.named_warnings import open_log
 from tsreward.options import Options, flag
@@ -108,6 +109,8 @@ class Arguments(SomeArguments):
 
     strict: bool = field(default=False, kw_only=True)
     """End with exit code 2 at the first warning about the data."""
+    max_memory: str | None = field(default=None, kw_only=True)
+    """Memory that one file of data may take when it is read, e.g. 8G; None is 4 times the file and 1 GB beside."""
 
 
 def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> OptionsT:
@@ -132,6 +135,7 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
         raise
     if (log := open_log()) is not None:
         log.strict = getattr(parsed, "strict", False)
+    tell_max_memory(getattr(parsed, "max_memory", None))
     return parsed
 
 

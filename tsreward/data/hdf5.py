@@ -9,14 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from tsreward.data.memory import check_memory
 from tsreward.errors import DataError, TSRewardError, missing_extra
 
 HDF5 = (".h5", ".hdf5", ".hdf", ".he5")
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_FREE = 2**28
-"""Bytes that the arrays of a file may promise, however small it is."""
-_RATIO = 2**12
-"""How many times the bytes of its file an array may have: HDF5 compresses by 1,032 at most, or does not store zeros."""
 
 
 def is_hdf5(path: Path) -> bool:
@@ -24,8 +21,10 @@ def is_hdf5(path: Path) -> bool:
     if path.suffix.lower() in HDF5:
         return True
     try:
+        if not path.is_file():  # to open a pipe is to wait for ever
+            return False
         with path.open("rb") as file:
-            return path.is_file() and file.read(len(_SIGNATURE)) == _SIGNATURE
+            return file.read(len(_SIGNATURE)) == _SIGNATURE
     except OSError:
         return False
 
@@ -35,6 +34,7 @@ class Hdf5Arrays:
 
     def __init__(self, path: Path, file: Any) -> None:
         self.path, self._file = path, file
+        self._taken: dict[str, int] = {}
         self._shapes = {
             name: dataset.shape for name, dataset in _datasets(path, file) if dataset.dtype.kind in "biufSO"
         }
@@ -43,6 +43,15 @@ class Hdf5Arrays:
     def names(self) -> list[str]:
         """The paths of all arrays."""
         return [name for name, shape in self._shapes.items() if shape]
+
+    def check_each(self) -> None:
+        """Check that each array alone may be read, for who reads them by itself.
+
+        Raises:
+            DataError: one takes more memory than the file may.
+        """
+        for name in self._shapes:
+            check_memory(self.path, self._file[name].nbytes, f"'{name}'")
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of an array."""
@@ -55,11 +64,8 @@ class Hdf5Arrays:
             DataError: it is damaged, is neither, or promises more than the file can hold.
         """
         dataset = self._file[name]
-        if dataset.nbytes > max(_FREE, _RATIO * self.path.stat().st_size):
-            raise DataError(
-                f"{self.path}: '{name}' promises {dataset.nbytes:,} bytes in a file of {self.path.stat().st_size:,}: "
-                f"it is damaged, or not all of it is here; copy it again."
-            )
+        self._taken[name] = dataset.nbytes
+        check_memory(self.path, sum(self._taken.values()), f"'{name}', with what was read before,")
         try:
             values = dataset[()]
         except Exception as error:  # h5py raises a dozen types for the ways to damage a file

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, LogChunk, joined, row_data
+from tsreward.data.memory import bounded
 from tsreward.data.roles import Roles
 from tsreward.data.rows import Reading, read_rows
 from tsreward.data.tables import ParquetTable, open_table
@@ -90,7 +91,7 @@ def _rows(files: Sequence[Path], columns: DataColumns) -> tuple[list[LogChunk], 
             first = first or log.roles
             if log.roles.obs != first.obs:
                 raise DataError(f"{file} has other columns than {files[0]}: download the dataset again.")
-            parts += log.chunks()
+            parts += bounded(file, log.chunks(), LogChunk.nbytes)
     assert first is not None
     return parts, first
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tsreward.data.borders import Borders
 from tsreward.data.columns import DataColumns
+from tsreward.data.memory import bounded
 from tsreward.data.roles import Roles, find_roles
 from tsreward.data.rows import Reading, RowData, read_rows
 from tsreward.data.table import is_nothing
@@ -53,6 +54,10 @@ class LogChunk:
     """[T] bool: the rows some value of which was filled in or is masked; None where there are none."""
     stamps: Stamps | None = None
     """[T] the time of each."""
+
+    def nbytes(self) -> int:
+        """Return the bytes of its numbers."""
+        return self.values.nbytes + sum(values.nbytes for values in self.others.values())
 
     def take(self, rows: np.ndarray) -> LogChunk:
         """Return some of the rows."""
@@ -238,7 +243,7 @@ def read_log(path: Path, columns: DataColumns = DataColumns()) -> LogChunk:  # n
         MissingExtraError: pyarrow is not installed.
     """
     with Log(path, columns) as log:
-        return joined(list(log.chunks()))
+        return joined(list(bounded(path, log.chunks(), LogChunk.nbytes)))
 
 
 def joined(chunks: Sequence[LogChunk]) -> LogChunk:
@@ -329,7 +334,7 @@ def read_table(path: Path, columns: DataColumns = DataColumns()) -> tuple[Sequen
         MissingExtraError: pyarrow is not installed.
     """
     with Log(path, columns) as log:
-        roles, rows = log.roles, joined(list(log.chunks()))
+        roles, rows = log.roles, joined(list(bounded(path, log.chunks(), LogChunk.nbytes)))
         reading = read_rows(path, row_data(roles, rows, columns, path), columns.skip_bad_episodes)
         reading.notes += log.notes()
     if rows.time is not None and len(reading.parts) == len(reading.episodes):

@@ -225,6 +225,7 @@ def _stored(folder: Path) -> int:
     found = {file.name for file in folder.iterdir() if file.is_dir() and file.name.isdecimal()}  # Arrow
     for path in folder.rglob("*.hdf5"):
         with open_hdf5(path) as file:
+            file.check_each()
             found |= {group for name in file.names if (group := name.partition("/")[0]).startswith("episode_")}
     return len(found)
 

@@ -164,6 +164,8 @@ def digest(path: Path) -> str:
     """
     try:
         if not is_minari(path) and not path.is_dir():
+            if path.exists() and not path.is_file():
+                raise DataError(f"{path} is a device, a pipe or a socket, and no file: name a file.")
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         folder = minari_folder(minari_source(path)) if is_minari(path) else path

@@ -17,6 +17,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
+from tsreward.data.arrays import read_arrays
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import family_of, is_registered, make
 from tsreward.envs.random_state import kept_random_state
@@ -148,8 +149,8 @@ def load_agent(run: str | Path, env: str | None = None) -> LoadedAgent:
         venv.close()
     try:
         policy.load_state_dict(deserialise((folder / WEIGHTS).read_bytes()))
-        with np.load(folder / "normaliser.npz", allow_pickle=False) as file:
-            moments = {name: file[name] for name in file.files}
+        (folder / "normaliser.npz").stat()
+        moments = read_arrays(folder / "normaliser.npz")
     except FileNotFoundError as error:
         raise DataError(f"{folder} holds no {Path(error.filename).name}: give the folder of a finished run.") from None
     except Exception as error:  # whatever damaged weights cause

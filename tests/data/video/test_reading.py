@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tsreward.data.memory import max_memory
 from tsreward.data.video.reading import frame_batches, read_frames
 from tsreward.encoders.conv import ConvEncoder, ConvOptions
 from tsreward.encoders.frames import FrameOptions
@@ -42,11 +43,11 @@ def test_batches_are_the_frames_in_pieces(clip: Path, batch: int) -> None:
     assert np.array_equal(np.concatenate(batches), read_frames(clip, frame_skip=2))
 
 
-def test_more_than_memory_is_refused(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tsreward.data.video.reading.MAX_BYTES", 3000)
-    with pytest.raises(DataError, match="give a size or a frame_skip, or encode it in batches"):
+def test_more_than_memory_is_refused(clip: Path) -> None:
+    with max_memory(3000), pytest.raises(DataError, match="would take 0 MiB of memory, and 0 MiB are let"):
         read_frames(clip)
-    assert len(read_frames(clip, FrameOptions(size=(4, 4)))) == 11
+    with max_memory(11 * 12 * 14 * 3 + 1000):
+        assert len(read_frames(clip, FrameOptions(size=(4, 4)))) == 11
 
 
 def test_options_that_do_not_fit_are_refused(clip: Path) -> None:

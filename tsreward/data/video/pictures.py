@@ -39,6 +39,8 @@ def in_order(folder: Path) -> list[Path]:
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")]
     if not paths:
         raise DataError(f"{folder} holds no pictures ({', '.join(SUFFIXES)}).")
+    if odd := next((path for path in paths if not path.is_file()), None):
+        raise DataError(f"{odd} is called like a picture, and is no file: take it away.")
     keys = {path: natural_key(path.stem) for path in paths}
     paths.sort(key=lambda path: (keys[path], path.name))
     for first, second in pairwise(paths):

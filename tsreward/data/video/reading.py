@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tsreward.data.arrays import read_arrays
+from tsreward.data.memory import bounded
 from tsreward.data.video.container import checked_size, container_frames, opaque
 from tsreward.data.video.pictures import picture_frames
 from tsreward.data.video.repair import PictureRepair
@@ -91,7 +92,6 @@ def array_frames(path: Path) -> Iterator[np.ndarray]:
 
 VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gif")
 ARRAYS = (".npz", ".npy")
-MAX_BYTES = 2**32
 
 
 def read_frames(
@@ -110,29 +110,21 @@ def read_frames(
 
     Raises:
         DataError: no such file; damage, a cut, missing frames; a change of size; no picture in it; another rate; or
-            more than 4 GiB.
+            more memory than the file may take (`tsreward.max_memory`).
         OptionError: a mask outside the frames, or frame_skip below 1.
         MissingExtraError: a video needs PyAV, a folder needs Pillow.
     """
     return gathered(path, frame_batches(path, options, frame_skip, rate=rate, repair=repair))
 
 
-def gathered(path: object, parts: Iterable[np.ndarray]) -> np.ndarray:
+def gathered(path: str | Path, parts: Iterable[np.ndarray]) -> np.ndarray:
     """Return batches of frames as one array.
 
     Raises:
-        DataError: more than 4 GiB; the message names `path`.
+        DataError: they take more memory than the file or folder `path` may (`tsreward.max_memory`, --max-memory).
     """
-    batches, size = [], 0
-    for batch in parts:
-        batches.append(batch)
-        size += batch.nbytes
-        if size > MAX_BYTES:
-            raise DataError(
-                f"{path} has more than {MAX_BYTES >> 30} GiB of frames: give a size or a frame_skip, or encode it "
-                f"in batches."
-            )
-    return np.concatenate(batches)
+    what = "all frames (a smaller size or a frame_skip makes fewer)"
+    return np.concatenate([*bounded(Path(path), parts, lambda batch: batch.nbytes, what)])
 
 
 def frame_batches(
