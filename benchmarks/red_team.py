@@ -4,9 +4,9 @@
 
 Each reward is fitted again as it was for its training (benchmarks.audit), and searched with `tsreward audit --search`.
 Whether it worked is known from benchmarks/results/likeness.json: the trained agent returns at least 0.8 of what the
-expert does, in means over its seeds. A search is right where the reward leads attackers to the expert (r ≥ 0.7, and no exploit) and worked, or leads them
-elsewhere or nowhere and did not. The limits of the rule were chosen on none of these tasks. Searches that are in the result file are not
-repeated.
+expert does, in means over its seeds. A search is right where the reward leads attackers to the expert (r ≥ 0.7, and no
+exploit) and worked, or leads them elsewhere or nowhere and did not. The limits of the rule were chosen on none of these
+tasks. Searches that are in the result file are not repeated.
 """
 
 from __future__ import annotations
