@@ -4,6 +4,11 @@ from .audit.auditing import Audit as Audit
 from .audit.auditing import audit_reward as audit_reward
 from .audit.comparison import Comparison as Comparison
 from .audit.comparison import compare as compare
+from .audit.search.attack import RedTeam as RedTeam
+from .audit.search.attack import red_team as red_team
+from .audit.search.options import AttackOptions as AttackOptions
+from .audit.search.repair import Repaired as Repaired
+from .audit.search.repair import repair as repair
 from .data.columns import DataColumns as DataColumns
 from .data.episodes import load_episodes as load_episodes
 from .data.episodes import save_episodes as save_episodes
