@@ -95,6 +95,11 @@ def test_a_plain_file_is_all_expert(graded, tmp_path):
     data = gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz"), AGENT)
     assert same(data.expert, episodes)
     assert data.expert_return is None
+    told = gather(ExpertLikenessOptions(ENV, tmp_path / "plain.npz", expert_return=7.5), AGENT)
+    assert told.expert_return == 7.5
+    save_episodes(graded.where("expert").episodes, tmp_path / "paid.npz")
+    with pytest.raises(OptionError, match=r"have rewards, and return .* leave --expert-return out"):
+        gather(ExpertLikenessOptions(ENV, tmp_path / "paid.npz", expert_return=7.5), AGENT)
     assert len(data.random) == RANDOM_EPISODES
     assert np.isfinite(data.random_return)
     assert data.half_trained() == []

@@ -34,6 +34,7 @@ from tsreward.report.run import summarise_training
 from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.sequences.costs import CostOptions
+from tsreward.user_modules import split_name
 from tsreward.wrappers.obs_parts import named_obs_key
 
 
@@ -189,8 +190,13 @@ def run(options: Options, arguments: list[str]) -> int:
             ["what", "value"],
             list(results["agent"].items()),
         )
-        conclude(f"{results['verdict']} Written to {path}.", ["tsreward", "watch", path])
+        conclude(f"{results['verdict']} Written to {path}.", _watch(path, options.env))
     return 0
+
+
+def _watch(path: Path, env: str) -> list[object]:
+    """Return the command that shows the agent; an environment of the user's own has to be named again."""
+    return ["tsreward", "watch", path, *([] if split_name(env) is None else ["--env", env])]
 
 
 def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
@@ -306,7 +312,7 @@ def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
         *results["agent"].items(),
     ]
     print_table(f"{env}, {agent.steps:,} steps, seed {agent.seed}: true returns", ["what", "value"], rows)
-    conclude(f"{results['verdict']} Written to {path}.", ["tsreward", "watch", path])
+    conclude(f"{results['verdict']} Written to {path}.", _watch(path, env))
     return 0
 
 

@@ -101,6 +101,12 @@ def gather(
     rest = [name for name in graded.names if name != options.skill]
     others = graded.where(rest) if rest else None
     mean = float(expert.returns.mean()) if np.isfinite(expert.returns).all() else None
+    if options.expert_return is not None:
+        if mean is not None:
+            raise OptionError(
+                f"The demonstrations have rewards, and return {mean:.4g} on average: leave --expert-return out."
+            )
+        mean = options.expert_return
     if options.frames is not None:
         expert, random = _drawn(expert, options.frames), _drawn(random, options.frames)
         wants_others = {"failures", "half_trained"} & set(options.negatives)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -71,6 +72,9 @@ class ExpertLikenessOptions(Options):
     expert_rate: float | None = option(None, above=0)
     """Frames per second of the expert's films, where the files say it wrong or not at all. Every video_skip-th frame
     must be a decision: a rate that says otherwise is warned of."""
+    expert_return: float | None = option(None, low=-inf)
+    """True return of an episode of the expert, where the demonstrations have no rewards, as videos have none: what the
+    agent reaches is then told as a fraction of it. Nothing is learned from it."""
     repair: PictureRepair = PictureRepair()  # noqa: RUF009 - frozen
     encoder: str = "pixel_pca"
     """What turns frames into features: pixel_pca, conv, clip, or an encoder of another package. It is fitted on frames
