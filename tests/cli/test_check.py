@@ -85,3 +85,12 @@ def test_columns_that_are_not_those_of_the_model_are_named(tmp_path, document):
         (check,) = [one for one in found["files"][0]["checks"] if one["name"] == "the data have its columns"]
         assert check["passed"] == passes
         assert passes or ("temperature" in check["detail"] or "'more'" in check["detail"])
+
+
+def test_an_environment_is_checked_without_a_model(capsys, monkeypatch):
+    assert main(["check", "--env", "Tiny/Cost-v0"]) == 0
+    printed = capsys.readouterr()
+    assert "checks passed" in printed.out and "Next: tsreward collect --env Tiny/Cost-v0" in printed.out
+    assert "info['cost']" in printed.err
+    assert main(["check", "--env", "Tiny/Broken-v0"]) == 1
+    assert "NaN" in capsys.readouterr().out

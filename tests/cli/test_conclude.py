@@ -56,7 +56,7 @@ def test_a_log_is_led_from_command_to_command(tmp_path: Path, capsys: pytest.Cap
     verdict, following = _last(capsys, "info", model)
     assert verdict == "A reward of the kind likeness on scores of mahalanobis."
     verdict, following = _last(capsys, *following)
-    assert verdict == "All 1 file(s) are sound." and following[0] == "audit"
+    assert verdict == "All 1 passed every check." and following[0] == "audit"
     verdict, following = _last(capsys, "compare", model, model, "--data", log)
     assert verdict.endswith("by which to say which model is better.")
     assert following[:3] == [

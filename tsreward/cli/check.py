@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tyro
 
 from tsreward.cli.main import remark
@@ -15,8 +17,11 @@ from tsreward.data.columns import RULES, DataColumns
 from tsreward.data.sources import read_episodes
 from tsreward.errors import CheckpointError, DataError, OptionError, ProtocolError, ShapeError
 from tsreward.io import load
+from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import score_episodes
+from tsreward.rewards.likeness import Likeness
+from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
@@ -24,6 +29,9 @@ from tsreward.testing.data import check_data
 from tsreward.testing.environments import EnvironmentOptions, check_reward_env
 from tsreward.testing.models import check_model
 from tsreward.testing.report import Check, CheckReport
+
+if TYPE_CHECKING:
+    from tsreward.wrappers.obs_parts import ObsParts
 
 _LOADS = "the file loads and its digests hold"
 _COLUMNS = "the data have its columns"
@@ -33,8 +41,8 @@ _COLUMNS = "the data have its columns"
 class Options(Arguments):
     """Check that models load undamaged, are fitted and calibrated, give the same rewards step by step and in bulk, keep
     rows and environments apart, refuse what they cannot score, and do not change; with --env, that the environment,
-    wrapped, gives their rewards. With --data, that the data are whole and what their columns are, also without a model.
-    Exits with 1 where a check fails, and says what to do.
+    wrapped, gives their rewards. With --data, that the data are whole and what their columns are; these two also
+    without a model. Exits with 1 where a check fails, and says what to do.
     """
 
     models: tyro.conf.Positional[tuple[Path, ...]]
@@ -43,7 +51,8 @@ class Options(Arguments):
     """Data that are looked at, and that the models are for: anything that tsreward fit reads; noise without any."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     env: str | None = None
-    """Id of an environment that the models are for: it is wrapped, and acted in at random."""
+    """Id of an environment that the models are for: it is wrapped, and acted in at random. Without models, a likeness
+    of these random actions is tried in it: whether it keeps to Gymnasium's rules, and where its costs are found."""
     playing: tyro.conf.OmitArgPrefixes[EnvironmentOptions] = field(default_factory=EnvironmentOptions)
     cost_key: tuple[str, ...] = ()
     """Key of info that holds the cost in the environment, or a function of your own, my_module:cost_of. Without any, a
@@ -62,13 +71,18 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Check, print what failed, and return 1 where anything did."""
-    if not options.models and not options.data:
-        raise OptionError("No model was given: name at least one file of tsreward fit, or look at data with --data.")
+    if not options.models and not options.data and options.env is None:
+        raise OptionError(
+            "No model was given: name at least one file of tsreward fit, or look at data with --data, or at an "
+            "environment with --env."
+        )
     prefer_one_thread()
     data = {str(path): check_data(path, options.columns) for path in options.data}
     readable = all(report.checks[0].passed for report in data.values())
     episodes = _episodes(options) if options.models and options.data and readable else None
     reports = {str(path): _check(path, episodes, options) for path in options.models} | data
+    if options.env is not None and not options.models:
+        reports[options.env] = _environment_alone(options.env, options)
     passed = all(report.passed for report in reports.values())
     if options.json:
         files = [
@@ -80,16 +94,17 @@ def run(options: Options) -> int:
         for file, report in reports.items():
             _print(file, report)
         failed = sum(not report.passed for report in reports.values())
-        told = (
-            f"{failed} of {len(reports)} files failed a check." if failed else f"All {len(reports)} file(s) are sound."
-        )
+        told = f"{failed} of {len(reports)} failed a check." if failed else f"All {len(reports)} passed every check."
         conclude(told, _next(options, passed))
     return 0 if passed else 1
 
 
 def _next(options: Options, passed: bool) -> list[object]:
+    if not options.models and not options.data:
+        return ["tsreward", "collect", "--env", str(options.env), "--agent", "train", "--out", "source.npz"]
     if not options.models:
-        return ["tsreward", "fit", "--data", options.data[0], "--out", "model.safetensors"]
+        time = [] if options.columns.time is None else ["--time", options.columns.time]
+        return ["tsreward", "fit", "--data", options.data[0], *time, "--out", "model.safetensors"]
     if not passed:
         return ["tsreward", "info", options.models[0]]
     return ["tsreward", "audit", "--model", options.models[0], "--good", "FILE", "--bad", "FILE", "--out", "audit.html"]
@@ -122,33 +137,73 @@ def _check(path: Path, episodes: list[Episode] | None, options: Options) -> Chec
     if episodes and model.shape_read(episodes[0].obs.shape[1:]) == model.obs_shape:
         score_episodes(model, episodes, Monitor(model, f"{path} on the data"))
     if options.env is not None:
-        from tsreward.envs.make import make
-        from tsreward.wrappers.gymnasium_env import LearnedReward
-        from tsreward.wrappers.obs_parts import ObsParts, named_obs_key
-
-        rules = {name: getattr(options.columns, name) for name in RULES}
-        costs = CostReader(CostOptions(cost_key=options.cost_key, **rules))
-        key = named_obs_key(options.obs_key)
-        inner = make(options.env)
-        try:
-            wrapped = LearnedReward(inner, model, driven=True, obs_key=key)
-            if (monitor := wrapped.stream.monitor) is not None:
-                monitor.flags = False  # random actions need not be normal
-            checks += check_reward_env(wrapped, model, options.playing, obs_key=key, costs=costs).checks
-            if inner.observation_space.shape is None or options.obs_key:
-                looked = ", ".join(options.obs_key) or "all parts side by side"
-                remark(f"observations: {looked} of {ObsParts(options.env, inner.observation_space, key).told()}")
-            remark(f"costs: {costs.summary()}")
-            costs.tell()
-            if monitor is not None:
-                monitor.finish()
-        except (ShapeError, ProtocolError) as error:
-            checks += (
-                Check(f"it fits {options.env}", False, "Name the environment that it was fitted for.", str(error)),
-            )
-        finally:
-            inner.close()
+        checks += _in_environment(options.env, model, options)
     return CheckReport(str(path), checks)
+
+
+def _in_environment(env: str, model: RewardModel, options: Options) -> tuple[Check, ...]:
+    """Wrap the environment, act in it at random, and say what it gives."""
+    from tsreward.envs.make import make
+    from tsreward.wrappers.gymnasium_env import LearnedReward
+    from tsreward.wrappers.obs_parts import ObsParts, named_obs_key
+
+    rules = {name: getattr(options.columns, name) for name in RULES}
+    costs = CostReader(CostOptions(cost_key=options.cost_key, **rules))
+    key = named_obs_key(options.obs_key)
+    inner = make(env)
+    try:
+        wrapped = LearnedReward(inner, model, driven=True, obs_key=key)
+        if (monitor := wrapped.stream.monitor) is not None:
+            monitor.flags = False  # random actions need not be normal
+        checks = check_reward_env(wrapped, model, options.playing, obs_key=key, costs=costs).checks
+        if inner.observation_space.shape is None or options.obs_key:
+            looked = ", ".join(options.obs_key) or "all parts side by side"
+            remark(f"observations: {looked} of {ObsParts(env, inner.observation_space, key).told()}")
+        remark(f"costs: {costs.summary()}")
+        costs.tell()
+        if monitor is not None and options.models:
+            monitor.finish()
+        return checks
+    except (ShapeError, ProtocolError) as error:
+        return (Check(f"it fits {env}", False, "Name the environment that it was fitted for.", str(error)),)
+    finally:
+        inner.close()
+
+
+_EPISODES, _STEPS = 4, 100
+"""Of random actions, that a likeness is fitted on where no model is given."""
+
+
+def _environment_alone(env: str, options: Options) -> CheckReport:
+    """Check an environment with a likeness of random actions in it."""
+    from tsreward.envs.make import make
+    from tsreward.recipes.fitting import encoder_for
+    from tsreward.wrappers.obs_parts import ObsParts, named_obs_key
+
+    inner = make(env)
+    try:
+        parts = ObsParts(env, inner.observation_space, named_obs_key(options.obs_key))
+        inner.action_space.seed(0)
+        episodes = [_random_episode(inner, parts, seed) for seed in range(_EPISODES)]
+    except ProtocolError as error:
+        return CheckReport(env, (Check("it can be acted in", False, "Mend the environment.", str(error)),))
+    finally:
+        inner.close()
+    encoder = encoder_for([Episode(obs) for obs in episodes], env)
+    model = RewardModel(Mahalanobis(2), Likeness(), encoder).fit(episodes)
+    return CheckReport(env, _in_environment(env, model, options))
+
+
+def _random_episode(env: Any, parts: ObsParts, seed: int) -> np.ndarray:
+    obs = [np.array(parts.of_one(env.reset(seed=seed)[0]))]
+    for _ in range(_STEPS):
+        seen, _reward, ended, truncated, _info = env.step(env.action_space.sample())
+        obs.append(np.array(parts.of_one(seen)))
+        if not np.isfinite(obs[-1]).all():
+            raise ProtocolError(f"It gave NaN or inf as observation in step {len(obs) - 1}.")
+        if ended or truncated:
+            break
+    return np.stack(obs)
 
 
 def _print(file: str, report: CheckReport) -> None:
