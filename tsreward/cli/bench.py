@@ -28,11 +28,11 @@ from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import write_atomic
+from tsreward.io.versions import installed_versions
 from tsreward.named_warnings import given_warnings, warn
 from tsreward.options import option
 from tsreward.pipeline.monitor import ROWS, outside_text
 from tsreward.pipeline.profile import DataProfile
-from tsreward.recipes.run_folder import installed_versions
 from tsreward.report.bench import PageOptions, render_bench
 from tsreward.report.page import check_reporting, write_page
 from tsreward.sequences.series import DetectionTask

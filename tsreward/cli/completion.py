@@ -63,7 +63,7 @@ def place(shell: str) -> Path:
 def options_of(command: str) -> list[str]:
     """Return the options that the help of a command names, in their order."""
     text = io.StringIO()
-    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit):
         commands.main([command, "--help"])
     found = re.findall(r"(?<![\w-])--[a-z][a-z0-9.-]*[a-z0-9]", text.getvalue())
     return list(dict.fromkeys([*found, "--help"]))

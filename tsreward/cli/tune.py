@@ -10,7 +10,6 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import tyro
 
-from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table
 from tsreward.cli.parsing import Arguments, SomeArguments, parse, peek
@@ -19,8 +18,6 @@ from tsreward.detection.bench.evaluate import PROTOCOLS
 from tsreward.detection.datasets.tasks import layouts, load_tasks
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.report.page import check_reporting
-from tsreward.tuning.anoseqs import AnoSeqsTuning
-from tsreward.tuning.likeness import LikenessTuning
 from tsreward.tuning.objective import Objective
 from tsreward.tuning.page import study_verdict, write_results
 from tsreward.tuning.results import Results, results
@@ -52,13 +49,6 @@ class DetectTuning(SomeArguments):
     def check(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise unknown_name("protocol", self.protocol, PROTOCOLS)
-
-
-@dataclass(frozen=True)
-class DemosTuning(LikenessTuning):
-    """What agents are trained, and the demonstrations that they are to be like."""
-
-    columns: tyro.conf.OmitArgPrefixes[ColumnsBesideReward] = field(default_factory=ColumnsBesideReward)
 
 
 TuningT = TypeVar("TuningT")
@@ -99,7 +89,7 @@ def main(arguments: Sequence[str]) -> int:
     objective = peek(arguments, "objective", Options.objective)
     if objective not in OBJECTIVES:
         raise unknown_name("objective", objective, OBJECTIVES)
-    return run(parse(Options[OBJECTIVES[objective][0]], "tune", arguments))
+    return run(parse(Options[_objective(objective)[0]], "tune", arguments))
 
 
 def run(options: Options[Any]) -> int:
@@ -111,7 +101,7 @@ def run(options: Options[Any]) -> int:
     if path is not None:
         check_file(path)
     folder = _folder(options, path)
-    objective = OBJECTIVES[options.objective][1](options, folder)
+    objective = _objective(options.objective)[1](options, folder)
     make_pruner(options.search.pruner, len(objective.directions), objective.steps)
     objective.check()
     _quiet()
@@ -128,18 +118,6 @@ def run(options: Options[Any]) -> int:
     return 0
 
 
-def _anoseqs(options: Options[AnoSeqsTuning], folder: Path) -> Objective:
-    from tsreward.tuning.anoseqs import AnoSeqsObjective
-
-    return AnoSeqsObjective(folder / "sources", options.tuning, search_space("anoseqs", options.fix))
-
-
-def _likeness(options: Options[LikenessTuning], folder: Path) -> Objective:
-    from tsreward.tuning.likeness import LikenessObjective
-
-    return LikenessObjective(options.tuning, search_space("likeness", options.fix))
-
-
 def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
     from tsreward.tuning.detect import DetectObjective
 
@@ -149,12 +127,19 @@ def _detect(options: Options[DetectTuning], folder: Path) -> Objective:
     return DetectObjective(tuple(tasks), given.metric, given.alignment, given.seeds, space)
 
 
-OBJECTIVES: dict[str, tuple[type[Any], Callable[[Any, Path], Objective]]] = {
-    "anoseqs": (AnoSeqsTuning, _anoseqs),
-    "likeness": (DemosTuning, _likeness),
-    "detect": (DetectTuning, _detect),
-}
-"""Name -> (its options, function of all options and the folder of the results)."""
+def _objective(name: str) -> tuple[type[Any], Callable[[Any, Path], Objective]]:
+    """Return the options of an objective, and the function of all options and the folder of the results that makes it.
+
+    What trains agents is imported for those that do.
+    """
+    if name == "detect":
+        return DetectTuning, _detect
+    from tsreward.cli import tune_agents
+
+    return tune_agents.OBJECTIVES[name]
+
+
+OBJECTIVES = ("anoseqs", "likeness", "detect")
 
 
 def _folder(options: Options[Any], path: Path | None) -> Path:

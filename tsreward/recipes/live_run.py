@@ -18,8 +18,9 @@ from tsreward.data.episode_rows import FILE, EpisodeFile, EpisodeRow, read_rows,
 from tsreward.errors import DataError
 from tsreward.files import empty_folder, write_atomic
 from tsreward.io import save
+from tsreward.io.versions import installed_versions
 from tsreward.pipeline.model import RewardModel
-from tsreward.recipes.run_folder import as_json, film_agents, installed_versions
+from tsreward.recipes.run_folder import as_json, film_agents
 from tsreward.report.page import write_page
 from tsreward.report.run import render_progress
 from tsreward.sb3.episode_rows import EpisodeLog

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tsreward.data.episode_rows import FILE, EpisodeRow, read_rows
 from tsreward.files import write_atomic
 from tsreward.io import save
+from tsreward.io.versions import installed_versions
 from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.film import FilmOptions, film
@@ -29,19 +28,6 @@ FILM = "agent.mp4"
 _FILMED = 500
 """Decisions of a filmed episode at most."""
 _PICTURES = 250
-
-_PACKAGES = (
-    "tsreward",
-    "torch",
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "pyod",
-    "gymnasium",
-    "mujoco",
-    "stable-baselines3",
-    "safety-gymnasium",
-)
 
 
 @dataclass(frozen=True)
@@ -178,17 +164,6 @@ def step_facts(steps: int, action_repeat: int) -> dict[str, str]:
         return {"environment steps": f"{steps:,}"}
     held = f"{steps * action_repeat:,}: every action is held for {action_repeat}"
     return {"decisions": f"{steps:,}", "environment steps": held}
-
-
-def installed_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:
