@@ -139,6 +139,15 @@ def test_options_limit_the_figures(tmp_path):
     assert made(tmp_path, datasets, detectors, options=PageOptions(detectors=9)).count(">score<") > 2
 
 
+def test_a_page_that_would_be_too_large_draws_fewer_series(tmp_path, monkeypatch):
+    datasets = {"one": [small_task("a"), small_task("b", 1), small_task("c", 2)]}
+    whole = len(made(tmp_path, datasets).encode())
+    monkeypatch.setattr("tsreward.report.bench.LARGEST", whole - 1)
+    page = made(tmp_path, datasets)
+    assert len(page.encode()) < whole
+    assert "The first 2 series are drawn, the tables have all 3." in closed(page).text
+
+
 @pytest.mark.parametrize("field", ["detectors", "figures"])
 def test_negative_options(field):
     with pytest.raises(OptionError, match=rf"PageOptions.{field} must be an integer >= 0, got -1"):

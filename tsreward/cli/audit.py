@@ -182,7 +182,8 @@ def _next(options: Options, found: Audit) -> list[object]:
     """Return the command that trains on the reward, or fits another."""
     if found.verdict.word == "accepted":
         return ["tsreward", "train", "--env", options.env or "ENV", "--model", options.model]
-    return ["tsreward", "fit", "--data", "FILE", "--scorer", "deep_sad", "--out", options.model]
+    kind = ["--reward", "likeness"] if found.findings.replaces else ["--scorer", "deep_sad"]
+    return ["tsreward", "fit", "--data", "FILE", *kind, "--out", "model.safetensors"]
 
 
 def _repair(options: Options, model: RewardModel, sets: dict[str, list[Episode]], action_repeat: int) -> None:
