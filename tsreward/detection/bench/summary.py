@@ -148,8 +148,8 @@ def best_detector(rows: Sequence[Row]) -> str:
     if not whole:
         return f"{where}: no detector has a VUS-PR of every series."
     best = max(whole, key=lambda row: row["vus_pr"])
-    chance = next((f"; random scores have {row['vus_pr']:.2g}" for row in whole if row["detector"] == "random"), "")
-    return f"{where}: best by VUS-PR is {best['detector']} with {best['vus_pr']:.2g}{chance}."
+    chance = next((f"; random scores have {row['vus_pr']:#.2g}" for row in whole if row["detector"] == "random"), "")
+    return f"{where}: best by VUS-PR is {best['detector']} with {best['vus_pr']:#.2g}{chance}."
 
 
 def _number(value: str | int | float | None) -> float:
