@@ -206,3 +206,11 @@ def test_two_forms_are_refused(made, tmp_path, complaint):
 def test_total_timesteps_are_steps(made, tmp_path, document):
     arguments = ("--env", "Tiny/Plain-v0", "--model", made.model, "--total-timesteps=200", "--hidden", "4")
     assert document("train", *arguments, "--out", tmp_path / "run")["steps"] == 200
+
+
+def test_fit_tells_of_a_penalty_under_which_cost_still_pays(made, tmp_path, capsys):
+    fit = ["fit", "--data", str(made.episodes), "--train.epochs", "15", "--out", str(tmp_path / "m")]
+    assert main([*fit, "--reward.weight", "20"]) == 0
+    assert "TSR015" not in capsys.readouterr().err
+    assert main([*fit, "--reward.weight", "0.001"]) == 0
+    assert "warning TSR015: Cost still pays: " in capsys.readouterr().err

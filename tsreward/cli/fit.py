@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 import numpy as np
 import tyro
 
+from tsreward.audit.auditing import audit_reward
 from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, conclude, print_json, print_table
@@ -22,6 +23,7 @@ from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.functional.moments import OFF_CONSTANT
 from tsreward.io import save
 from tsreward.options import option
+from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.expert_view import compare_with_env
 from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out, warn_of_weak_scorer
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
@@ -119,6 +121,7 @@ def run(options: Options[Any, Any]) -> int:
             remark("warning: the held-out episodes have steps of one kind only, so there is no ROC: collect more.")
     if roc is not None:
         warn_of_weak_scorer(roc, len(held))
+        _audit(fitted.model, held, options.train.seed)
     summary = {
         "file": str(options.out),
         "scorer": options.scorer,
@@ -146,6 +149,23 @@ def run(options: Options[Any, Any]) -> int:
         print_table("Model", ["what", "value"], summary.items())
         conclude(_verdict(fitted.normal, roc, len(held)), _next(options))
     return 0
+
+
+_TOLD = ("TSR005", "TSR007", "TSR015")
+"""Codes that data alone decide and the ROC does not tell."""
+_AUDITED = 20
+
+
+def _audit(model: RewardModel, held: Sequence[Episode], seed: int) -> None:
+    """Tell what an audit of the penalty says of held-out episodes, the safer half of which is good behaviour."""
+    if len(held) < 4:
+        return
+    ordered = sorted(held, key=lambda one: float((np.asarray(one.costs) > 0).mean()))
+    half = len(ordered) // 2
+    found = audit_reward(model, ordered[:half][:_AUDITED], ordered[half:][-_AUDITED:], seed=seed)
+    for one in found.warnings:
+        if one.code in _TOLD:
+            remark(f"warning {one.code}: {one.meaning} {one.evidence}. {one.remedy}")
 
 
 def _verdict(windows: int, roc: float | None, held_out: int) -> str:
