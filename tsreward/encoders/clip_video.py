@@ -86,7 +86,7 @@ class ClipVideoOptions(FrameOptions):
     """Options of `ClipVideoEncoder`; `ClipVideoEncoder.pretrained` finds the digest, the side and the features."""
 
     network: Literal["frames", "videomae", "vjepa2", "xclip", "cogvideox"] = "frames"
-    """frames: the colours of small frames, without any network."""
+    """A pretrained network, or frames for the colours of small frames, without any."""
     source: str = ""
     """Folder, or name on the Hugging Face hub, that the weights come from."""
     subfolder: str = ""
