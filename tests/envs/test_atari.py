@@ -194,5 +194,5 @@ def test_games_for_two_are_left_out():
 def test_without_a_package_the_error_holds_the_command(monkeypatch, package, named, options):
     there = SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None if name == package else True))
     monkeypatch.setattr(atari, "importlib", there)
-    with pytest.raises(MissingExtraError, match=rf"{named} is not installed.*pip install 'tsreward\[atari\]'"):
+    with pytest.raises(MissingExtraError, match=rf"{named} is not installed.*pip install .*\[atari\]"):
         make("atari/Boxing", **options)

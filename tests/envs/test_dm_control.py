@@ -236,5 +236,5 @@ def test_every_task_has_an_id():
 
 def test_without_the_package_the_error_holds_the_command(monkeypatch):
     monkeypatch.setattr(dm_control, "importlib", SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None)))
-    with pytest.raises(MissingExtraError, match=r"dm_control is not installed.*pip install 'tsreward\[dmc\]'"):
+    with pytest.raises(MissingExtraError, match=r"dm_control is not installed.*pip install .*\[dmc\]"):
         make("dmc/walker-walk")

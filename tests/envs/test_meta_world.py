@@ -181,5 +181,5 @@ def test_an_expert_that_does_not_fit_is_refused(id: str, message: str) -> None:
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'tsreward\[metaworld\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[metaworld\]"):
         meta_world_ids()
