@@ -62,6 +62,7 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.drq
 	$(BIN)/python -m benchmarks.expert_view
 	$(BIN)/python -m benchmarks.audit
+	$(BIN)/python -m benchmarks.red_team
 	$(BIN)/python -m benchmarks.tuning
 
 tables: $(READY)  ## Write the tables of README.md from benchmarks/results

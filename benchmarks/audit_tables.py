@@ -31,6 +31,39 @@ def audit() -> str:
     )
 
 
+def red_team() -> str:
+    """Return one row per likeness that was attacked: the strongest attacker, and what a whole training did."""
+    titles = (
+        "task",
+        "reward",
+        "seconds",
+        "attacker",
+        "r",
+        "d, single steps",
+        "d, means of 4",
+        "led to",
+        "worked",
+        "right",
+    )
+    lines = [f"| {' | '.join(titles)} |", "|---|---|" + "---|" * (len(titles) - 2)]
+    records = json.loads((RESULTS / "red-team.json").read_text(encoding="utf-8"))["records"]
+    for record in records:
+        best = max(record["search"]["found"], key=lambda one: (one["is_exploit"], one["paid"]["value"]))
+        led = "an exploit" if record["exploited"] else "the expert" if record["led"] else "nothing"
+        apart = [f"{best['apart'][scale]['value']:.2f}" if scale in best["apart"] else "–" for scale in ("1", "4")]
+        words = ["yes" if record[key] else "no" for key in ("worked", "right")]
+        row = (
+            record["task"],
+            record["arm"],
+            f"{record['seconds']:.0f}",
+            best["attacker"],
+            f"{best['paid']['value']:.2f}",
+        )
+        lines.append(f"| {' | '.join([*row, *apart, led, *words])} |")
+    right = sum(record["right"] for record in records)
+    return "\n".join([*lines, "", f"Right: {right} of {len(records)}."])
+
+
 def _pairs(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return one entry per pair; of several audited seeds the verdict of most counts, "rejected" where they tie."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}

@@ -104,6 +104,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pixels": likeness_tables.speed,
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,
+    "red-team": audit_tables.red_team,
     "tuning-agents": tuning_tables.agents,
     "tuning-detectors": tuning_tables.detectors,
     "overhead": overhead,
