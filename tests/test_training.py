@@ -1,14 +1,19 @@
 """The gradient loop: resumed equals straight, the best weights are kept, damaged and foreign states are refused."""
 
+import hashlib
+import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from tests.hanging import must_end
 from tests.worlds import waves
 from tsreward.errors import CheckpointError, DataError, OptionError
 from tsreward.files import write_atomic
@@ -172,3 +177,49 @@ def test_counts_below_one_are_refused(name: str) -> None:
 def test_the_held_out_share_lies_between_0_and_1(share: float) -> None:
     with pytest.raises(OptionError, match=r"TrainOptions.held_out must be a number in \(0, 1\)"):
         TrainOptions(held_out=share)
+
+
+def forged(content: bytes, edit: Callable[[dict[str, str], dict[str, Tensor]], object]) -> bytes:
+    """Change a state and write its digest anew."""
+    length = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + length])["__metadata__"]
+    tensors = safetensors.torch.load(content[:-32])
+    edit(metadata, tensors)
+    data = safetensors.torch.save(tensors, metadata)
+    return data + hashlib.sha256(data).digest()
+
+
+FORGED: dict[str, Callable[[dict[str, str], dict[str, Tensor]], object]] = {
+    "no run": lambda metadata, tensors: metadata.pop("run"),
+    "no position": lambda metadata, tensors: metadata.pop("position"),
+    "no JSON": lambda metadata, tensors: metadata.update(position="{"),
+    "a list": lambda metadata, tensors: metadata.update(position="[]"),
+    "no epoch": lambda metadata, tensors: metadata.update(position='{"without_better": 0, "best_loss": "0x0p+0"}'),
+    "an epoch before the first": lambda metadata, tensors: metadata.update(
+        position='{"epoch": -1, "without_better": 0, "best_loss": "0x0p+0"}'
+    ),
+    "no loss": lambda metadata, tensors: metadata.update(
+        position='{"epoch": 1, "without_better": 0, "best_loss": "low"}'
+    ),
+    "a weight less": lambda metadata, tensors: tensors.pop(next(name for name in tensors if name.startswith("now/"))),
+    "a best weight less": lambda metadata, tensors: tensors.pop(
+        next(name for name in tensors if name.startswith("best/"))
+    ),
+    "another weight": lambda metadata, tensors: tensors.update({"best/more": torch.zeros(1)}),
+    "a moment of nothing": lambda metadata, tensors: tensors.update({"adam/x/exp_avg": torch.zeros(1)}),
+}
+
+
+@pytest.mark.parametrize("edit", FORGED)
+def test_a_forged_state_is_refused(parts: tuple[WindowSet, WindowSet], tmp_path: Path, edit: str) -> None:
+    options = replace(OPTIONS, epochs=1, state=tmp_path / "state")
+    trained(parts, options)
+    write_atomic(tmp_path / "state", forged((tmp_path / "state").read_bytes(), FORGED[edit]))
+    with pytest.raises(CheckpointError, match=r"state holds no state of a training \(.*: delete it to start anew"):
+        trained(parts, options)
+
+
+def test_a_state_that_is_a_pipe_is_refused(parts: tuple[WindowSet, WindowSet], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "state")
+    with must_end(60), pytest.raises(CheckpointError, match="state is no file: name another one"):
+        trained(parts, replace(OPTIONS, epochs=1, state=tmp_path / "state"))

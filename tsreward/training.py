@@ -13,7 +13,7 @@ from safetensors.torch import load as deserialise
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from tsreward.errors import CheckpointError, DataError, OptionError
+from tsreward.errors import CheckpointError, DataError, OptionError, shown
 from tsreward.files import write_atomic
 from tsreward.functional.seeding import generator
 from tsreward.options import Options, option
@@ -184,6 +184,8 @@ class _Progress:
     def restore(self, module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         if self.path is None or not Path(self.path).exists():
             return
+        if not Path(self.path).is_file():  # to open a pipe is to wait for ever
+            raise CheckpointError(f"Training state {self.path} is no file: name another one.")
         try:
             content = Path(self.path).read_bytes()
         except OSError as error:
@@ -191,15 +193,32 @@ class _Progress:
         data, digest = content[:-32], content[-32:]
         if hashlib.sha256(data).digest() != digest:
             raise CheckpointError(f"Training state {self.path} is damaged: delete it to start anew.")
-        metadata, tensors = _metadata(data), deserialise(data)
+        try:
+            self._take(_metadata(data), deserialise(data), module, optimiser)
+        except CheckpointError:
+            raise
+        except Exception as error:  # who writes a file on purpose can write its digest, and anything before it
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise CheckpointError(
+                f"Training state {self.path} holds no state of a training ({reason}): delete it to start anew."
+            ) from error
+
+    def _take(
+        self, metadata: dict[str, str], tensors: dict[str, Tensor], module: nn.Module, optimiser: torch.optim.Optimizer
+    ) -> None:
+        """Go on from what `save` wrote."""
         if metadata["run"] != self.run:
             raise CheckpointError(
                 f"Training state {self.path} belongs to other options or data: delete it or name another file."
             )
         position = json.loads(metadata["position"])
         self.epoch, self.without_better = position["epoch"], position["without_better"]
+        if not all(type(count) is int and count >= 0 for count in (self.epoch, self.without_better)):
+            raise ValueError(f"an epoch of {shown(self.epoch)}")
         self.best_loss = float.fromhex(position["best_loss"])
         self.best = _part(tensors, "best/")
+        if wrong := self.best.keys() ^ module.state_dict().keys():
+            raise KeyError(f"best/{sorted(wrong)[0]}")
         module.load_state_dict(_part(tensors, "now/"))
         state: dict[int, dict[str, Tensor]] = {}
         for name, value in _part(tensors, "adam/").items():

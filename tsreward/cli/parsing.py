@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import json
+import re
 import sys
 import tomllib
 from collections.abc import Collection, Sequence
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import tyro
 
 from tsreward.data.memory import tell_max_memory
-from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.errors import DataError, OptionError, TSRewardError, nearest, shown, unknown_name
 from tsreward.named_warnings import open_log
 from tsreward.options import Options, flag
 
@@ -129,8 +130,12 @@ def parse(options: type[OptionsT], command: str, arguments: Sequence[str]) -> Op
         cause: BaseException | None = stop
         while cause is not None:
             if isinstance(cause, TSRewardError):
+                if _blamed(command, arguments, str(cause)) is not None:
+                    raise OptionError(f"{peek(arguments, 'config', '')}: {cause}") from None
                 raise cause from None
             cause = cause.__context__
+        if stop.code and (blamed := _blamed(command, arguments, explained.getvalue())) is not None:
+            raise blamed from None
         sys.stderr.write(explained.getvalue())
         raise
     if (log := open_log()) is not None:
@@ -147,10 +152,35 @@ def _check_config(options: type[object], command: str, arguments: Sequence[str])
     unknown = tyro.cli(options, args=list(arguments), config=_FLAGS, return_unknown_args=True)[1]
     for name in options_of(path, command):
         if any(word.partition("=")[0] == f"--{name}" for word in unknown):
+            near = nearest(_bare(name), _names(options))
+            hint = f": did you mean '{near[0]}'?" if near else f": tsreward {command} --help lists them."
             raise OptionError(
-                f"{path}: tsreward {command} has no option '{name}' beside the others that are given: tsreward "
-                f"{command} --help lists them."
+                f"{path}: tsreward {command} has no option '{name}' beside the others that are given{hint}"
             )
+
+
+def _names(options: type[object]) -> list[str]:
+    """Return the names of all options."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        tyro.cli(options, args=["--help"], config=_FLAGS)
+    return list(dict.fromkeys(re.findall(r"(?<![\w-])--([a-z][a-z0-9.-]*[a-z0-9])", text.getvalue())))
+
+
+def _blamed(command: str, arguments: Sequence[str], explained: str) -> OptionError | None:
+    """Return the error about a value in the file given with --config, where the explanation is about that one."""
+    path = Path(peek(arguments, "config", ""))
+    if path == Path():
+        return None
+    for name, value in options_of(path, command).items():
+        words = _words(path, name, value)
+        given = any(list(arguments[place : place + len(words)]) == words for place in range(len(arguments)))
+        if given and re.search(rf"--{re.escape(_bare(name))}(?![\w.-])", explained.replace("_", "-")):
+            return OptionError(
+                f"{path}: {name} = {shown(value)} is no value of --{_bare(name)}: tsreward {command} --help says what "
+                f"it takes."
+            )
+    return None
 
 
 def peek(arguments: Sequence[str], name: str, default: str) -> str:
