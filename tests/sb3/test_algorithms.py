@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from typing import Any
@@ -14,7 +15,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 import tests.tiny  # noqa: F401
 from tsreward.envs.make import make
 from tsreward.envs.random_state import kept_random_state
-from tsreward.errors import MissingExtraError, OptionError
+from tsreward.errors import MissingExtraError, OptionError, pip_install
 from tsreward.sb3.algorithms import AgentOptions, build_algorithm, rollout_shape
 from tsreward.sb3.training import roll_out, train_agent
 
@@ -86,7 +87,7 @@ def _rates(algorithm: Any) -> list[float]:
 
 def test_the_twin_on_jax_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sbx", None)
-    with pytest.raises(MissingExtraError, match=r"sbx is not installed. Install .*'tsreward\[jax\]'"):
+    with pytest.raises(MissingExtraError, match=rf"sbx is not installed\. Install .*{re.escape(pip_install('jax'))}"):
         train_agent("Tiny/Cost-v0", AgentOptions("sac", library="jax"))
 
 

@@ -215,7 +215,6 @@ def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
 def _check_shape(options: Options, model: RewardModel) -> None:
     key = named_obs_key(options.obs_key)
     shape = check_environment(options.env, options.agent.algorithm, obs_key=key)
-    check_budget(options.env, options.agent)
     layout = _layout(options)
     shape = model.shape_read(shape, told=layout)
     if shape != model.obs_shape:
@@ -226,6 +225,7 @@ def _check_shape(options: Options, model: RewardModel) -> None:
             f"{options.env} gives observations {list(shape)}, but {options.model} reads {list(model.obs_shape)}: "
             f"{remedy}."
         )
+    check_budget(options.env, options.agent)
 
 
 def _layout(options: Options) -> FrameLayout | None:
