@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tsreward.cli.known_names import check_names
 from tsreward.data.memory import max_memory
 from tsreward.errors import TSRewardError, TSRewardWarning, unknown_name
 from tsreward.files import no_room
@@ -135,6 +136,7 @@ def _with_reward_column(command: str, arguments: list[str]) -> list[str]:
 def _with_own_names(arguments: list[str]) -> list[str]:
     """Return the arguments with what users call my_module:Name under its registered name."""
     if not any(":" in argument or argument.partition("=")[0] == "--import" for argument in arguments):
+        check_names(arguments)
         return arguments
     from tsreward.cli.own_names import with_own_names
 
