@@ -15,7 +15,7 @@ from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.probing import Scale
 from tsreward.audit.search.distinguish import SCALES, baseline, distinguish
 from tsreward.audit.search.options import AttackOptions
-from tsreward.audit.search.planning import Planner, planned
+from tsreward.audit.search.planning import Planner, aim, planned
 from tsreward.audit.separation import Interval, episode_weights, interval
 from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, Verdict, verdict
 from tsreward.errors import OptionError, TSRewardWarning
@@ -262,7 +262,8 @@ class _Judge:
             apart_by = all(d.value > max(APART, self._known[scale].high) for scale, d in apart)
             exploit = paid.low >= PAID and bool(apart) and apart_by
         else:
-            per_step = np.array([part.mean() for part in found.rated.parts(_unseen(found, costs))])
+            pays = np.zeros(len(found.rated.learned)) if costs is None else aim(self._model, found.rated, [costs])
+            per_step = np.array([part.mean() for part in found.rated.parts(pays)])
             paid = self._over_episodes(per_step)
             exploit = cost_rate is not None and cost_rate >= COSTLY and unseen is not None and unseen >= UNSEEN
         true = [float(np.sum(episode.rewards)) for episode in episodes if episode.rewards is not None]
@@ -293,12 +294,6 @@ class _Judge:
     def _over_episodes(self, values: np.ndarray) -> Interval:
         weights = episode_weights(np.random.default_rng(self._seed), len(values))
         return interval(float(values.mean()), weights @ values / len(values))
-
-
-def _unseen(found: Behaviour, costs: np.ndarray | None) -> np.ndarray:
-    if costs is None:
-        return np.zeros(len(found.rated.learned))
-    return ((costs > 0) & ~found.rated.is_anomaly).astype(float)
 
 
 def in_words(found: Exploit, replaces: bool) -> str:

@@ -173,13 +173,12 @@ class Planner:
         self._states = SavedStates(self._env)
         self._model, self._options = model, options
         self._parts = ObsParts("Planner", self._env.observation_space, obs_key)
-        self._rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(seed)
         space = self._env.action_space
         box, discrete = hasattr(space, "low"), hasattr(space, "n") and hasattr(space, "start")
         if not box and not discrete:
             raise OptionError(f"Planning draws actions of a Box or a Discrete space, and {env} has {space}.")
-        self._plans = _Moves(space, options, self._rng) if box else None
-        self._choices = _Choices(space, options, self._rng) if discrete else None
+        self._plans = _Moves(space, options, rng) if box else _Choices(space, options, rng)
         self.decisions = 0
         """Decisions that were simulated so far, those of plans included."""
 
@@ -189,14 +188,13 @@ class Planner:
         Raises:
             ProtocolError: a penalty is attacked, and a step has no cost.
         """
-        plans = self._plans or self._choices
-        assert plans is not None
+        plans = self._plans
         with kept_random_state():
             obs, _ = self._env.reset(seed=seed)
             course = _Course([self._seen(obs)])
             while not course.over and len(course.actions) < longest and time.monotonic() < deadline:
                 moment = self._states.save()
-                best = self._best(course, moment, plans)
+                best = self._best(course, moment)
                 self._states.restore(moment)
                 for move in best[: self._options.followed]:
                     self._step(course, plans.action(move))
@@ -215,28 +213,28 @@ class Planner:
         """Close the environment."""
         self._env.close()
 
-    def _best(self, course: _Course, moment: Any, plans: _Moves | _Choices) -> np.ndarray:
+    def _best(self, course: _Course, moment: Any) -> np.ndarray:
         """Return the best plan [horizon, *action] from here."""
         tried: list[tuple[float, np.ndarray]] = []
         for _ in range(self._options.rounds):
-            drawn = plans.draw()
-            worth = self._worth(course, [self._follow(course, moment, plan, plans) for plan in drawn])
-            plans.learn(drawn, worth)
+            drawn = self._plans.draw()
+            worth = self._worth(course, [self._follow(course, moment, plan) for plan in drawn])
+            self._plans.learn(drawn, worth)
             tried.append((float(worth.max()), drawn[np.argmax(worth)]))
         return max(tried, key=lambda one: one[0])[1]
 
-    def _follow(self, course: _Course, moment: Any, plan: np.ndarray, plans: _Moves | _Choices) -> _Course:
+    def _follow(self, course: _Course, moment: Any, plan: np.ndarray) -> _Course:
         self._states.restore(moment)
         branch = course.branch(self._history)
         for move in plan:
-            self._step(branch, plans.action(move))
+            self._step(branch, self._plans.action(move))
             if branch.over:
                 break
         return branch
 
     def _worth(self, course: _Course, branches: list[_Course]) -> np.ndarray:
         """Return [plans] the discounted sum of what the steps of every plan are worth; after an end nothing is."""
-        history = len(course.branch(self._history).costs)
+        history = min(self._history, len(course.actions))
         obs = [np.stack(branch.obs) for branch in branches]
         features = self._model.encode(as_tensor(np.concatenate(obs))).split([len(each) for each in obs])
         rated = rate(self._model, features)
