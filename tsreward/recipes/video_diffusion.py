@@ -310,7 +310,10 @@ class VideoDiffusion:
         if type(rank) is not int or not 1 <= rank <= 1024:
             raise DataError(f"{path} is no adapter that tsreward goal-video has written: its rank is missing.")
         self._add_adapter(rank)
-        from peft import get_peft_model_state_dict, set_peft_model_state_dict
+        from peft import (  # pyright: ignore[reportMissingImports]
+            get_peft_model_state_dict,
+            set_peft_model_state_dict,
+        )
 
         network = self.pipeline.transformer
         own = {name: value.shape for name, value in get_peft_model_state_dict(network).items()}
