@@ -108,7 +108,7 @@ def test_pictures_are_known_by_brightness() -> None:
     assert outside_text(profile, columns_of(frames), None) is None
     scaled = outside_text(profile, columns_of(frames.double() / 255), None)
     assert scaled is not None and "pictures scaled to [0, 1]" in scaled
-    dark = outside_text(profile, columns_of(frames // 8), None)
+    dark = outside_text(profile, columns_of(frames // 8), None, pictures=True)
     assert dark is not None and "6 of 6 columns lie outside" in dark
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,15 @@ import torch
 from tests.encoders.tiny_clips import save_network
 from tsreward import load, save
 from tsreward.encoders.clip_video import ClipVideoEncoder, ClipVideoOptions, stack_clips
-from tsreward.errors import DataError, OptionError
+from tsreward.encoders.pixel_pca import PixelPCA, PixelPCAOptions
+from tsreward.errors import DataError, OptionError, TSRewardWarning
 from tsreward.pipeline.model import RewardModel
+from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.forward_backward import ForwardBackward
 from tsreward.scorers.goal_video import GoalVideo, GoalVideoOptions
 from tsreward.scorers.goal_video_and_frame import GoalVideoAndFrame
+from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
@@ -102,3 +106,21 @@ def test_a_file_keeps_the_goal_and_looks_up_the_network(tmp_path: Path) -> None:
     model = RewardModel(GoalVideo(1, COSINE), Likeness(), encoder).fit([clips, clips])
     save(model, tmp_path / "model.safetensors")
     assert torch.equal(load(tmp_path / "model.safetensors").score(clips), model.score(clips))
+
+
+def test_a_goal_video_of_another_scene_is_named() -> None:
+    rng = np.random.default_rng(0)
+
+    def films(low: int, high: int) -> list[np.ndarray]:
+        return [rng.integers(low, high, (40, 16, 16, 3)).astype(np.uint8) for _ in range(2)]
+
+    goal = films(60, 200)
+    encoder = PixelPCA((16, 16, 3), PixelPCAOptions(dim=4, side=8)).fit(goal)
+    model = RewardModel(GoalVideo(8, GoalVideoOptions(videos=2, frames=4)), Likeness(), encoder).fit(goal)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        relabel(model, [Episode(frames) for frames in films(60, 200)])
+    with pytest.warns(
+        TSRewardWarning, match="brightness of red .* likely cause: another scene, camera, light or colours"
+    ):
+        relabel(model, [Episode(frames) for frames in films(0, 60)])

@@ -53,6 +53,7 @@ class Monitor:
         other units, other columns, normalised."""
         self.done = False
         """Whether it has seen enough."""
+        self._pictures = False
         self._values: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
         self._flagged: list[np.ndarray] = []
@@ -81,6 +82,7 @@ class Monitor:
             if take <= 0:
                 continue
             self._values.append(columns_of(obs[:take]))
+            self._pictures = obs.ndim > 2
             self._scores.append(earned.score[:take].numpy())
             flagged = earned.is_anomaly[:take]
             self._flagged.append((flagged if normal is None else flagged[normal[:take]]).numpy())
@@ -115,7 +117,7 @@ class Monitor:
         who = f"{self._who}: "
         names = self._model.columns
         columns = None if names is None else tuple(names.names)
-        found = outside_text(self._model.profile, values, columns, fraction, self.learning)
+        found = outside_text(self._model.profile, values, columns, fraction, self.learning, self._pictures)
         if found:
             self._say("outside training range", f"{who}{found}")
         if self.flags and not self.learning:
@@ -172,6 +174,7 @@ def outside_text(
     columns: tuple[str, ...] | None,
     fraction: float = 0.25,
     behaviour: bool = False,
+    pictures: bool = False,
 ) -> str | None:
     """Say which columns [N, C] lie outside what was fitted on, by how much, and the likely cause; None if all is well.
 
@@ -181,11 +184,12 @@ def outside_text(
         columns: names, where there are any.
         fraction: of the rows of a column that has to lie outside.
         behaviour: other behaviour is expected: only causes that it cannot have are worth a word.
+        pictures: the columns are those of pictures.
     """
     if not int(profile.count) or values.shape[1] != profile.size or not len(values):
         return None
     seen = Seen(values, profile.quantiles.numpy(), profile.mean.numpy(), profile.std.numpy())
-    share, names = seen.outside(), profile.names(columns)
+    share, names = seen.outside(), profile.names(columns, pictures)
     outside = share > fraction
     cause = likely_cause(seen, outside, names) if outside.any() or len(values) >= 200 else None
     if not outside.any() and (cause is None or not cause.certain):
@@ -204,7 +208,12 @@ def outside_text(
         if number
         else "the columns are not what the model was fitted on"
     )
-    why = "no likely cause found" if cause is None else f"likely cause: {cause.text}"
+    if cause is not None:
+        why = f"likely cause: {cause.text}"
+    elif pictures:
+        why = "likely cause: another scene, camera, light or colours"
+    else:
+        why = "no likely cause found"
     return f"{text}; {why}. Give data as the model was fitted on, or fit it on this."
 
 

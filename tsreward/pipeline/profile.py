@@ -71,11 +71,18 @@ class DataProfile(nn.Module):
             self.reward_mean.fill_(float(size.mean()))
         return self
 
-    def names(self, given: tuple[str, ...] | None) -> list[str]:
+    def names(self, given: tuple[str, ...] | None, pictures: bool = False) -> list[str]:
         """Return what the columns are called; `given` are the names of a vector's where it has some."""
         if given is not None and len(given) == self.size:
             return [f"'{name}'" for name in given]
-        return [f"column {index}" for index in range(self.size)]
+        if not pictures:
+            return [f"column {index}" for index in range(self.size)]
+        channels = self.size // 2
+        colours = (
+            [" of red", " of green", " of blue"] if channels == 3 else [f" of channel {c}" for c in range(channels)]
+        )
+        colours = [""] if channels == 1 else colours
+        return [f"{measure}{colour}" for measure in ("brightness", "contrast") for colour in colours]
 
 
 def columns_of(obs: Tensor) -> np.ndarray:
