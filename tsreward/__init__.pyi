@@ -75,6 +75,7 @@ from .io import load as load
 from .io import save as save
 from .pipeline.active import ActiveLearner as ActiveLearner
 from .pipeline.active import ActiveLearnerOptions as ActiveLearnerOptions
+from .pipeline.device_stream import DeviceStream as DeviceStream
 from .pipeline.encoder_training import train_encoder as train_encoder
 from .pipeline.model import RewardModel as RewardModel
 from .pipeline.relabel import relabel as relabel
@@ -135,5 +136,6 @@ from .sequences.windows import WindowSet as WindowSet
 from .training import TrainOptions as TrainOptions
 from .wrappers.gymnasium_env import LearnedReward as LearnedReward
 from .wrappers.gymnasium_vector import LearnedRewardVector as LearnedRewardVector
+from .wrappers.torch_vector import LearnedRewardTorch as LearnedRewardTorch
 
 __version__: str

@@ -16,7 +16,7 @@ from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.moments import mean_and_covariance, principal_components
 from tsreward.functional.pixels import area_mean, grey
-from tsreward.functional.tensors import as_tensor
+from tsreward.functional.tensors import ReadOnce, as_tensor
 from tsreward.options import option
 
 
@@ -57,6 +57,7 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
         self.register_buffer("centre", torch.zeros(pixels))
         self.register_buffer("directions", torch.zeros(pixels, options.dim))
         self.register_buffer("fitted", torch.tensor(False))
+        self._is_fitted = ReadOnce()
 
     @property
     def chunk(self) -> int:
@@ -94,7 +95,7 @@ class PixelPCA(FrameEncoder[PixelPCAOptions]):
         return self
 
     def features(self, frames: Tensor) -> Tensor:
-        if not self.fitted:
+        if not self._is_fitted(self.fitted):
             raise NotFittedError("PixelPCA was used before it was fitted: call fit with frames first.")
         return (self._shrink(frames) - self.centre) @ self.directions
 

@@ -17,7 +17,7 @@ from tsreward.encoders.base import ENCODERS
 from tsreward.encoders.frames import FrameEncoder, FrameOptions
 from tsreward.errors import DataError, NotFittedError, OptionError
 from tsreward.functional.seeding import seeded
-from tsreward.functional.tensors import as_tensor
+from tsreward.functional.tensors import ReadOnce, as_tensor
 from tsreward.options import option
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions, train
@@ -95,6 +95,7 @@ class VQTokenizer(FrameEncoder[VQOptions]):
         self.register_buffer("summed", torch.zeros(options.codes, options.code_dim))
         self.register_buffer("started", torch.tensor(False))
         self.register_buffer("fitted", torch.tensor(False))
+        self._is_fitted = ReadOnce()
         self.requires_grad_(False)
         self.eval()
 
@@ -152,7 +153,7 @@ class VQTokenizer(FrameEncoder[VQOptions]):
         return other
 
     def features(self, frames: Tensor) -> Tensor:
-        if not self.fitted:
+        if not self._is_fitted(self.fitted):
             raise NotFittedError("VQTokenizer was used before it was fitted: call fit with frames first.")
         tokens = self._nearest(self.into(_scaled(_channels_first(frames)))).flatten(1).float()
         return tokens if self.options.task is None else pad(tokens, (0, 1), value=self.options.task)

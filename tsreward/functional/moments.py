@@ -69,10 +69,18 @@ def unusual_columns(rows: Shaped[Tensor, "n d"]) -> dict[str, list[int]]:
     return {kind: flags.nonzero()[:, 0].tolist() for kind, flags in found.items()}
 
 
-def standardise(rows: Shaped[Tensor, "*b d"], scales: ColumnScales, clip: float | None) -> Float64[Tensor, "*b d"]:
+def standardise(
+    rows: Shaped[Tensor, "*b d"], scales: ColumnScales, clip: float | None, any_constant: bool | None = None
+) -> Float64[Tensor, "*b d"]:
     """Return (rows − mean) / std, limited to ±`clip`, in float64 whatever the dtype of the rows.
 
     In a constant column the value itself becomes 0, and any other ±`OFF_CONSTANT`.
+
+    Args:
+        rows: rows of any dtype.
+        scales: of normal data.
+        clip: None does not limit.
+        any_constant: whether any column is constant, where that is known; None looks.
 
     >>> scales = column_scales(torch.tensor([[1.0, 7.0], [3.0, 7.0]]), std_floor=0.01)
     >>> standardise(torch.tensor([[2.0, 7.0], [6.0, 7.1]]), scales, clip=3.0)
@@ -80,13 +88,14 @@ def standardise(rows: Shaped[Tensor, "*b d"], scales: ColumnScales, clip: float 
             [3., 3.]], dtype=torch.float64)
     """
     mean, std, tolerance = scales
-    centred, constant = rows.double() - mean, std == 0
-    if constant.any():
+    rows = rows.double() if rows.dtype == torch.bool else rows  # the only dtype without a difference
+    centred, constant = rows - mean, std == 0  # in float64, as the mean is
+    if constant.any() if any_constant is None else any_constant:
         same = centred.abs() <= torch.maximum(tolerance, _ROUNDING * _step(rows.dtype) * mean.abs())
         off = torch.where(same, 0.0, OFF_CONSTANT * centred.sign())
         centred, std = torch.where(constant, off, centred), torch.where(constant, 1.0, std)
-    scaled = centred / std
-    return scaled if clip is None else scaled.clamp(-clip, clip)
+    scaled = centred.div_(std)  # in place: new memory for every step of a formula takes most of the time
+    return scaled if clip is None else scaled.clamp_(-clip, clip)
 
 
 def _step(dtype: torch.dtype) -> float:

@@ -1,6 +1,7 @@
-"""Arrays as tensors, and batches whose rows do not depend on their place: fixed-size chunks, aligned rows."""
+"""Arrays as tensors, small tensors as values, and batches whose rows do not depend on their place."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,40 @@ def as_tensor(array: np.ndarray) -> Tensor:
     if not array.flags.writeable or min(array.strides, default=0) < 0:
         array = array.copy()
     return torch.from_numpy(array)
+
+
+def changes(tensor: Tensor) -> int:
+    """Return how often a tensor was changed in place; -1 where that is not counted, as under inference mode.
+
+    >>> changes(torch.zeros(1).add_(1))
+    1
+    """
+    return -1 if tensor.is_inference() else tensor._version
+
+
+class ReadOnce:
+    """The value of a small tensor, read from its device once, and again when the tensor is another or was changed.
+
+    A read makes a GPU wait for all that it was told before. Copies of this object know nothing yet.
+
+    >>> flag, value = torch.tensor(False), ReadOnce()
+    >>> value(flag), value(flag.fill_(True))
+    (False, True)
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[Tensor, int] | None = None
+        self._value: Any = None
+
+    def __call__(self, tensor: Tensor, read: Callable[[Tensor], Any] = Tensor.item) -> Any:
+        """Return what `read`, always the same function, gives for the tensor."""
+        count = changes(tensor)
+        if self._key is None or self._key[0] is not tensor or self._key[1] != count or count < 0:
+            self._value, self._key = read(tensor), (tensor, count)
+        return self._value
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return ReadOnce, ()
 
 
 def as_real(values: Tensor) -> Tensor:

@@ -47,6 +47,10 @@ class StepReward(NamedTuple):
     is_anomaly: Tensor
     """bool, the score passes the threshold."""
 
+    def cpu(self) -> StepReward:
+        """Return the same on the CPU."""
+        return StepReward(*(part.cpu() for part in self))
+
 
 def _undone(data: Any, frames: FrameLayout) -> Any:
     """Return windows or episodes over the frames that stand in their observations."""
@@ -131,6 +135,11 @@ class RewardModel(nn.Module):
     def window(self) -> int:
         """Steps K in a window."""
         return self.scorer.window
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies: `model.to("cuda")` moves all of it, and observations are brought there."""
+        return self.calibration.scores.device
 
     @property
     def constant_columns(self) -> tuple[str, ...]:
@@ -375,14 +384,14 @@ class RewardModel(nn.Module):
     @torch.inference_mode()
     def encode(self, obs: Tensor) -> Tensor:
         """Return features [B, D] of observations [B, *obs], each encoded once."""
-        return self._wide_encoder(self.encoder, obs, self.chunk)
+        return self._wide_encoder(self.encoder, obs.to(self.device), self.chunk)
 
     @torch.inference_mode()
     def score_windows(self, windows: Tensor | WindowSet) -> Tensor:
         """Return scores [B] (float32, higher is stranger) of feature windows [B, K, D], not smoothed over time."""
         if isinstance(windows, WindowSet):
             return torch.cat([self.score_windows(batch) for batch in windows.batches(1024)])
-        return self._wide_scorer(self.scorer, windows, self.chunk)
+        return self._wide_scorer(self.scorer, windows.to(self.device), self.chunk)
 
     def score(self, data: Any, frames: FrameLayout | None = None, **rows: Unpack[RowKeywords]) -> Any:
         """Return scores (float32, higher is stranger) of what people have.

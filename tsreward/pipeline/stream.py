@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -44,9 +44,9 @@ class RewardStream:
         """Steps that a window reaches back."""
         self._history: Tensor | None = None
         """Features [E, back, D] of the steps before the next one, the first of the episode repeated on the left."""
-        self._smoothed = torch.full((num_envs,), torch.nan)
+        self._smoothed = torch.full((num_envs,), torch.nan, device=model.device)
         """Smoothed score [E] of the step before; NaN where an episode has just begun."""
-        self._age = torch.zeros(num_envs, dtype=torch.long)
+        self._age = torch.zeros(num_envs, dtype=torch.long, device=model.device)
         """Steps [E] of the running episodes, counted for a mode that does not pay in all of them."""
         self._noted: list[_Steps] = []
         self._begun: list[_Begun] = []
@@ -67,6 +67,7 @@ class RewardStream:
             ShapeError: observations of another number or shape.
             DataError: NaN or inf in an observation.
         """
+        obs, mask = self._here(obs, mask)
         self._check(obs)
         obs = self._seen(obs)
         if self._noted:
@@ -78,7 +79,7 @@ class RewardStream:
             self._history = filled.clone()
         else:
             self._history = torch.where(_as_column(mask, filled), filled, self._history)
-        self._forget(torch.ones(self.num_envs, dtype=torch.bool) if mask is None else mask)
+        self._forget(torch.ones(self.num_envs, dtype=torch.bool, device=obs.device) if mask is None else mask)
 
     def push(self, obs: Tensor, env_reward: Tensor | None = None, mask: Tensor | None = None) -> None:
         """Note a step that arrived at observations [E, *obs] and that the environments paid `env_reward` [E].
@@ -90,6 +91,7 @@ class RewardStream:
             ShapeError: observations or rewards of another number or shape.
             DataError: NaN or inf in an observation or a reward.
         """
+        obs, env_reward, mask = self._here(obs, env_reward, mask)
         self._check_step(obs, env_reward, mask)
         paid = None if env_reward is None else env_reward.clone()[None]
         seen = self._seen(obs).clone()[None]
@@ -101,6 +103,7 @@ class RewardStream:
         Raises:
             ProtocolError, ShapeError, DataError: as `push`.
         """
+        obs, env_reward = self._here(obs, env_reward)
         self._check_step(obs.flatten(0, 1), None if env_reward is None else env_reward.flatten(), None, steps=len(obs))
         seen = self._seen(obs.flatten(0, 1)).unflatten(0, obs.shape[:2])
         self._noted.append(_Steps(seen, env_reward, None))
@@ -113,6 +116,7 @@ class RewardStream:
             ProtocolError: before `start`, or steps that were noted are not read yet.
             ShapeError, DataError: as `push`.
         """
+        obs, env_reward, mask = self._here(obs, env_reward, mask)
         self._check_step(obs, env_reward, mask)
         if self._noted:
             raise ProtocolError("RewardStream.step: steps that were pushed are not read yet: call flush() first.")
@@ -181,31 +185,33 @@ class RewardStream:
         arrived = obs.flatten(0, 1) if moved is None else obs[moved]
         features = self.model.encode(torch.cat([arrived, *first]))
         width = back + total
-        offset = torch.arange(num_envs) * width
-        count = torch.arange(1, total + 1)[:, None] if moved is None else moved.cumsum(0)
+        offset = torch.arange(num_envs, device=obs.device) * width
+        count = torch.arange(1, total + 1, device=obs.device)[:, None] if moved is None else moved.cumsum(0)
         last = offset + back - 1 + count  # [T, E], the row at which each environment stands after each step
         store = features.new_empty(num_envs, width, *features.shape[1:])
         store[:, :back] = self._history
         rows = torch.cat([store.flatten(0, 1), features[len(arrived) :]])
         rows[last.flatten() if moved is None else last[moved]] = features[: len(arrived)]
         border, head, restarted = self._beginnings(begun, last, num_envs * width)
-        reach = torch.arange(self.model.window - 1, -1, -1) * self.model.frame_skip
+        reach = torch.arange(self.model.window - 1, -1, -1, device=obs.device) * self.model.frame_skip
         index = _within(last[:, :, None] - reach, border[:total], head[:total])
-        self._history = rows[_within(last[-1][:, None] - torch.arange(back - 1, -1, -1), border[total], head[total])]
+        reach = torch.arange(back - 1, -1, -1, device=obs.device)
+        self._history = rows[_within(last[-1][:, None] - reach, border[total], head[total])]
         return rows, index.flatten(0, 1), restarted
 
     def _beginnings(self, begun: list[_Begun], last: Tensor, at: int) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return, before every step and after the last, the border [T + 1, E] of the episode and its first row."""
         total, num_envs = last.shape
-        border = torch.zeros(total + 1, num_envs, dtype=torch.long)
+        border = torch.zeros(total + 1, num_envs, dtype=torch.long, device=last.device)
         head = torch.zeros_like(border)
         if not begun:
             return border, head, None
-        restarted = torch.zeros(total, num_envs, dtype=torch.bool)
+        restarted = torch.zeros(total, num_envs, dtype=torch.bool, device=last.device)
         for item in begun:
-            envs = torch.arange(num_envs) if item.mask is None else item.mask.nonzero().flatten()
+            everyone = torch.arange(num_envs, device=last.device)
+            envs = everyone if item.mask is None else everyone[item.mask]
             border[item.after, envs] = last[item.after - 1, envs] + 1
-            head[item.after, envs] = at + torch.arange(len(envs))
+            head[item.after, envs] = at + everyone[: len(envs)]
             restarted[item.after - 1, envs] = True
             at += len(envs)
         return border.cummax(0).values, head.cummax(0).values, restarted
@@ -228,7 +234,7 @@ class RewardStream:
         mode = self.model.mode
         if mode.options.smoothing == 0 and mode.every == 1:
             return scores, None
-        smoothed, steps = torch.empty_like(scores), torch.empty(scores.shape, dtype=torch.long)
+        smoothed, steps = torch.empty_like(scores), torch.empty(scores.shape, dtype=torch.long, device=scores.device)
         for step, score in enumerate(scores):
             mask = None if moved is None else moved[step]
             smoothed[step], steps[step] = self._smooth(score, mask), self._count(mask)
@@ -250,6 +256,10 @@ class RewardStream:
         seen = self.model.scorer.standardise(self.windows() if windows is None else windows)
         return earned._replace(reward=earned.reward + self.bonus(seen))
 
+    def _here(self, *given: Any) -> Any:
+        """Return tensors, or None, on the model's device."""
+        return [None if part is None else part.to(self.model.device) for part in given]
+
     def _seen(self, obs: Tensor) -> Tensor:
         """Return what the model reads of observations [B, *obs]."""
         return self.model.seen(obs, self.frames)
@@ -261,7 +271,7 @@ class RewardStream:
         if mask is not None and not mask.all():
             obs, earned = obs[mask], StepReward(*(part[mask] for part in earned))
             env_reward = None if env_reward is None else env_reward[mask]
-        self.monitor.see(obs, earned, env_reward)
+        self.monitor.see(obs.cpu(), earned.cpu(), None if env_reward is None else env_reward.cpu())
         if self.monitor.done:
             self.monitor = None
 

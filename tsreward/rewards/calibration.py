@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
+from tsreward.functional.tensors import ReadOnce
 
 
 class Calibration(nn.Module):
@@ -28,6 +29,7 @@ class Calibration(nn.Module):
         self.size = size
         self.register_buffer("scores", torch.full((size,), math.inf))
         self.register_buffer("count", torch.tensor(0))
+        self._known_count = ReadOnce()
 
     def fit(self, scores: Tensor) -> Self:
         """Remember the scores [N] of held-out normal windows, and return the calibration.
@@ -82,7 +84,7 @@ class Calibration(nn.Module):
         return float(self.scores[min(number - 1, max(0, round(fraction * (number - 1))))])
 
     def _number(self) -> int:
-        number = int(self.count)
+        number = self._known_count(self.count)
         if number == 0:
             raise NotFittedError("Calibration is not fitted: call fit(scores) with held-out normal scores first.")
         return number

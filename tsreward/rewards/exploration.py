@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tsreward.errors import OptionError
 from tsreward.functional.seeding import seeded
+from tsreward.functional.tensors import ReadOnce
 
 
 class ExplorationBonus(nn.Module, ABC):
@@ -115,13 +116,14 @@ class EnsembleDisagreement(ExplorationBonus):
             self.shift = nn.Parameter(torch.zeros(nets, 1, dim))
         self.register_buffer("level", torch.tensor(0.0))
         self.register_buffer("count", torch.tensor(0))
+        self._known_count = ReadOnce()
         self.register_buffer("mean", torch.zeros(dim))
         self.register_buffer("variance", torch.zeros(dim))
         self._optimiser = torch.optim.Adam(self.parameters(), lr=1e-3)
 
     @torch.no_grad()
     def forward(self, windows: Tensor) -> Tensor:
-        unit = self.level / self._seen() if self.count else torch.tensor(1.0)
+        unit = self.level / self._seen() if self._known_count(self.count) else torch.ones_like(self.level)
         return self.weight * (_spread(self._predict(self._scaled(windows))) / unit.clamp_min(1e-12)).double()
 
     def update(self, windows: Tensor) -> None:
@@ -139,10 +141,10 @@ class EnsembleDisagreement(ExplorationBonus):
 
     def _seen(self) -> float:
         """Return the weight of all batches in the running means, which begin at zero."""
-        return 1 - (1 - _RATE) ** int(self.count)
+        return 1 - (1 - _RATE) ** self._known_count(self.count)
 
     def _scaled(self, windows: Tensor) -> Tensor:
-        if not self.count:
+        if not self._known_count(self.count):
             return windows.clamp(-5, 5)
         std = (self.variance / self._seen()).clamp_min(1e-6).sqrt()
         return ((windows - self.mean / self._seen()) / std).clamp(-5, 5)

@@ -204,7 +204,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         if self.lazy:
             self.stream.push(arrived, rewarded)
         else:
-            earned = self.stream.step(arrived, rewarded)
+            earned = self.stream.step(arrived, rewarded).cpu()
         if dones.any():
             self.stream.start(as_tensor(self._reward_obs.begun(obs)), as_tensor(dones))
         self.age = self._next_age
@@ -268,7 +268,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         Raises:
             ProtocolError: there was none.
         """
-        earned = self.stream.flush()
+        earned = self.stream.flush().cpu()
         rewards, unpaid = earned.reward.numpy().astype(np.float32), self._unpaid
         self._unpaid, waiting = [], enumerate(rewards)
         for step in unpaid:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.functional.moments import ColumnScales, column_scales, standardise
 from tsreward.functional.seeding import seeded
-from tsreward.functional.tensors import in_chunks
+from tsreward.functional.tensors import ReadOnce, in_chunks
 from tsreward.options import Options, Range, option
 from tsreward.registry import Registry
 from tsreward.sequences.windows import WindowSet
@@ -85,6 +85,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
         self.register_buffer("std", None)
         self.register_buffer("tolerance", None)
         self.register_buffer("fitted", torch.tensor(False))
+        self._is_fitted, self._any_constant = ReadOnce(), ReadOnce()
         self.eval()
 
     def adopt_codes(self, codes: int, labelled: bool = False) -> None:
@@ -199,7 +200,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
     def standardise(self, rows: Tensor) -> Tensor:
         """Return rows [..., D] of features in the units of normal data, float32, as `learn` and `measure` take them."""
-        return standardise(rows, ColumnScales(self.mean, self.std, self.tolerance), self.options.clip).float()
+        scales = ColumnScales(self.mean, self.std, self.tolerance)
+        return standardise(rows, scales, self.options.clip, self._any_constant(self.std, _has_zero)).float()
 
     def materialise(self, dim: int) -> None:
         """Create the weights and buffers for windows [B, K, dim], not fitted, as they come before any training.
@@ -274,7 +276,7 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             self.build()
 
     def _require_fitted(self) -> None:
-        if not self.fitted:
+        if not self._is_fitted(self.fitted):
             raise NotFittedError(f"{type(self).__name__} is not fitted: call fit(windows) or load a model first.")
 
     def _refuse_not_finite(self, damaged: Tensor, scores: Tensor) -> None:
@@ -307,6 +309,10 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
 SCORERS: Registry[type[Scorer]] = Registry("scorer", "tsreward.scorers", Scorer)
 """`SCORERS[name](window, SCORERS[name].Options(**values))` builds a scorer from a file's names and values."""
+
+
+def _has_zero(std: Tensor) -> bool:
+    return bool((std == 0).any())
 
 
 def _that_learn_from_negative() -> str:

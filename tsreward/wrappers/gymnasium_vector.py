@@ -140,7 +140,7 @@ class LearnedRewardVector(VectorWrapper):
         paid = self._env_rewards(env_rewards, self.num_envs)
         # Where an environment only reset, its frame is encoded by `start`.
         rewarded = None if paid is None else torch.from_numpy(paid)
-        earned = self.stream.step(as_tensor(last), rewarded, torch.from_numpy(moved))
+        earned = self.stream.step(as_tensor(last), rewarded, torch.from_numpy(moved)).cpu()
         begun = ended if in_place else ~moved
         if begun.any():
             self.stream.start(as_tensor(seen), torch.from_numpy(begun))
