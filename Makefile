@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test test-dreamer check docs format benchmarks tables figures clean
+.PHONY: help install demo test test-dreamer check docs format benchmarks zoo tables figures clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +64,9 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.audit
 	$(BIN)/python -m benchmarks.red_team
 	$(BIN)/python -m benchmarks.tuning
+
+zoo: $(READY)  ## Fit the models of the zoo that are not there yet (minutes); DATA is the folder of the public logs
+	$(BIN)/python -m benchmarks.zoo $(if $(DATA),--data $(DATA))
 
 tables: $(READY)  ## Write the tables of README.md from benchmarks/results
 	$(BIN)/python -m benchmarks.tables

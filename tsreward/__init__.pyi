@@ -73,6 +73,10 @@ from .errors import TSRewardError as TSRewardError
 from .errors import TSRewardWarning as TSRewardWarning
 from .io import load as load
 from .io import save as save
+from .io.card import model_card as model_card
+from .io.hub import from_pretrained as from_pretrained
+from .io.hub import push_to_hub as push_to_hub
+from .io.hub import zoo as zoo
 from .pipeline.active import ActiveLearner as ActiveLearner
 from .pipeline.active import ActiveLearnerOptions as ActiveLearnerOptions
 from .pipeline.device_stream import DeviceStream as DeviceStream

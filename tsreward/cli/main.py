@@ -48,6 +48,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare two models on the same data", "tsreward.cli.compare"),
     "check": ("check that model files are sound", "tsreward.cli.check"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
+    "push": ("put a model into a repository of the Hugging Face Hub", "tsreward.cli.push"),
+    "pull": ("fetch a model from the hub or the zoo", "tsreward.cli.pull"),
     "completion": ("let a shell complete commands and options", "tsreward.cli.completion"),
 }
 """Name -> (help, module); the module has a `main` that takes the arguments and returns the exit code."""

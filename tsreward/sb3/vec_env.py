@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError, ProtocolError, ShapeError, missing_extra
 from tsreward.functional.arrays import as_array
 from tsreward.functional.tensors import as_tensor
+from tsreward.io.hub import as_model
 from tsreward.pipeline.model import RewardModel, StepReward
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
@@ -56,7 +58,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
 
     Args:
         venv: environments whose observations, flattened where they are several parts, have the model's shape.
-        model: a fitted model.
+        model: a fitted model, or what `tsreward.from_pretrained` takes: a path, zoo:NAME, owner/name on the hub.
         bonus: added to the rewards. Lazily, the callback lets it learn from the agent's windows; in every step it stays
             as it is.
         reward_obs: what the model looks at: "observation", or "frame" for `info["frame"]`.
@@ -91,7 +93,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
     def __init__(
         self,
         venv: VecEnv,
-        model: RewardModel,
+        model: RewardModel | str | Path,
         bonus: ExplorationBonus | None = None,
         reward_obs: RewardSource = "observation",
         lazy: bool = False,
@@ -104,6 +106,7 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         reward_reduce: RewardReduce | None = None,
     ) -> None:
         _refuse_normaliser(venv)
+        model = as_model(model)
         self._workers = Workers("LearnedRewardVecEnv", venv)
         with self._workers.watched():
             self._nested = check_stack("LearnedRewardVecEnv", venv, allow_normalised, nested)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.functional.tensors import as_tensor
+from tsreward.io.hub import as_model
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
@@ -34,7 +36,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
 
     Args:
         env: an environment whose observations, flattened where they are several parts, have the model's shape.
-        model: a fitted model.
+        model: a fitted model, or what `tsreward.from_pretrained` takes: a path, zoo:NAME, owner/name on the hub.
         bonus: added to the rewards.
         frames: how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
             reads the newest one, and the agent keeps its own observations.
@@ -64,7 +66,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
     def __init__(
         self,
         env: gymnasium.Env,
-        model: RewardModel,
+        model: RewardModel | str | Path,
         bonus: ExplorationBonus | None = None,
         frames: FrameLayout | None = None,
         *,
@@ -80,7 +82,7 @@ class LearnedReward(gymnasium.Wrapper, RecordConstructorArgs):
         kept |= {"obs_key": obs_key, "reward_reduce": reward_reduce}
         RecordConstructorArgs.__init__(self, _disable_deepcopy=True, model=model, bonus=bonus, frames=frames, **kept)
         gymnasium.Wrapper.__init__(self, env)
-        who = type(self).__name__
+        who, model = type(self).__name__, as_model(model)
         self._reward_obs = RewardObs(who, model, env.observation_space, obs_key, frames, env)
         self._env_rewards = EnvRewards(who, model, reward_reduce)
         self._nested = check_stack(who, env, allow_normalised, nested)

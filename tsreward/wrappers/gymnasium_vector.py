@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium
@@ -13,6 +14,7 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import ProtocolError
 from tsreward.functional.arrays import as_array
 from tsreward.functional.tensors import as_tensor
+from tsreward.io.hub import as_model
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.stream import RewardStream
@@ -44,7 +46,7 @@ class LearnedRewardVector(VectorWrapper):
     Args:
         envs: environments whose observations, flattened where they are several parts, have the model's shape; arrays or
             tensors, which the agent gets as they are.
-        model: a fitted model.
+        model: a fitted model, or what `tsreward.from_pretrained` takes: a path, zoo:NAME, owner/name on the hub.
         bonus: added to the rewards.
         frames: how frames stand in the observations, where other wrappers stack, transpose or scale them: the model
             reads the newest one, and the agent keeps its own observations.
@@ -77,7 +79,7 @@ class LearnedRewardVector(VectorWrapper):
     def __init__(
         self,
         envs: VectorEnv,
-        model: RewardModel,
+        model: RewardModel | str | Path,
         bonus: ExplorationBonus | None = None,
         frames: FrameLayout | None = None,
         *,
@@ -88,7 +90,7 @@ class LearnedRewardVector(VectorWrapper):
         obs_key: ObsKey | None = None,
         reward_reduce: RewardReduce | None = None,
     ) -> None:
-        who = type(self).__name__
+        who, model = type(self).__name__, as_model(model)
         self._reward_obs = RewardObs(who, model, envs.single_observation_space, obs_key, frames, envs)
         self._env_rewards = EnvRewards(who, model, reward_reduce)
         self._workers = Workers(who, envs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.errors import OptionError, ProtocolError, ShapeError, shown
+from tsreward.io.hub import as_model
 from tsreward.pipeline.device_stream import DeviceStream
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
@@ -45,7 +47,8 @@ class LearnedRewardTorch:
     Args:
         envs: has `num_envs`, `reset(...)` that gives observations and infos, and `step(actions)` that gives
             observations, rewards, terminated, truncated and infos.
-        model: a fitted model. `model.to(envs.device)` puts it where the tensors are; others are brought there.
+        model: a fitted model, or what `tsreward.from_pretrained` takes. `model.to(envs.device)` puts it where the
+            tensors are; others are brought there.
         bonus: added to the rewards.
         frames: how frames stand in the observations, where the model reads single ones.
         obs_key: what the model looks at, where observations are a dict; None is the only part, or all parts, flattened
@@ -70,7 +73,7 @@ class LearnedRewardTorch:
     def __init__(
         self,
         envs: Any,
-        model: RewardModel,
+        model: RewardModel | str | Path,
         bonus: ExplorationBonus | None = None,
         frames: FrameLayout | None = None,
         *,
@@ -81,7 +84,7 @@ class LearnedRewardTorch:
         allow_normalised: bool = False,
         strict: bool = False,
     ) -> None:
-        who = type(self).__name__
+        who, model = type(self).__name__, as_model(model)
         check_fitted(who, model)
         check_driven(who, model, driven)
         check_stack(who, envs, allow_normalised, nested=False)
