@@ -30,8 +30,8 @@ from tsreward.detection.bench.evaluate import PROTOCOLS, evaluate
 from tsreward.detection.bench.runner import PeakMemory
 from tsreward.detection.datasets.reading import LOADERS
 from tsreward.detection.detectors.base import Detector, held_out_scores
-from tsreward.detection.detectors.composed import Side, moving_average
-from tsreward.detection.detectors.presets import DETECTORS
+from tsreward.detection.detectors.composed import Side, floors, geometric_mean, moving_average
+from tsreward.detection.detectors.presets import DETECTORS, WIDTHS
 from tsreward.detection.detectors.sklearn import pyod_detector
 from tsreward.files import write_atomic
 from tsreward.sequences.series import DetectionTask
@@ -46,8 +46,14 @@ SETS = {
     "nab-split": ("split", "nab"),
 }
 """Name -> (protocol, format, which is the folder's name too)."""
-FORMS: dict[str, tuple[int, Side]] = {"raw": (1, "causal"), "causal": (10, "causal"), "centred": (10, "centred")}
-"""Name -> rows and side of the moving average."""
+FORMS: dict[str, tuple[tuple[int, ...], Side]] = {
+    "raw": ((1,), "causal"),
+    "causal": ((10,), "causal"),
+    "centred": ((10,), "centred"),
+    "widths": (WIDTHS, "causal"),
+    "widths_centred": (WIDTHS, "centred"),
+}
+"""Name -> rows and side of the moving averages, several of which are one by their geometric mean."""
 SEEDED = {
     "deep_svdd",
     "dqn",
@@ -122,13 +128,24 @@ def run(task: DetectionTask, make: Callable[[], Detector]) -> dict[str, Any]:
         "points_per_second": len(test) / (scored - fitted),
         "peak_mb": memory.grown(),
     }
-    normal = held_out_scores(make(), task.train)
+    train, normal = detector.scores(task.train), held_out_scores(make(), task.train)
     forms = {}
-    for form, (width, side) in FORMS.items():
-        judged = evaluate(task, moving_average(normal, width, side), moving_average(test, width, side))
+    for form, (widths, side) in FORMS.items():
+        judged = evaluate(task, *(smoothed(scores, train, widths, side) for scores in (normal, test)))
         found = {name: value for name, value in vars(judged).items() if name != "threshold"}
         forms[form] = {name: None if value is None else round(float(value), 5) for name, value in found.items()}
     return {"forms": forms, **timings}
+
+
+def smoothed(scores: np.ndarray, train: np.ndarray, widths: tuple[int, ...], side: Side) -> np.ndarray:
+    """Return scores [T] as `Smoothed` makes them, by the scores [N] of the rows that were fitted."""
+    if len(widths) == 1:
+        return moving_average(scores, widths[0], side)
+    least = min(float(train.min()), 0.0)
+    fitted, found = (
+        [moving_average(np.maximum(part - least, 0.0), width, side) for width in widths] for part in (train, scores)
+    )
+    return geometric_mean(found, floors(fitted))
 
 
 def gathered(tasks: list[DetectionTask], runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from numbers import Integral
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.composed import Side
-from tsreward.detection.detectors.presets import make_detector
+from tsreward.detection.detectors.presets import WIDTHS, make_detector
 from tsreward.errors import missing_extra
 
 try:
@@ -48,7 +49,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         detector: name as in `tsreward.make_detector`, or a `Detector`, of which every fit takes a copy; then
             `alignment`, `smoothing` and `random_state` are not used.
         alignment: causal averages scores over the rows before, centred over both sides.
-        smoothing: rows that scores are averaged over; 1 does not average.
+        smoothing: rows that scores are averaged over, one number or several; 1 does not average.
         false_alarm_rate: fraction of normal rows that may be predicted as anomalies, in (0, 1).
         threshold: rule for the threshold: quantile, conformal or pot. quantile does with any number of rows.
         random_state: int, a RandomState, or None for another seed in every fit.
@@ -71,7 +72,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         detector: str | Detector = "ensemble",
         *,
         alignment: Side = "causal",
-        smoothing: int = 10,
+        smoothing: int | Sequence[int] = WIDTHS,
         false_alarm_rate: float = 0.01,
         threshold: str = "quantile",
         random_state: Any = None,

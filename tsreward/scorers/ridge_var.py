@@ -27,8 +27,9 @@ class RidgeVAROptions(ScorerOptions):
     )
     """Penalty on the squared weights, beside the sum of squared errors over all normal windows; the bias is free."""
     scale_residuals: bool = False
-    """Divide every column's residual by its standard deviation on normal windows. Off: on server logs the plain error
-    does well."""
+    """Divide every column's residual by its standard deviation on normal windows: what is well predicted counts."""
+    residual_floor: float = option(0.02, above=0, search=Range(1e-3, 0.5, log=True))
+    """Least standard deviation of a residual, as a fraction of the column's own."""
 
 
 @SCORERS.register("ridge_var")
@@ -69,7 +70,7 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
         self.weight.copy_(fit.weight)
         self.bias.copy_(fit.bias)
         if self.options.scale_residuals:
-            self.scale.copy_(fit.residual_variance.sqrt().clamp_min(self.options.std_floor))
+            self.scale.copy_(fit.residual_variance.sqrt().clamp_min(self.options.residual_floor))
 
     def measure(self, windows: Tensor) -> Tensor:
         predicted = row_product(windows[:, :-1].flatten(1), self.weight) + self.bias

@@ -6,7 +6,10 @@ import pytest
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.composed import Ensemble, FitOnTest, Smoothed, moving_average
 from tsreward.detection.detectors.presets import RandomScores
+from tsreward.detection.detectors.windows import WindowDetector
 from tsreward.errors import DataError, OptionError
+from tsreward.scorers.pca import PCA
+from tsreward.sequences.series import Series, as_series
 
 ROWS = np.random.default_rng(0).gamma(2.0, size=(200, 1))
 
@@ -89,3 +92,33 @@ def test_fit_on_test_learns_from_every_series_anew() -> None:
 
     detector = FitOnTest(Mean(0)).fit(ROWS)
     np.testing.assert_allclose(detector.decision_function(3 * ROWS), (3 * ROWS).mean() * 3 * ROWS[:, 0])
+
+
+def test_several_widths_are_one_by_their_geometric_mean() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    inner, widths = WindowDetector(PCA, 1), (1, 4, 16)
+    detector = Smoothed(inner, widths).fit(rows)
+    raw, fitted = detector.detector.scores(as_series(rows[:50])), detector.detector.scores(as_series(rows))
+    expected = np.ones(50)
+    for width in widths:
+        least = np.quantile(moving_average(fitted, width, "causal"), 0.01)
+        expected *= (moving_average(raw, width, "causal") + least) ** (1 / 3)
+    np.testing.assert_allclose(detector.decision_function(rows[:50]), expected, rtol=1e-9)
+    assert detector.causal and not Smoothed(inner, widths, "centred").causal
+
+
+def test_scores_below_zero_are_averaged_over_several_widths_too() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    detector = Smoothed(Below(), (1, 8)).fit(rows)
+    found = detector.decision_function(np.concatenate([rows, np.full((30, 2), 9.0)]))
+    assert np.isfinite(found).all() and found[-20:].min() > found[:300].max()
+
+
+class Below(Detector):
+    """The sum of the columns less 5."""
+
+    def learn(self, series: Series) -> None:
+        """Do nothing."""
+
+    def measure(self, series: Series) -> np.ndarray:
+        return series.values.sum(1).astype(float) - 5

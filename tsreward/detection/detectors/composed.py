@@ -46,15 +46,12 @@ class Ensemble(Detector):
         return all(member.causal for member in self.members)
 
     def learn(self, series: Series) -> None:
-        self.floors_ = np.zeros(len(self.members))
-        for place, member in enumerate(self.members):
+        for member in self.members:
             member.learn(series)
-            self.floors_[place] = max(float(np.quantile(_not_negative(member, series), 0.01)), 1e-12)
+        self.floors_ = floors([_not_negative(member, series) for member in self.members])
 
     def measure(self, series: Series) -> np.ndarray:
-        pairs = zip(self.members, self.floors_, strict=True)
-        logs = [np.log(_not_negative(member, series) + floor) for member, floor in pairs]
-        return np.exp(np.mean(logs, axis=0))
+        return geometric_mean([_not_negative(member, series) for member in self.members], self.floors_)
 
     def allocate(self, dim: int) -> None:
         self.floors_ = np.zeros(len(self.members))
@@ -80,50 +77,79 @@ def _not_negative(member: Detector, series: Series) -> np.ndarray:
 
 @DETECTOR_CLASSES.register("smoothed")
 class Smoothed(Detector):
-    """Moving average of another detector's scores.
+    """Moving average of another detector's scores, or the geometric mean of several such averages.
 
-    Anomalies of logs last for many rows, so averaging a squared error over about ten of them is worth more than most
-    changes of the model: compare smoothed detectors with smoothed ones.
+    Anomalies of logs last for many rows, so averaging a squared error is worth more than most changes of the model:
+    compare smoothed detectors with smoothed ones. How long they last is not known before: with several widths, short
+    and long ones count. An average is then m + ε, with ε its 1 % quantile on the series that was fitted, and scores
+    below the least one of that series are taken as that.
 
     Args:
         detector: what gives the scores; its own threshold is not used.
-        width: rows that are averaged, 1 to 65536.
+        width: rows that are averaged, 1 to 65536, or several such numbers.
         side: causal averages over the rows that end at a row, centred over those around it.
         false_alarm_rate: see `Detector`.
         threshold: see `Detector`.
+
+    >>> from tsreward.detection.detectors.presets import DETECTORS
+    >>> rows = np.random.default_rng(0).normal(size=(600, 3))
+    >>> rows[500:] += 4
+    >>> Smoothed(DETECTORS["pca"](0), width=(1, 4, 16)).fit(rows[:400]).predict(rows)[500:].mean()
+    1.0
     """
 
     def __init__(
         self,
         detector: Detector,
-        width: int = 10,
+        width: int | Sequence[int] = 10,
         side: Side = "causal",
         *,
         false_alarm_rate: float | None = 0.01,
         threshold: str = "conformal",
     ) -> None:
         super().__init__(false_alarm_rate=false_alarm_rate, threshold=threshold)
-        self.detector, self.width = detector, width
+        self.detector = detector
+        self.width = tuple(width) if isinstance(width, list | tuple) else width
         self.side: Side = side
         _require_detectors(self, [detector])
-        self._require("width", isinstance(width, Integral) and 1 <= width <= MAX_ROWS, f"1 to {MAX_ROWS} rows")
+        right = all(isinstance(one, Integral) and 1 <= one <= MAX_ROWS for one in self.widths)
+        self._require("width", right and bool(self.widths), f"1 to {MAX_ROWS} rows, or several such numbers")
         self._require("side", side in ("causal", "centred"), "'causal' or 'centred'")
 
     @property
+    def widths(self) -> tuple[int, ...]:
+        """Rows of every average."""
+        return self.width if isinstance(self.width, tuple) else (self.width,)
+
+    @property
     def causal(self) -> bool:
-        return self.detector.causal and (self.side == "causal" or self.width == 1)
+        return self.detector.causal and (self.side == "causal" or max(self.widths) == 1)
 
     def learn(self, series: Series) -> None:
         self.detector.learn(series)
+        if len(self.widths) > 1:
+            scores = self.detector.scores(series)
+            self.least_ = np.minimum(scores.min(keepdims=True), 0.0)
+            self.floors_ = floors(self._averages(scores - self.least_))
 
     def measure(self, series: Series) -> np.ndarray:
-        return moving_average(self.detector.scores(series), self.width, self.side)
+        scores = self.detector.scores(series)
+        if len(self.widths) == 1:
+            return moving_average(scores, self.widths[0], self.side)
+        return geometric_mean(self._averages(np.maximum(scores - self.least_, 0.0)), self.floors_)
+
+    def _averages(self, scores: np.ndarray) -> list[np.ndarray]:
+        return [moving_average(scores, width, self.side) for width in self.widths]
 
     def allocate(self, dim: int) -> None:
+        self.least_, self.floors_ = np.zeros(1), np.zeros(len(self.widths))
         self.detector.allocate(dim)
 
     def state(self) -> dict[str, Tensor]:
-        return {f"detector.{name}": value for name, value in self.detector.state().items()}
+        found = {f"detector.{name}": value for name, value in self.detector.state().items()}
+        if len(self.widths) > 1:
+            found |= {"floors": torch.from_numpy(self.floors_), "least": torch.from_numpy(self.least_)}
+        return found
 
 
 @DETECTOR_CLASSES.register("fit_on_test")
@@ -162,6 +188,20 @@ class FitOnTest(Detector):
 
     def state(self) -> dict[str, Tensor]:
         return {}
+
+
+def floors(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return ε of each of M scores [T] that are not negative: their 1 % quantile, at least 1e-12."""
+    return np.array([max(float(np.quantile(part, 0.01)), 1e-12) for part in parts])
+
+
+def geometric_mean(parts: Sequence[np.ndarray], epsilon: np.ndarray) -> np.ndarray:
+    """Return exp(mean over parts of log(part + ε)) [T] of M scores [T] that are not negative; ε [M] is from `floors`.
+
+    >>> geometric_mean([np.array([1.0, 4.0]), np.array([4.0, 4.0])], np.zeros(2))
+    array([2., 4.])
+    """
+    return np.exp(np.mean([np.log(part + floor) for part, floor in zip(parts, epsilon, strict=True)], axis=0))
 
 
 def moving_average(scores: np.ndarray, width: int, side: Side) -> np.ndarray:

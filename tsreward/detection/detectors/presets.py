@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,12 +23,14 @@ from tsreward.scorers.knn import KNN
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.mahalanobis import Mahalanobis, MahalanobisOptions
 from tsreward.scorers.pca import PCA, PCAOptions
-from tsreward.scorers.ridge_var import RidgeVAR
+from tsreward.scorers.ridge_var import RidgeVAR, RidgeVAROptions
 from tsreward.scorers.transformer_ae import TransformerAE, TransformerAEOptions
 from tsreward.sequences.series import Series
 from tsreward.training import TrainOptions
 
 DEFAULT = "ensemble"
+WIDTHS = (1, 4, 16, 64)
+"""Rows that scores are averaged over, by default: how long an anomaly lasts is not known before."""
 
 _LAST_STEP = LSTMVAEOptions(clip=FAR, error="last", norm="l2", decoder="mlp")
 _EMBEDDED = DeepSVDDOptions(clip=FAR, distance="mahalanobis")
@@ -104,6 +107,11 @@ def _ridge_var(seed: int) -> Detector:
     return WindowDetector(RidgeVAR, 11)
 
 
+@DETECTORS.register("ridge_var_scaled")
+def _ridge_var_scaled(seed: int) -> Detector:
+    return WindowDetector(RidgeVAR, 11, RidgeVAROptions(clip=FAR, scale_residuals=True))
+
+
 @DETECTORS.register("knn")
 def _knn(seed: int) -> Detector:
     return WindowDetector(KNN, 1, train=train_options(seed), power=2)
@@ -149,7 +157,7 @@ def _dqn(seed: int) -> Detector:
 
 @DETECTORS.register("ensemble")
 def _ensemble(seed: int) -> Detector:
-    return Ensemble([_lstm_vae(seed), _deep_svdd(seed), _mahalanobis_window(seed)])
+    return Ensemble([_ridge_var_scaled(seed), _knn(seed)])
 
 
 def _briefly(seed: int) -> TrainOptions:
@@ -182,17 +190,17 @@ def make_detector(
     name: str,
     seed: int = 0,
     alignment: Side = "causal",
-    smoothing: int = 10,
+    smoothing: int | Sequence[int] = WIDTHS,
     false_alarm_rate: float | None = 0.01,
     threshold: str = "conformal",
 ) -> Detector:
-    """Return a detector by name, with its scores averaged over `smoothing` rows.
+    """Return a detector by name, with its scores averaged over `smoothing` rows: see `Smoothed`.
 
     Args:
         name: e.g. ensemble, knn or pyod:HBOS; `tsreward bench detect --help` lists all.
         seed: of the random numbers.
         alignment: causal averages over the rows before, for alarms; centred over both sides, for looking back.
-        smoothing: rows that are averaged; 1 does not average.
+        smoothing: rows that are averaged, one number or several; 1 does not average.
         false_alarm_rate: see `Detector`.
         threshold: see `Detector`.
 
@@ -201,7 +209,7 @@ def make_detector(
         MissingExtraError: the name stands for a package that is not installed.
 
     >>> make_detector("pca")
-    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)))
+    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)), width=(1, 4, 16, 64))
     >>> make_detector("pca").causal, make_detector("pca", alignment="centred").causal
     (True, False)
     """
