@@ -28,7 +28,7 @@ class RidgeVAROptions(ScorerOptions):
     """Penalty on the squared weights, beside the sum of squared errors over all normal windows; the bias is free."""
     scale_residuals: bool = False
     """Divide every column's residual by its standard deviation on normal windows: what is well predicted counts."""
-    residual_floor: float = option(0.02, above=0, search=Range(1e-3, 0.5, log=True))
+    residual_floor: float = option(0.01, above=0, search=Range(1e-3, 0.5, log=True))
     """Least standard deviation of a residual, as a fraction of the column's own."""
 
 

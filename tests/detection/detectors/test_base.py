@@ -120,7 +120,7 @@ def test_arguments_are_read_and_set_as_in_scikit_learn(task) -> None:
     np.testing.assert_array_equal(*scores)
     with pytest.raises(OptionError, match="Unknown argument of Smoothed 'widht': did you mean 'width'"):
         detector.set_params(widht=3)
-    with pytest.raises(OptionError, match="width must be 1 to 65536 rows, got 0"):
+    with pytest.raises(OptionError, match="width must be 1 to 65536 rows, or several such numbers, got 0"):
         detector.set_params(width=0)
 
 
@@ -128,12 +128,13 @@ def test_a_repr_is_code_without_what_is_by_default() -> None:
     made = make_detector("ensemble", seed=2, alignment="centred", false_alarm_rate=0.05)
     text = repr(made)
     assert text.startswith("Smoothed(\n    Ensemble(")
-    assert "WindowDetector(LSTMVAE, window=4, options=LSTMVAEOptions(" in " ".join(text.split()).replace("( ", "(")
+    assert "WindowDetector(KNN, window=1, train=TrainOptions(" in " ".join(text.split()).replace("( ", "(")
     names = {cls.__name__: cls for cls in (Smoothed, Ensemble, WindowDetector, TrainOptions)}
     names |= {cls.__name__: cls for scorer in SCORERS.values() for cls in (scorer, scorer.Options)}
     assert repr(eval(text, names)) == text
     assert (
-        repr(make_detector("isolation_forest", seed=1)) == "Smoothed(SklearnDetector(IsolationForest(random_state=1)))"
+        repr(make_detector("isolation_forest", seed=1, smoothing=10))
+        == "Smoothed(SklearnDetector(IsolationForest(random_state=1)))"
     )
 
 

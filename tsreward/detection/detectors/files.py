@@ -43,7 +43,7 @@ def save_detector(detector: Detector, path: Path | str, note: dict[str, Any] | N
     ...     save_detector(detector, f"{folder}/pca.safetensors")
     ...     again = load_detector(f"{folder}/pca.safetensors")
     >>> again
-    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)), width=(1, 4, 16, 64))
+    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)), width=[1, 4, 16, 64])
     >>> bool((again.predict(rows) == detector.predict(rows)).all())
     True
     """

@@ -209,7 +209,7 @@ def make_detector(
         MissingExtraError: the name stands for a package that is not installed.
 
     >>> make_detector("pca")
-    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)), width=(1, 4, 16, 64))
+    Smoothed(WindowDetector(PCA, window=1, options=PCAOptions(clip=100.0)), width=[1, 4, 16, 64])
     >>> make_detector("pca").causal, make_detector("pca", alignment="centred").causal
     (True, False)
     """
