@@ -13,19 +13,23 @@ from benchmarks.cells import RESULTS, cell
 def detection(name: str) -> str:
     """Return the table of one set: means over its series; where a detector has a random part, ± over seeds."""
     records = json.loads((RESULTS / f"detection-{name}.json").read_text(encoding="utf-8"))["records"]
-    titles = ("VUS-PR, raw", "causal", "centred", "AUC-PR", "range F1", "F1", "oracle F1", "flag rate")
+    titles = ("VUS-PR, raw", *FORMS.values(), "AUC-PR", "range F1", "F1", "oracle F1", "flag rate")
     lines = [f"| detector | {' | '.join(titles)} | fit s | rows/s | MB |", "|---|" + "---|" * (len(titles) + 3)]
     rows = {
         name: [r for r in records if r["detector"] == name] for name in dict.fromkeys(r["detector"] for r in records)
     }
     for detector, runs in sorted(rows.items(), key=lambda row: -_mean(row[1], "causal", "vus_pr")[0]):
-        vus = [_spread(_mean(runs, form, "vus_pr")) for form in ("raw", "causal", "centred")]
+        vus = [_spread(_mean(runs, form, "vus_pr")) if form in runs[0]["forms"] else "–" for form in ("raw", *FORMS)]
         others = ("average_precision", "range_f1", "f1", "oracle_f1", "flag_rate")
         cells = [*vus, *(f"{_mean(runs, 'causal', metric)[0]:.3f}" for metric in others)]
         fit, rate = (float(np.mean([run[key] for run in runs])) for key in ("fit_seconds", "points_per_second"))
         peak = max(run["peak_mb"] for run in runs)
         lines.append(f"| {detector} | {' | '.join(cells)} | {fit:.2f} | {_thousands(rate)} | {peak:.0f} |")
     return "\n".join(lines)
+
+
+FORMS = {"causal": "causal, 10", "widths": "causal, 1 to 64", "centred": "centred, 10", "widths_centred": "centred, 1 to 64"}
+"""Smoothing -> how the table calls it."""
 
 
 def published() -> str:

@@ -127,7 +127,7 @@ def test_a_model_is_no_detector_and_the_other_way_round(task, path) -> None:
         ),
         (lambda it: it["detector"]["params"].update(wide=3), "Smoothed has no argument 'wide'"),
         (lambda it: it["detector"]["params"].update(width=10**18), "Smoothed.width must be 1 to 65536 rows"),
-        (lambda it: it["detector"]["params"].update(width="10"), "Smoothed.width must be 1 to 65536 rows, or several such numbers, got '10'"),
+        (lambda it: it["detector"]["params"].update(width="10"), "rows, or several such numbers, got '10'"),
         (lambda it: it["detector"]["params"].update(detector="pca"), "Smoothed is made of detectors, got str"),
         (lambda it: it["detector"]["params"].update(side={"a": 1}), "A detector has name, package and params"),
         (lambda it: it["detector"]["params"].update(false_alarm_rate=2), "must be a number in"),
