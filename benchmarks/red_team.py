@@ -23,7 +23,8 @@ from benchmarks.audit_pairs import fitted_likeness
 from benchmarks.experts import SAC
 from benchmarks.likeness import TASKS
 from benchmarks.records import RESULTS, Records
-from tsreward.audit.search.attack import PAID, red_team
+from tsreward.audit.search.attack import red_team
+from tsreward.audit.search.judging import PAID
 from tsreward.audit.search.options import AttackOptions
 
 KEY = ("task", "arm", "seed", "seconds")

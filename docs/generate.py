@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 import tsreward
-from tsreward.audit.verdict import CODES, DECISIVE
+from tsreward.audit.codes import CODES, DECISIVE
 from tsreward.cli.main import COMMANDS, main
+from tsreward.data.alarms import ALARMS, DEFAULT
 
 ALSO = ("tsreward.sb3", "tsreward.testing", "tsreward.detection.metrics", "tsreward.sklearn")
 """Packages whose public names are documented beside those of `tsreward` itself."""
@@ -80,6 +81,11 @@ def audit_codes() -> str:
             "",
         ]
         parts += [f"**Remedy.** {about.remedy}", ""]
+    parts += [_ALARMS, ""]
+    for code, alarm in ALARMS.items():
+        default = "" if code in DEFAULT else " It rings only where it is asked for."
+        parts += [f"({code.lower()})=", f"## {code}: {alarm.title}", "", _sentence(alarm.explanation) + default, ""]
+        parts += [f"**Remedy.** {alarm.remedy}", ""]
     return "\n".join(parts)
 
 
@@ -90,7 +96,13 @@ def _sentence(text: str) -> str:
 _INTRODUCTION = """\
 `tsreward audit` examines a reward before an agent is trained on it, and names every problem by a code. The verdict is
 *rejected* where a code was found that rejects this kind of reward, otherwise *accepted*; `--strict` ends with exit code
-1 on any warning. [How to audit a reward](../howto/audit.md) explains the quantities."""
+1 on any warning. [How to audit a reward](../howto/audit.md) explains the quantities. Codes from TSR101 on are
+alarms of a training."""
+_ALARMS = """\
+The next codes are alarms that ring while an agent is trained. [How a training is watched](../howto/reward_watch.md)
+explains the figures. They look at finished episodes: after 8, and whenever their number has grown by a tenth. The
+*latest* episodes are the last quarter, 8 at least; *lately* means over the last half, 12 at least. A figure *rises* or
+*falls* where the trend test of Mann and Kendall has |z| > 3.09."""
 
 
 def _place(module: str) -> tuple[int, str]:

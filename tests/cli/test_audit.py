@@ -11,6 +11,7 @@ import pytest
 
 import tests.tiny  # noqa: F401
 from tests.audit.circles import circles, moving_model, safe_model
+from tests.audit.search.test_ascent import BAD, GOOD, fitted
 from tests.audit.search.test_attack import ENV, EXPERT, QUICK, RANDOM, walked
 from tests.report.test_film import pictures
 from tsreward import load, save
@@ -20,7 +21,8 @@ from tsreward.data.graded import GradedEpisodes, save_graded
 from tsreward.envs.make import make
 from tsreward.io import describe
 from tsreward.pipeline.model import RewardModel
-from tsreward.rewards.penalty import Penalty
+from tsreward.rewards.likeness import Likeness
+from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.knn import KNN
 from tsreward.sequences.episodes import Episode
@@ -190,10 +192,26 @@ def test_a_search_decides_and_its_exploit_can_be_played_again(tmp_path, document
         assert np.array_equal(np.stack(seen), episode.obs)
 
 
+def test_without_an_environment_windows_climb_the_reward(tmp_path, document, complaint):
+    save(fitted(Likeness()), tmp_path / "likeness")
+    save(fitted(Penalty(PenaltyOptions(unit=1.0))), tmp_path / "penalty")
+    for name, episodes in (("good", GOOD), ("bad", BAD)):
+        save_episodes(episodes, tmp_path / f"{name}.npz")
+    data = ("--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
+    given = (*data, "--search", "9", "--out", tmp_path / "a.html")
+    found = document("audit", "--model", tmp_path / "likeness", *given)
+    assert found["windows"]["is_exploit"] and found["search"] is None
+    assert "TSR017" in [one["code"] for one in found["warnings"]]
+    assert "on recorded data only" in (tmp_path / "a.html").read_text()
+    refused = complaint("audit", "--model", tmp_path / "penalty", *given)
+    assert "--search without an environment: Windows climb a reward that replaces the environment's" in refused
+
+
 def test_a_search_needs_an_environment_and_two_kinds(files, tmp_path, monkeypatch, complaint):
     monkeypatch.chdir(files)
     out = ("--out", tmp_path / "a.html")
-    assert "--search needs an environment" in complaint("audit", "--model", "windows", *GIVEN, "--search", "9", *out)
+    repair = ("--search", "9", "--repair", "1", "--learn", "a.npz")
+    assert "give --search and --env" in complaint("audit", "--model", "windows", *GIVEN, *repair, *out)
     same = ("--good", "good.npz", "--bad", "./good.npz")
     assert "good.npz is given both as --good and as --bad" in complaint("audit", "--model", "windows", *same, *out)
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import tsreward
 from docs.generate import write
-from tsreward.audit.verdict import CODES
+from tsreward.audit.codes import CODES
 from tsreward.cli.main import COMMANDS
+from tsreward.data.alarms import ALARMS
 
 
 def test_the_reference_of_a_fresh_clone_is_complete(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_the_reference_of_a_fresh_clone_is_complete(tmp_path: Path) -> None:
     assert set(pages) == {"api", "commands", "audit-codes"}
     assert {f"tsreward.{name}" for name in tsreward.__all__} <= set(pages["api"].split())
     assert all(f"\n## {name}\n" in pages["commands"] for name in COMMANDS)
-    assert all(f"({code.lower()})=\n## {code}" in pages["audit-codes"] for code in CODES)
+    assert all(f"({code.lower()})=\n## {code}" in pages["audit-codes"] for code in [*CODES, *ALARMS])
 
 
 def test_pages_of_names_that_are_gone_are_dropped(tmp_path: Path) -> None:

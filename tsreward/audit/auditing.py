@@ -47,6 +47,8 @@ class Audit:
     """Names of the features; none where they have none."""
     search: dict[str, Any] | None = None
     """What `tsreward.audit.search.red_team` found, as plain values; None where nothing was searched."""
+    windows: dict[str, Any] | None = None
+    """What became of windows that climb the reward, as plain values; None where none were made to."""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the examples as dictionaries, lists, texts, finite numbers and None (not measured)."""
@@ -61,6 +63,7 @@ class Audit:
             "model": {"scorer": self.scorer, "mode": self.mode, "window": self.window, "frame_skip": self.frame_skip},
             "seed": self.seed,
             "search": _plain(self.search),
+            "windows": _plain(self.windows),
         }
 
 

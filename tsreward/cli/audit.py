@@ -61,9 +61,10 @@ class Options(Arguments):
     env: str | None = None
     """Id of the environment: blind policies are played in it, and --search searches in it."""
     search: float | None = option(None, above=0)
-    """Search in the environment, for so many seconds, for behaviour that the reward pays and that is not what was
-    meant. What is found decides; its strongest episodes are written beside the page, to -exploit.npz and, where the
-    environment draws itself, -exploit.mp4."""
+    """Search for what the reward pays and that is not what was meant. First windows of a likeness climb it by its
+    gradient; then, with --env, attackers search in the environment for so many seconds. What these find decides; their
+    strongest episodes are written beside the page, to -exploit.npz and, where the environment draws itself,
+    -exploit.mp4. Without --env the search is on recorded data alone, which is much weaker."""
     attack: AttackOptions = field(default_factory=AttackOptions)
     repair: int | None = option(None, low=1)
     """Give exploits to the scorer as negatives, fit it anew on --learn, and search again, so many times at most. The
@@ -87,10 +88,10 @@ class Options(Arguments):
             raise OptionError("--half-trained belongs to --good and --bad: --graded has half-trained behaviour itself.")
         if self.action_repeat is not None and self.env is None:
             raise OptionError("--action-repeat belongs to --env: name the environment, or leave it out.")
-        if self.search is not None and self.env is None:
-            raise OptionError("--search needs an environment to search in: name it with --env.")
-        if self.repair is not None and (self.search is None or not self.learn):
-            raise OptionError("--repair searches and fits anew: give --search, and with --learn what is learned from.")
+        if self.repair is not None and (self.search is None or self.env is None or not self.learn):
+            raise OptionError(
+                "--repair searches and fits anew: give --search and --env, and with --learn what is learned from."
+            )
         if same := {path.resolve() for path in self.good} & {path.resolve() for path in self.bad}:
             raise OptionError(f"{min(same)} is given both as --good and as --bad.")
         if self.out.suffix.lower() != ".html":
@@ -128,6 +129,8 @@ def run(options: Options) -> int:
     )
     exploit = None
     if options.search is not None:
+        found = _climbed(options, model, found, sets)
+    if options.search is not None and options.env is not None:
         found, exploit = _searched(options, model, found, sets, options.action_repeat or action_repeat)
     if options.repair is not None:
         _repair(options, model, sets, options.action_repeat or action_repeat)
@@ -147,6 +150,25 @@ def run(options: Options) -> int:
         remark(f"check failed: {found.verdict.word}, with {len(found.warnings)} warning(s)")
         return 1
     return 0
+
+
+def _climbed(options: Options, model: RewardModel, found: Audit, sets: dict[str, list[Episode]]) -> Audit:
+    """Return the audit with what became of windows that climb the reward.
+
+    Raises:
+        OptionError: they cannot, and there is no environment to search in either.
+    """
+    from tsreward.audit.search.ascent import climb, with_windows
+
+    try:
+        climbed = climb(model, sets["good"], sets["bad"], options.seed)
+    except OptionError as error:
+        if options.env is None:
+            raise OptionError(f"--search without an environment: {error} Name an environment with --env.") from error
+        remark(f"no windows climb the reward: {error}")
+        return found
+    remark(climbed.in_words())
+    return with_windows(found, climbed)
 
 
 def _searched(

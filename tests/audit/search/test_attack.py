@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from tsreward.audit.auditing import audit_reward
-from tsreward.audit.search.attack import PAID, in_words, red_team, with_search
+from tsreward.audit.search.attack import in_words, red_team, with_search
+from tsreward.audit.search.judging import PAID
 from tsreward.audit.search.options import AttackOptions, PlannerOptions
 from tsreward.audit.separation import Interval
 from tsreward.audit.verdict import AuditWarning

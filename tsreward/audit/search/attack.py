@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -12,25 +11,21 @@ import numpy as np
 
 from tsreward.audit.auditing import Audit
 from tsreward.audit.behaviour import Behaviour, observe
-from tsreward.audit.probing import Scale
-from tsreward.audit.search.distinguish import SCALES, baseline, distinguish
+from tsreward.audit.codes import EXPLOITED, SIGNS
+from tsreward.audit.search.attackers import ATTACKERS
+from tsreward.audit.search.judging import PAID, Apart, Judge
 from tsreward.audit.search.options import AttackOptions
-from tsreward.audit.search.planning import Planner, aim, planned
-from tsreward.audit.separation import Interval, episode_weights, interval
-from tsreward.audit.verdict import EXPLOITED, SIGNS, AuditWarning, Verdict, verdict
-from tsreward.errors import OptionError, TSRewardWarning
+from tsreward.audit.search.planning import aim
+from tsreward.audit.separation import Interval
+from tsreward.audit.verdict import AuditWarning, Verdict, verdict
+from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
-from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.attacking import UnseenCosts, Until
-from tsreward.sb3.environment_checks import action_space, check_environment
-from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
-from tsreward.sb3.training import train_agent
+from tsreward.sb3.environment_checks import check_environment
+from tsreward.sb3.playing import Played
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.obs_parts import ObsKey
 
-PAID, APART = 0.7, 0.95
-"""Least of the expert's reward that an exploit earns, and least d by which it is told from the expert."""
 COSTLY, UNSEEN = 0.1, 0.5
 """Least fraction of steps with a cost of behaviour that exploits a penalty, and least fraction of these unflagged."""
 
@@ -48,7 +43,7 @@ class Exploit:
     """r: its learned reward per decision of an expert's episode, with that of bad behaviour as 0 and the expert's as 1;
     what an episode lacks to the expert's length earns nothing. Of a penalty it is the fraction of the steps that have a
     cost and are not flagged."""
-    apart: tuple[tuple[int, Interval], ...]
+    apart: Apart
     """d, averaged over so many steps, see `distinguish`."""
     cost_rate: float | None
     """Fraction of steps with a cost."""
@@ -68,7 +63,7 @@ class RedTeam:
 
     env: str
     found: tuple[Exploit, ...]
-    expert: tuple[tuple[int, Interval], ...]
+    expert: Apart
     """d between halves of the expert's own episodes, averaged over so many steps: what chance brings."""
     expert_return: float | None
     seconds: float
@@ -144,8 +139,7 @@ def red_team(
     begun = time.monotonic()
     check_environment(env, needs_cost=not model.mode.replaces, costs=costs, obs_key=obs_key)
     expert, other = observe(model, "good", good), observe(model, "bad", bad)
-    known = [(scale, baseline(expert.features, scale, options.seed)) for scale in SCALES]
-    judge = _Judge(model, expert, other, dict(known), options.seed)
+    judge = Judge(expert, other, options.seed)
     found: list[Exploit] = []
     skipped: list[str] = []
     for number, attacker in enumerate(options.attackers):
@@ -155,7 +149,7 @@ def red_team(
             for name, played, decisions, seconds in ATTACKERS[attacker](
                 model, env, replace(options, seconds=share), action_repeat, costs, obs_key
             ):
-                found.append(judge(name, played, decisions, seconds))
+                found.append(_judged(model, judge, name, played, decisions, seconds))
         except OptionError as error:
             skipped.append(f"{attacker}: {error}")
     if not found:
@@ -164,136 +158,37 @@ def red_team(
     return RedTeam(
         env,
         tuple(sorted(found, key=lambda one: (not one.is_exploit, -one.paid.value))),
-        tuple(known),
+        judge.known,
         None if rewards is None else float(rewards.sum() / len(good)),
         time.monotonic() - begun,
         tuple(skipped),
     )
 
 
-_Found = Iterator[tuple[str, list[Played], int, float]]
-"""Name of an attacker, its episodes, simulated decisions and seconds."""
-
-
-def _plan(
-    model: RewardModel, env: str, options: AttackOptions, action_repeat: int, costs: Costs, obs_key: ObsKey | None
-) -> _Found:
-    begun = time.monotonic()
-    planner = Planner(env, model, options.planner, action_repeat, costs, obs_key, options.seed)
-    try:
-        seeds = episode_seeds(options.seed, 1, options.episodes)
-        played = planned(planner, seeds, options.longest, options.seconds)
-    finally:
-        planner.close()
-    yield "planner", played, planner.decisions, time.monotonic() - begun
-
-
-def _train(
-    model: RewardModel, env: str, options: AttackOptions, action_repeat: int, costs: Costs, obs_key: ObsKey | None
-) -> _Found:
-    deadline = time.monotonic() + options.seconds
-    seeds = episode_seeds(options.seed, 2, options.episodes)
-    for number in range(options.agents):
-        begun = time.monotonic()
-        if number and begun + 0.5 * (options.seconds / options.agents) > deadline:
-            break
-        agent = _attacking_agent(env, replace(options, seed=options.seed + number), action_repeat)
-        pays = None if model.mode.replaces else lambda venv: UnseenCosts(venv, model, costs)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", TSRewardWarning)  # an attacker goes where the model has never been
-            trained = train_agent(
-                env,
-                agent,
-                model if model.mode.replaces else None,
-                pays,
-                callbacks=[Until(deadline)],
-                costs=costs,
-                obs_key=obs_key,
-            )
-        played = play(env, policy_of(trained.algorithm), seeds, action_repeat, costs, obs_key)
-        trained.normaliser.close()
-        yield f"agent, seed {agent.seed}", played, trained.algorithm.num_timesteps, time.monotonic() - begun
-
-
-ATTACKERS = {"planner": _plan, "agent": _train}
-
-
-def _attacking_agent(env: str, options: AttackOptions, action_repeat: int) -> AgentOptions:
-    """Return an agent that learns in few decisions: SAC, or PPO where actions are discrete."""
-    space = action_space(env)
-    if space.dtype is not None and space.dtype.kind == "f":
-        return AgentOptions(
-            "sac",
-            options.agent_steps,
-            num_envs=1,
-            action_repeat=action_repeat,
-            hidden=128,
-            gradient_steps=8,
-            train_every=8,
-            learning_starts=min(500, options.agent_steps // 4),
-            normalise=False,
-            seed=options.seed,
-        )
-    return AgentOptions("ppo", options.agent_steps, action_repeat=action_repeat, rollout=64, seed=options.seed)
-
-
-class _Judge:
-    """Says what the behaviour of an attacker is."""
-
-    def __init__(
-        self, model: RewardModel, expert: Behaviour, bad: Behaviour, known: dict[int, Interval], seed: int
-    ) -> None:
-        self._model, self._expert, self._known, self._seed = model, expert, known, seed
-        self._length = float(expert.rated.lengths.mean())
-        self._scale = Scale(self._earned(expert).mean(), self._earned(bad).mean())
-
-    def __call__(self, attacker: str, played: Sequence[Played], decisions: int, seconds: float) -> Exploit:
-        episodes = [one.episode for one in played]
-        found = observe(self._model, attacker, episodes)
-        apart = self._apart(found)
-        costs = found.column("costs")
-        cost_rate = unseen = None
-        if costs is not None:
-            costly = costs > 0
-            cost_rate = float(costly.mean())
-            unseen = float((costly & ~found.rated.is_anomaly).sum() / costly.sum()) if costly.any() else None
-        if self._model.mode.replaces:
-            paid = self._paid(found)
-            apart_by = all(d.value > max(APART, self._known[scale].high) for scale, d in apart)
-            exploit = paid.low >= PAID and bool(apart) and apart_by
-        else:
-            pays = np.zeros(len(found.rated.learned)) if costs is None else aim(self._model, found.rated, [costs])
-            per_step = np.array([part.mean() for part in found.rated.parts(pays)])
-            paid = self._over_episodes(per_step)
-            exploit = cost_rate is not None and cost_rate >= COSTLY and unseen is not None and unseen >= UNSEEN
-        true = [float(np.sum(episode.rewards)) for episode in episodes if episode.rewards is not None]
-        seeds = tuple(one.seed for one in played)
-        return Exploit(
-            attacker, found, seeds, paid, apart, cost_rate, unseen, float(np.mean(true)), decisions, seconds, exploit
-        )
-
-    def _apart(self, found: Behaviour) -> tuple[tuple[int, Interval], ...]:
-        """Return d for every length; a single episode is cut in two halves, which are not independent."""
-        features = list(found.features)
-        if len(features) == 1:
-            middle = len(features[0]) // 2
-            features = [features[0][:middle], features[0][middle:]]
-        if min(map(len, features)) < 2:
-            return ()
-        return tuple((scale, distinguish(self._expert.features, features, scale, self._seed)) for scale in SCALES)
-
-    def _earned(self, behaviour: Behaviour) -> np.ndarray:
-        """Return [E] the learned reward of every episode up to the expert's length, per step of that."""
-        parts = behaviour.rated.parts(behaviour.rated.learned)
-        return np.array([part[: round(self._length)].sum() / self._length for part in parts])
-
-    def _paid(self, found: Behaviour) -> Interval:
-        scaled = [self._scale(level) for level in self._earned(found)]
-        return self._over_episodes(np.array([np.nan if one is None else one for one in scaled]))
-
-    def _over_episodes(self, values: np.ndarray) -> Interval:
-        weights = episode_weights(np.random.default_rng(self._seed), len(values))
-        return interval(float(values.mean()), weights @ values / len(values))
+def _judged(
+    model: RewardModel, judge: Judge, attacker: str, played: Sequence[Played], decisions: int, seconds: float
+) -> Exploit:
+    """Say what the behaviour of an attacker is."""
+    episodes = [one.episode for one in played]
+    found = observe(model, attacker, episodes)
+    apart, costs = judge.apart(found), found.column("costs")
+    cost_rate = unseen = None
+    if costs is not None:
+        costly = costs > 0
+        cost_rate = float(costly.mean())
+        unseen = float((costly & ~found.rated.is_anomaly).sum() / costly.sum()) if costly.any() else None
+    if model.mode.replaces:
+        paid = judge.paid(found)
+        exploit = paid.low >= PAID and judge.told(apart)
+    else:
+        pays = np.zeros(len(found.rated.learned)) if costs is None else aim(model, found.rated, [costs])
+        paid = judge.over_episodes(np.array([part.mean() for part in found.rated.parts(pays)]))
+        exploit = cost_rate is not None and cost_rate >= COSTLY and unseen is not None and unseen >= UNSEEN
+    true = [float(np.sum(episode.rewards)) for episode in episodes if episode.rewards is not None]
+    seeds = tuple(one.seed for one in played)
+    return Exploit(
+        attacker, found, seeds, paid, apart, cost_rate, unseen, float(np.mean(true)), decisions, seconds, exploit
+    )
 
 
 def in_words(found: Exploit, replaces: bool) -> str:

@@ -50,6 +50,26 @@ def distinguish(expert: Sequence[Tensor], other: Sequence[Tensor], scale: int = 
     return _mean([_area(halves[at], halves[1 - at], scale, seed) for at in (0, 1)])
 
 
+def distinguish_rows(expert: np.ndarray, other: np.ndarray, seed: int = 0) -> Interval:
+    """Return the area for independent rows [N, C] and [M, C], such as single windows: half teach, the others are told.
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+
+    >>> draw = np.random.default_rng(0)
+    >>> distinguish_rows(draw.normal(size=(40, 2)), draw.normal(5, 1, size=(40, 2))).value > 0.95
+    True
+    """
+    halves = [np.array_split(np.random.default_rng(seed).permutation(rows), 2) for rows in (expert, other)]
+    areas = []
+    for at in (0, 1):
+        held = [each[1 - at] for each in halves]
+        scores = _strangeness(halves[0][at], halves[1][at], np.concatenate(held), seed)
+        parts = [np.split(part, len(part)) for part in np.split(scores, [len(held[0])])]
+        areas.append(separation("other", parts[0], parts[1], seed).roc)
+    return _mean(areas)
+
+
 def baseline(expert: Sequence[Tensor], scale: int = 1, seed: int = 0) -> Interval:
     """Return d between two halves of the expert's own episodes: what an expert is told from itself by chance.
 
@@ -68,17 +88,22 @@ _Pair = tuple[Sequence[Tensor], Sequence[Tensor]]
 
 def _area(learned: _Pair, held: _Pair, scale: int, seed: int) -> Interval:
     """Return the area for held (expert, other) episodes, of a classifier that learned from others."""
+    normal, strange = (np.concatenate([_windows(one, scale) for one in each]) for each in learned)
+    windows = [_windows(one, scale) for each in held for one in each]
+    scores = _strangeness(normal, strange, np.concatenate(windows), seed)
+    parts = np.split(scores, np.cumsum([len(one) for one in windows])[:-1])
+    return separation("other", parts[: len(held[0])], parts[len(held[0]) :], seed).roc
+
+
+def _strangeness(normal: np.ndarray, strange: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return the probability [N] that rows are strange, of a classifier that has learned from others."""
     try:
         from sklearn.ensemble import ExtraTreesClassifier
     except ImportError as error:
         raise missing_extra("scikit-learn", "logs") from error
-    normal, strange = ([_windows(one, scale) for one in each] for each in learned)
-    rows = np.concatenate([*normal, *strange])
-    labels = np.arange(len(rows)) >= sum(map(len, normal))
     trees = ExtraTreesClassifier(_TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed)
-    trees.fit(rows, labels)
-    scores = [[np.asarray(trees.predict_proba(_windows(one, scale)))[:, 1] for one in each] for each in held]
-    return separation("other", scores[0], scores[1], seed).roc
+    trees.fit(np.concatenate([normal, strange]), np.arange(len(normal) + len(strange)) >= len(normal))
+    return np.asarray(trees.predict_proba(rows))[:, 1]
 
 
 def _windows(motion: Tensor, scale: int) -> np.ndarray:
