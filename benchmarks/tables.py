@@ -13,7 +13,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import audit_tables, goal_tables, headline_table, likeness_tables, log_tables, tuning_tables
+from benchmarks import (
+    audit_tables,
+    goal_tables,
+    headline_table,
+    likeness_tables,
+    log_tables,
+    tuning_tables,
+    watch_tables,
+)
 from benchmarks.cells import RESULTS, cell
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +113,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,
     "red-team": audit_tables.red_team,
+    "reward-watch": watch_tables.reward_watch,
+    "watch-overhead": watch_tables.overhead,
     "tuning-agents": tuning_tables.agents,
     "tuning-detectors": tuning_tables.detectors,
     "overhead": overhead,

@@ -42,6 +42,7 @@ def test_the_folder_holds_what_is_promised(tmp_path, document, capsys):
         "scorer",
         "vanilla",
         "penalised",
+        "alarms",
         "film",
         "verdict",
         "warnings",
@@ -85,7 +86,7 @@ def test_people_get_a_table_and_bars(tmp_path, capsys, monkeypatch):
 def test_quick_shortens_only_what_is_longer(monkeypatch, tmp_path):
     taken = []
 
-    def stop(recipe, stages, log):
+    def stop(recipe, stages, log, watch):
         taken.append(recipe.steps)
         raise KeyboardInterrupt
 

@@ -9,12 +9,14 @@ import pandas
 import pytest
 
 from tsreward.cli.main import main
+from tsreward.data.episode_rows import read_rows
 from tsreward.data.graded import load_graded
 from tsreward.io import load
 
 ENV = "Tiny/Plain-v0"
 SMALL = ("--algorithm", "ppo", "--steps", "512", "--num-envs", "4", "--hidden", "8", "--rollout", "32")
 TRAIN = ("train", "--reward", "likeness", "--env", ENV, "--action-repeat", "1", *SMALL, "--evaluations", "2")
+UNJUDGED = (*TRAIN, "--no-judge")
 
 
 @pytest.fixture
@@ -47,6 +49,11 @@ def test_it_leaves_a_folder(file, tmp_path, document):
     assert results["expert"]["return"] > results["random"]["return"]
     share = results["agent"]["return"] / results["expert"]["return"]
     assert results["agent"]["fraction_of_expert"] == pytest.approx(share)
+    assert results["agent_verdict"]["word"] in ("reached", "exploited", "not learned")
+    assert results["agent_verdict"]["words"] in results["verdict"]
+    assert list(results["alarms"]) == ["agent"]
+    rows = read_rows(out / "episodes.csv")[0].rows
+    assert rows[0].expert_distance > 0 and rows[0].motion > 0 and 0 <= rows[0].paid_auc <= 1
     config = json.loads((out / "config.json").read_text())
     assert (config["agent"]["steps"], config["active"]["every"], config["demos"]) == (512, 64, str(file))
     model = load(out / "model.safetensors")
@@ -58,7 +65,7 @@ def test_it_leaves_a_folder(file, tmp_path, document):
 
 def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
     frozen = ("--learning", "frozen", "--scorer", "mahalanobis", "--transform", "exponential")
-    document(*TRAIN, "--demos", file, *frozen, "--out", tmp_path / "run")
+    document(*UNJUDGED, "--demos", file, *frozen, "--out", tmp_path / "run")
     model = tmp_path / "run" / "model.safetensors"
     document("train", "--env", ENV, "--model", model, "--steps", "256", "--hidden", "4", "--out", tmp_path / "again")
 
@@ -66,14 +73,14 @@ def test_the_model_of_a_run_serves_train_again(file, tmp_path, document):
 def test_an_expert_no_better_than_random_actions_is_remarked_on(tmp_path, capsys):
     path = tmp_path / "left.npz"  # which costs dearly
     main(["collect", "--env", ENV, "--agent", "graded", "--policy", "lowest", "--stages", "--out", str(path)])
-    assert main([*map(str, TRAIN), "--demos", str(path), "--out", str(tmp_path / "run")]) == 0
+    assert main([*map(str, UNJUDGED), "--demos", str(path), "--out", str(tmp_path / "run")]) == 0
     err = capsys.readouterr().err
     assert "warning: the expert's mean return of" in err
     assert "is no more than that of random actions" in err
 
 
 def test_people_get_a_table(file, tmp_path, capsys):
-    assert main([*map(str, TRAIN), "--demos", str(file), "--out", str(tmp_path / "run")]) == 0
+    assert main([*map(str, UNJUDGED), "--demos", str(file), "--out", str(tmp_path / "run")]) == 0
     out, _ = capsys.readouterr()
     assert "true returns" in out
     assert "fraction_of_expert" in out
@@ -89,7 +96,7 @@ def test_people_get_a_table(file, tmp_path, capsys):
     ],
 )
 def test_bad_input_is_one_line(tmp_path, complaint, arguments, message):
-    assert message in complaint(*TRAIN, *arguments, "--out", tmp_path / "run")
+    assert message in complaint(*UNJUDGED, *arguments, "--out", tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -110,5 +117,5 @@ def test_demonstrations_are_rows_of_a_table_too(file, tmp_path, document):
     ]
     pandas.concat(rows).to_parquet(tmp_path / "demos.parquet")
     columns = ("--episode", "run", "--reward-column", "paid", "--layout", "transition")
-    done = document(*TRAIN, "--demos", tmp_path / "demos.parquet", *columns, "--out", tmp_path / "run")
+    done = document(*UNJUDGED, "--demos", tmp_path / "demos.parquet", *columns, "--out", tmp_path / "run")
     assert done["expert"]["return"] > done["random"]["return"]

@@ -7,7 +7,7 @@ import pytest
 from tsreward.data.episode_rows import EpisodeFile, EpisodeRow, read_rows
 from tsreward.errors import DataError
 
-FULL = EpisodeRow(16, 4, 0.1 + 0.2, -1.5, 2.0, 0.25, 0.5, 1.0, 1e-9)
+FULL = EpisodeRow(16, 4, 0.1 + 0.2, -1.5, 2.0, 0.25, 0.5, 1.0, 1e-9, 0.1, 0.9, 2.5, 0.7, 1.1, 0.0)
 BARE = EpisodeRow(8, 4, 1.0)
 
 
@@ -50,3 +50,15 @@ def test_a_broken_line_is_named(tmp_path):
         file.write("agent,0,one,4,1.0,,,,,,\n")
     with pytest.raises(DataError, match=r"line 2 is no row of an episode"):
         read_rows(path)
+
+
+def test_a_file_that_was_begun_with_fewer_columns_goes_on_with_them(tmp_path):
+    path = tmp_path / "episodes.csv"
+    path.write_text(
+        "agent,seed,step,length,true_return,learned_return,cost,flag_rate,score_p10,score_p50,score_p90\n"
+        "agent,0,4,4,1.0,2.0,,0.5,1.0,2.0,3.0\n"
+    )
+    EpisodeFile(path).write("agent", 0, FULL)
+    first, second = read_rows(path)[0].rows
+    assert first == EpisodeRow(4, 4, 1.0, 2.0, None, 0.5, 1.0, 2.0, 3.0)
+    assert second == EpisodeRow(*FULL[:9])

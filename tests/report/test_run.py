@@ -17,7 +17,7 @@ from tsreward.named_warnings import gathered, warn
 from tsreward.report.curves import learning_curves, of_rows
 from tsreward.report.drawing import Panel
 from tsreward.report.page import write_page
-from tsreward.report.run import plot_curves, render_run, summarise_training
+from tsreward.report.run import plot_curves, render_progress, render_run, summarise_training
 from tsreward.report.static import check_drawing
 from tsreward.sequences.episodes import Episode
 
@@ -152,3 +152,20 @@ def test_it_is_written_whole_or_not_at_all(runs, tmp_path: Path) -> None:
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == render_run("run", {}, FIGURES, runs)
     with pytest.raises(DataError, match="does not exist"):
         write_page(tmp_path / "none" / "report.html", "page")
+
+
+def test_alarms_stand_on_the_page_with_what_they_were_read_off(runs) -> None:
+    rows = {
+        "penalised": [
+            EpisodeRow(10 * at, 10, 1.0, 5.0, expert_distance=2.0, paid_auc=1.0, motion=0.01, outside_rate=0.0)
+            for at in range(1, 13)
+        ]
+    }
+    page = render_run("run", {}, FIGURES, runs, rows=rows)
+    seen = closed(page)
+    assert "TSR105 penalised, after 80 decisions: The agent stands still. Seen: features move 0.010 times" in seen.text
+    for figure in ("motion (1: the expert's)", "distance to the expert (1: its own)", "steps outside its range"):
+        assert figure in seen.text
+    assert "Alarms" not in closed(render_run("run", {}, FIGURES, runs, rows=rows, alarms=())).text
+    going = closed(render_progress("run", {}, "agent, 10 of 20", "running", rows)).text
+    assert "TSR105 penalised, after 80 decisions" in going and "motion (1: the expert's)" in going

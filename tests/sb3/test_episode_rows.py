@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import tests.tiny  # noqa: F401
 from tests.sb3.test_training import SMALL, learner, models  # noqa: F401
 from tsreward.data.episode_rows import EpisodeRow
+from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.relabel import relabel
+from tsreward.sb3 import episode_rows
 from tsreward.sb3.training import TrainingOutputs, train_agent
 
 
@@ -42,8 +45,28 @@ def test_an_agent_without_a_learned_reward_has_none():
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "sac"])
-def test_a_learning_reward_has_rows_too(algorithm):
+def test_a_learning_reward_has_rows_too(algorithm, monkeypatch):
+    monkeypatch.setattr(episode_rows, "_EVERY", 0)
     rows: list[EpisodeRow] = []
     options = replace(SMALL, algorithm=algorithm, gradient_steps=1)
-    agent = train_agent("Tiny/Cost-v0", options, active=learner(), outputs=TrainingOutputs(log=rows.append))
+    active = learner()
+    expert = ExpertWindows.seen_by(active.model, [np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)] * 2)
+    outputs = TrainingOutputs(log=rows.append, expert=expert)
+    agent = train_agent("Tiny/Cost-v0", options, active=active, outputs=outputs)
     assert len(rows) == len(agent.record.finished) and None not in rows[-1]
+    assert 0 <= rows[-1].low_rate + rows[-1].high_rate <= 1
+    for row, episode in zip(rows, agent.record.finished, strict=True):  # whose observations are features
+        near = expert.compare(torch.from_numpy(episode.obs[1:]), np.ones(len(episode)))
+        assert (row.motion, row.outside_rate) == pytest.approx((near.motion, near.outside_rate))
+        assert row.expert_distance == pytest.approx(near.distance, rel=1e-5)
+
+
+def test_short_episodes_are_not_all_compared(models, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(episode_rows, "_EVERY", 20)
+    rows: list[EpisodeRow] = []
+    expert = ExpertWindows.of([torch.randn(40, 3, generator=torch.Generator().manual_seed(0))] * 2, 2)
+    train_agent("Tiny/Cost-v0", SMALL, models["penalty"], outputs=TrainingOutputs(rows.append, expert=expert))
+    steps = [row.step for row in rows if row.motion is not None]
+    assert rows[0].motion is not None
+    assert 1 < len(steps) < len(rows) / 2
+    assert np.diff(steps).min() >= 20 * 4  # in all environments

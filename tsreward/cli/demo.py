@@ -18,6 +18,7 @@ from tsreward.recipes.fitting import warn_of_weak_scorer
 from tsreward.recipes.live_run import open_run
 from tsreward.recipes.run_folder import write_run
 from tsreward.report.page import check_reporting
+from tsreward.sb3.reward_watch import WatchOptions
 
 QUICK_STEPS = 12_000
 
@@ -40,6 +41,7 @@ class Options(Arguments):
     """A dry run of 12,000 steps per agent at most: half a minute, and no proof of anything."""
     cost_limit: float | None = option(None, above=0)
     """Cost per episode that is acceptable: the page draws it, and the verdict says whether it is kept."""
+    watch: WatchOptions = field(default_factory=WatchOptions)
     film: bool = True
     """Film both agents side by side at the end."""
     json: bool = False
@@ -60,11 +62,13 @@ def run(options: Options) -> int:
     check_reporting()
     path = options.out or run_path("demo", recipe.target, recipe.seed)
     with open_run(path, run_title(recipe), asdict(recipe), run_facts(recipe)) as live:
+        live.alarms = options.watch.codes
         with Stages() as stages:
-            result = run_recipe(recipe, live.stage(stages), live.log)
+            result = run_recipe(recipe, live.stage(stages), live.log, options.watch)
         warn_of_weak_scorer(result.roc)
+        told = describe_run(recipe, result)
         results = write_run(
-            path, replace(describe_run(recipe, result), film=options.film, cost_limit=options.cost_limit)
+            path, replace(told, film=options.film, cost_limit=options.cost_limit, alarms=options.watch.codes)
         )
     if options.json:
         print_json({"folder": str(path), **results})

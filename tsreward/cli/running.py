@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ from tsreward.cli.main import remark
 from tsreward.cli.parsing import Arguments
 from tsreward.errors import DataError, OptionError
 from tsreward.options import option
+from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.recipes.live_run import LiveRun, open_run, read_status, resume_run
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.checkpoints import Checkpoints
 from tsreward.sb3.loggers import run_logger
+from tsreward.sb3.reward_watch import WatchOptions
 from tsreward.sb3.training import TrainingOutputs
 from tsreward.sequences.costs import CostOptions
 from tsreward.user_modules import split_name
@@ -40,6 +42,7 @@ class RunArguments(Arguments):
     """Write TensorBoard's events to RUN/tensorboard."""
     wandb: bool = False
     """Log to Weights & Biases, with what is set for it in the environment."""
+    watch: WatchOptions = field(default_factory=WatchOptions)
 
     def checkpoints(self, path: Path, agent: AgentOptions) -> Checkpoints | None:
         """Return where the run in this folder is kept; None for agents on JAX, which cannot be.
@@ -61,11 +64,14 @@ class RunArguments(Arguments):
         costs: CostOptions,
         checkpoints: Checkpoints | None,
         config: Mapping[str, Any],
+        expert: ExpertWindows | None = None,
     ) -> TrainingOutputs:
         """Return what the training writes into the folder of its run."""
         logger = run_logger(live.folder, self.tensorboard, self.wandb, config)
+        live.alarms = self.watch.codes
+        earlier = live.rows("agent")
         log, films = live.log("agent", agent.seed), live.films(self.video_every, costs)
-        return TrainingOutputs(log, checkpoints, logger, films)
+        return TrainingOutputs(log, checkpoints, logger, films, expert, self.watch, earlier)
 
     def running(
         self,

@@ -12,16 +12,18 @@ import tyro
 
 from tsreward.cli.columns import ColumnsBesideReward
 from tsreward.cli.main import remark
-from tsreward.cli.output import Stages, conclude, prefer_one_thread, print_json, print_table, run_path
+from tsreward.cli.output import Stages, conclude, fitting, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.cli.running import RunArguments, lasting, resumed
 from tsreward.cli.seeds import resume_seeds, seeds_of, train_seeds
+from tsreward.data.sources import read_episodes
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import describe, load
 from tsreward.options import option
 from tsreward.pipeline.active import ActiveLearnerOptions
+from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes import dreamer
 from tsreward.recipes.likeness import DEFAULT_AGENT, describe_run, run_config, run_facts, run_title
@@ -68,6 +70,8 @@ class Options(RunArguments):
     """What the model looks at where the observation is a Dict or a Tuple: keys, a/b for one inside another, whose parts
     stand side by side; my_module:state_of is a function of your own, which gets one observation. Without any, it looks
     at all parts. The agent sees all."""
+    demos: tuple[Path, ...] = ()
+    """Episodes of the expert, or of what else is normal: the watch compares those of the agent with them."""
     out: Path | None = None
     """Folder of the run, new or empty; None is runs/train-<env>-seed<seed>-<time>."""
     costs: tyro.conf.OmitArgPrefixes[CostOptions] = field(default_factory=CostOptions)
@@ -165,6 +169,7 @@ def run(options: Options, arguments: list[str]) -> int:
     model, note = _model(options)
     with Stages() as stages:
         _check_shape(options, model)
+        expert = _expert(options, model)
         check_reporting()
         with options.running(path, _title(options), asdict(options), _facts(options), arguments, checkpoints) as live:
             live.keep(model, note)
@@ -176,7 +181,7 @@ def run(options: Options, arguments: list[str]) -> int:
                 costs=options.costs,
                 frames=_layout(options),
                 obs_key=named_obs_key(options.obs_key),
-                outputs=options.outputs(live, options.agent, options.costs, checkpoints, asdict(options.agent)),
+                outputs=options.outputs(live, options.agent, options.costs, checkpoints, asdict(options.agent), expert),
             )
             if not agent.record.finished:
                 raise DataError(f"No episode of {options.env} finished in {options.agent.steps} steps: train for more.")
@@ -210,6 +215,14 @@ def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
     if options.penalty_weight is not None:
         model.mode = model.mode.reweighted(options.penalty_weight)
     return model, {"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest}
+
+
+def _expert(options: Options, model: RewardModel) -> ExpertWindows | None:
+    """Return what the watch compares the agent with, where that is given."""
+    if not options.demos:
+        return None
+    episodes = fitting(model, options.model, read_episodes(options.demos, tell=remark), options.demos[0])
+    return ExpertWindows.seen_by(model, [one.obs for one in episodes], options.agent.seed)
 
 
 def _check_shape(options: Options, model: RewardModel) -> None:
@@ -258,6 +271,7 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: d
         action_repeat=options.agent.action_repeat,
         verdict=_verdict(figures),
         cost_limit=options.cost_limit if agent.record.gives_cost else None,
+        alarms=options.watch.codes,
     )
 
 
@@ -296,7 +310,7 @@ def run_likeness(options: LikenessRun, arguments: list[str]) -> int:
                 outputs=options.outputs(live, agent, CostOptions(), checkpoints, config["agent"]),
             )
         told = describe_run(options.recipe, agent, options.active, result)
-        results = write_run(path, replace(told, film=options.film))
+        results = write_run(path, replace(told, film=options.film, alarms=options.watch.codes))
     expert = results["expert"]["return"]
     if expert is not None and expert <= results["random"]["return"]:
         remark(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,26 +33,43 @@ class EpisodeRow(NamedTuple):
     """The score that 10 % of its steps do not exceed; of 50 and 90 % the next ones."""
     score_p50: float | None = None
     score_p90: float | None = None
+    low_rate: float | None = None
+    """Fraction of its steps that were paid the least there is, to a hundredth of the range; None where a reward has no
+    limits."""
+    high_rate: float | None = None
+    """Fraction that was paid the most there is."""
+    expert_distance: float | None = None
+    """Nearness to an expert, see `tsreward.pipeline.expert_windows.Nearness`; None where there is none to compare
+    with, and of some episodes where these are short."""
+    paid_auc: float | None = None
+    motion: float | None = None
+    outside_rate: float | None = None
 
 
 _HEADER = ("agent", "seed", *EpisodeRow._fields)
+_FEWEST = _HEADER.index("score_p90") + 1
+"""Columns of files that were begun before the others were there."""
 
 
 class EpisodeFile:
-    """Appends rows to a CSV file, each at once and whole.
+    """Appends rows to a CSV file, each at once and whole; a file that is there keeps the columns that it has.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file cannot be written, or another one is there.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
+        if path.exists():
+            self._columns = _columns(path)
+        else:
+            self._columns = len(_HEADER)
             self._append(_HEADER)
 
     def write(self, agent: str, seed: int, row: EpisodeRow) -> None:
         """Append the row of an episode of `agent`, which was trained with this seed."""
-        self._append((agent, seed, *("" if value is None else value for value in row)))
+        values = (agent, seed, *("" if value is None else value for value in row))
+        self._append(values[: self._columns])
 
     def _append(self, values: tuple[object, ...]) -> None:
         line = io.StringIO()
@@ -97,13 +114,9 @@ def read_rows(path: Path) -> list[RunRows]:
     Raises:
         DataError: there is no such file, or it is another one.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read the episodes of a run, {path}: {error}.") from error
+    text = _text(path)
     lines = csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1]))
-    if tuple(lines.fieldnames or ()) != _HEADER:
-        raise DataError(f"{path} has not the columns of the episodes of a run: {', '.join(_HEADER)}.")
+    _check_header(path, lines.fieldnames)
     agents: dict[tuple[str, int], list[EpisodeRow]] = {}
     try:
         for line in lines:
@@ -113,6 +126,26 @@ def read_rows(path: Path) -> list[RunRows]:
     return [RunRows(*agent, rows) for agent, rows in agents.items()]
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"Cannot read the episodes of a run, {path}: {error}.") from error
+
+
+def _columns(path: Path) -> int:
+    """Return how many columns a file has."""
+    header = next(csv.reader([_text(path).partition("\n")[0]]), [])
+    _check_header(path, header)
+    return len(header)
+
+
+def _check_header(path: Path, names: Sequence[str] | None) -> None:
+    known = tuple(names or ())
+    if len(known) < _FEWEST or known != _HEADER[: len(known)]:
+        raise DataError(f"{path} has not the columns of the episodes of a run: {', '.join(_HEADER)}.")
+
+
 def _row(line: Mapping[str, str]) -> EpisodeRow:
-    values = [line[name] for name in EpisodeRow._fields]
+    values = [line[name] for name in EpisodeRow._fields if name in line]
     return EpisodeRow(int(values[0]), int(values[1]), float(values[2]), *(float(v) if v else None for v in values[3:]))

@@ -170,6 +170,17 @@ class RewardStream:
         rows, index = self._windows
         return rows if index is None else rows[index]
 
+    def arrivals(self) -> Tensor:
+        """Return the features [T · E, D] at which the steps of the last reading arrived, oldest first.
+
+        Raises:
+            ProtocolError: before the first reading.
+        """
+        if self._windows is None:
+            raise ProtocolError("RewardStream.arrivals: nothing was read yet: call step or flush first.")
+        rows, index = self._windows
+        return rows[:, -1] if index is None else rows[index[:, -1]]
+
     def _lay_out(self, noted: list[_Steps], begun: list[_Begun]) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return rows of features, the rows [T · E, K] of every window, and after which steps [T, E] episodes began.
 

@@ -21,6 +21,7 @@ from tsreward.rewards.lagrangian import Lagrangian, LagrangianOptions
 from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.episode_rows import EpisodeLog
+from tsreward.sb3.reward_watch import WatchOptions
 from tsreward.sb3.training import AgentOptions, StepReport, TrainedAgent, TrainingOutputs, train_agent
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.costs import CostOptions
@@ -96,8 +97,16 @@ class AnoSeqsResult:
     penalised: TrainedAgent
 
 
-def run(options: AnoSeqsOptions, stage: Stage, log: Callable[[str, int], EpisodeLog] | None = None) -> AnoSeqsResult:
-    """Run the whole method once. `log` gives, for the name and the seed of an agent, what is given its episodes.
+def run(
+    options: AnoSeqsOptions,
+    stage: Stage,
+    log: Callable[[str, int], EpisodeLog] | None = None,
+    watch: WatchOptions | None = None,
+) -> AnoSeqsResult:
+    """Run the whole method once.
+
+    `log` gives, for the name and the seed of an agent, what is given its episodes; `watch` says how the penalised agent
+    is watched.
 
     Raises:
         OptionError, ShapeError, ProtocolError: the environments do not suit; found out before any training.
@@ -116,7 +125,7 @@ def run(options: AnoSeqsOptions, stage: Stage, log: Callable[[str, int], Episode
             report=report,
             costs=options.costs,
             obs_key=key,
-            outputs=TrainingOutputs(log=rows),
+            outputs=TrainingOutputs(log=rows, watch=None if learned is None else watch),
         )
 
     episodes: list[Episode] = []

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tsreward.audit.search.judging import AgentVerdict
 from tsreward.data.columns import DataColumns
 from tsreward.data.rows import Tell
 from tsreward.encoders.base import ENCODERS, Encoder, Identity
@@ -20,10 +21,11 @@ from tsreward.encoders.clip import CLIPEncoder
 from tsreward.encoders.picture_shapes import are_pictures
 from tsreward.envs.ids import split_id
 from tsreward.envs.make import ENV_FAMILIES, family_of
-from tsreward.errors import DataError, OptionError
+from tsreward.errors import DataError, MissingExtraError, OptionError
 from tsreward.functional.pixels import blank_rectangles
 from tsreward.functional.tensors import as_tensor
 from tsreward.pipeline.active import ActiveLearner, ActiveLearnerOptions
+from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.expert_view import (
     ExpertView,
@@ -40,14 +42,14 @@ from tsreward.report.run import summarise_training
 from tsreward.rewards.exploration import ExplorationBonus, RandomNetworkDistillation
 from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.environment_checks import check_budget, check_environment
-from tsreward.sb3.playing import episode_seeds, play, policy_of
+from tsreward.sb3.playing import Played, episode_seeds, play, policy_of
 from tsreward.sb3.training import StepReport, TrainedAgent, TrainingOutputs, train_agent
 from tsreward.scorers.presets import scorer_preset
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.probes import probe_windows
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
-from tsreward.wrappers.obs_parts import named_obs_key
+from tsreward.wrappers.obs_parts import ObsKey, named_obs_key
 
 DEFAULT_AGENT = AgentOptions(
     "sac",
@@ -79,6 +81,10 @@ class ExpertLikenessResult:
     expert_return: float | None
     """Mean true return of the expert; None where its file has no rewards."""
     random_return: float
+    verdict: AgentVerdict | None = None
+    """What the reward has led the agent to; None where that cannot be said."""
+    unjudged: str = ""
+    """Why it cannot."""
     view: ExpertView | None = None
     """How the expert's pictures differ from the agent's own; None where the reward looks at none of a file."""
 
@@ -141,6 +147,7 @@ def run(
         )
     active, checkpoints = replace(active, seed=agent.seed), outputs.checkpoints
     view: ExpertView | None = None
+    data: LikenessData | None = None
     if checkpoints is not None and checkpoints.resumed is not None:
         beginning = checkpoints.beginning()
         model = checkpoints.model()
@@ -154,6 +161,7 @@ def run(
         model, learner = reward_model(options, data, fit_encoder(options, data), active, stage)
         model.frames = layout
         beginning = {"expert_return": data.expert_return, "random_return": float(data.random_return)}
+        beginning["near"] = ExpertWindows.seen_by(model, [one.obs for one in data.expert], agent.seed).to_arrays()
         if checkpoints is not None:
             checkpoints.begin(beginning | ({} if learner is None else {"learner": learner.windows()}))
     env = options.env
@@ -169,13 +177,38 @@ def run(
         reward_obs="observation" if options.frames is None else "frame",
         frames=layout,
         obs_key=key,
-        outputs=outputs,
+        outputs=replace(outputs, expert=ExpertWindows.of_arrays(beginning["near"]) if "near" in beginning else None),
     )
     if not trained.record.finished:
         raise DataError(f"No episode of {options.env} finished within {agent.steps} steps: train for more steps.")
-    returns = true_returns(trained, options.env, agent, options.evaluations)
+    played = evaluated(trained, options.env, agent, options.evaluations, key)
     trained.normaliser.close()
-    return ExpertLikenessResult(model, trained, returns, beginning["expert_return"], beginning["random_return"], view)
+    returns = np.array([one.total for one in played])
+    result = ExpertLikenessResult(model, trained, returns, beginning["expert_return"], beginning["random_return"])
+    verdict, why = _judged(options, result, data, [one.episode for one in played])
+    return replace(result, verdict=verdict, unjudged=why, view=view)
+
+
+_JUDGED = 12
+"""Episodes of the expert that the final agent is compared with at most."""
+
+
+def _judged(
+    options: ExpertLikenessOptions, result: ExpertLikenessResult, data: LikenessData | None, played: list[Episode]
+) -> tuple[AgentVerdict | None, str]:
+    """Return what the reward has led the agent to, or why that cannot be said."""
+    if not options.judge:
+        return None, "it was not asked for"
+    if data is None:
+        return None, "the run went on from a checkpoint, which does not hold the expert's episodes"
+    if options.frames is not None:
+        return None, "the reward looks at frames, and the evaluated episodes have none"
+    fraction, model = result.normalised_return, result.model
+    try:
+        expert = data.expert[:_JUDGED]
+        return AgentVerdict.of(model, expert, data.random, played, fraction, result.agent.options.seed), ""
+    except (DataError, MissingExtraError) as error:
+        return None, str(error)
 
 
 def _view(options: ExpertLikenessOptions, agent: AgentOptions, data: LikenessData) -> ExpertView | None:
@@ -207,8 +240,15 @@ def _grey_cure(options: ExpertLikenessOptions) -> str | None:
 
 def true_returns(trained: TrainedAgent, env: str, agent: AgentOptions, episodes: int) -> np.ndarray:
     """Return the environment's returns [episodes] of the agent without random actions, from seeds of their own."""
+    return np.array([one.total for one in evaluated(trained, env, agent, episodes)])
+
+
+def evaluated(
+    trained: TrainedAgent, env: str, agent: AgentOptions, episodes: int, obs_key: ObsKey | None = None
+) -> list[Played]:
+    """Return episodes of the agent without random actions, from seeds of their own."""
     seeds = episode_seeds(agent.seed, 2**20, episodes)
-    return np.array([one.total for one in play(env, policy_of(trained.algorithm), seeds, agent.action_repeat)])
+    return play(env, policy_of(trained.algorithm), seeds, agent.action_repeat, obs_key=obs_key)
 
 
 def fit_encoder(options: ExpertLikenessOptions, data: LikenessData) -> Encoder:
@@ -346,6 +386,9 @@ def describe_run(
             "fraction_of_expert": result.return_fraction,
             "normalised_return": result.normalised_return,
         },
+        "agent_verdict": {"word": None, "words": f"Not judged: {result.unjudged}."}
+        if result.verdict is None
+        else result.verdict.to_json(),
         "training": {name: training[name] for name in ("return", "length")},
     }
     levels = {f"random actions, {result.random_return:,.0f}": result.random_return}
@@ -374,7 +417,11 @@ def describe_run(
 def _verdict(result: ExpertLikenessResult) -> str:
     reached, random = float(result.returns.mean()), result.random_return
     expert = "is unknown" if result.expert_return is None else f"has {result.expert_return:,.0f}"
-    return f"The agent reaches a true return of {reached:,.0f}; the expert {expert}, random actions have {random:,.0f}."
+    told = "" if result.verdict is None else f" {result.verdict.in_words()}"
+    return (
+        f"The agent reaches a true return of {reached:,.0f}; the expert {expert}, random actions have {random:,.0f}."
+        f"{told}"
+    )
 
 
 def _pictures(view: ExpertView | None) -> dict[str, bytes]:

@@ -90,6 +90,9 @@ class ExpertLikenessOptions(Options):
     """Folder or name on the hub of the CLIP, for the encoder clip."""
     evaluations: int = 10
     """Episodes that evaluate the trained agent, by the environment's reward."""
+    judge: bool = True
+    """Say at the end whether the reward led the agent to behaviour like the expert's, or is exploited, from these
+    episodes."""
 
     def check(self) -> None:
         scorer_preset(self.scorer).build(self.window)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from warnings import warn
 
+from tsreward.data.alarms import DEFAULT
 from tsreward.data.episode_rows import FILE, EpisodeFile, EpisodeRow, read_rows, undo_after
 from tsreward.errors import DataError
 from tsreward.files import empty_folder, write_atomic
@@ -48,6 +49,8 @@ class LiveRun:
         self.folder = folder
         self.begun = False
         """Whether anything was done that somebody would miss."""
+        self.alarms: tuple[str, ...] = DEFAULT
+        """Codes of the alarms that the page shows where they ring."""
         self._title, self._facts, self._status = title, facts, status
         self._file = EpisodeFile(folder / FILE)
         self._rows = {run.agent: run.rows for run in read_rows(folder / FILE)}
@@ -63,6 +66,10 @@ class LiveRun:
             self._file.write(agent, seed, row)
 
         return write
+
+    def rows(self, agent: str) -> list[EpisodeRow]:
+        """Return the episodes of an agent so far."""
+        return list(self._rows.get(agent, ()))
 
     def stage(self, shown: Stage) -> Stage:
         """Return `shown` for stages, whose progress is written down too."""
@@ -104,7 +111,7 @@ class LiveRun:
         status = self._status
         where = f"{status['stage']}, {status['done']:,} of {status['total']:,}" if "stage" in status else "Begun"
         rows = {agent: rows for agent, rows in self._rows.items() if rows}
-        page = render_progress(self._title, self._facts, where, status["state"], rows)
+        page = render_progress(self._title, self._facts, where, status["state"], rows, alarms=self.alarms)
         write_page(self.folder / "report.html", page)
 
     def _at(self, name: str, done: int, total: int) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tsreward.data.alarms import DEFAULT, find_alarms
 from tsreward.data.episode_rows import FILE, EpisodeRow, read_rows
 from tsreward.files import write_atomic
 from tsreward.io import save
@@ -65,6 +66,8 @@ class Run:
     """Environment steps of a decision."""
     cost_limit: float | None = None
     """Cost per episode that the last agent should keep to; the page draws it, and the verdict says whether it does."""
+    alarms: tuple[str, ...] = DEFAULT
+    """Codes of the alarms that are told of where they ring."""
 
 
 def write_run(folder: Path, run: Run) -> dict[str, Any]:
@@ -76,7 +79,15 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
     """
     run = _with_limit(run)
-    results = {**run.results, "verdict": run.verdict, "warnings": given_warnings(), "versions": installed_versions()}
+    rows = _rows(folder)
+    rung = {name: [one.to_json() for one in find_alarms(each, run.alarms)] for name, each in rows.items()}
+    results = {
+        **run.results,
+        "alarms": rung,
+        "verdict": run.verdict,
+        "warnings": given_warnings(),
+        "versions": installed_versions(),
+    }
     write_atomic(folder / "config.json", as_json(run.config))
     if run.model is not None and run.note is not None:
         save(run.model, folder / "model.safetensors", note=dict(run.note))
@@ -101,9 +112,10 @@ def write_run(folder: Path, run: Run) -> dict[str, Any]:
         filmed.film,
         run.verdict,
         run.levels,
-        _rows(folder),
+        rows,
         run.action_repeat,
         {name: [one.seen] for name, one in filmed.episodes.items() if one.seen is not None},
+        run.alarms,
     )
     write_page(folder / "report.html", page)
     write_atomic(folder / "results.json", as_json(results))

@@ -52,7 +52,7 @@ def of_episodes(episodes: Sequence[Episode]) -> AgentCurve:
 
 def of_rows(rows: Sequence[EpisodeRow]) -> AgentCurve:
     """Return all that every row has."""
-    names = ("true_return", "cost", "learned_return", "flag_rate", "score_p10", "score_p50", "score_p90")
+    names = [name for name in EpisodeRow._fields if name != "step"]
     values = {name.replace("_", " "): [getattr(row, name) for row in rows] for name in names}
     values["score"] = values.pop("score p50")
     return AgentCurve(
@@ -81,9 +81,25 @@ def learning_curves(
         levels: figure -> name -> a value to compare with.
         action_repeat: environment steps of a decision.
     """
+    return _curves(agents, _figures(agents), levels, action_repeat, columns=2)
+
+
+def watch_curves(agents: Mapping[str, AgentCurve], action_repeat: int = 1) -> Chart | None:
+    """Draw, smaller, the figures that only a watch looks at; None where no agent has any."""
+    names = [name for name in _WATCHED if any(name in curve.values for curve in agents.values())]
+    return _curves(agents, [*names, "length"], _USUAL, action_repeat, columns=3) if names else None
+
+
+def _curves(
+    agents: Mapping[str, AgentCurve],
+    names: Sequence[str],
+    levels: Mapping[str, Mapping[str, float]],
+    action_repeat: int,
+    columns: int,
+) -> Chart:
     across = "environment steps" if action_repeat == 1 else f"decisions, each of {action_repeat} environment steps"
     panels = []
-    for name in _figures(agents):
+    for name in names:
         parts: list[Part] = []
         for color, (agent, curve) in zip(COLORS, agents.items(), strict=False):
             if name not in curve.values:
@@ -99,8 +115,8 @@ def learning_curves(
         for color, (level, value) in zip(_LEVELS, levels.get(name, {}).items(), strict=False):
             if np.isfinite(value):
                 parts.append(Level(value, color, level))
-        panels.append(Panel(parts, x=across, y=_AXES[name], log=name == "score" and _skewed(parts)))
-    return Chart(panels, columns=2, height=2.7, linked=True)
+        panels.append(Panel(parts, x=across, y=(_AXES | _WATCHED)[name], log=name == "score" and _skewed(parts)))
+    return Chart(panels, columns=columns, height=2.7 if columns == 2 else 2.2, linked=True)
 
 
 def _skewed(parts: Sequence[Part]) -> bool:
@@ -116,6 +132,18 @@ _AXES = {
     "flag rate": "flag rate (fraction of steps)",
     "score": "score (10, 50, 90 % of steps)",
 }
+
+
+_WATCHED = {
+    "low rate": "steps paid the least (fraction)",
+    "high rate": "steps paid the most (fraction)",
+    "expert distance": "distance to the expert (1: its own)",
+    "paid auc": "AUC, expert against best-paid steps",
+    "motion": "motion (1: the expert's)",
+    "outside rate": "steps outside its range (fraction)",
+    "length": "decisions per episode",
+}
+_USUAL = {"expert distance": {"expert": 1.0}, "paid auc": {"expert": 0.5}, "motion": {"expert": 1.0}}
 
 
 def _figures(agents: Mapping[str, AgentCurve]) -> list[str]:

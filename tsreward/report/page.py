@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tsreward.data.alarms import ALARMS
 from tsreward.errors import missing_extra
 from tsreward.files import write_atomic
 from tsreward.named_warnings import given_warnings
@@ -80,7 +81,9 @@ def render(package: str, template: str, **values: Any) -> str:
         )
 
     return environment.get_template(template).render(
-        given_warnings=given_warnings(),
+        given_warnings=[
+            one for one in given_warnings() if one["name"] not in ALARMS
+        ],  # they have a section of their own
         draw=draw,
         charts=live,
         allowed=lambda: Markup(" ".join(map(_digest, [script(), library()] if live else [script()]))),

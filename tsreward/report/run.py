@@ -14,12 +14,13 @@ import torch
 
 from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.examples import examples
+from tsreward.data.alarms import DEFAULT, Alarm, find_alarms
 from tsreward.data.episode_rows import EpisodeRow
 from tsreward.errors import DataError
 from tsreward.files import write_atomic
 from tsreward.pipeline.model import RewardModel
 from tsreward.report.audit import curve, is_film, moment_picture
-from tsreward.report.curves import learning_curves, of_episodes, of_rows, total
+from tsreward.report.curves import learning_curves, of_episodes, of_rows, total, watch_curves
 from tsreward.report.drawing import GREEN, INK, TRUTH, Chart, Level, Line, Panel
 from tsreward.report.page import number, render
 from tsreward.report.static import png
@@ -106,6 +107,7 @@ def render_run(
     rows: Mapping[str, Sequence[EpisodeRow]] | None = None,
     action_repeat: int = 1,
     filmed: Mapping[str, Sequence[Episode]] | None = None,
+    alarms: Sequence[str] = DEFAULT,
 ) -> str:
     """Return the page; it refers to nothing outside itself.
 
@@ -122,6 +124,7 @@ def render_run(
         rows: agent -> what was written of its episodes while it was trained, with what the learned reward said.
         action_repeat: environment steps of a decision.
         filmed: agent -> episodes as the model sees them, for agents that see something else.
+        alarms: codes of the alarms that are shown where they ring in `rows`.
 
     Raises:
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
@@ -140,6 +143,7 @@ def render_run(
         figures=figures,
         names=list(next(iter(figures.values()))),
         curves=learning_curves(curves, _with_model(levels or {}, model), action_repeat),
+        watched=_watched(rows or {}, alarms, action_repeat),
         verdict=verdict,
         late=late,
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},
@@ -155,6 +159,7 @@ def render_progress(
     state: str,
     runs: Mapping[str, Sequence[EpisodeRow]],
     action_repeat: int = 1,
+    alarms: Sequence[str] = DEFAULT,
 ) -> str:
     """Return the page of a run that has no results yet; browsers load it again every minute while it is running.
 
@@ -165,6 +170,7 @@ def render_progress(
         state: running, stopped or failed.
         runs: agent -> its finished episodes, in the order of training; none without any.
         action_repeat: environment steps of a decision.
+        alarms: codes of the alarms that are shown where they ring.
 
     Raises:
         MissingExtraError: jinja2, matplotlib or bokeh is not installed.
@@ -188,6 +194,7 @@ def render_progress(
         curves=learning_curves({name: of_rows(rows) for name, rows in runs.items()}, action_repeat=action_repeat)
         if runs
         else None,
+        watched=_watched(runs, alarms, action_repeat),
     )
 
 
@@ -210,6 +217,22 @@ def _tiles(figures: Mapping[str, Mapping[str, float | None]]) -> list[tuple[str,
         for name, text in _TOP.items()
         if values.get(name) is not None
     ]
+
+
+class _Watch(NamedTuple):
+    """What a watch has to say."""
+
+    alarms: list[tuple[str, Alarm]]
+    """Agent and alarm, in their order."""
+    curves: Chart | None
+    """None where rows have none of the figures."""
+
+
+def _watched(rows: Mapping[str, Sequence[EpisodeRow]], codes: Sequence[str], action_repeat: int) -> _Watch:
+    """Return the alarms that ring in the rows of every agent, and the figures that they are read off."""
+    rung = [(name, alarm) for name, each in rows.items() for alarm in find_alarms(each, codes)]
+    near = {name: [row for row in each if row.expert_distance is not None] or each for name, each in rows.items()}
+    return _Watch(rung, watch_curves({name: of_rows(each) for name, each in near.items() if each}, action_repeat))
 
 
 def _with_model(

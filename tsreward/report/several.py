@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tsreward.data.alarms import Alarm, find_alarms
 from tsreward.data.episode_rows import FILE, EpisodeRow, RunRows, read_rows
 from tsreward.errors import DataError
 from tsreward.report.curves import COLORS
@@ -30,8 +31,17 @@ _OWN = {
     "wandb",
     "film",
     "strict",
+    "watch",
 }
 """Options that make no other method."""
+
+
+class RungAlarm(NamedTuple):
+    """An alarm of one of several runs."""
+
+    method: str
+    seed: int
+    alarm: Alarm
 
 
 class Estimate(NamedTuple):
@@ -165,6 +175,12 @@ def figures_of(methods: Sequence[Method]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def alarms_of(methods: Sequence[Method]) -> list[RungAlarm]:
+    """Return the alarms that ring in the episodes of every run, read off its rows."""
+    runs = [(method.name, run) for method in methods for run in method.runs]
+    return [RungAlarm(name, run.seed, alarm) for name, run in runs for alarm in find_alarms(run.rows)]
+
+
 def render_several(title: str, methods: Sequence[Method]) -> str:
     """Return the page of several runs; it refers to nothing outside itself.
 
@@ -179,6 +195,7 @@ def render_several(title: str, methods: Sequence[Method]) -> str:
         verdict=several_verdict(figures),
         figures=figures,
         fields=FIELDS,
+        alarms=alarms_of(methods),
         curves=_curves(methods),
     )
 

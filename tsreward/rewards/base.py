@@ -55,6 +55,11 @@ class RewardMode(nn.Module, ABC):
         return 1
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        """The least and the most that a step can be paid; None where a reward has no such limits."""
+        return None
+
+    @property
     def uses_probes(self) -> bool:
         """Whether `fit` needs scores of behaviour that must not be rewarded."""
         return False

@@ -83,6 +83,10 @@ class Likeness(RewardMode):
         return self.options.every
 
     @property
+    def limits(self) -> tuple[float, float] | None:
+        return None if self.options.transform == "negative" or self.every > 1 else (0.0, 1.0)
+
+    @property
     def uses_probes(self) -> bool:
         return self.options.transform == "auto" and self.options.scale is None
 

@@ -14,6 +14,7 @@ from tsreward.sb3.evaluation import eval_env
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.returns import LearnedReturnsCallback
+from tsreward.sb3.reward_watch import RewardWatch, WatchOptions
 from tsreward.sb3.saved_agent import LoadedAgent, load_agent, save_agent
 from tsreward.sb3.training import (
     AgentOptions,
@@ -37,8 +38,10 @@ __all__ = [
     "LearnedRewardCallback",
     "LearnedRewardVecEnv",
     "LoadedAgent",
+    "RewardWatch",
     "TrainedAgent",
     "TrainingOutputs",
+    "WatchOptions",
     "eval_env",
     "load_agent",
     "roll_out",

@@ -12,11 +12,13 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.preprocessing import is_image_space_channels_first
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize, VecTransposeImage
 
+from tsreward.data.episode_rows import EpisodeRow
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.envs.make import make_with_costs
 from tsreward.envs.random_state import kept_random_state
 from tsreward.errors import OptionError
 from tsreward.pipeline.active import ActiveLearner
+from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
@@ -26,6 +28,7 @@ from tsreward.sb3.checkpoints import Checkpoints, Training, keep_training
 from tsreward.sb3.environment_checks import check_spaces
 from tsreward.sb3.episode_rows import EpisodeLog, EpisodeRows
 from tsreward.sb3.recording import EpisodeRecorder
+from tsreward.sb3.reward_watch import RewardWatch, WatchOptions
 from tsreward.sb3.vec_env import LearnedRewardVecEnv, RewardSource
 from tsreward.sequences.cost_reader import CostReader
 from tsreward.sequences.costs import CostOptions, Costs
@@ -106,6 +109,12 @@ class TrainingOutputs:
     logger: Logger | None = None
     """Takes the figures that Stable-Baselines3 logs, see `run_logger`; it is closed at the end."""
     films: Films | None = None
+    expert: ExpertWindows | None = None
+    """What every episode is compared with."""
+    watch: WatchOptions | None = None
+    """How the training is watched; None does not."""
+    earlier: Sequence[EpisodeRow] = ()
+    """Episodes of the training that this one goes on with, for the watch."""
 
 
 def train_agent(
@@ -168,7 +177,7 @@ def train_agent(
             needed.append(LearnedRewardCallback(paying, active))
             rewarded = paying
         reporting: list[BaseCallback] = [] if report is None else [_Steps(report, options.steps)]
-        rows = None if outputs.log is None else EpisodeRows(outputs.log, record, paying)
+        rows = _rows(outputs, record, paying)
         if rows is not None:
             reporting.append(rows)
         pictures = policy_name(rewarded.observation_space) == "CnnPolicy"
@@ -212,6 +221,15 @@ def train_further(agent: TrainedAgent, steps: int, callbacks: Sequence[BaseCallb
     with kept_random_state():
         algorithm.set_random_seed((agent.options.seed + algorithm.num_timesteps) % 2**32)
         algorithm.learn(steps, callback=[*agent.callbacks, *callbacks], reset_num_timesteps=False)
+
+
+def _rows(outputs: TrainingOutputs, record: EpisodeRecorder, paying: LearnedRewardVecEnv | None) -> EpisodeRows | None:
+    """Return what tells of episodes, and watches them where that is asked for."""
+    watch = outputs.watch
+    if watch is not None and watch.on_alarm != "off":
+        seen = record if paying is None else paying
+        return RewardWatch(seen, outputs.expert, watch, log=outputs.log, earlier=outputs.earlier)
+    return None if outputs.log is None else EpisodeRows(outputs.log, record, paying, outputs.expert)
 
 
 def _lazy(model: RewardModel, options: AgentOptions, learns: bool) -> bool:

@@ -143,6 +143,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         """How many episodes have ended, and are paid."""
         self.on_episode: Callable[[EarnedEpisode], None] | None = None
         """Is told what every episode earned, in the order in which they end; lazily, when the steps are scored."""
+        self.keep_features = False
+        """Whether `on_episode` is given the features of every step too."""
         self._returns, self._true_returns = EpisodeReturns(venv.num_envs), EpisodeReturns(venv.num_envs)
         self._scores = EpisodeScores(venv.num_envs)
         self._unpaid: list[tuple[np.ndarray, np.ndarray] | None] = []
@@ -225,7 +227,8 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         columns = (true, earned.score, earned.p_value, earned.is_anomaly)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         infos = [{**info, **dict(zip(INFO_KEYS, row, strict=True))} for info, row in zip(infos, rows, strict=True)]
-        for index, both in self._ended(rewards, true, dones, earned):
+        features = self.stream.arrivals().cpu().numpy() if self.keep_features else None
+        for index, both in self._ended(rewards, true, dones, earned, features):
             infos[index] |= dict(zip(EPISODE_KEYS, both, strict=True))
             if self._reported == "learned" and "episode" in infos[index]:
                 infos[index]["episode"] = {**infos[index]["episode"], "r": both[0]}
@@ -238,7 +241,12 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         self._scores.begin()
 
     def _ended(
-        self, rewards: np.ndarray, true: np.ndarray, dones: np.ndarray, earned: StepReward
+        self,
+        rewards: np.ndarray,
+        true: np.ndarray,
+        dones: np.ndarray,
+        earned: StepReward,
+        features: np.ndarray | None,
     ) -> list[tuple[int, tuple[float, float]]]:
         """Count a step; return which environments ended an episode, with which learned and true return."""
         sums = self._returns.add(rewards, true, dones)
@@ -246,9 +254,9 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         self.finished += [both for _, both in ended]
         self.episodes += len(ended)
         if self.on_episode is not None:
-            self._scores.add(earned.score, earned.is_anomaly)
-            for index, (learned, _) in ended:
-                self.on_episode(self._scores.end(index, learned))
+            self._scores.add(rewards, earned.score, earned.is_anomaly, features)
+            for index, (learned, paid) in ended:
+                self.on_episode(self._scores.end(index, learned, paid))
         return ended
 
     def for_evaluation(self, venv: VecEnv, reported: Literal["true", "learned"]) -> LearnedRewardVecEnv:
@@ -274,12 +282,16 @@ class LearnedRewardVecEnv(VecEnvWrapper):
         earned = self.stream.flush().cpu()
         rewards, unpaid = earned.reward.numpy().astype(np.float32), self._unpaid
         self._unpaid, waiting = [], enumerate(rewards)
+        features = None
+        if self.keep_features:
+            features = self.stream.arrivals().cpu().unflatten(0, rewards.shape).numpy()
         for step in unpaid:
             if step is None:
                 self._begin()
             else:
                 row, paid = next(waiting)
-                self._ended(paid, *step, StepReward(*(part[row] for part in earned)))
+                seen = None if features is None else features[row]
+                self._ended(paid, *step, StepReward(*(part[row] for part in earned)), seen)
         return rewards, earned
 
     def windows(self) -> torch.Tensor:

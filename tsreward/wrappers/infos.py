@@ -38,34 +38,54 @@ class EarnedEpisode(NamedTuple):
     """What a learned reward said of an episode that ended."""
 
     learned_return: float
+    true_return: float
     flag_rate: float
     """Fraction of its steps that were anomalous."""
     quantiles: tuple[float, float, float]
     """The scores that 10, 50 and 90 % of its steps do not exceed."""
+    rewards: np.ndarray
+    """[T] learned rewards."""
+    features: np.ndarray | None
+    """[T, D] at which its steps arrived, where they are kept."""
 
 
 class EpisodeScores:
-    """Scores and flags of the running episodes of E environments."""
+    """Scores, flags and rewards of the running episodes of E environments, and features where they are kept."""
 
     def __init__(self, num_envs: int) -> None:
         self._scores: list[list[float]] = [[] for _ in range(num_envs)]
+        self._rewards: list[list[float]] = [[] for _ in range(num_envs)]
+        self._features: list[list[np.ndarray]] = [[] for _ in range(num_envs)]
         self._flags = [0] * num_envs
 
     def begin(self) -> None:
         """Begin episodes anew."""
         self.__init__(len(self._scores))
 
-    def add(self, scores: Tensor, flags: Tensor) -> None:
-        """Add scores and flags [E] of a step."""
-        for env, (score, flag) in enumerate(zip(scores.tolist(), flags.tolist(), strict=True)):
+    def add(self, rewards: np.ndarray, scores: Tensor, flags: Tensor, features: np.ndarray | None = None) -> None:
+        """Add rewards, scores and flags [E] of a step, and the features [E, D] at which it arrived."""
+        rows = zip(rewards.tolist(), scores.tolist(), flags.tolist(), strict=True)
+        for env, (reward, score, flag) in enumerate(rows):
+            self._rewards[env].append(reward)
             self._scores[env].append(score)
             self._flags[env] += flag
+            if features is not None:
+                self._features[env].append(features[env])
 
-    def end(self, env: int, learned_return: float) -> EarnedEpisode:
+    def end(self, env: int, learned_return: float, true_return: float) -> EarnedEpisode:
         """Return what is known of the episode of an environment, and forget it."""
         scores, flags, self._scores[env], self._flags[env] = self._scores[env], self._flags[env], [], 0
+        rewards, features = np.array(self._rewards[env]), self._features[env]
+        self._rewards[env], self._features[env] = [], []
         low, middle, high = np.percentile(scores, (10, 50, 90)).tolist()
-        return EarnedEpisode(learned_return, flags / len(scores), (low, middle, high))
+        return EarnedEpisode(
+            learned_return,
+            true_return,
+            flags / len(scores),
+            (low, middle, high),
+            rewards,
+            np.stack(features) if len(features) == len(rewards) else None,
+        )
 
 
 def inner_apart(info: dict[str, Any], paid: Any) -> dict[str, Any]:
