@@ -28,7 +28,12 @@ def detection(name: str) -> str:
     return "\n".join(lines)
 
 
-FORMS = {"causal": "causal, 10", "widths": "causal, 1 to 64", "centred": "centred, 10", "widths_centred": "centred, 1 to 64"}
+FORMS = {
+    "causal": "causal, 10",
+    "widths": "causal, 1 to 64",
+    "centred": "centred, 10",
+    "widths_centred": "centred, 1 to 64",
+}
 """Smoothing -> how the table calls it."""
 
 
