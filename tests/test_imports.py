@@ -29,6 +29,7 @@ LEVELS = [
     {"report"},
     {"recipes", "testing"},
     {"tuning"},
+    {"distributed"},
     {"cli"},
     {"__main__"},
 ]

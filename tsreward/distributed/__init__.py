@@ -1,0 +1,1 @@
+"""Work units, run here, in processes, on Ray, or as a share of them on every machine."""
