@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test test-dreamer check docs format benchmarks zoo tables figures clean
+.PHONY: help install demo test test-dreamer test-libraries check docs format benchmarks zoo tables figures clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,15 @@ test-dreamer:  ## Train world-model agents of sheeprl for real, in an environmen
 	.venv-dreamer/bin/pip install -q -c constraints-dreamer.txt torch
 	.venv-dreamer/bin/pip install -q -c constraints-dreamer.txt -e '.[dreamer,dmc,report]' pytest beartype
 	.venv-dreamer/bin/python -m pytest tests/recipes/test_dreamer.py tests/test_examples.py -k 'dreamer' $(ARGS)
+
+test-libraries: $(READY)  ## Run the examples for other libraries and Ray, in an environment of its own (.venv-libraries)
+	test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
+	echo $(CURDIR)/$(VENV)/lib/python3.11/site-packages > .venv-libraries/lib/python3.11/site-packages/shared.pth
+	.venv-libraries/bin/pip install -q -c constraints.txt 'ray[default]' pettingzoo skrl
+	.venv-libraries/bin/pip install -q --no-deps torchrl tensordict pyvers d3rlpy gym gym-notices structlog colorama \
+		dataclasses-json marshmallow typing-inspect mypy-extensions
+	.venv-libraries/bin/python -m pytest -n 0 tests/test_library_examples.py tests/wrappers/test_pettingzoo.py \
+		tests/wrappers/test_torchrl.py tests/distributed $(ARGS)
 
 check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, conclude, print_json
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.cli.units import alone, over_folder
 from tsreward.data.columns import DataColumns
 from tsreward.data.minari import is_minari, minari_folder, minari_source
 from tsreward.data.relabelling import relabel_file, relabelled_kind
 from tsreward.data.sources import digest
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError
 from tsreward.io import describe, load
 
@@ -37,7 +40,8 @@ class Options(Arguments):
 
     data: tyro.conf.Positional[Path]
     """File of tsreward collect, .npz; arrays of rows, .npz or .hdf5 (D4RL, robomimic); table of steps, .csv, .csv.gz or
-    .parquet; or minari:ID, minari:./FOLDER."""
+    .parquet; or minari:ID, minari:./FOLDER; or a folder of files, each of which is relabelled into a file of its own in
+    the folder --out, named by what it depends on."""
     model: Path
     """File of tsreward fit."""
     out: Path
@@ -45,6 +49,7 @@ class Options(Arguments):
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     multiplier: float | None = None
     """Weight of a lagrangian penalty, which no agent's training moves here."""
+    place: tyro.conf.OmitArgPrefixes[PlaceOptions] = field(default_factory=PlaceOptions)
     json: bool = False
     """Print a summary as one JSON document."""
 
@@ -56,6 +61,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Relabel, write the file, print a summary."""
+    if options.data.is_dir():
+        return _relabel_folder(options)
+    alone(options.place)
     relabelled_kind(options.data, options.out)
     _check_paths(options)
     model = load(options.model)
@@ -96,6 +104,27 @@ def run(options: Options) -> int:
             ["tsreward", "check", "--data", options.out],
         )
     return 0
+
+
+def _relabel_folder(options: Options) -> int:
+    """Relabel every file of a folder."""
+    depends = {
+        "command": "relabel",
+        "model": digest(options.model),
+        "columns": repr(asdict(options.columns)),
+        "multiplier": options.multiplier,
+    }
+
+    def task(path: Path) -> Callable[[Path], object]:
+        return partial(_relabel_file, replace(options, data=path, place=PlaceOptions()))
+
+    return over_folder(options.data, options.out, None, depends, task, options.place, options.json)
+
+
+def _relabel_file(options: Options, out: Path) -> None:
+    relabelled_kind(options.data, out)
+    model = load(options.model)
+    relabel_file(model, options.data, out, options.columns, _metadata(options), options.multiplier)
 
 
 def _check_paths(options: Options) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, conclude, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
+from tsreward.cli.units import alone, over_folder
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, row_data
 from tsreward.data.rows import tell_reading
-from tsreward.data.sources import is_streamed, read_data
+from tsreward.data.sources import digest, is_streamed, read_data
 from tsreward.data.tables import Columns, csv_writer
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
 from tsreward.functional.tensors import as_tensor
@@ -116,12 +119,14 @@ class Options(Arguments):
     """
 
     data: tyro.conf.Positional[Path]
-    """File of tsreward collect, table (.csv, .csv.gz, .parquet), NPY or NPZ array [T, D], or minari:ID."""
+    """File of tsreward collect, table (.csv, .csv.gz, .parquet), NPY or NPZ array [T, D], or minari:ID; or a folder of
+    files, each of which is scored into a .csv of its own in the folder --out, named by what it depends on."""
     model: Path
     """File of tsreward fit."""
     out: str = "-"
     """File of the scores, .csv or .npz (which holds them in memory first); - is CSV on stdout."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
+    place: tyro.conf.OmitArgPrefixes[PlaceOptions] = field(default_factory=PlaceOptions)
     json: bool = False
     """Print a summary as one JSON document; needs --out."""
 
@@ -133,6 +138,44 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Score, and write what came out."""
+    if options.data.is_dir():
+        return _score_folder(options)
+    alone(options.place)
+    summary = _score(options)
+    if summary is None:
+        return 0
+    path, document = options.out, {"file": options.out, **summary.as_json()}
+    if options.json:
+        print_json(document)
+    else:
+        steps, flagged = document["steps"], document["flagged"]
+        fraction = f" ({100 * flagged / steps:.3g} %)" if steps else ""
+        conclude(
+            f"{flagged:,} of {steps:,} steps{fraction} of {document['episodes']:,} episodes are flagged. "
+            f"Written to {path}.",
+            ["tsreward", "evaluate", "--scores", path, "--labels", "FILE"],
+        )
+    return 0
+
+
+def _score_folder(options: Options) -> int:
+    """Score every file of a folder."""
+    if options.out == "-":
+        raise OptionError(f"{options.data} is a folder: name a folder for the scores with --out.")
+    depends = {"command": "score", "model": digest(options.model), "columns": repr(asdict(options.columns))}
+
+    def task(path: Path) -> Callable[[Path], object]:
+        return partial(_score_file, replace(options, data=path, place=PlaceOptions()))
+
+    return over_folder(options.data, Path(options.out), ".csv", depends, task, options.place, options.json)
+
+
+def _score_file(options: Options, out: Path) -> None:
+    _score(replace(options, out=str(out)))
+
+
+def _score(options: Options) -> Summary | None:
+    """Score one file, and return what was counted; None where the scores went to stdout."""
     path = None if options.out == "-" else Path(options.out)
     if path is None and options.json:
         raise OptionError("--json and --out - would both write to stdout: name a file with --out.")
@@ -147,20 +190,7 @@ def run(options: Options) -> int:
         for columns in _stream(options, model, stages) if streamed else _at_once(options, model):
             write(columns)
             summary.add(columns)
-    if path is None:
-        return 0
-    document = {"file": str(path), **summary.as_json()}
-    if options.json:
-        print_json(document)
-    else:
-        steps, flagged = document["steps"], document["flagged"]
-        fraction = f" ({100 * flagged / steps:.3g} %)" if steps else ""
-        conclude(
-            f"{flagged:,} of {steps:,} steps{fraction} of {document['episodes']:,} episodes are flagged. "
-            f"Written to {path}.",
-            ["tsreward", "evaluate", "--scores", path, "--labels", "FILE"],
-        )
-    return 0
+    return None if path is None else summary
 
 
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:

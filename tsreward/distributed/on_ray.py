@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable
     mine = not ray.is_initialized()
     try:
         if mine:
+            _check_reachable(address)
+        if mine:
             ray.init(
                 address=None if address == LOCAL else address,
                 include_dashboard=False if address == LOCAL else None,
@@ -41,7 +44,7 @@ def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable
                 log_to_driver=False,
             )
         return _gathered(ray, units, folder.resolve(), step)
-    except (ConnectionError, TimeoutError, RuntimeError, ray.exceptions.RayError) as error:
+    except (OSError, RuntimeError, ray.exceptions.RayError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
             f"The Ray cluster {address} was lost or cannot be reached ({first[:200]}): finished files are in {folder}; "
@@ -52,8 +55,19 @@ def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable
             ray.shutdown()
 
 
+def _check_reachable(address: str) -> None:
+    """Knock at HOST:PORT, for Ray itself waits for minutes and then ends the process.
+
+    Raises:
+        OSError: nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=10).close()
+
+
 def _gathered(ray: Any, units: Sequence[Unit], folder: Path, step: Callable[[], None]) -> dict[str, str]:
-    task = ray.remote(num_cpus=1, max_retries=RETRIES, max_calls=0)(_work)
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work)
     waiting = {task.remote(unit, folder, named_modules()): unit for unit in units}
     failed: dict[str, str] = {}
     while waiting:
