@@ -9,7 +9,7 @@ import pytest
 from gymnasium.spaces import Box
 
 from tests.scripted import script, small_model
-from tsreward.errors import OptionError, ShapeError
+from tsreward.errors import MissingExtraError, OptionError, ShapeError
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.sequences.episodes import Episode
@@ -130,6 +130,12 @@ def test_infos_tell_scores(episodes: dict[str, Episode]) -> None:
     env.reset()
     infos = env.step(dict.fromkeys(env.agents, np.zeros(1, np.float32)))[4]
     assert infos["a"]["original_reward"] == episodes["a"].rewards[0] and 0 < infos["a"]["anomaly_p_value"] <= 1
+
+
+def test_without_the_package_the_extra_is_named(episodes: dict[str, Episode], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tsreward.wrappers.pettingzoo.BaseWrapper", object)
+    with pytest.raises(MissingExtraError, match=r"pettingzoo is not installed\. Install it with: pip install"):
+        LearnedRewardParallel(Scripted(episodes), small_model())
 
 
 def test_what_is_wrong_is_said(episodes: dict[str, Episode]) -> None:

@@ -22,8 +22,8 @@ from tsreward.wrappers.reward_obs import RewardObs
 
 try:
     from pettingzoo.utils import BaseParallelWrapper, BaseWrapper  # pyright: ignore[reportMissingImports]
-except ImportError as error:
-    raise missing_extra("pettingzoo", "pettingzoo") from error
+except ImportError:  # the constructors say so: this module is read without PettingZoo too, for its documentation
+    BaseParallelWrapper = BaseWrapper = object
 
 Model = RewardModel | str | Path
 Models = Model | Mapping[str, Model]
@@ -34,6 +34,8 @@ class _Windows:
     """The windows of all agents; that of an agent ends with its death."""
 
     def __init__(self, who: str, env: Any, models: Models, obs_key: ObsKey | None, driven: bool) -> None:
+        if BaseWrapper is object:
+            raise missing_extra("pettingzoo", "pettingzoo")
         agents = list(env.possible_agents)
         if isinstance(models, Mapping):
             if unknown := set(models) - set(agents):
@@ -89,6 +91,7 @@ class LearnedRewardParallel(BaseParallelWrapper):
         driven: a loop of your own calls `model.mode.update`.
 
     Raises:
+        MissingExtraError: PettingZoo is not installed.
         OptionError: a model for an agent that there is not.
         NotFittedError, ShapeError: a model is not fitted, or reads other observations.
     """
