@@ -28,7 +28,7 @@ class Unit:
         suffix: of the file.
 
     >>> Unit("walk", {"model": "ab", "data": "cd"}, print, ".csv").file
-    'walk-2f7a73d25f0dca9b.csv'
+    'walk-ec1f0afc467fe8d3.csv'
     """
 
     name: str
