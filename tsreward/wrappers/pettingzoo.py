@@ -77,7 +77,7 @@ class _Windows:
         return as_tensor(np.asarray(self._read[agent].of_one(obs)))[None]
 
 
-class LearnedRewardParallel(BaseParallelWrapper):
+class LearnedRewardParallel(BaseParallelWrapper):  # pyright: ignore[reportGeneralTypeIssues]
     """Pay learned rewards to the agents of a parallel environment of PettingZoo.
 
     Every agent has a window of its own observations, which begins with its first one and ends with its death. The info
@@ -120,7 +120,7 @@ class LearnedRewardParallel(BaseParallelWrapper):
         return obs, rewards, terminated, truncated, infos
 
 
-class LearnedRewardAEC(BaseWrapper):
+class LearnedRewardAEC(BaseWrapper):  # pyright: ignore[reportGeneralTypeIssues]
     """Pay learned rewards to the agents of a PettingZoo environment in which agents act in turns.
 
     The window of an agent holds what it observed at its own turns. `last()` gives the learned reward of the agent's
