@@ -6,7 +6,8 @@ READY := $(VENV)/.ready
 # One thread per process: small networks are faster so, and two processes share two cores fairly.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help install demo test test-dreamer test-libraries check docs format benchmarks zoo tables figures clean
+.PHONY: help install demo test test-dreamer test-libraries test-extras test-pythons reliability supply-chain
+.PHONY: check docs format benchmarks zoo tables figures clean
 
 help:  ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +42,20 @@ test-libraries: $(READY)  ## Run the examples for other libraries and Ray, in an
 	.venv-libraries/bin/python -m pytest -n 0 tests/test_library_examples.py tests/wrappers/test_pettingzoo.py \
 		tests/wrappers/test_torchrl.py tests/distributed $(ARGS)
 
+test-extras:  ## Try commands in environments that have just their extra (an hour)
+	$(BIN)/python -m tests.reliability.environments extras
+
+test-pythons:  ## Try every Python that is here, without torchvision and with a broken one
+	$(BIN)/python -m tests.reliability.environments pythons
+
+reliability: $(READY)  ## Measure the reliability bars that are missing at release size (hours; goes on where it was)
+	$(BIN)/python -m benchmarks.reliability $(ARGS)
+	$(BIN)/python -m benchmarks.tables
+
+supply-chain: $(READY)  ## Look for known vulnerabilities, unlocked versions and unpinned actions
+	$(PIP) install -q pip-audit
+	$(BIN)/python .ci/supply_chain.py
+
 check: $(READY)  ## Lint, formatting, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -56,7 +71,7 @@ format: $(READY)  ## Format and fix what can be fixed
 benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/results
 	$(BIN)/python -m benchmarks.anoseqs
 	$(BIN)/python -m benchmarks.overhead
-	$(BIN)/python -m benchmarks.reliability --full
+	$(BIN)/python -m benchmarks.reliability
 	$(BIN)/python -m benchmarks.detection
 	$(BIN)/python -m benchmarks.labels
 	$(BIN)/python -m benchmarks.speed

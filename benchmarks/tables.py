@@ -23,6 +23,7 @@ from benchmarks import (
     watch_tables,
 )
 from benchmarks.cells import RESULTS, cell
+from benchmarks.reliability.promises import PROMISES
 
 ROOT = Path(__file__).parent.parent
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs" / "results").glob("*.md")))
@@ -71,11 +72,25 @@ def overhead() -> str:
 
 
 def reliability() -> str:
-    """Return the table of the reliability checks."""
-    content = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))
-    lines = ["| check | cases | failures |", "|---|---|---|"]
-    lines += [f"| {row['check']} | {row['cases']:,} | {row['failures']} |" for row in content["records"]]
+    """Return the table of the reliability bars: every check at the larger size that it was measured at."""
+    records = json.loads((RESULTS / "reliability.json").read_text(encoding="utf-8"))["records"]
+    lines = ["| bar | check | cases | failures | size |", "|---|---|---|---|---|"]
+    for name, bar in PROMISES.items():
+        lines.append(f"| **{name}** | **{bar.title}** | | | |")
+        rows = {row["check"]: row for size in ("ci", "release") for row in records if _is(row, name, size)}
+        lines += [
+            f"| | {row['check']} | {row['cases']:,} | {row['failures']} | {row['size']} |" for row in rows.values()
+        ] or ["| | not measured by this command yet | | | |"]
     return "\n".join(lines)
+
+
+def _is(row: dict[str, Any], bar: str, size: str) -> bool:
+    return (row["bar"], row["size"]) == (bar, size)
+
+
+def reliability_outside() -> str:
+    """Return a list of what stays outside of the promises."""
+    return "\n".join(f"- {name}: {bar.outside}." for name, bar in PROMISES.items() if bar.outside)
 
 
 def made(name: str) -> str:
@@ -119,6 +134,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "tuning-detectors": tuning_tables.detectors,
     "overhead": overhead,
     "reliability": reliability,
+    "reliability-outside": reliability_outside,
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 
 from tests.cli.test_runs import AGENT, rows
+from tsreward.cli import seeds
 from tsreward.cli.main import main
 from tsreward.recipes.live_run import read_status
 
@@ -25,6 +27,19 @@ def test_seeds_are_the_runs_that_they_are_alone(made, tmp_path, document):
     assert again["methods"]["agent"]["runs"] == 3
     assert main(["train", "--resume", str(many)]) == 0  # nothing is left to do
     assert main(["report", str(many), "--out", str(tmp_path / "page.html")]) == 0
+
+
+def test_a_seed_that_is_killed_is_named_with_what_goes_on(made, tmp_path, complaint, monkeypatch):
+    monkeypatch.setattr(seeds, "_begin", lambda *_: subprocess.Popen(["sh", "-c", "kill -9 $$"]))
+    many = tmp_path / "many"
+    many.mkdir()
+    (many / "seed-4.log").write_text("half\n")
+    monkeypatch.setattr(seeds, "empty_folder", lambda path: None)
+    line = complaint(
+        "train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT, "--seeds", "4", "5", "--out", many
+    )
+    assert "2 of 2 seeds failed, seed 4 with: SIGKILL, as where memory has run out: tsreward train --resume" in line
+    assert read_status(many)["state"] == "failed"
 
 
 def test_what_fails_in_one_seed_is_told_once(made, tmp_path, complaint):

@@ -22,6 +22,7 @@ from tsreward.recipes.live_run import STATUS, read_status
 from tsreward.recipes.run_folder import as_json
 from tsreward.report.page import check_reporting, write_page
 from tsreward.report.several import figures_of, read_methods, render_several, several_verdict
+from tsreward.wrappers.workers import exit_cause
 
 _POLL = 0.5
 """Seconds between two looks at the processes."""
@@ -75,7 +76,7 @@ def train_seeds(
         report = stages(f"{len(seeds)} seeds")
         waiting = list(left)
         running: dict[int, subprocess.Popen[bytes]] = {}
-        failed: list[int] = []
+        failed: dict[int, int] = {}
         with ExitStack() as files:
             while waiting or running:
                 if signals.number is not None:
@@ -91,16 +92,19 @@ def train_seeds(
                     log = files.enter_context((folder / f"seed-{seed}.log").open("a"))
                     running[seed] = _begin(folder, arguments, seed, log)
                 ended = [seed for seed, process in running.items() if process.poll() is not None]
-                failed += [seed for seed in ended if running.pop(seed).returncode]
+                failed |= {seed: code for seed in ended if (code := running.pop(seed).returncode)}
                 done, total = _progress(folder, seeds)
                 if total:
                     report(done, total)
                 time.sleep(_POLL)
     if failed:
         write_atomic(folder / STATUS, as_json(status | {"state": "failed"}))
-        lines = (folder / f"seed-{failed[0]}.log").read_text(errors="replace").splitlines()
+        first, code = next(iter(failed.items()))
+        lines = (folder / f"seed-{first}.log").read_text(errors="replace").splitlines()
         last = lines[-1].removeprefix("tsreward: error: ") if lines else "it said nothing"
-        raise DataError(f"{len(failed)} of {len(seeds)} seeds failed, seed {failed[0]} with: {last}")
+        if code < 0:
+            last = f"{exit_cause(code)}: tsreward train --resume {folder} goes on from its last checkpoint."
+        raise DataError(f"{len(failed)} of {len(seeds)} seeds failed, seed {first} with: {last}")
     methods = read_methods([folder])
     write_page(folder / "report.html", render_several(folder.name, methods))
     results = {"seeds": list(seeds), "methods": figures_of(methods)}

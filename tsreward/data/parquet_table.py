@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tsreward.data.memory import check_memory
+from tsreward.data.parquet_pages import unpacked_at_once
 from tsreward.data.table import Table
 from tsreward.errors import DataError
 
@@ -110,6 +112,9 @@ class ParquetTable(Table):
         wanted = list(dict.fromkeys(self._places.get(name, (name, 0))[0] for name in names))
         first = 1
         try:
+            with self.path.open("rb") as file:
+                size = unpacked_at_once(file, self._parquet.metadata, [own[name] for name in wanted])
+            check_memory(self.path, size, "one page of every column")
             for batch in self._parquet.iter_batches(ROWS, columns=[own[name] for name in wanted], use_threads=False):
                 self._file.check()
                 read = {name: batch.column(own[name]) for name in wanted}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -53,6 +54,50 @@ class RewardStream:
         self._windows: tuple[Tensor, Tensor | None] | None = None
         self.monitor: Monitor | None = None
         """Looks at the first observations, and at what they earned."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what is carried from step to step, by name, so that another process can go on: see `restore`.
+
+        `history` [E, (K - 1) · frame_skip, D], float32 features; `smoothed` [E], float32; `age` [E], int64, all on
+        the CPU. Model, bonus and monitor are not in it.
+
+        Raises:
+            ProtocolError: before `start`, or steps that were noted are not read yet.
+        """
+        if self._history is None or self._noted:
+            raise ProtocolError(
+                "RewardStream.state: begin the episodes with start(), and read pushed steps by flush()."
+            )
+        carried = {"history": self._history, "smoothed": self._smoothed, "age": self._age}
+        return {name: values.to("cpu", copy=True) for name, values in carried.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` gave, with the same model: rewards are bit-identical with those of that stream.
+
+        Raises:
+            ShapeError: it is of another model, or of another number of environments.
+
+        >>> from tsreward.rewards.likeness import Likeness
+        >>> from tsreward.scorers.mahalanobis import Mahalanobis
+        >>> model = RewardModel(Mahalanobis(3), Likeness())
+        >>> _ = model.fit([torch.randn(60, 2, generator=torch.Generator().manual_seed(0))])
+        >>> first, second = RewardStream(model, 1), RewardStream(model, 1)
+        >>> first.start(torch.zeros(1, 2))
+        >>> second.restore(first.state())
+        >>> bool(first.step(torch.ones(1, 2)).reward == second.step(torch.ones(1, 2)).reward)
+        True
+        """
+        features = None if self._history is None else list(self._history.shape[2:])
+        history = state["history"]
+        wanted = [self.num_envs, self._back, *(features or list(history.shape[2:]))]
+        if list(history.shape) != wanted or any(len(state[name]) != self.num_envs for name in ("smoothed", "age")):
+            raise ShapeError(
+                f"RewardStream.restore expects a history {wanted}, got {list(history.shape)}: give the state of a "
+                f"stream of the same model with {self.num_envs} environments."
+            )
+        parts = (history, state["smoothed"], state["age"])
+        self._history, self._smoothed, self._age = (part.to(self.model.device, copy=True) for part in parts)
+        self._noted, self._begun = [], []
 
     @property
     def pending(self) -> int:

@@ -17,7 +17,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecNormalize
 
-from tsreward.errors import CheckpointError, DataError, OptionError
+from tsreward.errors import CheckpointError, DataError, OptionError, WorkerError
 from tsreward.files import natural_key, new_folder
 from tsreward.interrupts import NotedSignal, noted
 from tsreward.io import load, save
@@ -267,10 +267,13 @@ def keep_training(
 ) -> None:
     """Train for as many decisions as the options say in all, take checkpoints, and go on from one where that is asked.
 
-    The first signal that ends the process waits for the next checkpoint, a second one does not.
+    The first signal that ends the process waits for the next checkpoint, a second one does not. Where a process of the
+    environments dies, a checkpoint is taken of what there is: an on-policy algorithm goes on from it without the part
+    of a rollout that it had collected.
 
     Raises:
         OptionError: nothing is left to do.
+        WorkerError: a process of the environments has died.
         CheckpointError: the checkpoint is damaged, or of another training.
         DataError: a checkpoint cannot be written.
     """
@@ -281,11 +284,16 @@ def keep_training(
         algorithm.set_random_seed((options.seed + algorithm.num_timesteps) % 2**32)
     text = "ending at the next checkpoint; another signal ends at once, and what was done since the last one is lost"
     with noted(lambda number: checkpoints.tell(text)) as signals:
-        algorithm.learn(
-            options.steps - algorithm.num_timesteps,
-            callback=[KeepCheckpoints(checkpoints, training, signals), *callbacks],
-            reset_num_timesteps=begun is None,
-        )
+        try:
+            algorithm.learn(
+                options.steps - algorithm.num_timesteps,
+                callback=[KeepCheckpoints(checkpoints, training, signals), *callbacks],
+                reset_num_timesteps=begun is None,
+            )
+        except WorkerError:
+            if algorithm.num_timesteps:
+                checkpoints.tell(f"an environment's process has died; kept in {checkpoints.write(training)}")
+            raise
 
 
 def _moments(normaliser: VecNormalize) -> State:

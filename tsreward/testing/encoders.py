@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -50,7 +50,10 @@ def noise(encoder: Encoder, count: int, seed: int = 0) -> Tensor:
 
 
 def check_encoder(
-    make: Callable[[], Encoder], obs: np.ndarray | Tensor | None = None, only: Collection[str] | None = None
+    make: Callable[[], Encoder],
+    obs: np.ndarray | Tensor | None = None,
+    only: Collection[str] | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Check the encoder that a function makes, fitted where it needs to be.
 
@@ -58,14 +61,17 @@ def check_encoder(
         make: makes the same encoder whenever it is called.
         obs: observations [B, *obs] with B > 10; None takes noise, uint8 for a `FrameEncoder`, else float32.
         only: names of the checks that are made; None makes all.
+        expected_failed_checks: names of checks that may fail, each with the reason.
 
     Raises:
-        OptionError: `only` has an unknown name.
+        OptionError: `only` or `expected_failed_checks` has an unknown name, or a reason is empty.
 
     >>> from tsreward.encoders.base import Identity
     >>> check_encoder(lambda: Identity((3,))).raise_if_failed()
     """
-    return try_all(getattr(make, "__name__", "encoder"), _Case(make, obs), ENCODER_PROMISES, only)
+    return try_all(
+        getattr(make, "__name__", "encoder"), _Case(make, obs), ENCODER_PROMISES, only, expected_failed_checks
+    )
 
 
 def _shape(case: _Case) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -315,6 +315,7 @@ def check_reward_env(
     only: Collection[str] | None = None,
     obs_key: ObsKey | None = None,
     costs: CostReader | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Act at random in a Gymnasium environment whose wrapper gives the rewards of `model`, and compare with `relabel`.
 
@@ -328,9 +329,10 @@ def check_reward_env(
         only: names of the checks that are made; None makes all.
         obs_key: what the model looks at where the observation is a Dict or a Tuple, as the wrapper was given it.
         costs: reads the costs of the steps, and knows afterwards where they were found.
+        expected_failed_checks: names of checks that may fail, each with the reason.
 
     Raises:
-        OptionError: `only` has an unknown name.
+        OptionError: `only` or `expected_failed_checks` has an unknown name, or a reason is empty.
     """
     case = EnvironmentCase(env, model, options, obs_key, CostReader() if costs is None else costs)
-    return try_all(type(env).__name__, case, ENVIRONMENT_PROMISES, only)
+    return try_all(type(env).__name__, case, ENVIRONMENT_PROMISES, only, expected_failed_checks)

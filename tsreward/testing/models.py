@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -284,7 +284,10 @@ MODEL_PROMISES: tuple[Promise, ...] = (
 
 
 def check_model(
-    model: RewardModel, episodes: Sequence[Episode] | None = None, only: Collection[str] | None = None
+    model: RewardModel,
+    episodes: Sequence[Episode] | None = None,
+    only: Collection[str] | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Check that a fitted model is sound, and that it scores alike step by step and in bulk.
 
@@ -292,9 +295,10 @@ def check_model(
         model: the fitted model.
         episodes: of the kind that it is for; the first 40 steps of the first three are used. None takes noise.
         only: names of the checks that are made; None makes all.
+        expected_failed_checks: names of checks that may fail, each with the reason.
 
     Raises:
-        OptionError: `only` has an unknown name.
+        OptionError: `only` or `expected_failed_checks` has an unknown name, or a reason is empty.
 
     >>> import numpy as np
     >>> from tsreward.rewards.likeness import Likeness
@@ -302,4 +306,10 @@ def check_model(
     >>> model = RewardModel(Mahalanobis(3), Likeness()).fit([np.random.default_rng(0).normal(size=(99, 2))])
     >>> check_model(model).raise_if_failed()
     """
-    return try_all(f"model of {type(model.scorer).__name__}", ModelCase(model, episodes), MODEL_PROMISES, only)
+    return try_all(
+        f"model of {type(model.scorer).__name__}",
+        ModelCase(model, episodes),
+        MODEL_PROMISES,
+        only,
+        expected_failed_checks,
+    )

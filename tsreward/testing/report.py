@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
-from tsreward.errors import TSRewardError, unknown_name
+from tsreward.errors import OptionError, TSRewardError, unknown_name
 
 
 def touched(work: Callable[[], object]) -> list[str]:
@@ -49,7 +49,7 @@ class Check:
     remedy: str
     """What to do where it is not kept, in one line."""
     detail: str = ""
-    """What was wanted and what came; or why the check does not apply, which counts as passed."""
+    """What was wanted and what came; or why the check does not apply or was expected to fail, which count as passed."""
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,37 @@ class Promise(NamedTuple):
     remedy: str
 
 
-def try_all(subject: str, case: Any, promises: Sequence[Promise], only: Collection[str] | None = None) -> CheckReport:
-    """Return the report of all promises, or of those named.
+def try_all(
+    subject: str,
+    case: Any,
+    promises: Sequence[Promise],
+    only: Collection[str] | None = None,
+    expected_failed: Mapping[str, str] | None = None,
+) -> CheckReport:
+    """Return the report of all promises, or of those named; those in `expected_failed` may fail for a reason.
 
     Raises:
-        OptionError: `only` has a name that no promise has.
+        OptionError: `only` or `expected_failed` has a name that no promise has, or a reason is empty.
 
     >>> promises = [Promise("is even", lambda n: f"{n} is odd." if n % 2 else None, "Add one.")]
     >>> try_all("three", 3, promises).failures
     [Check(name='is even', passed=False, remedy='Add one.', detail='3 is odd.')]
     """
-    known = [promise.name for promise in promises]
-    for name in only or ():
+    known, expected = [promise.name for promise in promises], expected_failed or {}
+    for name in (*(only or ()), *expected):
         if name not in known:
             raise unknown_name("check", name, known)
-    return CheckReport(
-        subject, tuple(_try(promise, case) for promise in promises if only is None or promise.name in only)
-    )
+    if nameless := [name for name, reason in expected.items() if not reason.strip()]:
+        raise OptionError(f"expected_failed_checks needs a reason for {nameless[0]!r}: say why it cannot be kept.")
+    made = [_try(promise, case) for promise in promises if only is None or promise.name in only]
+    return CheckReport(subject, tuple(_excused(check, expected.get(check.name)) for check in made))
+
+
+def _excused(check: Check, reason: str | None) -> Check:
+    """Return a check that was expected to fail for a reason as passed."""
+    if reason is None or check.passed:
+        return check
+    return replace(check, passed=True, detail=f"Expected to fail: {reason} ({check.detail})")
 
 
 def _try(promise: Promise, case: Any) -> Check:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -290,6 +290,7 @@ def check_scorer(
     learned_auc: float = 0.8,
     supervised_auc: float = 0.8,
     only: Collection[str] | None = None,
+    expected_failed_checks: Mapping[str, str] | None = None,
 ) -> CheckReport:
     """Check a scorer class, or a function that makes one from its window, on small data with a known answer.
 
@@ -301,12 +302,13 @@ def check_scorer(
         learned_auc: least ROC AUC on windows with broken relations, for scorers that learn by gradient.
         supervised_auc: least ROC AUC with negative windows, where the one-class form stays below 0.7.
         only: names of the checks that are made; None makes all.
+        expected_failed_checks: names of checks that may fail, each with the reason.
 
     Raises:
-        OptionError: `only` has an unknown name.
+        OptionError: `only` or `expected_failed_checks` has an unknown name, or a reason is empty.
 
     >>> from tsreward.scorers.mahalanobis import Mahalanobis
     >>> check_scorer(Mahalanobis).raise_if_failed()
     """
     case = ScorerCase(scorer, seed, learned_auc, supervised_auc)
-    return try_all(getattr(scorer, "__name__", str(scorer)), case, SCORER_PROMISES, only)
+    return try_all(getattr(scorer, "__name__", str(scorer)), case, SCORER_PROMISES, only, expected_failed_checks)

@@ -84,8 +84,8 @@ class Workers:
                 process.join(_SECONDS)  # its files are closed a moment before it is gone
             if not process.is_alive():
                 return WorkerError(
-                    f"{self._who}: worker {index} of {len(self._processes)} has died ({_cause(process.exitcode)}), so "
-                    f"its environment is gone: close() ends the others; then make the environments anew."
+                    f"{self._who}: worker {index} of {len(self._processes)} has died ({exit_cause(process.exitcode)}), "
+                    f"so its environment is gone: close() ends the others; then make the environments anew."
                 )
         return None
 
@@ -122,10 +122,10 @@ def _watch(ends: list[int], wires: list[_Wire]) -> None:
             os.close(ended)  # type: ignore[arg-type]
 
 
-def _cause(code: int | None) -> str:
+def exit_cause(code: int | None) -> str:
     """Say how a process ended.
 
-    >>> _cause(-9), _cause(1)
+    >>> exit_cause(-9), exit_cause(1)
     ('SIGKILL, as where memory has run out', 'exit code 1')
     """
     if code is None or code >= 0:

@@ -39,14 +39,18 @@ def vus(labels: np.ndarray, scores: np.ndarray, window: int) -> tuple[float, flo
                 zones[-1][1] = stop
             else:
                 zones.append([start, stop])
-        curve = [(0.0, 0.0, 1.0)]
+        curve, points = [(0.0, 0.0, 1.0)], {}
         for threshold in thresholds:
+            if threshold in points:  # few rows have few thresholds, which come many times
+                curve.append(points[threshold])
+                continue
             flagged = scores >= threshold
             true = (weight * flagged).sum()
             positives = labels.sum() + (weight * flagged)[labels == 0].sum() / 2
             found = sum(flagged[start:stop].any() for start, stop in zones) / len(zones)
             fall_out = (flagged.sum() - true) / (total - positives)
-            curve.append((min(true / positives, 1) * found, fall_out, true / flagged.sum()))
+            points[threshold] = (min(true / positives, 1) * found, fall_out, true / flagged.sum())
+            curve.append(points[threshold])
         pr = sum((b[0] - a[0]) * b[2] for a, b in itertools.pairwise(curve))
         curve.append((1.0, 1.0, 0.0))
         areas.append((pr, sum((b[1] - a[1]) * (a[0] + b[0]) / 2 for a, b in itertools.pairwise(curve))))
@@ -74,28 +78,36 @@ def range_recall(labels: np.ndarray, predictions: np.ndarray, alpha: float, bias
     return float(np.mean(values)) if values else 0.0
 
 
-def affiliation(labels: np.ndarray, predictions: np.ndarray, parts: int) -> tuple[float, float]:
-    """Return affiliation precision and recall, the integrals as sums over points, an even number of them per row."""
-    assert parts % 2 == 0  # the borders of zones are halves of rows
-    time = (np.arange(len(labels) * parts) + 0.5) / parts
-    fine, events = np.repeat(predictions, parts).astype(bool), runs(labels)
+def affiliation(labels: np.ndarray, predictions: np.ndarray) -> tuple[float, float]:
+    """Return affiliation precision and recall, their integrals as sums over the middles of cells.
+
+    Events and predictions begin and end at rows, zones at halves of rows, and what is nearest changes at quarters: what
+    is integrated is linear in every eighth of a row, where the value in the middle is the mean.
+    """
+    cells, events = 16, runs(labels)
+    time = (np.arange(len(labels) * cells) + 0.5) / cells
+    fine = np.repeat(predictions, cells).astype(bool)
     borders = [0.0, *((a.stop + b.start) / 2 for a, b in itertools.pairwise(events)), float(len(labels))]
     precisions, recalls = [], []
     for event, left, right in zip(events, borders[:-1], borders[1:], strict=True):
-        zone = time[(time > left) & (time < right)]
-        predicted = time[(time > left) & (time < right) & fine]
-        inside = zone[(zone > event.start) & (zone < event.stop)]
-
-        def distance(points: np.ndarray, event: range = event) -> np.ndarray:
-            return np.maximum(np.maximum(event.start - points, points - event.stop), 0)
-
+        in_zone = (time > left) & (time < right)
+        predicted, inside = time[in_zone & fine], time[(time > event.start) & (time < event.stop)]
         if len(predicted) == 0:
             recalls.append(0.0)
             continue
-        away = distance(zone)
-        precisions.append(np.mean([np.mean(away >= near) for near in distance(predicted)]))
-        nearest = [np.abs(predicted - point).min() for point in inside]
-        recalls.append(np.mean([np.mean(np.abs(zone - p) >= near) for p, near in zip(inside, nearest, strict=True)]))
+        kept = []
+        for point in predicted:
+            near = max(event.start - point, point - event.stop, 0)
+            further = max(event.start - left - near, 0) + max(right - event.stop - near, 0)
+            kept.append(1 if near == 0 else further / (right - left))
+        precisions.append(np.mean(kept))
+        starts = [max(run.start, left) for run in runs(predictions) if run.start < right and run.stop > left]
+        stops = [min(run.stop, right) for run in runs(predictions) if run.start < right and run.stop > left]
+        kept = []
+        for point in inside:
+            near = min(max(a - point, point - b, 0) for a, b in zip(starts, stops, strict=True))
+            kept.append((max(point - near - left, 0) + max(right - point - near, 0)) / (right - left))
+        recalls.append(np.mean(kept))
     return (float(np.mean(precisions)) if precisions else 0.0), float(np.mean(recalls))
 
 
