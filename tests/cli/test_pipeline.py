@@ -150,6 +150,7 @@ def test_train_leaves_a_folder(made, tmp_path, document):
         "steps",
         "model",
         "agent",
+        "alarms",
         "film",
         "verdict",
         "warnings",
