@@ -43,25 +43,48 @@ def published() -> str:
     return " · ".join(f"{name} {value:.3f}" for name, value in sorted(values.items(), key=lambda row: -row[1]))
 
 
-def checks() -> str:
-    """Return how often detectors beat the linear baselines on the sets that no option was chosen on."""
-    lines = ["| set, protocol | ensemble | ridge VAR | PCA | best row |", "|---|---|---|---|---|"]
-    for name, title in OTHER_SETS.items():
+def choice() -> str:
+    """Return, set by set, what the choice on the others reaches, beside the default, simple rows and the best one."""
+    content = json.loads((RESULTS / "log-choice.json").read_text(encoding="utf-8"))
+    titles = (
+        "chosen on the others",
+        "`ensemble`",
+        "centred",
+        "event F1",
+        "F1",
+        "flag rate",
+        "ridge VAR",
+        "PCA",
+        "best row",
+    )
+    lines = [f"| set, protocol | {' | '.join(titles)} |", "|---|" + "---|" * len(titles)]
+    for name, title in SETS.items():
+        family = next(one for one in content["left_out"].values() if name in one["vus_pr"])
         records = json.loads((RESULTS / f"detection-{name}.json").read_text(encoding="utf-8"))["records"]
-        values = {
-            detector: _mean([r for r in records if r["detector"] == detector], "causal", "vus_pr")[0]
-            for detector in dict.fromkeys(r["detector"] for r in records)
-        }
-        best = max(values, key=lambda detector: values[detector])
-        cells = (f"{values[detector]:.3f}" for detector in ("ensemble", "ridge_var", "pca"))
-        lines.append(f"| {title} | {' | '.join(cells)} | {best} {values[best]:.3f} |")
+        rows: dict[str, list[dict[str, Any]]] = {}
+        for record in records:
+            rows.setdefault(record["detector"], []).append(record)
+        default = rows["ensemble"]
+        forms = {one: "widths" if "widths" in runs[0]["forms"] else "causal" for one, runs in rows.items()}
+        merit = {one: _mean(runs, forms[one], "vus_pr")[0] for one, runs in rows.items()}
+        best = max(merit, key=lambda one: merit[one])
+        cells = [
+            f"{family['vus_pr'][name]:.3f}",
+            _spread(_mean(default, "widths", "vus_pr")),
+            f"{_mean(default, 'widths_centred', 'vus_pr')[0]:.3f}",
+            *(f"{_mean(default, 'widths', metric)[0]:.3f}" for metric in ("event_f1", "f1", "flag_rate")),
+            *(f"{merit[one]:.3f}" for one in ("ridge_var", "pca")),
+            f"{best} {merit[best]:.3f}",
+        ]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-OTHER_SETS = {
+SETS = {
+    "smd": "SMD, first rows",
+    "smd-split": "SMD, split",
     "asd": "ASD, first rows",
     "asd-split": "ASD, split",
-    "smd-split": "SMD, split",
     "telemanom-split": "SMAP and MSL, split",
     "nab-split": "NAB, first 15 %",
 }

@@ -116,7 +116,7 @@ TABLES: dict[str, Callable[[], str]] = {
     },
     **{f"detection-{name}": lambda name=name: log_tables.detection(name) for name in ("smd", "asd")},
     "detection-published": log_tables.published,
-    "detection-checks": log_tables.checks,
+    "detection-choice": log_tables.choice,
     "labels": log_tables.labels,
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
