@@ -13,9 +13,12 @@ GOAL = "it says how far the goal is, and not what is normal"
 class TestContract(ScorerContract):
     not_promised: ClassVar[dict[tuple[str, str], str]] = {
         ("GoalVideo", "planted anomalies score higher"): GOAL,
+        ("GoalVideo", "the feature that broke is blamed"): GOAL,
         ("ForwardBackward", "planted anomalies score higher"): GOAL,
+        ("ForwardBackward", "the feature that broke is blamed"): GOAL,
         ("ForwardBackward", "training is what separates"): GOAL,
         ("GoalVideoAndFrame", "planted anomalies score higher"): GOAL,
+        ("GoalVideoAndFrame", "the feature that broke is blamed"): GOAL,
         ("GoalVideoAndFrame", "training is what separates"): GOAL,
         ("GoalVideoAndFrame", "negative windows teach what normal ones cannot"): GOAL,
     }

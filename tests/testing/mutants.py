@@ -218,7 +218,25 @@ class StartsAgain(DeepSVDD):
         return super().fit(normal, negative, replace(options, state=None, epochs=options.epochs + more), report)
 
 
+class Summed(Mahalanobis):
+    def parts(self, windows: Tensor) -> Tensor:
+        return super().parts(windows).sum(1, keepdim=True)
+
+
+class Squared(Mahalanobis):
+    def parts(self, windows: Tensor) -> Tensor:
+        return super().parts(windows).square()
+
+
+class Beside(Mahalanobis):
+    def parts(self, windows: Tensor) -> Tensor:
+        return super().parts(windows).roll(1, dims=1)
+
+
 BROKEN_SCORERS = {
+    "each feature has its part in a score": Summed,
+    "the parts of a score sum to it": Squared,
+    "the feature that broke is blamed": Beside,
     "scores are varied": Constant,
     "rows do not see each other: 1": BatchDependent,
     "planted anomalies score higher": Upside,

@@ -16,8 +16,19 @@ def gaussian_nll(
     >>> gaussian_nll(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
     tensor([0.9189])
     """
+    return gaussian_nll_parts(target, mean, log_std).mean(-1)
+
+
+def gaussian_nll_parts(
+    target: Float[Tensor, "b d"], mean: Float[Tensor, "b d"], log_std: Float[Tensor, "b d"]
+) -> Float[Tensor, "b d"]:
+    """Return −ln N(target; mean, std²) of each of the D columns, in nats.
+
+    >>> gaussian_nll_parts(torch.zeros(1, 2), torch.zeros(1, 2), torch.zeros(1, 2))
+    tensor([[0.9189, 0.9189]])
+    """
     scaled = (target - mean) * torch.exp(-log_std)
-    return (0.5 * scaled.square() + log_std + 0.5 * math.log(2 * math.pi)).mean(-1)
+    return 0.5 * scaled.square() + log_std + 0.5 * math.log(2 * math.pi)
 
 
 def gaussian_kl(mean: Float[Tensor, "b z"], log_variance: Float[Tensor, "b z"]) -> Float[Tensor, " b"]:

@@ -236,6 +236,47 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
             self._refuse_not_finite(~torch.isfinite(windows.flatten(1)).all(1), scores)
         return scores
 
+    @property
+    def usual(self) -> Tensor:
+        """What stands for a feature [D] that `explain` takes away: the mean of normal data."""
+        return self.mean
+
+    def parts(self, windows: Tensor) -> Tensor | None:
+        """Return what each feature adds to the scores of standardised windows [B, K, D], [B, D]: they sum to the score.
+
+        None, where the score is no sum over features: then `explain` substitutes.
+        """
+        return None
+
+    @torch.no_grad()
+    def explain(self, windows: Tensor) -> Tensor:
+        """Return how much each feature has to do with the score of each window: [B, K, D] -> [B, D], float32.
+
+        Where the score is a sum over features (`parts`), these are its terms. For other scorers it is by how much the
+        score falls when the feature is replaced in all steps by its mean on normal data. A negative number lowers the
+        score.
+
+        Raises:
+            NotFittedError, ShapeError, DataError: as `forward`.
+
+        >>> from tsreward.scorers.knn import KNN, KNNOptions
+        >>> from tsreward.sequences.windows import WindowSet
+        >>> corners = torch.tensor([[-1.0, -1.0], [1.0, 1.0]])
+        >>> scorer = KNN(1, KNNOptions(neighbours=1)).fit(WindowSet.from_episodes([corners], window=1))
+        >>> scorer.explain(torch.tensor([[[1.0, 5.0]]]))
+        tensor([[0., 4.]])
+        """
+        scores = self(windows)
+        found = self.parts(self.standardise(windows))
+        if found is not None:
+            return found.float()
+        usual, columns = self.usual.to(windows.device), []
+        for feature in range(windows.shape[2]):
+            without = windows.clone()
+            without[:, :, feature] = usual[feature].to(windows.dtype)
+            columns.append(scores - self.measure(self.standardise(without)))
+        return torch.stack(columns, 1)
+
     @torch.inference_mode()
     def score_all(self, windows: WindowSet, batch_size: int = 1024) -> Tensor:
         """Return the scores [B] of all windows of a set in order: each row is standardised once, not once per window.

@@ -101,6 +101,10 @@ class ExternalScorer(Scorer[ExternalOptions]):
         """Return rows as they are: the model knows its own units."""
         return rows.float()
 
+    @property
+    def usual(self) -> Tensor:
+        return self.mean if self.options.frame_shape is None else self.mean.round()  # frames are bytes
+
     def measure(self, windows: Tensor) -> Tensor:
         finite = torch.isfinite(windows).flatten(1).all(1)
         sound = torch.where(finite[:, None, None], windows, 0.0).float()  # damaged ones are refused by `forward`

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from tsreward.functional.losses import gaussian_nll
+from tsreward.functional.losses import gaussian_nll_parts
 from tsreward.functional.tensors import FlatRows
 from tsreward.options import option
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
@@ -71,11 +71,18 @@ class Forecaster(Scorer[ForecasterOptions]):
         train(self, loss, normal, None, options, report)
 
     def measure(self, windows: Tensor) -> Tensor:
+        return self._errors(windows).mean(1)
+
+    def parts(self, windows: Tensor) -> Tensor:
+        return self._errors(windows) / self.dim
+
+    def _errors(self, windows: Tensor) -> Tensor:
+        """Return the error [B, D] of each column."""
         past, target = windows[:, :-1], windows[:, -1]
         features = self.past(past)[0][:, -1] if self.options.network == "gru" else self.past(past)
         answer = self.out(features)
         mean = past[:, -1] + answer[:, : self.dim]
         if self.options.loss == "mse":
-            return (target - mean).square().mean(1)
+            return (target - mean).square()
         log_std = _LOG_STD_LIMIT * torch.tanh(answer[:, self.dim :] / _LOG_STD_LIMIT)
-        return gaussian_nll(target, mean, log_std)
+        return gaussian_nll_parts(target, mean, log_std)

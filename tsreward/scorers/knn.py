@@ -77,10 +77,23 @@ class KNN(Scorer[KNNOptions]):
         self.squared_norms[: len(rows)] = rows.square().sum(1)
 
     def measure(self, windows: Tensor) -> Tensor:
+        distances = self._squares(windows).sum(-1).sqrt()
+        return distances.mean(1) if self.options.distance == "mean" else distances.max(1).values
+
+    def parts(self, windows: Tensor) -> Tensor:
+        squares = self._squares(windows)
+        distances = squares.sum(-1)  # [B, neighbours], squared
+        if self.options.distance == "kth":
+            last = distances.argmax(1)
+            squares, distances = (part[torch.arange(len(last)), last][:, None] for part in (squares, distances))
+        terms = squares / distances.sqrt().clamp_min(1e-12)[..., None]
+        return terms.mean(1).unflatten(1, (-1, self.dim)).sum(1)
+
+    def _squares(self, windows: Tensor) -> Tensor:
+        """Return the squared differences [B, neighbours, columns] from the nearest windows."""
         rows = flat_steps(windows, self.options.steps)
         # ‖x − b‖² less ‖x‖², which is the same for every b: one matrix product finds the neighbours...
         compared = torch.addmm(self.squared_norms, rows, self.bank.T, alpha=-2)
         nearest = compared.topk(self.options.neighbours, largest=False).indices
         # ...and their distances are taken directly, because that difference of squares is inexact near zero.
-        distances = (rows[:, None] - self.bank[nearest]).square().sum(-1).sqrt()
-        return distances.mean(1) if self.options.distance == "mean" else distances.max(1).values
+        return (rows[:, None] - self.bank[nearest]).square()

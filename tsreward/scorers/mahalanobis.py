@@ -8,7 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
+from tsreward.functional.moments import (
+    mahalanobis_parts,
+    mean_and_covariance,
+    precision_factor,
+    squared_mahalanobis,
+)
 from tsreward.functional.windows import flat_steps
 from tsreward.options import Range, option
 from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
@@ -66,3 +71,9 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
 
     def measure(self, windows: Tensor) -> Tensor:
         return squared_mahalanobis(flat_steps(windows, self.options.steps), self.centre, self.factor).sqrt()
+
+    def parts(self, windows: Tensor) -> Tensor:
+        squares = mahalanobis_parts(flat_steps(windows, self.options.steps), self.centre, self.factor)
+        squares = squares.unflatten(1, (-1, self.dim)).sum(1)
+        # A distance is the sum of its squares over itself.
+        return squares / squares.sum(1, keepdim=True).sqrt().clamp_min(1e-12)

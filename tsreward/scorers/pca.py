@@ -94,6 +94,19 @@ class PCA(Scorer[PCAOptions]):
         squared = rows.square().sum(1, keepdim=True) - 2 * row_product(rows, self.directions) + 1
         return squared.clamp_min(0).sqrt() @ self.weights
 
+    def parts(self, windows: Tensor) -> Tensor:
+        rows = flat_steps(windows, self.options.steps)
+        if self.options.score == "residual":
+            left = row_product(rows - self.centre, self.directions) * self.weights.sqrt()
+            found = row_product(left, self.directions.T).square()  # the residual itself, in the columns
+        else:
+            squared = rows.square().sum(1, keepdim=True) - 2 * row_product(rows, self.directions) + 1
+            share = self.weights / squared.clamp_min(1e-12).sqrt()  # [B, P] of each component's squares
+            cross = row_product(share, self.directions.T)
+            found = rows.square() * share.sum(1, keepdim=True) - 2 * rows * cross
+            found = found + row_product(share, self.directions.square().T)
+        return found.unflatten(1, (-1, self.dim)).sum(1)
+
     def _number(self, ratio: Tensor) -> int:
         """Return how many components are kept, given their fractions of the variance in falling order."""
         components = self.options.components

@@ -11,7 +11,12 @@ import torch
 from torch import Tensor
 
 from tsreward.functional.losses import hinge, inverse
-from tsreward.functional.moments import mean_and_covariance, precision_factor, squared_mahalanobis
+from tsreward.functional.moments import (
+    mahalanobis_parts,
+    mean_and_covariance,
+    precision_factor,
+    squared_mahalanobis,
+)
 from tsreward.options import Range, option
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.gradient import GradientScorer
@@ -70,6 +75,13 @@ class Reconstruction(GradientScorer[ReconstructionT]):
         squared = squared_mahalanobis(errors.flatten(0, 1), self.error_mean, self.error_factor)
         return squared.unflatten(0, errors.shape[:2]).mean(1) / self.dim
 
+    def parts(self, windows: Tensor) -> Tensor:
+        errors = self._scored(windows - self.reconstruct(windows)[0])
+        if self.options.distance == "mean":
+            return self._sizes(errors).mean(1) / self.dim
+        terms = mahalanobis_parts(errors.flatten(0, 1), self.error_mean, self.error_factor)
+        return terms.unflatten(0, errors.shape[:2]).mean(1) / self.dim
+
     def before_fit(self, normal: WindowSet) -> None:
         steps = normal.store[normal.last, None]  # their mean is zero, standardised
         self._unit = max(float(self._error(steps, torch.zeros_like(steps)).mean()), 1e-6)
@@ -102,6 +114,7 @@ class Reconstruction(GradientScorer[ReconstructionT]):
             yield self._scored(batch - self.reconstruct(batch)[0]).flatten(0, 1).cpu()
 
     def _error(self, windows: Tensor, reconstruction: Tensor) -> Tensor:
-        difference = self._scored(windows - reconstruction)
-        difference = difference.abs() if self.options.norm == "l1" else difference.square()
-        return difference.mean((1, 2))
+        return self._sizes(self._scored(windows - reconstruction)).mean((1, 2))
+
+    def _sizes(self, errors: Tensor) -> Tensor:
+        return errors.abs() if self.options.norm == "l1" else errors.square()

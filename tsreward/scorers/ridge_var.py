@@ -73,5 +73,12 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
             self.scale.copy_(fit.residual_variance.sqrt().clamp_min(self.options.residual_floor))
 
     def measure(self, windows: Tensor) -> Tensor:
+        return self._squares(windows).mean(1)
+
+    def parts(self, windows: Tensor) -> Tensor:
+        return self._squares(windows) / self.dim
+
+    def _squares(self, windows: Tensor) -> Tensor:
+        """Return the squared errors [B, D] of the last step."""
         predicted = row_product(windows[:, :-1].flatten(1), self.weight) + self.bias
-        return ((windows[:, -1] - predicted) / self.scale).square().mean(1)
+        return ((windows[:, -1] - predicted) / self.scale).square()

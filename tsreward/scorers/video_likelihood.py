@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from tsreward.errors import DataError, OptionError
 from tsreward.functional.seeding import generator
@@ -120,6 +120,10 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
             self._find_bins(normal[0].store[normal[0].last])
         train(self, lambda windows, negative, noise: self._loss(windows), normal, None, options, report)
 
+    @property
+    def usual(self) -> Tensor:
+        return self.mean if self.options.codes is None else self.mean.round()  # a token is a whole number
+
     def measure(self, windows: Tensor) -> Tensor:
         tokens, kind = self._tokens(windows)
         joint = self.options.score == "joint"
@@ -127,8 +131,20 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
         if self.options.score == "entropy":
             logs = logits.log_softmax(-1)
             return -(logs.exp() * logs).sum((-1, -2))
-        wanted = tokens.flatten(1) if joint else tokens[:, -1]
-        return cross_entropy(logits.transpose(1, 2), wanted, reduction="none").sum(1)
+        return self._losses(logits, tokens).sum(1)
+
+    def parts(self, windows: Tensor) -> Tensor | None:
+        if self.options.score == "entropy":
+            return None
+        tokens, kind = self._tokens(windows)
+        logits = self._logits(tokens, kind, None if self.options.score == "joint" else self.tokens)
+        found = self._losses(logits, tokens).unflatten(1, (-1, self.tokens)).sum(1)
+        return pad(found, (0, self.dim - self.tokens))  # a class is given, and has no likelihood
+
+    def _losses(self, logits: Tensor, tokens: Tensor) -> Tensor:
+        """Return −log p of each token that is scored, [B, tokens]."""
+        wanted = tokens.flatten(1) if self.options.score == "joint" else tokens[:, -1]
+        return cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
 
     @torch.inference_mode()
     def sample(self, windows: Tensor, seed: int, temperature: float = 1.0) -> Tensor:

@@ -122,6 +122,35 @@ def _planted(case: ScorerCase) -> str | None:
     return None if auc > 0.99 else f"ROC AUC {auc:.3f} on windows that lie 2 too high, wanted more than 0.99."
 
 
+def _explained(case: ScorerCase) -> str | None:
+    windows = case.unseen[::7][:32]
+    found = case.fitted.explain(windows)
+    if found.shape != (len(windows), windows.shape[2]) or found.dtype != torch.float32 or not found.isfinite().all():
+        return f"Wanted finite float32 [{len(windows)}, {windows.shape[2]}], got {found.dtype} {list(found.shape)}."
+    alone = torch.cat([case.fitted.explain(windows[row : row + 1]) for row in range(4)])
+    return None if torch.allclose(alone, found[:4], rtol=1e-3, atol=1e-4) else "Windows are explained by others beside."
+
+
+def _sums(case: ScorerCase) -> str | None:
+    windows = case.unseen[::7][:32]
+    if case.fitted.parts(case.fitted.standardise(windows)) is None:
+        raise NotApplicable("its score is no sum over features, and is explained by substitution")
+    found, wanted = case.fitted.explain(windows).sum(1), case.fitted(windows)
+    near = torch.allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    return None if near else f"The parts of a score do not sum to it, by {_apart(found, wanted)}."
+
+
+def _blamed(case: ScorerCase) -> str | None:
+    windows = case.unseen[::7][:32]
+    right = []
+    for feature in range(windows.shape[2]):
+        planted = windows.clone()
+        planted[:, -1, feature] += 5
+        right.append((case.fitted.explain(planted).argmax(1) == feature).float().mean())
+    hit = float(torch.stack(right).mean())
+    return None if hit > 0.7 else f"A feature that lies 5 too high is blamed first {hit:.0%} of the time, wanted 70 %."
+
+
 def _cuda(case: ScorerCase) -> str | None:
     if not torch.cuda.is_available():
         raise NotApplicable("there is no CUDA device here")
@@ -165,5 +194,10 @@ SCORES: tuple[Promise, ...] = (
     Promise(
         "planted anomalies score higher", _planted, "Higher is more anomalous: return the error, not a likelihood."
     ),
+    Promise(
+        "each feature has its part in a score", _explained, "Let parts return [B, D] float32, rows apart, or None."
+    ),
+    Promise("the parts of a score sum to it", _sums, "Let parts return terms of which the score is the sum, or None."),
+    Promise("the feature that broke is blamed", _blamed, "Look at parts: the error of a feature belongs to it."),
     Promise("it works on CUDA", _cuda, "Create tensors on windows.device, and register buffers so that they move."),
 )

@@ -7,7 +7,7 @@ import math
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from numbers import Integral, Real
 from typing import Any, TypeVar, Unpack
 
@@ -69,6 +69,11 @@ class Detector(ABC):
     def title(self) -> str:
         """What the detector is called in messages."""
         return type(self).__name__
+
+    @property
+    def reach(self) -> tuple[int, int] | None:
+        """Rows before and after a row that its score depends on; None where that is not known."""
+        return None
 
     @abstractmethod
     def learn(self, series: Series) -> None:
@@ -177,6 +182,53 @@ class Detector(ABC):
                 f"it in all: scale the columns, or fit it with other options."
             )
         return scores
+
+    def explain(self, X: Any, start: int = 0, stop: int | None = None, **rows: Unpack[RowKeywords]) -> np.ndarray:
+        """Return how much each column has to do with the scores of the rows from `start` to before `stop`: [rows, D].
+
+        Where a score is a sum over columns, these are its terms, and sum to it; see `Scorer.explain`. For other
+        detectors it is by how much a score falls when the column is replaced by its mean on the rows of the fit.
+        Explaining costs up to D times as much as scoring: ask for the rows that matter.
+
+        Raises:
+            NotFittedError, ShapeError, DataError: as `decision_function`.
+
+        >>> from tsreward.detection.detectors.presets import make_detector
+        >>> rows = np.random.default_rng(0).normal(size=(600, 3))
+        >>> rows[500:, 2] += 20
+        >>> detector = make_detector("mahalanobis").fit(rows[:400])
+        >>> detector.explain(rows, start=520).mean(0).argmax()
+        2
+        """
+        if self.n_features_in_ is None or self.expected_ is None:
+            raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
+        names = None if self.feature_names_in_ is None else Columns(tuple(self.feature_names_in_))
+        series = as_series(X, wanted=names, expected=self.expected_, **rows)
+        if series.dim != self.n_features_in_:
+            raise ShapeError(
+                f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
+            )
+        stop = len(series) if stop is None else min(stop, len(series))
+        if not 0 <= start < stop:
+            raise OptionError(f"{self.title} explains rows of the {len(series)} there are, got {start} to {stop}.")
+        back, ahead = self.reach or (len(series), len(series))
+        first = max(0, start - back)
+        part = series.rows(first, min(len(series), stop + ahead))
+        return self.parts(part, self.expected_.mean.numpy())[start - first : stop - first]
+
+    def parts(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        """Return what `attribute` gives, of each stretch without a gap: [T, D] float64."""
+        found = [self.attribute(part, usual) for part in series.stretches()]
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def attribute(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        """Return how much each column has to do with each score, [T, D]; `usual` [D] stands for a column's absence."""
+        scores, found = self.scores(series), np.empty(series.values.shape)
+        for column in range(series.dim):
+            values = series.values.copy()
+            values[:, column] = usual[column]
+            found[:, column] = scores - self.scores(replace(series, values=values))
+        return found
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return the arguments of the constructor by name; with `deep` those of parts, too, as `detector__width`."""

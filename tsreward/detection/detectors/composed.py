@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -52,6 +52,18 @@ class Ensemble(Detector):
 
     def measure(self, series: Series) -> np.ndarray:
         return geometric_mean([_not_negative(member, series) for member in self.members], self.floors_)
+
+    @property
+    def reach(self) -> tuple[int, int] | None:
+        found = [member.reach for member in self.members]
+        known = [one for one in found if one is not None]
+        if len(known) < len(found):
+            return None
+        return max(back for back, _ in known), max(ahead for _, ahead in known)
+
+    def attribute(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        parts = [member.attribute(series, usual) for member in self.members]
+        return _mean_share(parts) * self.scores(series)[:, None]
 
     def allocate(self, dim: int) -> None:
         self.floors_ = np.zeros(len(self.members))
@@ -119,7 +131,8 @@ class Smoothed(Detector):
     @property
     def widths(self) -> tuple[int, ...]:
         """Rows of every average."""
-        return self.width if isinstance(self.width, tuple) else (self.width,)
+        width: Any = self.width  # a sequence has become a tuple in the constructor
+        return width if isinstance(width, tuple) else (width,)
 
     @property
     def causal(self) -> bool:
@@ -140,6 +153,24 @@ class Smoothed(Detector):
 
     def _averages(self, scores: np.ndarray) -> list[np.ndarray]:
         return [moving_average(scores, width, self.side) for width in self.widths]
+
+    @property
+    def reach(self) -> tuple[int, int] | None:
+        if self.detector.reach is None:
+            return None
+        back, ahead = self.detector.reach
+        widest = max(self.widths)
+        own = widest // 2 if self.side == "centred" else 0
+        return back + widest - 1 - (own if len(self.widths) == 1 else 0), ahead + own
+
+    def attribute(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        parts = self.detector.attribute(series, usual)
+        averages = [
+            np.stack([moving_average(column, width, self.side) for column in parts.T], axis=1) for width in self.widths
+        ]
+        if len(averages) == 1:
+            return averages[0]
+        return _mean_share(averages) * self.scores(series)[:, None]
 
     def allocate(self, dim: int) -> None:
         self.least_, self.floors_ = np.zeros(1), np.zeros(len(self.widths))
@@ -186,6 +217,10 @@ class FitOnTest(Detector):
     def measure(self, series: Series) -> np.ndarray:
         return self.scores(series)
 
+    def attribute(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        self.detector.learn(series)
+        return self.detector.attribute(series, usual)
+
     def state(self) -> dict[str, Tensor]:
         return {}
 
@@ -225,6 +260,11 @@ def moving_average(scores: np.ndarray, width: int, side: Side) -> np.ndarray:
     padded = np.concatenate([scores, np.zeros(ahead)])
     rows = sums_of_last(padded, width)[ahead:]
     return rows / sums_of_last(np.concatenate([np.ones(len(scores)), np.zeros(ahead)]), width)[ahead:]
+
+
+def _mean_share(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of shares [T, D]: in a geometric mean each part's opinion counts the same, whatever its scale."""
+    return np.mean([one / np.maximum(np.abs(one).sum(1, keepdims=True), 1e-12) for one in parts], axis=0)
 
 
 def _require_detectors(owner: Detector, parts: Sequence[object]) -> None:

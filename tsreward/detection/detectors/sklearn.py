@@ -76,6 +76,10 @@ class SklearnDetector(Detector):
         return bool(self.causal_)
 
     @property
+    def reach(self) -> tuple[int, int] | None:
+        return (self.window - 1, 0) if self.causal else None
+
+    @property
     def title(self) -> str:
         return f"SklearnDetector({self.model.__name__ if isinstance(self.model, type) else type(self.model).__name__})"
 

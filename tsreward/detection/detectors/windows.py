@@ -22,6 +22,8 @@ Place = Literal["last", "centre", "covering"]
 FAR = 100.0
 """Standard deviations that a row of a log may count at most. Clipping at 10 would lose what lies far out; without any,
 one row of a column that hardly moved before outweighs all others."""
+_EXPLAINED = 512
+"""Windows that are explained at once."""
 MAX_ROWS = 2**16
 """Rows in a window, or in an average, at most."""
 
@@ -83,6 +85,13 @@ class WindowDetector(Detector):
         return self.place == "last"
 
     @property
+    def reach(self) -> tuple[int, int]:
+        back = self.window - 1
+        return {"last": (back, 0), "centre": (back - self.window // 2, self.window // 2), "covering": (back, back)}[
+            self.place
+        ]
+
+    @property
     def title(self) -> str:
         return f"WindowDetector({self.scorer.__name__})"
 
@@ -105,6 +114,14 @@ class WindowDetector(Detector):
     def measure(self, series: Series) -> np.ndarray:
         scores = self.scorer_.score_all(self._windows(series).to(self.train.device)).cpu().double().numpy()
         return place_scores(scores**self.power, self.window, self.place)
+
+    def attribute(self, series: Series, usual: np.ndarray) -> np.ndarray:
+        batches = self._windows(series).to(self.train.device).batches(_EXPLAINED)
+        parts = np.concatenate([self.scorer_.explain(batch).cpu().double().numpy() for batch in batches])
+        if self.power != 1:  # parts of a score become parts of its power
+            scores = self.scorer_.score_all(self._windows(series).to(self.train.device)).cpu().double().numpy()
+            parts *= np.abs(scores[:, None]) ** (self.power - 1)
+        return np.stack([place_scores(column, self.window, self.place) for column in parts.T], axis=1)
 
     @property
     def scorer_options(self) -> ScorerOptions:

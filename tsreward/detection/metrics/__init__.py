@@ -1,6 +1,7 @@
 """Detection metrics in numpy: functions `metric(labels [T], scores [T])` or `metric(labels [T], predictions [T])`."""
 
 from tsreward.detection.metrics.affiliation import affiliation_f1, affiliation_precision, affiliation_recall
+from tsreward.detection.metrics.blame import hit_rate, ndcg
 from tsreward.detection.metrics.pointwise import (
     f1,
     oracle_f1,
@@ -30,8 +31,10 @@ __all__ = [
     "event_precision",
     "event_recall",
     "f1",
+    "hit_rate",
     "macro_auc",
     "micro_auc",
+    "ndcg",
     "oracle_f1",
     "oracle_point_adjusted_f1",
     "point_adjusted_f1",
