@@ -37,6 +37,46 @@ FORMS = {
 """Smoothing -> how the table calls it."""
 
 
+def blame() -> str:
+    """Return how well detectors name the channels, means over machines and seeds, the best per anomaly first."""
+    records = json.loads((RESULTS / "blame-smd.json").read_text(encoding="utf-8"))["records"]
+    keys = ("hit_rate_100", "hit_rate_150", "ndcg_100")
+    lines = [
+        "| detector | rows: HitRate@100 % | @150 % | NDCG | anomalies: HitRate@100 % | @150 % | NDCG |",
+        "|---|" + "---|" * 6,
+    ]
+    rows = {}
+    for record in records:
+        rows.setdefault(record["detector"], []).append(
+            [float(np.mean(record[f"{scope}{key}"])) for scope in ("", "span_") for key in keys]
+        )
+    for detector, values in sorted(rows.items(), key=lambda row: -np.mean(row[1], 0)[3]):
+        cells = (cell(list(column), "{:.3f}") for column in zip(*values, strict=True))
+        lines.append(f"| {detector} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def drift() -> str:
+    """Return what thresholds flag where 1 % is asked for, outside labelled incidents, and what they find inside."""
+    records = json.loads((RESULTS / "drift.json").read_text(encoding="utf-8"))["records"]
+    lines = [
+        "| set | detector | threshold | flagged, % | within ×2 | rows found | incidents found |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    order = ("static", "adaptive", "static, same fraction as adaptive", "adaptive, as published")
+    records = [record for record in records if record["threshold"] in order]
+    for row in sorted(records, key=lambda r: (r["set"] != "smd", r["detector"], order.index(r["threshold"]))):
+        flagged = np.array(row["flagged"])
+        span = f"{100 * flagged.min():.2f} to {100 * flagged.max():.2f}"
+        within = int(((flagged >= 0.005) & (flagged <= 0.02)).sum())
+        found = (f"{np.mean(row[key]):.3f}" for key in ("row_recall", "event_recall"))
+        lines.append(
+            f"| {row['set'].upper()} | {row['detector']} | {row['threshold']} | {span} | {within} of {len(flagged)} | "
+            f"{' | '.join(found)} |"
+        )
+    return "\n".join(lines)
+
+
 def published() -> str:
     """Return the published values of the leaderboard, best first."""
     values = json.loads((RESULTS / "detection-published.json").read_text(encoding="utf-8"))["vus_pr"]

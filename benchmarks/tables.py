@@ -117,6 +117,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **{f"detection-{name}": lambda name=name: log_tables.detection(name) for name in ("smd", "asd")},
     "detection-published": log_tables.published,
     "detection-choice": log_tables.choice,
+    "blame-smd": log_tables.blame,
+    "drift": log_tables.drift,
     "labels": log_tables.labels,
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,

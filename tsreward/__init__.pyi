@@ -38,9 +38,13 @@ from .detection.detectors.composed import FitOnTest as FitOnTest
 from .detection.detectors.composed import Smoothed as Smoothed
 from .detection.detectors.files import load_detector as load_detector
 from .detection.detectors.files import save_detector as save_detector
+from .detection.detectors.logs import LogDetector as LogDetector
 from .detection.detectors.presets import make_detector as make_detector
 from .detection.detectors.sklearn import SklearnDetector as SklearnDetector
 from .detection.detectors.windows import WindowDetector as WindowDetector
+from .detection.incidents import Incident as Incident
+from .detection.incidents import IncidentOptions as IncidentOptions
+from .detection.incidents import find_incidents as find_incidents
 from .encoders.base import Identity as Identity
 from .encoders.clip import CLIPEncoder as CLIPEncoder
 from .encoders.clip_video import ClipVideoEncoder as ClipVideoEncoder

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, set[str]]] = {
     "compare": ("compare MODEL MODEL --data DATA --out OUT/c.html", {"report"}),
     "audit": ("audit --help", set()),
     "bench": ("bench detect --detectors pca --data LOG --format csv --out OUT/b", {"logs", "report"}),
+    "detect": ("detect LOG LOG --detector pca --ignore label --out OUT/d", {"logs", "report"}),
     "tune": ("tune --objective detect --data LOG --format csv --trials 1 --study OUT/s.db", {"logs", "tune", "report"}),
     "completion": ("completion bash", set()),
     "collect": ("collect --env CartPole-v1 --agent random --steps 32 --num-envs 1 --out OUT/c.npz", {"sb3"}),

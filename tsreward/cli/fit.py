@@ -45,7 +45,8 @@ class Options(Arguments, Generic[ScorerT, RewardT]):
     """Learn a reward. Where the episodes have costs, the windows without cost are normal, and presets such
     as deep_sad also learn from those with cost; where they have none, all windows are normal.
 
-    The options --scorer.* and --reward.* are those of the names given: tsreward fit --scorer knn --help.
+    The options --scorer.* and --reward.* are those of the names given: tsreward fit --scorer knn --help. With a log in
+    place of --data, as in tsreward fit log.csv, a detector of anomalous rows is learned: tsreward fit log.csv --help.
     """
 
     data: tuple[Path, ...]
@@ -75,9 +76,24 @@ class Options(Arguments, Generic[ScorerT, RewardT]):
 
 def main(arguments: Sequence[str]) -> int:
     """Parse the arguments and run."""
+    if _is_for_detector(arguments):
+        from tsreward.cli.fit_detector import main as fit_detector
+
+        return fit_detector(arguments)
     scorer = scorer_preset(peek(arguments, "scorer", Options.scorer))
     reward = _reward(peek(arguments, "reward", Options.reward), peek(arguments, "form", "") or None)
     return run(parse(Options[type(scorer.options), MODES[reward].Options], "fit", arguments))
+
+
+def _is_for_detector(arguments: Sequence[str]) -> bool:
+    """Tell whether a detector is wanted, and no reward: a log is named first, or a detector.
+
+    >>> _is_for_detector(["log.csv", "--time", "t"]), _is_for_detector(["--data", "log.csv", "--out", "m"])
+    (True, False)
+    """
+    return bool(arguments) and (
+        not arguments[0].startswith("-") or any(word.partition("=")[0] == "--detector" for word in arguments)
+    )
 
 
 def _reward(name: str, form: str | None) -> str:

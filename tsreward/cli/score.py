@@ -23,6 +23,8 @@ from tsreward.data.logs import Log, row_data
 from tsreward.data.rows import tell_reading
 from tsreward.data.sources import digest, is_streamed, read_data
 from tsreward.data.tables import Columns, csv_writer
+from tsreward.detection.detectors.files import load_detector
+from tsreward.detection.incident_stream import IncidentStream
 from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.files import open_atomic
@@ -31,8 +33,10 @@ from tsreward.io import load
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.monitor import Monitor
 from tsreward.pipeline.scores import Scores, ScoreStream, reaches_first, score_episodes
+from tsreward.rewards.calibration import Calibration
 from tsreward.sequences.columns import ordered
 from tsreward.sequences.frame_rows import FrameRows
+from tsreward.sequences.series import Series
 
 
 class Summary:
@@ -121,14 +125,20 @@ class Options(Arguments):
     data: tyro.conf.Positional[Path]
     """File of tsreward collect, table (.csv, .csv.gz, .parquet), NPY or NPZ array [T, D], or minari:ID; or a folder of
     files, each of which is scored into a .csv of its own in the folder --out, named by what it depends on."""
-    model: Path
+    model: Path | None = None
     """File of tsreward fit."""
+    detector_file: Path | None = None
+    """File of a detector, in place of --model: of tsreward fit LOG or tsreward detect."""
     out: str = "-"
     """File of the scores, .csv or .npz (which holds them in memory first); - is CSV on stdout."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
     place: tyro.conf.OmitArgPrefixes[PlaceOptions] = field(default_factory=PlaceOptions)
     json: bool = False
     """Print a summary as one JSON document; needs --out."""
+
+    def check(self) -> None:
+        if (self.model is None) == (self.detector_file is None):
+            raise OptionError("Scores come from one file: take either --model or --detector-file.")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -162,7 +172,9 @@ def _score_folder(options: Options) -> int:
     """Score every file of a folder."""
     if options.out == "-":
         raise OptionError(f"{options.data} is a folder: name a folder for the scores with --out.")
-    depends = {"command": "score", "model": digest(options.model), "columns": repr(asdict(options.columns))}
+    file = options.model or options.detector_file
+    assert file is not None  # `check` has seen to it
+    depends = {"command": "score", "model": digest(file), "columns": repr(asdict(options.columns))}
 
     def task(path: Path) -> Callable[[Path], object]:
         return partial(_score_file, replace(options, data=path, place=PlaceOptions()))
@@ -183,17 +195,52 @@ def _score(options: Options) -> Summary | None:
         if path.suffix.lower() not in (".csv", ".npz"):
             raise OptionError(f"--out takes a file that ends with .csv or .npz, or -, got {path}.")
         check_output(path)
-    model = load(options.model)
+    model = None if options.model is None else load(options.model)
     summary = Summary()
     with written_to(path) as write, Stages() as stages:
-        streamed = is_streamed(options.data)
-        for columns in _stream(options, model, stages) if streamed else _at_once(options, model):
+        if model is None:
+            rows = _detected(options, stages)
+        else:
+            rows = _stream(options, model, stages) if is_streamed(options.data) else _at_once(options, model)
+        for columns in rows:
             write(columns)
             summary.add(columns)
     return None if path is None else summary
 
 
+def _detected(options: Options, stages: Stages) -> Iterator[Columns]:
+    """Yield the scores of a detector, in bounded memory."""
+    assert options.detector_file is not None  # or there is a model
+    detector = load_detector(options.detector_file)
+    stream = IncidentStream(detector)
+    calibration = Calibration(len(detector.held_out_scores_) + 1).fit(as_tensor(detector.held_out_scores_))
+    with Log(options.data, options.columns) as log:
+        report = stages("bytes")
+        for chunk in log.chunks():
+            values = chunk.values
+            if chunk.missing is not None and detector.expected_ is not None:
+                values = detector.expected_.fill(values)
+            index = None if chunk.stamps is None else chunk.stamps.as_array()
+            starts = chunk.starts | chunk.breaks
+            part = stream.push(Series(values, None, options.data.stem, chunk.columns.names, index, starts))
+            found: Columns = {
+                "episode": np.zeros(len(values), dtype=np.int64),
+                "step": chunk.rows,
+                "score": part.scores,
+                "p_value": calibration.p_value(as_tensor(part.scores)).numpy(),
+                "is_anomaly": (part.scores > part.high).astype(np.int8),
+            }
+            if chunk.labels is not None:
+                found["label"] = chunk.labels.astype(np.int8)
+            if chunk.missing is not None:
+                found["missing"] = chunk.missing.astype(np.int8)
+            time = options.columns.time
+            yield found if time is None or chunk.time is None else {time: chunk.time, **found}
+            report(*log.progress)
+
+
 def _at_once(options: Options, model: RewardModel) -> Iterator[Columns]:
+    assert options.model is not None  # it is loaded
     decided, reading = read_data(options.data, options.columns)
     tell_reading(options.data, decided, reading, remark)
     episodes = fitting(model, options.model, reading.episodes, options.data)
