@@ -131,7 +131,8 @@ def run(task: DetectionTask, make: Callable[[], Detector]) -> dict[str, Any]:
     train, normal = detector.scores(task.train), held_out_scores(make(), task.train)
     forms = {}
     for form, (widths, side) in FORMS.items():
-        judged = evaluate(task, *(smoothed(scores, train, widths, side) for scores in (normal, test)))
+        held, judged_scores = (smoothed(scores, train, widths, side) for scores in (normal, test))
+        judged = evaluate(task, held, judged_scores)
         found = {name: value for name, value in vars(judged).items() if name != "threshold"}
         forms[form] = {name: None if value is None else round(float(value), 5) for name, value in found.items()}
     return {"forms": forms, **timings}

@@ -121,7 +121,8 @@ class Smoothed(Detector):
     ) -> None:
         super().__init__(false_alarm_rate=false_alarm_rate, threshold=threshold)
         self.detector = detector
-        self.width = tuple(width) if isinstance(width, list | tuple) else width
+        given: Any = width
+        self.width: int | tuple[int, ...] = tuple(given) if isinstance(given, list | tuple) else given
         self.side: Side = side
         _require_detectors(self, [detector])
         right = all(isinstance(one, Integral) and 1 <= one <= MAX_ROWS for one in self.widths)
