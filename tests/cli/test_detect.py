@@ -123,6 +123,32 @@ def test_a_log_that_is_cut_goes_on_bit_identical(logs: Path, tmp_path: Path, cut
     assert parts == found(tmp_path / "whole")
 
 
+def test_a_file_that_grows_is_followed(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    growing, file = tmp_path / "growing.csv", tmp_path / "d.safetensors"
+    lines = (logs / "recent.csv").read_text().splitlines(keepends=True)
+    assert main(["fit", str(logs / "normal.csv"), *FAST, "--out", str(file)]) == 0
+    common = ["--time", "t", "--detector-file", str(file), "--no-report"]
+    assert main(["detect", str(logs / "recent.csv"), *common, "--out", str(tmp_path / "whole")]) == 0
+    ends = iter([315, 315, 500, 801])
+
+    def grow(seconds: float) -> None:
+        assert seconds == 0.5
+        if (end := next(ends, None)) is None:
+            raise KeyboardInterrupt
+        half = lines[end][:25] if end == 500 else ""  # a row that is half written
+        growing.write_text("".join(lines[:end]) + half)
+
+    growing.write_text("".join(lines[:200]))
+    monkeypatch.setattr("tsreward.cli.detect.sleep", grow)
+    capsys.readouterr()
+    assert main(["detect", str(growing), *common, "--follow", "0.5", "--out", str(tmp_path / "live")]) == 130
+    assert found(tmp_path / "live") == found(tmp_path / "whole")
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert told == found(tmp_path / "whole")
+
+
 def test_assets_have_their_own_detectors(tmp_path: Path) -> None:
     normal = write(tmp_path / "normal.csv", 0, 1000, 0, assets=("web/1", "web 2"))
     recent = write(tmp_path / "recent.csv", 1000, 700, 1, broken=True, assets=("web/1", "web 2"))
@@ -199,6 +225,7 @@ def test_fit_without_options_gives_a_detector(
         (["recent.csv", "--train-until", "soon"], "is no time and no number of a row"),
         (["normal.csv", "recent.csv", "--accept", "2026"], "--accept takes A..B"),
         (["recent.csv", "--detector-file", "d", "--accept", "1..2"], "--detector-file is fitted already"),
+        (["normal.csv", "recent.csv", "--follow", "1"], "--follow goes on with --detector-file"),
         (["normal.csv", "recent.csv", "--group", "asset"], "has no column 'asset' to group by; it has: t, load"),
         (["normal.csv", "recent.csv", "--detector", "pcaa"], "did you mean 'pca'"),
     ],

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import sleep
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -85,6 +86,9 @@ class Options(Arguments):
     state: Path | None = None
     """File that keeps where the log ended: the next rows go on from there, bit-identical to a log in one piece. It is
     made where there is none; rows up to the last time that was seen are passed over."""
+    follow: float | None = option(None, above=0)
+    """Look again every so many seconds for rows that were added, print each incident that has ended as a line of JSON,
+    and keep incidents.csv and incidents.json up to date, until interrupted. It needs --detector-file and --time."""
     seed: int = option(0, low=0)
     """Of what is random in a detector."""
     no_report: bool = False
@@ -97,6 +101,8 @@ class Options(Arguments):
             raise OptionError("--detector-file is fitted already: leave --normal, --train-until and --accept out.")
         if self.normal and self.train_until is not None:
             raise OptionError("Normal rows come from one place: take either --normal or --train-until.")
+        if self.follow is not None and (self.detector_file is None or self.columns.time is None):
+            raise OptionError("--follow goes on with --detector-file and knows rows by --time: name both.")
         if self.at_most is not None and self.columns.time is None:
             raise OptionError("--at-most is about days: name the column of time stamps with --time.")
 
@@ -126,22 +132,64 @@ def run(options: Options) -> int:
         check_reporting()
     options.out.mkdir(parents=True, exist_ok=True)
     check_writable(options.out / "incidents.json")
-    before = _read_state(options)
-    found: dict[str, _Found] = {}
-    with tempfile.TemporaryDirectory() as folder, Stages() as stages:
-        assets = _assets(options, Path(folder))
-        report = stages("assets")
-        for place, (name, (normal, recent)) in enumerate(sorted(assets.items())):
-            found[name] = _watch(options, name, normal, recent, before.get(name))
-            report(place + 1, len(assets))
-    if options.state is not None:
-        streams = {name: one.stream.state() for name, one in found.items()}
-        write_weights(options.state, {"version": 1, "streams": _as_tensors(before | streams)})
+    states = _read_state(options)
+    if options.follow is not None:
+        return _follow(options, states)
+    found = _round(options, states)
+    if not found:
+        raise DataError(f"No row is later than the last one in {options.state}.")
     _write(options, found)
     return 0
 
 
-def _watch(options: Options, name: str, normal: list[Path], recent: list[Path], state: Any) -> _Found:
+def _round(options: Options, states: dict[str, Any]) -> dict[str, _Found]:
+    """Return what the rows after those of the states bring, and keep the new states, in a file if there is one."""
+    found: dict[str, _Found] = {}
+    with tempfile.TemporaryDirectory() as folder, Stages() as stages:
+        assets = _assets(options, Path(folder))
+        report = None if options.follow else stages("assets")
+        for place, (name, (normal, recent)) in enumerate(sorted(assets.items())):
+            one = _watch(options, name, normal, recent, states.get(name))
+            if one is not None:
+                found[name] = one
+            if report is not None:
+                report(place + 1, len(assets))
+    states |= {name: one.stream.state() for name, one in found.items()}
+    if options.state is not None and found:
+        write_weights(options.state, {"version": 1, "streams": _as_tensors(states)})
+    return found
+
+
+def _follow(options: Options, states: dict[str, Any]) -> int:
+    """Look for new rows until interrupted."""
+    assert options.follow is not None
+    ended: list[tuple[str, Alarm]] = []
+    remark(f"following {', '.join(map(str, options.data))} every {options.follow:g} s; Ctrl-C ends it.")
+    while True:
+        try:
+            found = _round(options, states)
+        except DataError as error:  # a row is half written: the next round reads it
+            remark(f"warning: {error}")
+            found = {}
+        going = [(name, alarm) for name, one in found.items() for alarm in one.alarms[len(one.alarms) - one.ongoing :]]
+        new = [(name, alarm) for name, one in found.items() for alarm in one.alarms[: len(one.alarms) - one.ongoing]]
+        ended += new
+        for name, alarm in new:
+            print(json.dumps({"asset": name, **_plain(alarm)}), flush=True)
+        if found:
+            document = {"ongoing": len(going), "incidents": [{"asset": n, **_plain(a)} for n, a in ended + going]}
+            _keep(options, document, ended + going)
+        sleep(options.follow)
+
+
+def _keep(options: Options, document: dict[str, Any], alarms: Sequence[tuple[str, Alarm]]) -> None:
+    """Write incidents.json and incidents.csv."""
+    write_atomic(options.out / "incidents.json", (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_atomic(options.out / "incidents.csv", _table(alarms).encode())
+
+
+def _watch(options: Options, name: str, normal: list[Path], recent: list[Path], state: Any) -> _Found | None:
+    """Return what the rows of one asset bring; None where none is later than the state."""
     columns = options.columns
     parts = [read_table(path, columns=columns) for path in recent]
     if options.train_until is not None:
@@ -181,7 +229,7 @@ def _watch(options: Options, name: str, normal: list[Path], recent: list[Path], 
         stream.load(state)
     parts = [part for part in (_later(one, stream.last) for one in parts) if part is not None]
     if not parts:
-        raise DataError(f"No row of {name} is later than {written(stream.last)}, the last one in {options.state}.")
+        return None
     before, scores, high, alarms = stream.rows, [], [], list[Alarm]()
     for part in parts:
         pushed = stream.push(part)
@@ -370,8 +418,7 @@ def _write(options: Options, found: Mapping[str, _Found]) -> None:
         "ongoing": sum(one.ongoing for one in found.values()),
         "incidents": [{"asset": name, **_plain(alarm)} for name, alarm in alarms],
     }
-    write_atomic(options.out / "incidents.json", (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
-    write_atomic(options.out / "incidents.csv", _table(alarms).encode())
+    _keep(options, document, alarms)
     if not options.no_report:
         facts = {
             "detector": options.detector if options.detector_file is None else options.detector_file,
