@@ -35,6 +35,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         figures={HOSTILE: {"cost": None}, **figures},
         names=["cost"],
         curves=Chart(panels, columns=2, linked=True),
+        watched={"alarms": [], "curves": None},
     )
     path = tmp_path_factory.mktemp("page") / "report.html"
     write_page(path, text)

@@ -79,7 +79,15 @@ def test_names_are_text(name, tmp_path):
 
 
 def progress(chart: Chart | None) -> dict[str, Any]:
-    told = {"title": "t", "facts": {}, "where": "here", "state": "stopped", "latest": 1, "tiles_of": []}
+    told = {
+        "title": "t",
+        "facts": {},
+        "where": "here",
+        "state": "stopped",
+        "latest": 1,
+        "tiles_of": [],
+        "watched": {"alarms": [], "curves": None},
+    }
     return told | {"curves": chart, "figures": {}, "names": []}
 
 

@@ -13,7 +13,7 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import check_output, conclude, print_json
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.cli.units import alone, over_folder
+from tsreward.cli.units import alone, over_folder, takes_each
 from tsreward.data.columns import DataColumns
 from tsreward.data.minari import is_minari, minari_folder, minari_source
 from tsreward.data.relabelling import relabel_file, relabelled_kind
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Relabel, write the file, print a summary."""
-    if options.data.is_dir():
+    if takes_each(options.data, options.out):
         return _relabel_folder(options)
     alone(options.place)
     relabelled_kind(options.data, options.out)

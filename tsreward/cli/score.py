@@ -17,7 +17,7 @@ import tyro
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, check_output, conclude, fitting, print_json
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.cli.units import alone, over_folder
+from tsreward.cli.units import alone, over_folder, takes_each
 from tsreward.data.columns import DataColumns
 from tsreward.data.logs import Log, row_data
 from tsreward.data.rows import tell_reading
@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def run(options: Options) -> int:
     """Score, and write what came out."""
-    if options.data.is_dir():
+    if takes_each(options.data, options.out):
         return _score_folder(options)
     alone(options.place)
     summary = _score(options)

@@ -24,6 +24,17 @@ def alone(place: PlaceOptions) -> None:
         raise OptionError("--jobs, --ray and --shard share the files of a folder: give a folder as the data.")
 
 
+def takes_each(data: Path, out: Path | str) -> bool:
+    """Tell whether this is a folder whose tables and arrays go into a folder each for itself.
+
+    A data set whose parts lie in folders is one, and so is what goes into one file.
+    """
+    if not data.is_dir() or Path(out).suffix:
+        return False
+    kinds, inside = (".csv", ".gz", ".parquet", ".npz", ".npy", ".h5", ".hdf5"), list(data.iterdir())
+    return not inside or any(path.is_file() and path.suffix.lower() in kinds for path in inside)
+
+
 def over_folder(
     data: Path,
     out: Path,

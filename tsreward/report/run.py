@@ -143,7 +143,7 @@ def render_run(
         figures=figures,
         names=list(next(iter(figures.values()))),
         curves=learning_curves(curves, _with_model(levels or {}, model), action_repeat),
-        watched=_watched(rows or {}, alarms, action_repeat),
+        watched=_watched({name: (rows or {}).get(name, ()) for name in runs}, alarms, action_repeat),
         verdict=verdict,
         late=late,
         pictures={text: b64encode(png).decode() for text, png in (pictures or {}).items()},

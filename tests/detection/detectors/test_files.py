@@ -171,7 +171,15 @@ def test_numbers_that_no_fitted_detector_has_are_refused(task, path) -> None:
 
 
 def test_every_class_of_ours_has_a_name() -> None:
-    assert DETECTOR_CLASSES.names(own=True) == ["ensemble", "fit_on_test", "random", "sklearn", "smoothed", "window"]
+    assert DETECTOR_CLASSES.names(own=True) == [
+        "ensemble",
+        "fit_on_test",
+        "log",
+        "random",
+        "sklearn",
+        "smoothed",
+        "window",
+    ]
 
 
 def test_the_command_line_says_what_is_in_the_file(task, path, capsys) -> None:

@@ -29,7 +29,7 @@ of_predictions = pytest.mark.parametrize("metric", OF_PREDICTIONS.values(), ids=
 
 
 def test_every_metric_is_here():
-    beside = {"VUS", "macro_auc", "micro_auc", "vus", "vus_window"}
+    beside = {"VUS", "macro_auc", "micro_auc", "vus", "vus_window", "hit_rate", "ndcg"}
     assert set(OF_SCORES) | set(OF_PREDICTIONS) | beside == set(metrics.__all__)
     assert len(OF_PREDICTIONS) == 13
 

@@ -197,7 +197,7 @@ class Detector(ABC):
         >>> rows = np.random.default_rng(0).normal(size=(600, 3))
         >>> rows[500:, 2] += 20
         >>> detector = make_detector("mahalanobis").fit(rows[:400])
-        >>> detector.explain(rows, start=520).mean(0).argmax()
+        >>> int(detector.explain(rows, start=520).mean(0).argmax())
         2
         """
         if self.n_features_in_ is None or self.expected_ is None:
