@@ -74,12 +74,11 @@ def test_what_is_wrong_is_said(folder: Path, tmp_path: Path, capsys: pytest.Capt
         (["score", source, *model, "--out", str(tmp_path / "a.csv"), "--jobs", "2"], "give a folder as the data"),
         (["relabel", source, *model, "--out", str(tmp_path / "a.npz"), "--shard", "1/2"], "give a folder as the data"),
         (["score", str(folder / "data"), *model], "name a folder for the scores with --out"),
-        (["score", str(folder / "data"), *model, "--out", source], "is a file, and"),
-        (["score", str(tmp_path / "empty"), *model, "--out", str(tmp_path / "o")], "holds no files"),
+        (["score", str(folder / "data"), *model, "--out", str(tmp_path / "taken")], "is a file, and"),
         (["score", str(folder / "data"), *model, "--out", str(tmp_path / "o"), "--shard", "3/2"], "--shard takes i/n"),
         (["score", str(tmp_path / "bad"), *model, "--out", str(tmp_path / "o")], "broken failed: "),
     ]
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").touch()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "broken.npz").write_bytes(b"PK")
     for arguments, message in cases:

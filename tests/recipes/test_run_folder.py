@@ -43,7 +43,7 @@ def test_rows_of_the_training_are_drawn_with_what_the_reward_said(tmp_path: Path
     for axis in ("learned return per episode", "flag rate (fraction of steps)", "score (10, 50, 90 % of steps)"):
         assert axis in text
     assert "decisions, each of 2 environment steps" in text and "source agent" not in text
-    assert len(charts(page)) == 1
+    assert len(charts(page)) == 2  # the curves, and what is watched
     write_run(tmp_path / "..", run())
     assert "learned return per episode" not in (tmp_path / ".." / "report.html").read_text()
 

@@ -31,8 +31,8 @@ def takes_each(data: Path, out: Path | str) -> bool:
     """
     if not data.is_dir() or Path(out).suffix:
         return False
-    kinds, inside = (".csv", ".gz", ".parquet", ".npz", ".npy", ".h5", ".hdf5"), list(data.iterdir())
-    return not inside or any(path.is_file() and path.suffix.lower() in kinds for path in inside)
+    kinds = (".csv", ".gz", ".parquet", ".npz", ".npy", ".h5", ".hdf5")
+    return any(path.is_file() and path.suffix.lower() in kinds for path in data.iterdir())
 
 
 def over_folder(
