@@ -118,14 +118,7 @@ class Detector(ABC):
             ShapeError: another number of columns than in `fit`.
             DataError: a column is missing or unknown, or a score is NaN or infinite.
         """
-        if self.n_features_in_ is None:
-            raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
-        names = None if self.feature_names_in_ is None else Columns(tuple(self.feature_names_in_))
-        series = as_series(X, wanted=names, expected=self.expected_, **rows)
-        if series.dim != self.n_features_in_:
-            raise ShapeError(
-                f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
-            )
+        series = self._as_fitted(X, rows)
         scores = self.scores(series)
         if not hasattr(X, "iloc"):
             return scores
@@ -202,12 +195,7 @@ class Detector(ABC):
         """
         if self.n_features_in_ is None or self.expected_ is None:
             raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
-        names = None if self.feature_names_in_ is None else Columns(tuple(self.feature_names_in_))
-        series = as_series(X, wanted=names, expected=self.expected_, **rows)
-        if series.dim != self.n_features_in_:
-            raise ShapeError(
-                f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
-            )
+        series = self._as_fitted(X, rows)
         stop = len(series) if stop is None else min(stop, len(series))
         if not 0 <= start < stop:
             raise OptionError(f"{self.title} explains rows of the {len(series)} there are, got {start} to {stop}.")
@@ -215,6 +203,18 @@ class Detector(ABC):
         first = max(0, start - back)
         part = series.rows(first, min(len(series), stop + ahead))
         return self.parts(part, self.expected_.mean.numpy())[start - first : stop - first]
+
+    def _as_fitted(self, X: Any, rows: RowKeywords) -> Series:
+        """Return the rows as a series of the columns that were fitted."""
+        if self.n_features_in_ is None:
+            raise NotFittedError(f"{self.title} is not fitted: call fit(X) first.")
+        names = None if self.feature_names_in_ is None else Columns(tuple(self.feature_names_in_))
+        series = as_series(X, wanted=names, expected=self.expected_, **rows)
+        if series.dim != self.n_features_in_:
+            raise ShapeError(
+                f"{self.title} was fitted on {self.n_features_in_} columns, but '{series.name}' has {series.dim}."
+            )
+        return series
 
     def parts(self, series: Series, usual: np.ndarray) -> np.ndarray:
         """Return what `attribute` gives, of each stretch without a gap: [T, D] float64."""
