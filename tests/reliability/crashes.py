@@ -9,10 +9,12 @@ import resource
 import signal
 import struct
 import time
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +49,11 @@ def fork(work: Callable[[], Any]) -> int:
         return child
     status = 1
     try:
+        forkserver._forkserver.__init__()  # the parent's server is no child of this process
         work()
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(status)
 

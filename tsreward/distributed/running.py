@@ -57,7 +57,7 @@ class Done:
     there: tuple[str, ...]
     """Names of those whose file was there."""
     failed: dict[str, str]
-    """Name -> why, of those that have no file."""
+    """Name -> why, of those that have no file, in the order of the units."""
 
 
 def run_units(
@@ -107,7 +107,8 @@ def run_units(
     else:
         failed = {unit.name: told for unit in left if (told := _here(unit, folder, step)) is not None}
     done = tuple(unit.name for unit in left if unit.name not in failed)
-    return Done(done, tuple(unit.name for unit in mine if unit not in left), failed)
+    there = tuple(unit.name for unit in mine if unit not in left)
+    return Done(done, there, {unit.name: failed[unit.name] for unit in left if unit.name in failed})
 
 
 def completed(unit: Unit, folder: Path) -> str | None:
