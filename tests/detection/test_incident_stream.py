@@ -7,10 +7,11 @@ import pytest
 
 from tsreward.detection import incident_stream
 from tsreward.detection.adaptive import AdaptiveOptions
+from tsreward.detection.alarms import Alarm, mark_known
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.logs import LogDetector
 from tsreward.detection.detectors.presets import make_detector
-from tsreward.detection.incident_stream import Alarm, IncidentStream, mark_known
+from tsreward.detection.incident_stream import IncidentStream
 from tsreward.detection.incidents import IncidentOptions, find_incidents
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError
 from tsreward.sequences.series import Series
@@ -73,6 +74,33 @@ def test_a_cut_changes_no_bit(detector: Detector, adaptive: AdaptiveOptions | No
 def test_scores_are_those_of_the_detector(detector: Detector) -> None:
     series = broken()
     np.testing.assert_array_equal(IncidentStream(detector).push(series).scores, detector.decision_function(series))
+
+
+def test_columns_are_known_by_name(detector: Detector) -> None:
+    series = broken()
+    turned = Series(series.values[:, ::-1], None, "turned", series.columns[::-1], series.index, series.starts)
+    streams = IncidentStream(detector), IncidentStream(detector)
+    first, second = (
+        [*one.push(rows).alarms, *one.finish()] for one, rows in zip(streams, (series, turned), strict=True)
+    )
+    assert told(first) == told(second)
+
+
+def test_rows_that_are_refused_change_nothing(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, other = IncidentStream(detector), IncidentStream(detector)
+    series = broken()
+    for one in (stream, other):
+        one.push(series.rows(0, 300))
+    with monkeypatch.context() as broken_detector, pytest.raises(DataError, match="gave nan for row"):
+        broken_detector.setattr(detector, "measure", lambda rows: np.full(len(rows), np.nan))
+        stream.push(series.rows(300, 302))
+    with pytest.raises(DataError, match="'n' has times that are numbers, and text in the rows before it"):
+        stream.push(Series(series.values[:2], None, "n", series.columns, np.array([1, 2])))
+    with pytest.raises(DataError, match="lacks the column 'disk'"):
+        stream.push(Series(series.values[:2, :2], None, "n", series.columns[:2], series.index[300:302]))
+    first, second = stream.push(series.rows(300, 900)), other.push(series.rows(300, 900))
+    np.testing.assert_array_equal(first.scores, second.scores)
+    assert told(first.alarms) == told(second.alarms)
 
 
 def test_what_was_planted_is_told(detector: Detector) -> None:

@@ -20,19 +20,21 @@ from tsreward.data.columns import TableColumns
 from tsreward.data.groups import split_by
 from tsreward.data.tables import open_table
 from tsreward.detection.adaptive import AdaptiveOptions
+from tsreward.detection.alarms import Alarm, mark_known, written
 from tsreward.detection.datasets.own_tables import read_table
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.files import load_detector, save_detector
 from tsreward.detection.detectors.logs import LogDetector, seconds_of
 from tsreward.detection.detectors.presets import DEFAULT, detector_names, make_detector
-from tsreward.detection.incident_stream import Alarm, IncidentStream, mark_known, written
+from tsreward.detection.incident_stream import IncidentStream
 from tsreward.detection.incidents import IncidentOptions
-from tsreward.errors import CheckpointError, DataError, OptionError
+from tsreward.detection.stream_files import read_streams, write_streams
+from tsreward.errors import DataError, OptionError
 from tsreward.files import check_writable, write_atomic
-from tsreward.io.states import read_weights, write_weights
 from tsreward.options import option
 from tsreward.report.incidents import Watched, render_incidents
 from tsreward.report.page import check_reporting, write_page
+from tsreward.sequences.columns import Columns
 from tsreward.sequences.series import Series
 from tsreward.sequences.time import StampError, parse_stamps
 
@@ -132,7 +134,7 @@ def run(options: Options) -> int:
         check_reporting()
     options.out.mkdir(parents=True, exist_ok=True)
     check_writable(options.out / "incidents.json")
-    states = _read_state(options)
+    states, _ = read_streams(options.state)
     if options.follow is not None:
         return _follow(options, states)
     found = _round(options, states)
@@ -156,7 +158,7 @@ def _round(options: Options, states: dict[str, Any]) -> dict[str, _Found]:
                 report(place + 1, len(assets))
     states |= {name: one.stream.state() for name, one in found.items()}
     if options.state is not None and found:
-        write_weights(options.state, {"version": 1, "streams": _as_tensors(states)})
+        write_streams(options.state, states)
     return found
 
 
@@ -175,9 +177,9 @@ def _follow(options: Options, states: dict[str, Any]) -> int:
         new = [(name, alarm) for name, one in found.items() for alarm in one.alarms[: len(one.alarms) - one.ongoing]]
         ended += new
         for name, alarm in new:
-            print(json.dumps({"asset": name, **_plain(alarm)}), flush=True)
+            print(json.dumps({"asset": name, **alarm.to_json()}), flush=True)
         if found:
-            document = {"ongoing": len(going), "incidents": [{"asset": n, **_plain(a)} for n, a in ended + going]}
+            document = {"ongoing": len(going), "incidents": [{"asset": n, **a.to_json()} for n, a in ended + going]}
             _keep(options, document, ended + going)
         sleep(options.follow)
 
@@ -221,13 +223,16 @@ def _watch(options: Options, name: str, normal: list[Path], recent: list[Path], 
     else:
         detector = _fitted(options, trained, accepted)
         save_detector(detector, path, {"rows": len(trained), "seed": options.seed})
+    names = detector.feature_names_in_
+    columns_in_order = None if names is None else Columns(tuple(names))
+    parts = [part.in_order(columns_in_order, detector.title) for part in parts]
     seconds = seconds_of(parts[0] if trained is None else trained)
     per_day = None if seconds is None or len(seconds) < 2 else 86_400 / max(float(np.median(np.diff(seconds))), 1e-9)
     adaptive = None if options.static else options.adaptive
     stream = IncidentStream(detector, options.incidents, options.at_most, per_day, adaptive)
     if state is not None:
         stream.load(state)
-    parts = [part for part in (_later(one, stream.last) for one in parts) if part is not None]
+    parts = [part for part in map(stream.later, parts) if part is not None]
     if not parts:
         return None
     before, scores, high, alarms = stream.rows, [], [], list[Alarm]()
@@ -314,14 +319,6 @@ def _joined(parts: Sequence[Series]) -> Series:
     index = None if first.index is None else np.concatenate([np.asarray(one.index) for one in parts])
     values = np.concatenate([one.values for one in parts])
     return Series(values, None, first.name, first.columns, index, np.concatenate(starts))
-
-
-def _later(series: Series, last: Any) -> Series | None:
-    """Return the rows after a time; all of them where there is none."""
-    if last is None or series.index is None:
-        return series
-    late = np.asarray(series.index) > last
-    return series.rows(int(np.argmax(late)), len(series)) if late.any() else None
 
 
 def _since(alarm: Alarm, before: int) -> Alarm:
@@ -416,7 +413,7 @@ def _write(options: Options, found: Mapping[str, _Found]) -> None:
         "rows": rows,
         "flagged": float(np.mean(np.concatenate([one.scores > one.high for one in watched]))),
         "ongoing": sum(one.ongoing for one in found.values()),
-        "incidents": [{"asset": name, **_plain(alarm)} for name, alarm in alarms],
+        "incidents": [{"asset": name, **alarm.to_json()} for name, alarm in alarms],
     }
     _keep(options, document, alarms)
     if not options.no_report:
@@ -467,11 +464,6 @@ def _shown(at: Any) -> str:
     return str(written(at)).replace("T", " ")
 
 
-def _plain(alarm: Alarm) -> dict[str, Any]:
-    values = alarm.to_json()
-    return values | {"p_value": None if np.isnan(alarm.incident.p_value) else alarm.incident.p_value}
-
-
 def _table(alarms: Sequence[tuple[str, Alarm]]) -> str:
     """Return incidents.csv: a row for every incident, the three channels beside each other."""
     from csv import writer
@@ -482,7 +474,7 @@ def _table(alarms: Sequence[tuple[str, Alarm]]) -> str:
     parts = ("name", "share", "value", "expected", "low", "high")
     rows.writerow([*_HEADER, *(f"channel{place}_{part}" for place in (1, 2, 3) for part in parts)])
     for name, alarm in alarms:
-        values = {"asset": name, **_plain(alarm)}
+        values = {"asset": name, **alarm.to_json()}
         channels = [channel[part] for channel in values["channels"] for part in parts]
         rows.writerow([*(values[key] for key in _HEADER), *channels, *[""] * (18 - len(channels))])
     return text.getvalue()
@@ -491,21 +483,3 @@ def _table(alarms: Sequence[tuple[str, Alarm]]) -> str:
 def _file_name(name: str) -> str:
     """Return a name of an asset as a part of a name of a file; different names stay different."""
     return "".join(sign if sign.isalnum() or sign in "-_." else f"%{ord(sign):02x}" for sign in name)
-
-
-def _read_state(options: Options) -> dict[str, Any]:
-    if options.state is None or not options.state.exists():
-        return {}
-    state = read_weights(options.state)
-    if state.get("version") != 1 or not isinstance(state.get("streams"), dict):
-        raise CheckpointError(f"{options.state} is no state of tsreward detect that this version reads.")
-    return state["streams"]
-
-
-def _as_tensors(value: Any) -> Any:
-    """Return a state with tensors in place of arrays."""
-    import torch
-
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(np.ascontiguousarray(value))
-    return {name: _as_tensors(part) for name, part in value.items()} if isinstance(value, dict) else value

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tsreward.detection.adaptive import AdaptiveOptions, AdaptiveThreshold
+from tsreward.detection.alarms import Alarm, Channel
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.logs import LogDetector, run_lengths
 from tsreward.detection.incidents import (
@@ -22,7 +23,8 @@ from tsreward.detection.incidents import (
     swings,
 )
 from tsreward.detection.thresholds import THRESHOLDS
-from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError
+from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError, ShapeError
+from tsreward.sequences.columns import Columns
 from tsreward.sequences.series import Series
 
 LONGEST = 20_000
@@ -30,64 +32,6 @@ LONGEST = 20_000
 _AROUND = 100
 """Rows on both sides of the peak that are explained."""
 _TOLD, _REMEMBERED, _VERSION = 3, 500, 1
-
-
-@dataclass(frozen=True)
-class Channel:
-    """One column that has to do with an incident, in the row of its peak."""
-
-    name: str
-    share: float
-    """Of what all columns add to the score, around the peak."""
-    value: float
-    expected: float
-    """What the columns that are not blamed let expect."""
-    low: float
-    """Usual range on normal rows: 1 % of values are below this,"""
-    high: float
-    """and 1 % above this."""
-    rise: bool = False
-    """Whether it is a counter, and all of these are of its rise since the row before."""
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """An incident with all that is told of it."""
-
-    number: int
-    """From 1."""
-    kind: str
-    """score, or stuck where a sensor repeats its value."""
-    incident: Incident
-    begin: Any
-    """Time of its first row, or its number where there is no time."""
-    end: Any
-    """Of its last row."""
-    peak_at: Any
-    channels: tuple[Channel, ...]
-    """Most to blame first, three at most."""
-    similar: tuple[tuple[int, float], ...] = ()
-    """(number, similarity) of earlier ones, most similar first."""
-    known: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Return all of it as plain JSON."""
-        one = self.incident
-        return {
-            "number": self.number,
-            "kind": self.kind,
-            "start": written(self.begin),
-            "end": written(self.end),
-            "peak_at": written(self.peak_at),
-            "first_row": one.start,
-            "rows": one.rows,
-            "peak": one.peak,
-            "severity": one.severity,
-            "p_value": one.p_value,
-            "known": self.known,
-            "channels": [asdict(channel) for channel in self.channels],
-            "similar": [list(pair) for pair in self.similar],
-        }
 
 
 @dataclass(frozen=True)
@@ -187,18 +131,27 @@ class IncidentStream:
         """Return what the next rows bring.
 
         Raises:
-            ShapeError, DataError: rows that the detector cannot score, or with a time where others had none.
+            ShapeError, DataError: rows that the detector cannot score, or with a time where others had none; nothing
+                has changed then.
         """
-        index = None if series.index is None else np.asarray(series.index)
-        if self.rows and (index is None) != (self._index is None):
-            raise DataError(f"'{series.name}' has {'no' if index is None else 'a'} time, unlike the rows before it.")
+        index = self._index_of(series)
+        names = self.detector.feature_names_in_
+        series = series.in_order(None if names is None else Columns(tuple(names)), self.detector.title)
+        if series.dim != self._values.shape[1]:
+            raise ShapeError(
+                f"{self.detector.title} has {self._values.shape[1]} columns, '{series.name}' {series.dim}."
+            )
+        kept, before = len(self._values), (self._values, self._starts, self._index)
         starts = np.zeros(len(series), dtype=bool) if series.starts is None else np.asarray(series.starts, dtype=bool)
-        kept = len(self._values)
         self._values = np.concatenate([self._values, series.values])
         self._starts = np.concatenate([self._starts, starts])
         if index is not None:
             self._index = index if self._index is None else np.concatenate([self._index, index])
-        scores = self.detector.decision_function(self._series(max(0, kept - self._back), None, series))
+        try:
+            scores = self.detector.decision_function(self._series(max(0, kept - self._back), None, series.name))
+        except Exception:
+            self._values, self._starts, self._index = before
+            raise
         scores = np.asarray(scores)[min(kept, self._back) :]
         if self._adaptive is None:
             high, low = np.full(len(scores), self.high), np.full(len(scores), self.low)
@@ -211,14 +164,26 @@ class IncidentStream:
             lengths = run_lengths(series.values, self._lengths, before)
             stuck, self._lengths = self.detector.stuck(lengths), lengths[-1]
         self._stuck = np.concatenate([self._stuck, stuck])
-        alarms = self._ended(final=False, series=series)
+        alarms = self._ended(final=False)
         self._forget()
         return Part(scores, high, alarms)
+
+    def later(self, series: Series) -> Series | None:
+        """Return the rows after the last one that came, None where there is none; without a time all of them.
+
+        Raises:
+            DataError: a time where others had none, or of another kind.
+        """
+        index, last = self._index_of(series), self.last
+        if last is None or index is None:
+            return series
+        late = index > last
+        return series.rows(int(np.argmax(late)), len(series)) if late.any() else None
 
     def finish(self) -> list[Alarm]:
         """Return the incidents that still go on at the end; more rows may come all the same."""
         before = self._done.copy(), self._number, self._signatures
-        found = self._ended(final=True, series=None)
+        found = self._ended(final=True)
         self._done, self._number, self._signatures = before
         return found
 
@@ -265,18 +230,25 @@ class IncidentStream:
         if self._adaptive is not None:
             self._adaptive.load(adaptive)
 
-    def _series(self, start: int, stop: int | None, like: Series | None) -> Series:
+    def _index_of(self, series: Series) -> np.ndarray | None:
+        index = None if series.index is None else np.asarray(series.index)
+        if self.rows and (index is None) != (self._index is None):
+            raise DataError(f"'{series.name}' has {'no' if index is None else 'a'} time, unlike the rows before it.")
+        if index is not None and self._index is not None:
+            kinds = ["text" if one.dtype.kind == "M" else "numbers" for one in (index, self._index)]
+            if kinds[0] != kinds[1]:
+                raise DataError(f"'{series.name}' has times that are {kinds[0]}, and {kinds[1]} in the rows before it.")
+        return index
+
+    def _series(self, start: int, stop: int | None, name: str = "series") -> Series:
         """Return rows that are kept, counted from the first of them."""
         part = slice(start, stop)
         index = None if self._index is None else self._index[part]
         names = self.detector.feature_names_in_
         columns = () if names is None else tuple(names)
-        if like is not None and like.columns:
-            columns = like.columns
-        name = "series" if like is None else like.name
         return Series(self._values[part], None, name, columns, index, self._starts[part])
 
-    def _ended(self, final: bool, series: Series | None) -> list[Alarm]:
+    def _ended(self, final: bool) -> list[Alarm]:
         """Return the incidents that end within the rows that are kept, and remember that they did."""
         found: list[tuple[str, Incident]] = []
         scores, high, low = self._levels
@@ -304,7 +276,7 @@ class IncidentStream:
                 if (one := self._incident(kind, start, stop, scores, high)) is not None:
                     found.append((kind, one))
         found.sort(key=lambda pair: (pair[1].stop, pair[1].start))
-        return [self._alarm(kind, one, series) for kind, one in found]
+        return [self._alarm(kind, one) for kind, one in found]
 
     def _incident(self, kind: str, start: int, stop: int, scores: np.ndarray, high: np.ndarray) -> Incident | None:
         part = scores[start:stop]
@@ -318,13 +290,13 @@ class IncidentStream:
         p_value = float(p_values(severity, self._severe)[0])
         return Incident(*bounds, float(part.max()), row + self._first, float(severity[0]), p_value)
 
-    def _alarm(self, kind: str, one: Incident, like: Series | None) -> Alarm:
+    def _alarm(self, kind: str, one: Incident) -> Alarm:
         start, stop, row = one.start - self._first, one.stop - self._first, one.row - self._first
         if kind == "stuck":
             blamed = self._stuck[start:stop].mean(0)
         else:
             begin, end = max(start, row - _AROUND), min(stop, row + _AROUND + 1)
-            blamed = np.maximum(self.detector.explain(self._series(0, None, None), begin, end), 0.0).mean(0)
+            blamed = np.maximum(self.detector.explain(self._series(0, None), begin, end), 0.0).mean(0)
         share = blamed / max(float(blamed.sum()), 1e-300)
         order = [int(place) for place in np.argsort(-share, kind="stable")[:_TOLD] if share[place] > 0]
         expectation = self.detector.expected_
@@ -342,7 +314,7 @@ class IncidentStream:
         self._signatures = np.concatenate([self._signatures, mark])[-_REMEMBERED:]
         low, high, rise = mean - 2.33 * std, mean + 2.33 * std, np.zeros(len(mean), dtype=bool)
         if isinstance(self.detector, LogDetector):
-            values, expected, (low, high) = self.detector.usual(self._series(0, None, None), row, expected)
+            values, expected, (low, high) = self.detector.usual(self._series(0, None), row, expected)
             rise = self.detector.counters_
         names = self.detector.feature_names_in_
         channels = tuple(
@@ -373,24 +345,3 @@ class IncidentStream:
         self._values, self._starts, self._stuck = self._values[drop:], self._starts[drop:], self._stuck[drop:]
         self._levels = self._levels[:, drop:]
         self._index = None if self._index is None else self._index[drop:]
-
-
-def written(at: Any) -> Any:
-    """Return a time or a number of a row as JSON has it.
-
-    >>> written(np.datetime64("2026-01-31T12:00:00")), written(np.int64(7))
-    ('2026-01-31T12:00:00', 7)
-    """
-    if isinstance(at, np.datetime64):
-        return str(at)
-    return at.item() if isinstance(at, np.generic) else at
-
-
-def mark_known(alarms: list[Alarm], starts: np.ndarray, ends: np.ndarray) -> list[Alarm]:
-    """Return the alarms, known where they overlap one of the spans from `starts` [n] to `ends` [n], both included.
-
-    >>> one = Alarm(1, "score", Incident(5, 8, 1.0, 5, 1.0, 1.0), 5, 7, 5, ())
-    >>> mark_known([one], np.array([7]), np.array([9]))[0].known
-    True
-    """
-    return [replace(one, known=bool(((starts <= one.end) & (ends >= one.begin)).any())) for one in alarms]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.detection.incident_stream import Alarm, written
+from tsreward.detection.alarms import Alarm, written
 from tsreward.report.drawing import (
     BLUE,
     GREEN,
