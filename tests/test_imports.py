@@ -29,7 +29,7 @@ LEVELS = [
     {"report"},
     {"recipes", "testing"},
     {"tuning"},
-    {"distributed"},
+    {"distributed", "serving"},
     {"cli"},
     {"__main__"},
 ]

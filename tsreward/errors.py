@@ -73,7 +73,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> OptionError:
     names = sorted(known)
     near = nearest(name, names)
     hint = f": did you mean '{near[0]}'?" if near else "."
-    listed = names if len(names) <= 20 else near or names[:20]
+    listed = names if len(names) <= 24 else near or names[:20]
     return OptionError(f"Unknown {kind} '{name}'{hint} Known: {', '.join(listed)}{' ...' * (listed is not names)}.")
 
 

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fit": ("learn a reward from recorded episodes or sensor logs", "tsreward.cli.fit"),
     "score": ("score episodes or sensor logs", "tsreward.cli.score"),
     "detect": ("find the incidents in a log, and which sensor is to blame", "tsreward.cli.detect"),
+    "serve": ("score rows that come over HTTP, and tell incidents", "tsreward.cli.serve"),
     "evaluate": ("measure how well scores agree with costs or labels", "tsreward.cli.evaluate"),
     "bench": ("compare detectors on logs with labels", "tsreward.cli.bench"),
     "relabel": ("put the rewards of a model into recorded episodes", "tsreward.cli.relabel"),

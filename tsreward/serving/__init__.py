@@ -1,0 +1,1 @@
+"""Detectors behind HTTP, and models as graphs for other programs."""
