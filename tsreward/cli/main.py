@@ -50,6 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("compare two models on the same data", "tsreward.cli.compare"),
     "check": ("check that model files are sound", "tsreward.cli.check"),
     "info": ("show what a model file holds", "tsreward.cli.info"),
+    "export": ("write the score of a model as ONNX or torch.export", "tsreward.cli.export"),
     "push": ("put a model into a repository of the Hugging Face Hub", "tsreward.cli.push"),
     "pull": ("fetch a model from the hub or the zoo", "tsreward.cli.pull"),
     "completion": ("let a shell complete commands and options", "tsreward.cli.completion"),

@@ -38,6 +38,8 @@ class Encoder(nn.Module, ABC):
     """Features are tokens, whole numbers below this; None where they are numbers of any kind."""
     labelled: bool = False
     """The last feature is no token but a class, such as a task."""
+    graph: ClassVar[bool] = False
+    """Whether `encode` is the same operations on tensors for all observations, so that it can be exported."""
     frame_shape: tuple[int, int, int] | None = None
     """Features are the bytes, uint8, of a frame of this (height, width, channels); None where they are numbers."""
 
@@ -93,6 +95,7 @@ class Identity(Encoder):
     """
 
     Options = EncoderOptions
+    graph = True
 
     def __init__(self, obs_shape: tuple[int, ...] | None = None, options: EncoderOptions = EncoderOptions()) -> None:
         super().__init__((1,) if obs_shape is None else obs_shape, options)

@@ -32,6 +32,7 @@ class SortedLidar(Encoder):
     """
 
     Options = SortedLidarOptions
+    graph = True
     options: SortedLidarOptions
 
     def __init__(self, obs_shape: tuple[int, ...], options: SortedLidarOptions = SortedLidarOptions()) -> None:

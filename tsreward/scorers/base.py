@@ -60,6 +60,8 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
     """Whether `learn` needs held-out normal windows, to know when to stop; the others learn from all of them."""
     min_window: ClassVar[int] = 1
     """The shortest window it can work on."""
+    graph: ClassVar[bool] = False
+    """Whether `measure` is the same operations on tensors for all windows, so that it can be exported."""
 
     options: OptionsT
     dim: int

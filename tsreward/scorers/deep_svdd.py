@@ -55,6 +55,7 @@ class DeepSVDD(GradientScorer[DeepSVDDOptions]):
     """
 
     Options = DeepSVDDOptions
+    graph = True
 
     centre: Tensor
     embedded_mean: Tensor

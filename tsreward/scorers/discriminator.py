@@ -38,6 +38,7 @@ fit(normal, negative), e.g. windows of an agent or of tsreward.sequences.probes,
     """
 
     Options = DiscriminatorOptions
+    graph = True
     needs_negative = True
 
     def build(self) -> None:

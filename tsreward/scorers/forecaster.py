@@ -40,6 +40,7 @@ class Forecaster(Scorer[ForecasterOptions]):
     """
 
     Options = ForecasterOptions
+    graph = True
     uses_negative = False
     uses_held_out = True
     min_window = 2

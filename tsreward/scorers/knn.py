@@ -46,6 +46,7 @@ class KNN(Scorer[KNNOptions]):
     """
 
     Options = KNNOptions
+    graph = True
     uses_negative = False
     uses_held_out = False
 

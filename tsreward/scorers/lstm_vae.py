@@ -39,6 +39,7 @@ class LSTMVAE(Reconstruction[LSTMVAEOptions]):
     """
 
     Options = LSTMVAEOptions
+    graph = True
 
     def build(self) -> None:
         super().build()

@@ -45,6 +45,7 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
     """
 
     Options = MahalanobisOptions
+    graph = True
     uses_negative = False
     uses_held_out = False
 

@@ -52,6 +52,7 @@ class PCA(Scorer[PCAOptions]):
     """
 
     Options = PCAOptions
+    graph = True
     uses_negative = False
     uses_held_out = False
 

@@ -45,6 +45,7 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
     """
 
     Options = RidgeVAROptions
+    graph = True
     uses_negative = False
     uses_held_out = False
     min_window = 2

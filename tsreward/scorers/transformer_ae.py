@@ -48,6 +48,7 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     """
 
     Options = TransformerAEOptions
+    graph = True
 
     @property
     def chunk(self) -> int:
