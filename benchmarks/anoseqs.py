@@ -53,6 +53,8 @@ class Arm:
     weight: float = 8.0
     false_alarm_rate: float = 0.05
     oracle: bool = False
+    limit: float | None = None
+    """Cost per episode that PPO-Lagrangian keeps the true cost below, in place of a penalty."""
     train: bool = True
     """False measures the scorer alone."""
 
@@ -61,6 +63,7 @@ ARMS = {
     "vanilla": Arm(),
     "oracle: true cost, constant x8": Arm(oracle=True),
     "oracle: true cost, constant x4": Arm(oracle=True, weight=4.0),
+    "PPO-Lagrangian: true cost, limit 25": Arm(limit=25.0),
     "Deep SAD, tail x8": Arm("deep_sad"),
     "Deep SAD, tail x4": Arm("deep_sad", weight=4.0),
     "Deep SAD, constant x8": Arm("deep_sad", "constant"),
@@ -78,6 +81,7 @@ FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in na
 SHORT = (
     "vanilla",
     "oracle: true cost, constant x8",
+    "PPO-Lagrangian: true cost, limit 25",
     "Deep SAD, tail x8",
     "Deep SAD, constant x8",
     "Deep SAD, Lagrangian",
@@ -86,7 +90,9 @@ SHORT = (
     "Deep SVDD, scorer alone",
     "KNN, scorer alone",
 )
-CORE = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
+CONSTRAINED = "PPO-Lagrangian: true cost, limit 25"
+PENALTIES = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
+CORE = ("vanilla", "oracle: true cost, constant x8", CONSTRAINED, "Deep SAD, tail x8")
 TASKS = {
     "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
     "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), SHORT),
@@ -97,7 +103,9 @@ TASKS = {
         AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
         ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
     ),
-    "hopper-td3": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), CORE),
+    "hopper-td3": Task(
+        "SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), PENALTIES
+    ),
     **{
         name.lower(): Task(f"Safety{name}Velocity-v1", f"Safety{name}Velocity-v1", AgentOptions(steps=60_000), CORE)
         for name in ("Swimmer", "Walker2d", "HalfCheetah", "Ant", "Humanoid")
@@ -152,7 +160,10 @@ def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     if arm.oracle:
         reward = partial(TrueCostPenalty, weight=arm.weight * unit_of(sources(task.source, seed)))
     began = time.perf_counter()
-    agent = train_agent(task.target, replace(task.agent, seed=seed), model, reward, needs_cost=True)
+    options = replace(task.agent, seed=seed)
+    if arm.limit is not None:
+        options = replace(options, algorithm="ppo_lagrangian", cost_limit=arm.limit)
+    agent = train_agent(task.target, options, model, reward, needs_cost=True)
     record["train_seconds"] = round(time.perf_counter() - began, 2)
     everything = agent.record.all_episodes()
     if arm_name == "vanilla":
