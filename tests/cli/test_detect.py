@@ -237,3 +237,65 @@ def test_what_cannot_be_is_told_in_one_line(
     assert main(["detect", "--time", "t", "--no-report", "--out", str(tmp_path / "out"), *files]) == 2
     error = capsys.readouterr().err.strip()
     assert message in error and len(error.splitlines()) == 1
+
+
+def asked(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def answer(path: Path, rows: list[dict[str, str]], words: list[str]) -> Path:
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(row | {"answer": word} for row, word in zip(rows, words, strict=True))
+    return path
+
+
+def test_questions_are_asked_and_their_answers_change_what_is_flagged(logs: Path, tmp_path: Path) -> None:
+    files = [str(logs / name) for name in ("normal.csv", "recent.csv")]
+    first = tmp_path / "first"
+    assert main(["detect", *files, *FAST, "--ask", "8", "--out", str(first)]) == 0
+    rows = asked(first / "questions.csv")
+    assert len(rows) == 8 and "mem" in rows[0]["channels"] and {row["answer"] for row in rows} == {""}
+    reader = closed((first / "report.html").read_text())
+    assert "Question 8" in reader.text and "questions.csv" in reader.text
+    worst = max((one for one in found(first) if one["kind"] == "score"), key=lambda one: one["severity"])
+
+    common = ["detect", *files, *FAST, "--no-report", "--answers"]
+    empty = answer(tmp_path / "empty.csv", rows, [""] * 8)
+    assert main([*common, str(empty), "--out", str(tmp_path / "empty")]) == 0
+    assert found(tmp_path / "empty") == found(first)
+
+    inside = [row["start"] <= worst["end"] and worst["start"] <= row["end"] for row in rows]
+    assert any(inside) and not all(inside)
+    normal = answer(tmp_path / "normal.csv", rows, ["normal" if one else "" for one in inside])
+    assert main([*common, str(normal), "--out", str(tmp_path / "normal")]) == 0
+    peaks = [one["peak_at"] for one in found(tmp_path / "normal") if one["kind"] == "score"]
+    assert worst["peak_at"] not in peaks
+    spans = [(row["start"], row["end"]) for row, one in zip(rows, inside, strict=True) if one]
+    assert not any(start <= peak <= end for peak in peaks for start, end in spans)
+
+    quiet = {"start": "2026-03-11T02:00:00", "end": "2026-03-11T03:00:00", "answer": "anomalous"}
+    with (tmp_path / "own.csv").open("w") as file:
+        file.write("start,end,answer\n" + ",".join(quiet.values()) + "\n")
+    assert main([*common, str(tmp_path / "own.csv"), "--out", str(tmp_path / "own")]) == 0
+    told = [one for one in found(tmp_path / "own") if one["start"] <= quiet["end"] and quiet["start"] <= one["end"]]
+    assert told and not [one for one in found(first) if one["start"] <= quiet["end"] and quiet["start"] <= one["end"]]
+
+
+def test_answers_are_not_asked_again_and_bad_ones_are_refused(logs: Path, tmp_path: Path, complaint) -> None:
+    files = [str(logs / name) for name in ("normal.csv", "recent.csv")]
+    common = ["detect", *files, *FAST, "--no-report", "--out", str(tmp_path)]
+    assert main([*common, "--ask", "3"]) == 0
+    rows = asked(tmp_path / "questions.csv")
+    file = answer(tmp_path / "answered.csv", rows, ["anomalous", "normal", "0"])
+    assert main([*common, "--ask", "3", "--answers", str(file)]) == 0
+    assert not {row["start"] for row in asked(tmp_path / "questions.csv")} & {row["start"] for row in rows}
+    answer(file, rows, ["", "maybe", ""])
+    assert "row 2 is to answer anomalous or normal, got 'maybe'" in complaint(*common, "--answers", file)
+    file.write_text("start,end\n2026-03-10,2026-03-11\n")
+    assert "answer" in complaint(*common, "--answers", file)
+    assert "leave out --follow" in complaint(
+        "detect", files[1], "--time", "t", "--detector-file", "d", "--follow", 1, "--ask", 2
+    )

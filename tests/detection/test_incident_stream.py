@@ -159,6 +159,14 @@ def test_a_rate_a_day_sets_the_threshold() -> None:
         IncidentStream(detector, per_day=1)
 
 
+def test_known_ones_add_up() -> None:
+    stream = IncidentStream(make_detector("mahalanobis", smoothing=10).fit(log()))
+    alarms = stream.push(broken()).alarms
+    for one in alarms[:2]:
+        alarms = mark_known(alarms, np.array([one.peak_at]), np.array([one.peak_at]))
+    assert [one.known for one in mark_known(alarms, np.zeros(0), np.zeros(0))][:3] == [True, True, False]
+
+
 def test_known_ones_are_marked_by_time() -> None:
     stream = IncidentStream(make_detector("mahalanobis", smoothing=10).fit(log()))
     alarms = stream.push(broken()).alarms

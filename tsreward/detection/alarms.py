@@ -80,10 +80,14 @@ def written(at: Any) -> Any:
 
 
 def mark_known(alarms: list[Alarm], starts: np.ndarray, ends: np.ndarray) -> list[Alarm]:
-    """Return the alarms, known where they overlap one of the spans from `starts` [n] to `ends` [n], both included.
+    """Return the alarms, known where they were, or where they overlap one of the spans `starts` [n] to `ends` [n].
+
+    Both ends are included.
 
     >>> one = Alarm(1, "score", Incident(5, 8, 1.0, 5, 1.0, 1.0), 5, 7, 5, ())
     >>> mark_known([one], np.array([7]), np.array([9]))[0].known
     True
     """
-    return [replace(one, known=bool(((starts <= one.end) & (ends >= one.begin)).any())) for one in alarms]
+    if not len(starts):
+        return alarms
+    return [replace(one, known=one.known or bool(((starts <= one.end) & (ends >= one.begin)).any())) for one in alarms]

@@ -22,6 +22,7 @@ from tsreward.detection.incidents import (
     severities,
     swings,
 )
+from tsreward.detection.questions import leaned
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError, ShapeError
 from tsreward.sequences.columns import Columns
@@ -127,8 +128,14 @@ class IncidentStream:
         """Time of the last row; None before there was one, and where there is no time."""
         return None if self._index is None or not len(self._index) else self._index[-1]
 
-    def push(self, series: Series) -> Part:
+    def push(self, series: Series, leaning: np.ndarray | None = None) -> Part:
         """Return what the next rows bring.
+
+        Args:
+            series: the rows.
+            leaning: [T], what answers say of these rows (`questions.lean`). It changes their scores, but not the
+                thresholds, which follow the scores as they were: rows that were answered are on the side of the
+                threshold that the answer says.
 
         Raises:
             ShapeError, DataError: rows that the detector cannot score, or with a time where others had none; nothing
@@ -157,6 +164,11 @@ class IncidentStream:
             high, low = np.full(len(scores), self.high), np.full(len(scores), self.low)
         else:
             high, low = self._adaptive.push(scores)
+        if leaning is not None:
+            scores = leaned(scores, leaning, self._normal)
+            scores = np.where(leaning == -1, np.minimum(scores, low), scores)
+            above = np.nextafter(np.where(np.isfinite(high), high, scores), np.inf)
+            scores = np.where(leaning == 1, np.maximum(scores, above), scores)
         self._levels = np.concatenate([self._levels, np.stack([scores, high, low])], axis=1)
         stuck = np.zeros(series.values.shape, dtype=bool)
         if isinstance(self.detector, LogDetector):

@@ -94,6 +94,8 @@ class Panel:
     log: bool = False
     """Whether y is logarithmic."""
     log_x: bool = False
+    dated: bool = False
+    """Whether x is a time, in milliseconds since 1970."""
     ticks: Sequence[str] = ()
     """Names of the places 0, 1, ... on the axis x, in place of numbers."""
     marked: float | None = None

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.detection.alarms import Alarm, written
+from tsreward.detection.alarms import Alarm, Channel, written
+from tsreward.detection.questions import Question
 from tsreward.report.drawing import (
     BLUE,
     GREEN,
@@ -55,9 +56,14 @@ class Watched:
 
 
 def render_incidents(
-    watched: Sequence[Watched], title: str, verdict: str, facts: Mapping[str, Any], notes: Sequence[str] = ()
+    watched: Sequence[Watched],
+    title: str,
+    verdict: str,
+    facts: Mapping[str, Any],
+    notes: Sequence[str] = (),
+    questions: Sequence[Sequence[Question]] = (),
 ) -> str:
-    """Return the page of what was found, the most severe incidents first.
+    """Return the page of what was found, the most severe incidents first, and the questions about each asset.
 
     The page refers to nothing outside itself; at most 24 incidents of an asset are drawn, the table has all.
 
@@ -78,8 +84,9 @@ def render_incidents(
                 "alarms": [row(alarm) for alarm in one.new],
                 "known": [row(alarm) for alarm in one.alarms if alarm.known],
                 "closeups": [(row(alarm), closeup(one, alarm)) for alarm in one.new[:drawn]],
+                "asked": [asked(one, question, bool(drawn)) for question in questions_of],
             }
-            for one in watched
+            for one, questions_of in zip(watched, questions or [()] * len(watched), strict=True)
         ]
         return render(
             "tsreward.report",
@@ -121,39 +128,95 @@ def row(alarm: Alarm) -> dict[str, Any]:
     }
 
 
+def asked(one: Watched, question: Question, drawn: bool) -> dict[str, Any]:
+    """Return a question as the page shows it, with a picture where it is drawn."""
+    begin, end = (_told(one, row) for row in (question.start, question.stop - 1))
+    panels = [(one.series.column(place), None) for place in question.blamed]
+    chart = _around(one, question.start, question.stop, panels) if drawn else None
+    return {
+        "begin": begin,
+        "end": end,
+        "score": question.score,
+        "channels": [name for name, _ in panels],
+        "chart": chart,
+    }
+
+
+def _told(one: Watched, row: int) -> str:
+    return str(row) if one.series.index is None else str(written(np.asarray(one.series.index)[row])).replace("T", " ")
+
+
+class _Axis:
+    """Where rows lie on the axis x: at their times, or at their numbers where they have none."""
+
+    def __init__(self, one: Watched) -> None:
+        index = None if one.series.index is None else np.asarray(one.series.index)
+        self.dated = index is not None and index.dtype.kind == "M"
+        self.text = "row" if index is None else "time (UTC where a zone is written)" if self.dated else "time"
+        if index is None:
+            at = np.arange(len(one.series), dtype=np.float64)
+        else:
+            at = index.astype("datetime64[ms]").astype(np.float64) if self.dated else index.astype(np.float64)
+        step = float(np.median(np.diff(at))) if len(at) > 1 else 1.0
+        self._at = np.append(at, at[-1] + step)
+
+    def __call__(self, rows: Any) -> Any:
+        """Return the places of rows, of which the one past the last is a usual step behind it."""
+        return np.interp(rows, np.arange(len(self._at)), self._at)
+
+    def line(self, values: np.ndarray, start: int, color: str, name: str = "", dashed: bool = False) -> Line:
+        """Return the line of values [T] from row `start` on."""
+        rows, values = envelope(values, start)
+        return Line(self(rows), values, color, name, dashed)
+
+    def spans(self, rows: Sequence[tuple[float, float]], name: str = "") -> Shade:
+        """Return spans of rows, shaded."""
+        return Shade([(float(self(start)), float(self(stop))) for start, stop in rows], name=name)
+
+
 def overview(one: Watched) -> Chart:
     """Draw the score of all rows, the threshold, and the incidents."""
-    spans = [(a.incident.start, max(a.incident.stop, a.incident.start + len(one.scores) / 500)) for a in one.new]
-    parts: list[Part] = [Shade(spans, name="incidents"), Line(*envelope(one.scores), SCORE, "score")]
-    parts += _threshold(one.high, 0)
-    log = bool(len(one.scores) and one.scores.min() > 0 and one.scores.max() > 50 * np.median(one.scores))
-    return Chart([Panel(parts, "row", "score", x_range=(0.0, float(len(one.scores))), log=log)], height=1.8)
+    axis, length = _Axis(one), len(one.scores)
+    spans = [(a.incident.start, max(a.incident.stop, a.incident.start + length / 500)) for a in one.new]
+    parts: list[Part] = [axis.spans(spans, "incidents"), axis.line(one.scores, 0, SCORE, "score")]
+    parts += _threshold(axis, one.high, 0)
+    log = bool(length and one.scores.min() > 0 and one.scores.max() > 50 * np.median(one.scores))
+    reach = (float(axis(0)), float(axis(length)))
+    return Chart([Panel(parts, axis.text, "score", x_range=reach, log=log, dated=axis.dated)], height=1.8)
 
 
 def closeup(one: Watched, alarm: Alarm) -> Chart:
     """Draw the channels to blame around an incident, each with its usual range, and the score."""
-    around = max(_CONTEXT, alarm.incident.rows)
-    start, stop = max(0, alarm.incident.start - around), min(len(one.scores), alarm.incident.stop + around)
-    span = Shade([(alarm.incident.start, alarm.incident.stop)])
+    return _around(one, alarm.incident.start, alarm.incident.stop, [(part.name, part) for part in alarm.channels])
+
+
+def _around(one: Watched, begin: int, end: int, channels: Sequence[tuple[str, Channel | None]]) -> Chart:
+    """Draw channels around the rows from `begin` to before `end`, with their usual range where it is told."""
+    axis, around = _Axis(one), max(_CONTEXT, end - begin)
+    start, stop = max(0, begin - around), min(len(one.scores), end + around)
+    span, reach = axis.spans([(begin, end)]), (float(axis(start)), float(axis(stop)))
     names = [one.series.column(place) for place in range(one.series.dim)]
     panels = []
-    for color, channel in zip(_COLORS, alarm.channels, strict=False):
-        values = one.series.values[start:stop, names.index(channel.name)]
-        values = np.diff(values, prepend=values[:1]) if channel.rise else values
-        edges = np.array([start, stop - 1])
-        usual = Band(edges, np.full(2, channel.low), np.full(2, channel.high), GREEN, "usual range")
-        name = f"{channel.name}, rise" if channel.rise else channel.name
-        panels.append(Panel([span, usual, Line(*envelope(values, start), color)], y=name, x_range=(start, stop)))
-    score: list[Part] = [span, Line(*envelope(one.scores[start:stop], start), SCORE, "score")]
-    score += _threshold(one.high[start:stop], start)
-    panels.append(Panel(score, "row", "score", x_range=(start, stop)))
+    for color, (name, told) in zip(_COLORS, channels, strict=False):
+        values = one.series.values[start:stop, names.index(name)]
+        parts: list[Part] = [span]
+        if told is not None:
+            values = np.diff(values, prepend=values[:1]) if told.rise else values
+            usual = np.full(2, told.low), np.full(2, told.high)
+            parts.append(Band(np.array(reach), *usual, GREEN, "usual range"))
+        text = f"{name}, rise" if told is not None and told.rise else name
+        panels.append(Panel([*parts, axis.line(values, start, color)], y=text, x_range=reach, dated=axis.dated))
+    score: list[Part] = [span, axis.line(one.scores[start:stop], start, SCORE, "score")]
+    score += _threshold(axis, one.high[start:stop], start)
+    panels.append(Panel(score, axis.text, "score", x_range=reach, dated=axis.dated))
     return Chart(panels, height=1.1, linked=True)
 
 
-def _threshold(high: np.ndarray, start: int) -> list[Part]:
+def _threshold(axis: _Axis, high: np.ndarray, start: int) -> list[Part]:
     known = high[np.isfinite(high)]
     if not len(known):
         return []
     if known.min() == known.max():
         return [Level(float(known[0]), LIMIT, "threshold")]
-    return [Line(*envelope(np.where(np.isfinite(high), high, known.max()), start), LIMIT, "threshold", dashed=True)]
+    known_or_top = np.where(np.isfinite(high), high, known.max())
+    return [axis.line(known_or_top, start, LIMIT, "threshold", dashed=True)]

@@ -98,7 +98,7 @@ def _figure(chart: Chart, panel: Panel, limits: Any, shared: dict[str, Any]) -> 
     plot = figure(
         height=round(_INCH * chart.height),
         sizing_mode="stretch_width",
-        x_axis_type="log" if panel.log_x else "linear",
+        x_axis_type="datetime" if panel.dated else "log" if panel.log_x else "linear",
         y_axis_type="log" if panel.log else "linear",
         x_range=shared.get("x_range") or Range1d(start=limits[0][0], end=limits[0][1]),
         y_range=Range1d(start=limits[1][0], end=limits[1][1]),
@@ -180,7 +180,11 @@ def _point_at(plot: Any, panel: Panel, part: Part, drawn: Any) -> None:
     if not isinstance(part, Line | Dots) or (isinstance(part, Line) and part.dashed):
         return
     first = next(one for one in panel.parts if isinstance(one, type(part)))
-    place = [] if panel.ticks or (isinstance(part, Line) and part is not first) else [(panel.x or "x", "@x{%.6g}")]
+    place = (
+        []
+        if panel.ticks or (isinstance(part, Line) and part is not first)
+        else [(panel.x or "x", "@x{%F %T}" if panel.dated else "@x{%.6g}")]
+    )
     told: list[tuple[str, str]] = [(part.name or panel.y or "y", "@y{%.4g}"), *place]
     if isinstance(part, Dots) and len(part.texts):
         told.insert(0, ("", "@text"))
@@ -188,7 +192,7 @@ def _point_at(plot: Any, panel: Panel, part: Part, drawn: Any) -> None:
         HoverTool(
             renderers=[drawn],
             tooltips=told,
-            formatters={"@x": "printf", "@y": "printf"},
+            formatters={"@x": "datetime" if panel.dated else "printf", "@y": "printf"},
             mode="vline" if isinstance(part, Line) else "mouse",
             line_policy="nearest",
             point_policy="snap_to_data",

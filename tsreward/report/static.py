@@ -94,33 +94,49 @@ def ranges(chart: Chart) -> list[tuple[tuple[float, float], tuple[float, float]]
 
 def _draw(axis: Any, chart: Chart, panel: Panel, limits: Any, small: bool) -> None:
     """Draw a panel; `small` is the size of text and lines on pages."""
+    day = 86_400_000 if panel.dated else 1  # matplotlib counts days
+    limits = (limits[0][0] / day, limits[0][1] / day), limits[1]
     for part in panel.parts:
         place = chart.place(part)
         name: dict[str, Any] = {} if place is None else {"gid": f"series-{place}", "label": part.name}
         if isinstance(part, Line):
             width = 1.0 if small else 1.4
-            axis.plot(part.x, part.y, color=part.color, linewidth=width, linestyle="--" if part.dashed else "-", **name)
+            axis.plot(
+                part.x / day, part.y, color=part.color, linewidth=width, linestyle="--" if part.dashed else "-", **name
+            )
         elif isinstance(part, Dots):
             # Without a label: the line of the same name has it.
             own = {key: value for key, value in name.items() if small or key != "label"}
             alpha = 0.4 if len(part.x) > 50 else 0.85
-            axis.scatter(part.x, part.y, s=part.size**2, color=part.color, alpha=alpha, linewidths=0, **own)
+            axis.scatter(part.x / day, part.y, s=part.size**2, color=part.color, alpha=alpha, linewidths=0, **own)
         elif isinstance(part, Band):
             own = {key: value for key, value in name.items() if key != "label"}
-            axis.fill_between(part.x, part.low, part.high, color=part.color, alpha=0.2, linewidth=0, **own)
+            axis.fill_between(part.x / day, part.low, part.high, color=part.color, alpha=0.2, linewidth=0, **own)
         elif isinstance(part, Shade):
-            spans = [(start, stop - start) for start, stop in part.spans]
+            spans = [(start / day, (stop - start) / day) for start, stop in part.spans]
             up = axis.get_xaxis_transform()
             axis.broken_barh(spans, (0, 1), transform=up, color=part.color, alpha=0.22, linewidth=0, **name)
         else:
             assert isinstance(part, Level)
             draw = axis.axvline if part.vertical else axis.axhline
-            draw(part.at, color=part.color if small or part.color != INK else "black", lw=0.9, ls="--", **name)
+            draw(
+                part.at / day if part.vertical else part.at,
+                color=part.color if small or part.color != INK else "black",
+                lw=0.9,
+                ls="--",
+                **name,
+            )
     if panel.log:
         axis.set_yscale("log")
     if panel.log_x:
         axis.set_xscale("log")
     axis.set(xlim=limits[0], ylim=limits[1])
+    if panel.dated:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        locator = AutoDateLocator(maxticks=8)
+        axis.xaxis.set_major_locator(locator)
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
     size = {"fontsize": 8} if small else {}
     axis.set_xlabel(panel.x, parse_math=False, **size)
     axis.set_ylabel(panel.y, parse_math=False, **size)
