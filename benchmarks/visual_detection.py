@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 import tyro
+from scipy.special import expit
 from scipy.stats import spearmanr
 
 from benchmarks.experts import FOLDER
@@ -30,17 +31,19 @@ from tsreward.encoders.conv import ConvEncoder
 from tsreward.encoders.efficientnet import EfficientNetEncoder, EfficientNetOptions
 from tsreward.encoders.pixel_pca import PixelPCA
 from tsreward.encoders.raw_frames import RawFrames
-from tsreward.encoders.vq import VQTokenizer
+from tsreward.encoders.vq import VQOptions, VQTokenizer
 from tsreward.pipeline.model import RewardModel
 from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.likeness import Likeness
 from tsreward.sb3.grading import draw_episodes
+from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.presets import scorer_preset
+from tsreward.scorers.video_likelihood import VideoLikelihoodOptions
 from tsreward.sequences.episodes import Episode
 from tsreward.training import TrainOptions
 
 CACHE = Path(__file__).parent / "cache"
-WINDOW, SIZE = 4, 64
+SIZE = 64
 HALF_TRAINED = "25 %"
 TASKS = {
     "walker-walk": "dmc-walker-walk",
@@ -57,25 +60,56 @@ ENCODERS: dict[str, Callable[[tuple[int, ...]], Encoder]] = {
     "random convolution": ConvEncoder,
     "EfficientNet": lambda shape: EfficientNetEncoder(shape, EfficientNetOptions(blocks=11, grid=2)),
     "VQ tokens": VQTokenizer,
+    "fine VQ tokens": lambda shape: VQTokenizer(shape, VQOptions(grid=8)),
     "raw frames": RawFrames,
 }
-SCORERS = ("knn", "pca", "deep_svdd", "transformer_ae", "lstm_vae", "forecaster", "deep_sad")
-ARMS = {
-    f"{scorer}, {encoder}": (scorer, encoder) for encoder in ("pixel PCA", "random convolution") for scorer in SCORERS
-}
-ARMS |= {f"{scorer}, EfficientNet": (scorer, "EfficientNet") for scorer in ("knn", "deep_sad", "vadclip")}
-ARMS["vadclip, pixel PCA"] = ("vadclip", "pixel PCA")
-ARMS["video_likelihood, VQ tokens"] = ("video_likelihood", "VQ tokens")
-ARMS |= {f"{scorer}, raw frames": (scorer, "raw frames") for scorer in ("masked_autoencoder", "semi_supervised_mae")}
 MASKED = TrainOptions(epochs=10, batch_size=32, windows_per_epoch=3_200)
-TRAINING = {
-    "video_likelihood": TrainOptions(epochs=10, batch_size=64, windows_per_epoch=6_400),
-    "masked_autoencoder": MASKED,
-    "semi_supervised_mae": MASKED,
+LIKELIHOOD = TrainOptions(epochs=10, batch_size=64, windows_per_epoch=6_400)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A scorer on features, its windows and its budget."""
+
+    scorer: str
+    encoder: str
+    window: int = 4
+    frame_skip: int = 1
+    training: TrainOptions | None = None
+    options: ScorerOptions | None = None
+    ratio: bool = False
+    """Minus the score of a twin that was fitted on the random policy: a ratio of two likelihoods."""
+
+
+SCORERS = ("knn", "pca", "deep_svdd", "transformer_ae", "lstm_vae", "forecaster", "deep_sad")
+VIPER = Arm("video_likelihood", "VQ tokens", training=LIKELIHOOD)
+ARMS = {
+    f"{scorer}, {encoder}": Arm(scorer, encoder)
+    for encoder in ("pixel PCA", "random convolution")
+    for scorer in SCORERS
 }
-"""Budgets other than the default, of scorers whose windows are many tokens."""
-WINDOWS = {"masked_autoencoder": (3, 3), "semi_supervised_mae": (3, 3), "vadclip": (16, 1)}
-"""(steps, frame_skip) of windows other than 4 neighbours."""
+ARMS |= {f"{scorer}, EfficientNet": Arm(scorer, "EfficientNet") for scorer in ("knn", "deep_sad")}
+ARMS |= {f"vadclip, {encoder}": Arm("vadclip", encoder, window=16) for encoder in ("EfficientNet", "pixel PCA")}
+ARMS |= {
+    f"{scorer}, raw frames": Arm(scorer, "raw frames", window=3, frame_skip=3, training=MASKED)
+    for scorer in ("masked_autoencoder", "semi_supervised_mae")
+}
+ARMS["video_likelihood, VQ tokens"] = VIPER
+VARIANTS = {
+    "joint": replace(VIPER, options=VideoLikelihoodOptions(score="joint")),
+    "entropy": replace(VIPER, options=VideoLikelihoodOptions(score="entropy")),
+    "one shot": replace(VIPER, options=VideoLikelihoodOptions(decoding="one_shot")),
+    "K = 1": replace(VIPER, window=1),
+    "K = 2": replace(VIPER, window=2),
+    "K = 8": replace(VIPER, window=8),
+    "every fourth frame": replace(VIPER, frame_skip=4),
+    "8×8 tokens": replace(VIPER, encoder="fine VQ tokens"),
+    "ratio to random": replace(VIPER, ratio=True),
+    "ratio to random, every fourth frame": replace(VIPER, frame_skip=4, ratio=True),
+    "ratio to random, 8×8 tokens": replace(VIPER, encoder="fine VQ tokens", ratio=True),
+}
+"""What else the video likelihood could be."""
+ARMS |= {f"video_likelihood, {name}": arm for name, arm in VARIANTS.items()}
 RANDOM = "random scores"
 
 
@@ -115,10 +149,12 @@ def main(options: Options) -> None:
                 print(f"{task} {seed}: no {path}", flush=True)
                 continue
             graded = drawn(load_graded(path))
-            splits = {name: encoded(graded, name, seed) for name in {ARMS[arm][1] for arm in missing if arm in ARMS}}
+            splits = {
+                name: encoded(graded, name, seed) for name in {ARMS[arm].encoder for arm in missing if arm in ARMS}
+            }
             for arm in missing:
                 record = {"task": task, "arm": arm, "seed": seed, "returns": graded.mean_returns()}
-                record |= noise(graded, seed) if arm == RANDOM else run(ARMS[arm][0], splits[ARMS[arm][1]], seed)
+                record |= noise(graded, seed) if arm == RANDOM else run(ARMS[arm], splits[ARMS[arm].encoder], seed)
                 records.add(record)
                 print(task, seed, arm, {key: value for key, value in record.items() if key != "returns"}, flush=True)
 
@@ -154,29 +190,40 @@ def encoded(graded: GradedEpisodes, name: str, seed: int) -> Split:
     )
 
 
-def run(scorer_name: str, split: Split, seed: int) -> dict[str, Any]:
+def run(arm: Arm, split: Split, seed: int) -> dict[str, Any]:
     """Fit a scorer on the expert's features, with the random policy's as bad ones where it uses them, and judge it."""
-    scorer = scorer_preset(scorer_name)
-    window, frame_skip = WINDOWS.get(scorer_name, (WINDOW, 1))
-    built = scorer.build(window)
-    if split.codes is not None:
-        built.adopt_codes(split.codes)
-    model = RewardModel(built, Likeness(), split.encoder, frame_skip)
+    negative = scorer_preset(arm.scorer).negative
     began = time.perf_counter()
-    model.fit(
-        [np.asarray(episode.obs) for episode in split.expert],
-        [np.asarray(episode.obs) for episode in split.random] if scorer.negative else None,
-        options=replace(TRAINING.get(scorer_name, TrainOptions()), seed=seed),
-    )
+    model = fitted(arm, split, split.expert, split.random if negative else None, seed)
+    twin = fitted(arm, split, split.random, None, seed) if arm.ratio else None
     fit_seconds = time.perf_counter() - began
     began = time.perf_counter()
     earned = relabel(model, split.judged.episodes)
-    seconds = time.perf_counter() - began
+    scores = [step.score.numpy() for step in earned]
     strange = [(1 - step.p_value.numpy()).clip(0, 1) for step in earned]
-    return judge(split.judged, [step.score.numpy() for step in earned], strange) | {
+    if twin is not None:
+        usual = relabel(twin, split.judged.episodes)
+        scores = [score - step.score.numpy() for score, step in zip(scores, usual, strict=True)]
+        strange = [expit(score) for score in scores]
+    seconds = time.perf_counter() - began
+    return judge(split.judged, scores, strange) | {
         "fit_seconds": round(fit_seconds, 2),
         "frames_per_second": round(sum(map(len, strange)) / seconds),
+        "parameters": sum(weight.numel() for weight in model.scorer.parameters()),
     }
+
+
+def fitted(arm: Arm, split: Split, good: list[Episode], bad: list[Episode] | None, seed: int) -> RewardModel:
+    """Return a model of the arm's scorer that has learned from these episodes."""
+    built = scorer_preset(arm.scorer, arm.options).build(arm.window)
+    if split.codes is not None:
+        built.adopt_codes(split.codes)
+    model = RewardModel(built, Likeness(), split.encoder, arm.frame_skip)
+    return model.fit(
+        [np.asarray(episode.obs) for episode in good],
+        None if bad is None else [np.asarray(episode.obs) for episode in bad],
+        options=replace(arm.training or TrainOptions(), seed=seed),
+    )
 
 
 def noise(graded: GradedEpisodes, seed: int) -> dict[str, Any]:

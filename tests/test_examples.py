@@ -53,16 +53,16 @@ def taught(names: dict[str, Any], act: Callable, patch: pytest.MonkeyPatch) -> l
 @pytest.mark.usefixtures("frames")
 def test_video_likelihood(tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / "video_likelihood.py"))["main"]
-    good, bad, auc = main(epochs=3, episodes=2, out=tmp_path / "strip.png")
+    good, bad, auc = main(epochs=1, episodes=2, out=tmp_path / "strip.png")
     assert auc > 0.9
-    assert bad > 3 * good
+    assert bad > 2 * good
     assert (tmp_path / "strip.png").stat().st_size > 1_000
 
 
 @pytest.mark.usefixtures("frames")
 def test_masked_autoencoder(tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / "masked_autoencoder.py"))["main"]
-    good, bad, auc = main(epochs=2, episodes=2, windows_per_epoch=320, out=tmp_path / "strip.png")
+    good, bad, auc = main(epochs=1, episodes=2, windows_per_epoch=320, out=tmp_path / "strip.png")
     assert auc > 0.6
     assert bad > good
     assert (tmp_path / "strip.png").stat().st_size > 1_000

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from tsreward.cli.main import main
+from tsreward.data.episode_rows import read_rows
 from tsreward.data.episodes import load_episodes
 from tsreward.io import load
 from tsreward.rewards.likeness import Likeness
+from tsreward.sb3.saved_agent import load_agent
 from tsreward.scorers.knn import KNN
 
 
@@ -158,6 +160,21 @@ def test_train_leaves_a_folder(made, tmp_path, document):
     }
     assert set(results["agent"]) == {"return", "cost", "length", "cost_rate", "final_cost_rate"}
     assert json.loads((out / "config.json").read_text())["agent"]["hidden"] == 8
+
+
+def test_an_agent_keeps_to_a_cost_limit_without_a_model(tmp_path, document, complaint):
+    out, agent = tmp_path / "run", ("--algorithm", "ppo_lagrangian", "--steps", "512", "--hidden", "8", "--no-film")
+    results = document("train", "--env", "Tiny/Cost-v0", *agent, "--cost-limit", "3", "--out", out)
+    word = "kept" if results["agent"]["cost"] <= 3 else "exceeded"
+    assert results["verdict"].endswith(f"The cost limit of 3 is {word}.")
+    assert (results["model"], results["algorithm"]) == (None, "ppo_lagrangian")
+    assert not (out / "model.safetensors").exists()
+    assert load_agent(out).predict(np.zeros((1, 3), np.float32)).shape == (1, 1)
+    document("train", "--resume", out, "--steps", "1024")
+    assert read_rows(out / "episodes.csv")[0].rows[-1].step > 900
+    assert "Tiny/Plain-v0 gave no info['cost']" in complaint("train", "--env", "Tiny/Plain-v0", *agent)
+    assert "give --model, a file of tsreward fit" in complaint("train", "--env", "Tiny/Cost-v0")
+    assert "--demos belong to a model" in complaint("train", "--env", "Tiny/Cost-v0", *agent, "--demos", "x.npz")
 
 
 def test_train_without_a_cost_reports_none(made, tmp_path, document):

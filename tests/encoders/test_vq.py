@@ -96,16 +96,21 @@ def test_a_video_likelihood_from_frames_comes_back_from_its_file(fitted: VQToken
 
 
 def test_one_likelihood_knows_two_tasks_by_their_label(fitted: VQTokenizer, tmp_path: Path) -> None:
-    still = [moving(1, seed).expand(20, -1, -1, -1) for seed in range(6)]  # task 0 stays where it is, task 1 jumps
-    jumps = [moving(20, seed) for seed in range(6)]
+    def still(seeds: range) -> list[Tensor]:
+        return [moving(1, seed).expand(8, -1, -1, -1) for seed in seeds]  # task 0 stays where it is, task 1 jumps
+
+    def jumps(seeds: range) -> list[Tensor]:
+        return [moving(8, seed) for seed in seeds]
+
     first, second = fitted.for_task(0), fitted.for_task(1)
     scorer = VideoLikelihood(2, VideoLikelihoodOptions(codes=32, classes=2, width=16, feed_forward=32))
-    features = [*map(first, still), *map(second, jumps)]
-    RewardModel(scorer, Likeness()).fit(features, options=TrainOptions(epochs=15, batch_size=32))
+    features = [*map(first, still(range(40))), *map(second, jumps(range(40)))]
+    budget = TrainOptions(epochs=25, batch_size=32, windows_per_epoch=640, learning_rate=3e-3)
+    RewardModel(scorer, Likeness()).fit(features, options=budget)
     one, other = (RewardModel(scorer, Likeness("negative"), encoder) for encoder in (first, second))
-    one.calibrate([moving(1, seed).expand(20, -1, -1, -1) for seed in range(6, 12)])
-    other.calibrate([moving(20, seed) for seed in range(6, 12)])
-    scores = [torch.cat([model.score(moving(20, seed)) for seed in range(50, 58)]) for model in (one, other)]
+    one.calibrate(still(range(40, 60)))
+    other.calibrate(jumps(range(40, 60)))
+    scores = [torch.cat([model.score(moving(20, seed)) for seed in range(60, 68)]) for model in (one, other)]
     assert float(scores[0].mean()) > float(scores[1].mean()) + 1
     strange, usual = (float(model.rate(s).p_value.mean()) for model, s in zip((one, other), scores, strict=True))
     assert strange < usual - 0.1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -32,6 +34,9 @@ def follow(env: gymnasium.Env, actions: list) -> list:
         ("Hopper-v5", 1),
         ("InvertedPendulum-v5", 2),
         ("SafetyHopperVelocity-v1", 1),
+        ("SafetyPointGoal2-v0", 1),
+        ("SafetyCarCircle1-v0", 1),
+        ("SafetyPointPush1-v0", 2),
     ],
 )
 @pytest.mark.usefixtures("dmc", "ale")
@@ -70,6 +75,37 @@ def test_an_episode_that_had_ended_goes_on():
     assert follow(env, [[0.0]] * 9)[-1][3]
     states.restore(moments[0])
     assert len(follow(env, [[0.0]] * 9)) == 4
+
+
+def test_goals_buttons_and_moving_things_go_back_too():
+    env = make("SafetyPointGoal1-v0", 10)
+    env.reset(seed=1)
+    env.step(np.zeros(2))
+    task: Any = env.unwrapped.task  # type: ignore[attr-defined]
+    task.model.body("goal").pos[:2] = task.agent.pos[:2]  # it is met in the next step, and another one drawn
+    states = SavedStates(env)
+    moment = states.save()
+    first = follow(env, [[0.5, 0.5]] * 30)
+    drawn = task.goal.pos.copy()
+    states.restore(moment)
+    assert follow(env, [[0.5, 0.5]] * 30) == first and first[0][1] > 0.9
+    assert (task.goal.pos == drawn).all()
+    env.reset(seed=1)
+    with pytest.raises(OptionError, match="was reset since this moment"):
+        states.restore(moment)
+
+
+def test_buttons_and_moving_things_go_back_too():
+    env = make("SafetyPointButton1-v0", 10)
+    env.reset(seed=1)
+    task: Any = env.unwrapped.task  # type: ignore[attr-defined]
+    task.buttons.timer = 15  # no button is lit for so long
+    states = SavedStates(env)
+    moment = states.save()
+    first = follow(env, [[0.5, 0.5]] * 20)
+    assert task.buttons.timer == 0
+    states.restore(moment)
+    assert follow(env, [[0.5, 0.5]] * 20) == first
 
 
 def test_others_are_refused():

@@ -65,6 +65,15 @@ def test_runs_that_differ_in_their_seeds_stand_together(tmp_path):
     assert means.shape == (5, len(steps)) and np.isfinite(means).all() and (np.diff(means, axis=1) >= 0).all()
 
 
+def test_a_cost_limit_makes_another_method_where_an_agent_keeps_to_it(tmp_path):
+    for algorithm in ("ppo", "ppo_lagrangian"):
+        folders = [
+            run(tmp_path / f"{algorithm}{limit}", 0, 1, algorithm=algorithm, cost_limit=limit) for limit in (5, 9)
+        ]
+        names = [method.name for method in read_methods(folders)]
+        assert names == (["agent"] if algorithm == "ppo" else ["cost_limit 5", "cost_limit 9"])
+
+
 def test_what_is_no_run_or_has_no_episode_is_named(tmp_path):
     with pytest.raises(DataError, match=r"is no folder of a run: it has no config\.json"):
         read_methods([tmp_path])

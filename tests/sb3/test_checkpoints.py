@@ -33,6 +33,7 @@ SAC = AgentOptions("sac", steps=512, num_envs=4, hidden=8, gradient_steps=1)
 CASES = {
     "ppo": (PPO, None),
     "ppo penalty": (PPO, "penalty"),
+    "ppo_lagrangian penalty": (replace(PPO, algorithm="ppo_lagrangian", cost_limit=1.0), "penalty"),
     "ppo lagrangian": (PPO, "lagrangian"),
     "ppo active": (PPO, "active"),
     "td3 penalty": (replace(SAC, algorithm="td3"), "penalty"),

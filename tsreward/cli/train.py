@@ -21,7 +21,6 @@ from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
 from tsreward.errors import DataError, OptionError, ShapeError
 from tsreward.io import describe, load
-from tsreward.options import option
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
@@ -33,7 +32,9 @@ from tsreward.recipes.live_run import read_status
 from tsreward.recipes.run_folder import Run, step_facts, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
+from tsreward.sb3.algorithms import CONSTRAINED
 from tsreward.sb3.environment_checks import check_budget, check_environment
+from tsreward.sb3.ppo_lagrangian import COST_LIMIT
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
 from tsreward.sequences.costs import CostOptions
 from tsreward.user_modules import split_name
@@ -57,8 +58,9 @@ class Options(RunArguments):
 
     env: str
     """Id of the environment, e.g. SafetyPointCircle1-v0."""
-    model: Path
-    """File of tsreward fit; what becomes of the environment's reward is in it."""
+    model: Path | None = None
+    """File of tsreward fit; what becomes of the environment's reward is in it. --algorithm ppo_lagrangian does without,
+    on the environment's own reward."""
     reward: Literal["model", "likeness"] = "model"
     """model: that of a fitted model, a penalty or a likeness. likeness: one that is learned from demonstrations."""
     agent: tyro.conf.OmitArgPrefixes[AgentOptions] = field(default_factory=AgentOptions)
@@ -79,8 +81,6 @@ class Options(RunArguments):
     """Weight in place of the model's own, for a model whose mode is penalty."""
     config: Path | None = None
     """TOML file whose table [train] gives options, as best.toml of tsreward tune; those on the command line win."""
-    cost_limit: float | None = option(None, above=0)
-    """Cost per episode that is acceptable: the page draws it, and the verdict says whether it is kept."""
     film: bool = True
     """Film the agent at the end, where its environment draws itself."""
     json: bool = False
@@ -172,7 +172,8 @@ def run(options: Options, arguments: list[str]) -> int:
         expert = _expert(options, model)
         check_reporting()
         with options.running(path, _title(options), asdict(options), _facts(options), arguments, checkpoints) as live:
-            live.keep(model, note)
+            if model is not None:
+                live.keep(model, note)
             agent = train_agent(
                 options.env,
                 options.agent,
@@ -204,8 +205,21 @@ def _watch(path: Path, env: str) -> list[object]:
     return ["tsreward", "watch", path, *([] if split_name(env) is None else ["--env", env])]
 
 
-def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
-    """Return the model, and what its file in the run says of it; a run that goes on has its own."""
+def _model(options: Options) -> tuple[RewardModel | None, dict[str, Any]]:
+    """Return the model, and what its file in the run says of it; a run that goes on has its own.
+
+    Raises:
+        OptionError: there is none, and the algorithm does not do without.
+    """
+    if options.model is None:
+        if options.agent.algorithm != CONSTRAINED:
+            raise OptionError(
+                f"{options.agent.algorithm} learns from the reward of a model: give --model, a file of tsreward fit, "
+                f"or --algorithm {CONSTRAINED}, for the environment's reward and cost."
+            )
+        if options.penalty_weight is not None or options.demos:
+            raise OptionError("--penalty-weight and --demos belong to a model: give --model too, or leave them out.")
+        return None, {"env": options.env, "seed": options.agent.seed}
     if options.resume is not None:
         file = options.resume / "model.safetensors"
         return load(file), describe(file)["note"]
@@ -217,18 +231,21 @@ def _model(options: Options) -> tuple[RewardModel, dict[str, Any]]:
     return model, {"env": options.env, "seed": options.agent.seed, "model": str(options.model), "sha256": digest}
 
 
-def _expert(options: Options, model: RewardModel) -> ExpertWindows | None:
+def _expert(options: Options, model: RewardModel | None) -> ExpertWindows | None:
     """Return what the watch compares the agent with, where that is given."""
-    if not options.demos:
+    if not options.demos or model is None or options.model is None:
         return None
     episodes = fitting(model, options.model, read_episodes(options.demos, tell=remark), options.demos[0])
     return ExpertWindows.seen_by(model, [one.obs for one in episodes], options.agent.seed)
 
 
-def _check_shape(options: Options, model: RewardModel) -> None:
-    key = named_obs_key(options.obs_key)
-    shape = check_environment(options.env, options.agent.algorithm, obs_key=key)
+def _check_shape(options: Options, model: RewardModel | None) -> None:
+    key, algorithm = named_obs_key(options.obs_key), options.agent.algorithm
+    shape = check_environment(options.env, algorithm, algorithm == CONSTRAINED, options.costs, key)
     layout = _layout(options)
+    if model is None:
+        check_budget(options.env, options.agent)
+        return
     shape = model.shape_read(shape, told=layout)
     if shape != model.obs_shape:
         remedy = picture_remedy(model.obs_shape, shape) or (
@@ -245,7 +262,7 @@ def _layout(options: Options) -> FrameLayout | None:
     return None if options.frame_layout is None else FrameLayout.parse(options.frame_layout)
 
 
-def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: dict[str, Any]) -> Run:
+def _describe(options: Options, agent: TrainedAgent, model: RewardModel | None, note: dict[str, Any]) -> Run:
     everything = agent.record.all_episodes()
     figures = summarise_training(agent.record.finished, everything).as_json()
     if not agent.record.gives_cost:
@@ -258,21 +275,26 @@ def _describe(options: Options, agent: TrainedAgent, model: RewardModel, note: d
             "algorithm": options.agent.algorithm,
             "seed": options.agent.seed,
             "steps": options.agent.steps,
-            "model": {"file": note["model"], "sha256": note["sha256"]},
+            "model": None if model is None else {"file": note["model"], "sha256": note["sha256"]},
             "agent": figures,
         },
         facts=_facts(options),
         agents={"agent": everything[: len(agent.record.finished)]},
         model=model,
-        note=note,
+        note=None if model is None else note,
         trained={"agent": agent},
         film=options.film,
         costs=options.costs,
         action_repeat=options.agent.action_repeat,
         verdict=_verdict(figures),
-        cost_limit=options.cost_limit if agent.record.gives_cost else None,
+        cost_limit=_cost_limit(options.agent) if agent.record.gives_cost else None,
         alarms=options.watch.codes,
     )
+
+
+def _cost_limit(agent: AgentOptions) -> float | None:
+    """Return the cost per episode that an agent should keep to."""
+    return COST_LIMIT if agent.cost_limit is None and agent.algorithm == CONSTRAINED else agent.cost_limit
 
 
 def _verdict(figures: Mapping[str, float]) -> str:
@@ -286,7 +308,8 @@ def _title(options: Options) -> str:
 
 def _facts(options: Options) -> dict[str, object]:
     steps = step_facts(options.agent.steps, options.agent.action_repeat)
-    return {"environment": options.env, **steps, "model": str(options.model)}
+    model = "none: the environment's reward, and its cost" if options.model is None else str(options.model)
+    return {"environment": options.env, **steps, "model": model}
 
 
 def run_likeness(options: LikenessRun, arguments: list[str]) -> int:

@@ -122,6 +122,7 @@ class _Finder:
         self, where: object, names: Sequence[str], columns: DataColumns, index: Sequence[str], arrays: bool
     ) -> None:
         self.where, self.names, self.columns, self.arrays = where, list(names), columns, arrays
+        self.there = frozenset(names)
         self.noun = "array" if arrays else "column"
         single = [getattr(columns, role) for role in ("episode", "step", "reward", "cost", "label", "time")]
         self.given = [name for name in single if name is not None]
@@ -148,8 +149,10 @@ class _Finder:
         actions = self._all(_ACTION, "action")
         obs = self._observed()
         if not next_obs:
-            first = [name for name in obs if not (name.startswith("next_") and name[5:] in obs)]
-            if first and all(f"next_{name}" in {*self.free, *obs} for name in first):
+            observed = frozenset(obs)
+            seen = observed.union(self.free)
+            first = [name for name in obs if not (name.startswith("next_") and name[5:] in observed)]
+            if first and all(f"next_{name}" in seen for name in first):
                 obs, next_obs = first, [f"next_{name}" for name in first]
                 self._say("next observation", next_obs)
         if not obs:
@@ -221,18 +224,18 @@ class _Finder:
 
     def _alone(self, name: str) -> bool:
         """Tell whether this is the first and only place of a column of lists."""
-        return f"{name.removesuffix('[0]')}[1]" not in self.names
+        return f"{name.removesuffix('[0]')}[1]" not in self.there
 
     def _places(self, name: str) -> tuple[str, ...]:
         """Return a column itself, or the places of a column of lists."""
-        return (name,) if name in self.names else tuple(one for one in self.names if _is_place(one, name))
+        return (name,) if name in self.there else tuple(one for one in self.names if _is_place(one, name))
 
     def _done(self) -> tuple[list[str], list[str], list[str]]:
         """Return what tells of ends by the environment, by a time limit, and by either."""
         found = list(self.columns.done)
         if not found:
             known = (*TERMINALS, *TIMEOUTS, *ENDS, *DONE)
-            found = [name for name in self.names if name in self.free and _whole(name) in known and self._alone(name)]
+            found = [name for name in self.free if _whole(name) in known and self._alone(name)]
             self._say("end of an episode", found)
         self._ends_named = found
         self.free = [name for name in self.free if name not in found]
@@ -243,13 +246,13 @@ class _Finder:
 
     def _all(self, pattern: re.Pattern[str], role: str) -> list[str]:
         found = [name for name in self.free if pattern.match(name)]
-        self.free = [name for name in self.free if name not in found]
+        self.free = [name for name in self.free if not pattern.match(name)]
         self._say(role, found)
         return found
 
     def _matching(self, option: str, one: str) -> list[str]:
         """Return the columns that an option means: the one of that name, else all that begin so (obs), or are parts."""
-        if one in self.names:
+        if one in self.there:
             return [one]
         starts = (one,) if option == "obs" else (f"{one}[", f"{one}.", f"{one}/")
         found = [name for name in self.names if name.startswith(starts)]
@@ -258,7 +261,7 @@ class _Finder:
         return found
 
     def _require(self, name: str, option: str = "") -> None:
-        if name in self.names:
+        if name in self.there:
             return
         near = nearest(name, self.names)
         hint = f" Did you mean '{near[0]}'?" if near else ""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import gymnasium
-import numpy as np
 
 from tsreward.envs.atari import AtariGame
+from tsreward.envs.mujoco_moments import restore_physics, restore_task, save_physics, save_task
 from tsreward.errors import OptionError
 
 
@@ -23,8 +22,8 @@ class _Moment(NamedTuple):
 class SavedStates:
     """Keeps moments of an environment, and goes back to them: the same actions then have the same outcome.
 
-    dm_control, Atari and the MuJoCo environments of Gymnasium, Safety-Gymnasium's velocity tasks among them, can do so,
-    and environments with methods `save_moment()` and `restore_moment(moment)`.
+    dm_control, Atari, Safety-Gymnasium and the MuJoCo environments of Gymnasium can do so, and environments
+    with methods `save_moment()` and `restore_moment(moment)`.
     Of Atari the random numbers are kept too, and with them which actions will stick.
 
     >>> env = gymnasium.make("InvertedPendulum-v5")
@@ -70,26 +69,13 @@ def _ways(env: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
         return env.save_moment, env.restore_moment
     if isinstance(env, AtariGame):
         return lambda: env.ale.cloneState(include_rng=True), env.ale.restoreState
+    if hasattr(env, "task") and hasattr(env.task, "world_info"):
+        return lambda: save_task(env), lambda moment: restore_task(env, moment)
     if hasattr(env, "set_state") and hasattr(env, "data") and hasattr(env, "model"):
-        return _mujoco(env)
+        model, data = env.model, env.data
+        return lambda: save_physics(model, data), lambda state: restore_physics(model, data, state)
     raise OptionError(
-        f"{type(env).__name__} cannot go back to an earlier moment, as planning needs it: dm_control, Atari and the "
-        f"MuJoCo environments of Gymnasium can, and those with save_moment() and restore_moment(moment)."
+        f"{type(env).__name__} cannot go back to an earlier moment, as planning needs it: dm_control, Atari, "
+        f"Safety-Gymnasium and the MuJoCo environments of Gymnasium can, and those with save_moment() and "
+        f"restore_moment(moment)."
     )
-
-
-def _mujoco(env: Any) -> tuple[Callable[[], np.ndarray], Callable[[np.ndarray], None]]:
-    mujoco = import_module("mujoco")
-    kept = mujoco.mjtState.mjSTATE_INTEGRATION
-    model, data = env.model, env.data
-
-    def save() -> np.ndarray:
-        state = np.empty(mujoco.mj_stateSize(model, kept))
-        mujoco.mj_getState(model, data, state, kept)
-        return state
-
-    def restore(state: np.ndarray) -> None:
-        mujoco.mj_setState(model, data, state, kept)
-        mujoco.mj_forward(model, data)
-
-    return save, restore

@@ -15,6 +15,7 @@ from tsreward.errors import DataError
 from tsreward.report.curves import COLORS
 from tsreward.report.drawing import Band, Chart, Line, Panel, Part
 from tsreward.report.page import number, render
+from tsreward.sb3.algorithms import CONSTRAINED
 
 RESAMPLES, LEVEL, BINS = 2000, 0.95, 40
 _OWN = {
@@ -124,7 +125,8 @@ def read_methods(folders: Sequence[Path]) -> list[Method]:
     grouped: dict[str, tuple[dict[str, Any], dict[str, list[RunRows]]]] = {}
     for folder in single:
         config = _flat(_config(folder))
-        kept = {name: value for name, value in config.items() if not _OWN & set(name.split("."))}
+        own = _OWN - {"cost_limit"} if CONSTRAINED in config.values() else _OWN
+        kept = {name: value for name, value in config.items() if not own & set(name.split("."))}
         runs = read_rows(folder / FILE)
         if not runs:
             raise DataError(f"No episode of the run in {folder} has ended yet: wait, or leave it out.")

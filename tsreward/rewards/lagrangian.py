@@ -16,6 +16,15 @@ from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.penalty import reward_unit
 
 
+def dual_step(multiplier: float, excess: float, rate: float, cap: float) -> float:
+    """Return a Lagrange multiplier after a step of dual ascent, where a constraint is exceeded by `excess`.
+
+    >>> dual_step(1.0, 0.5, rate=0.5, cap=10.0), dual_step(1.0, -4.0, rate=0.5, cap=10.0)
+    (1.25, 0.0)
+    """
+    return min(max(multiplier + rate * excess, 0.0), cap)
+
+
 @dataclass(frozen=True)
 class LagrangianOptions(RewardOptions):
     """Options of `Lagrangian`."""
@@ -113,8 +122,8 @@ class Lagrangian(RewardMode):
         """Move the multiplier after a rollout in which `flag_rate` of the steps were flagged, unless it stays."""
         if not self.moves_while_training:
             return
-        moved = float(self.multiplier) + self.options.learning_rate * (flag_rate - self.target)
-        self.multiplier.fill_(min(max(moved, 0.0), self.options.cap))
+        moved = dual_step(float(self.multiplier), flag_rate - self.target, self.options.learning_rate, self.options.cap)
+        self.multiplier.fill_(moved)
         if episode_length is None:
             return
         if not self._warned and episode_length < 0.5 * float(self.longest) and self.multiplier > 0:

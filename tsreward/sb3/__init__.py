@@ -11,6 +11,7 @@ from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.checkpoints import Checkpoints
 from tsreward.sb3.drq import DrQ
 from tsreward.sb3.evaluation import eval_env
+from tsreward.sb3.ppo_lagrangian import PPOLagrangian
 from tsreward.sb3.recording import EpisodeRecorder
 from tsreward.sb3.replay_buffer import LearnedReplayBuffer
 from tsreward.sb3.returns import LearnedReturnsCallback
@@ -38,6 +39,7 @@ __all__ = [
     "LearnedRewardCallback",
     "LearnedRewardVecEnv",
     "LoadedAgent",
+    "PPOLagrangian",
     "RewardWatch",
     "TrainedAgent",
     "TrainingOutputs",

@@ -20,6 +20,8 @@ from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.options import Options, option
 from tsreward.sb3.agent_observations import policy_name
 from tsreward.sb3.drq import DrQ, PixelNetwork
+from tsreward.sb3.ppo_lagrangian import PPOLagrangian
+from tsreward.sequences.costs import CostOptions, Costs
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,9 @@ class AgentOptions(Options):
 
     algorithm: str = "ppo"
     """ppo, td3 or sac, whose defaults are tried; or another of Stable-Baselines3 (a2c, ddpg, dqn) or sb3-contrib (tqc,
-    trpo, qrdqn, crossq), with the options below that it has. dqn and qrdqn need discrete actions; td3, sac, ddpg, tqc
-    and crossq continuous ones. An agent that sees pictures has a small convolutional network, and its sac is `DrQ`,
-    which shifts them at random."""
+    trpo, qrdqn, crossq), with the options below that it has; or ppo_lagrangian, which keeps the true cost of an episode
+    below `cost_limit`. dqn and qrdqn need discrete actions; td3, sac, ddpg, tqc and crossq continuous ones. An agent
+    that sees pictures has a small convolutional network, and its sac is `DrQ`, which shifts them at random."""
     steps: int = 60_000
     """Decisions in all environments together: environment steps, where no action is repeated."""
     num_envs: int = 8
@@ -77,6 +79,12 @@ class AgentOptions(Options):
     """Arguments of the policy of Stable-Baselines3 as JSON, e.g. '{"net_arch": [256, 256], "activation_fn": "elu"}';
     from Python a dictionary, in a TOML file a table. `activation_fn` is relu, tanh, elu, silu, gelu or leaky_relu."""
 
+    cost_limit: float | None = option(None, above=0)
+    """Cost per episode that is acceptable. ppo_lagrangian keeps to it, None is 25; for others the page of the run draws
+    it, and the verdict says whether it is kept."""
+    multiplier_rate: float = option(0.1, above=0)
+    """How far the multiplier of the cost moves after a rollout, at most (ppo_lagrangian)."""
+
     def __post_init__(self) -> None:
         if isinstance(self.policy_kwargs, Mapping):
             try:
@@ -104,7 +112,7 @@ class AgentOptions(Options):
         return given
 
     def check(self) -> None:
-        known = (*_OF_SB3, *_OF_CONTRIB) if self.library == "torch" else _OF_SBX
+        known = (*_OF_SB3, *_OF_CONTRIB, CONSTRAINED) if self.library == "torch" else _OF_SBX
         if self.algorithm not in known:
             raise unknown_name("algorithm", self.algorithm, known)
         self.for_policy()
@@ -122,13 +130,15 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "leaky_relu": nn.LeakyReLU,
 }
+CONSTRAINED = "ppo_lagrangian"
+"""Our own, which needs a cost in every step."""
 _OF_SB3 = ("a2c", "ddpg", "dqn", "ppo", "sac", "td3")
 _OF_CONTRIB = ("crossq", "qrdqn", "tqc", "trpo")
 """Those of sb3-contrib that act without more than an observation."""
 _OF_SBX = ("crossq", "ddpg", "dqn", "ppo", "sac", "td3", "tqc")
 CONTINUOUS, DISCRETE = ("td3", "sac", "ddpg", "tqc", "crossq"), ("dqn", "qrdqn")
 """Algorithms that need such actions."""
-LEARNING_RATE = {"ppo": 4e-4, "td3": 1e-3, "sac": 7e-4}
+LEARNING_RATE = {"ppo": 4e-4, CONSTRAINED: 4e-4, "td3": 1e-3, "sac": 7e-4}
 
 
 @dataclass(frozen=True)
@@ -155,6 +165,8 @@ def algorithm_class(options: AgentOptions, pictures: bool = False) -> type[BaseA
         MissingExtraError: library is jax, and sbx is not installed, or sb3-contrib where it is needed.
     """
     name, torch = options.algorithm, options.library == "torch"
+    if name == CONSTRAINED:
+        return PPOLagrangian
     if torch and name in _OF_SB3:
         return DrQ if pictures and name == "sac" else getattr(stable_baselines3, name.upper())
     module: Any
@@ -170,11 +182,11 @@ def algorithm_class(options: AgentOptions, pictures: bool = False) -> type[BaseA
 
 def is_on_policy(options: AgentOptions) -> bool:
     """Tell whether the algorithm learns from rollouts of its own, and not from a replay buffer."""
-    return options.algorithm in ("a2c", "ppo", "trpo")
+    return options.algorithm in ("a2c", "ppo", "trpo", CONSTRAINED)
 
 
-def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
-    """Return a fresh algorithm on `venv`.
+def build_algorithm(venv: VecEnv, options: AgentOptions, costs: Costs = CostOptions()) -> BaseAlgorithm:  # noqa: B008
+    """Return a fresh algorithm on `venv`; `costs` say where ppo_lagrangian finds the cost of a step.
 
     Raises:
         MissingExtraError: library is jax, and sbx is not installed.
@@ -202,7 +214,10 @@ def build_algorithm(venv: VecEnv, options: AgentOptions) -> BaseAlgorithm:
     }
     if is_on_policy(options):
         steps, batch = rollout_shape(options)
-        own = {"n_steps": steps, "batch_size": batch, "n_epochs": 8}
+        own: dict[str, Any] = {"n_steps": steps, "batch_size": batch, "n_epochs": 8}
+        if chosen is PPOLagrangian:
+            own |= {"costs": costs, "multiplier_rate": options.multiplier_rate}
+            own |= {} if options.cost_limit is None else {"cost_limit": options.cost_limit}
         return _made(chosen, policy, venv, {name: own[name] for name in own if name in has} | shared)
     starts = min(5_000, options.steps // 4) if options.learning_starts is None else options.learning_starts
     shared |= {"batch_size": options.batch_size, "learning_starts": starts}

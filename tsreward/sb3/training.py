@@ -22,7 +22,7 @@ from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
 from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
-from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm, is_on_policy
+from tsreward.sb3.algorithms import CONSTRAINED, AgentOptions, algorithm_class, build_algorithm, is_on_policy
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.checkpoints import Checkpoints, Training, keep_training
 from tsreward.sb3.environment_checks import check_spaces
@@ -147,7 +147,7 @@ def train_agent(
             in every step for what learns; or another model than that of `active`; or checkpoints of library jax, or of
             a training that is done.
         ShapeError: observations that are not arrays of real numbers, or not those of the model.
-        ProtocolError: the environment gives NaN or inf, or no cost although `needs_cost`.
+        ProtocolError: the environment gives NaN or inf, or no cost although it is needed.
         MissingExtraError: `options.library` is jax, and sbx is not installed.
         CheckpointError: a checkpoint is damaged, or of another training.
         DataError: a checkpoint cannot be written.
@@ -162,7 +162,7 @@ def train_agent(
     if learned is None and bonus is not None:
         raise OptionError("train_agent adds a bonus to a learned reward only: give model or active too.")
     with kept_random_state():
-        reader = CostReader(costs, needs_cost)
+        reader = CostReader(costs, needs_cost or options.algorithm == CONSTRAINED)
         venv = DummyVecEnv([lambda: for_agent(make_with_costs(env, reader, options.action_repeat))] * options.num_envs)
         check_spaces(env, venv.observation_space, venv.action_space, options.algorithm)
         record = EpisodeRecorder(venv, costs=reader, obs_key=None if reward_obs == "frame" else obs_key)
@@ -188,7 +188,7 @@ def train_agent(
         normaliser = VecNormalize(
             rewarded, training=obs or rewards, norm_obs=obs, norm_reward=rewards, norm_obs_keys=keys
         )
-        algorithm = build_algorithm(normaliser, options)
+        algorithm = build_algorithm(normaliser, options, costs)
         if logger is not None:
             algorithm.set_logger(logger)
         described = AgentDescription.of(env, options, obs_key, frames, reward_obs == "frame")

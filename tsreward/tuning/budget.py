@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 RETRIES = 2
 """How often a setting is tried again after a process died of it; then it counts as failed."""
-ERROR, DEATHS = "error", "deaths"
-"""Attributes of a trial: why its setting failed; how many processes died of its setting."""
+ERROR, DEATHS, PLACE = "error", "deaths", "place"
+"""Attributes of a trial: why its setting failed; how many processes died of its setting; how many trials counted when
+it began, which is the same after an interruption as without one, where its number is not."""
 
 
 def finished(trials: Sequence[FrozenTrial]) -> int:
@@ -43,7 +44,9 @@ def claim(study: OpenStudy, budget: int, sampler: Callable[[int], BaseSampler]) 
         return None
     study.study.sampler = sampler(counted)
     trial = study.study.ask()
-    if sum(_counts(other) for other in study.trials() if other.number < trial.number) < budget:
+    place = sum(_counts(other) for other in study.trials() if other.number < trial.number)
+    if place < budget:
+        trial.set_user_attr(PLACE, place)
         return trial
     study.storage.fail(study.study, trial.number)  # another process was faster
     return None

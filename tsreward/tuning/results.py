@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.budget import DEATHS, ERROR
+from tsreward.tuning.budget import DEATHS, ERROR, PLACE
 from tsreward.tuning.objective import Direction
 from tsreward.tuning.space import Setting
 from tsreward.tuning.study import OpenStudy
@@ -149,7 +149,7 @@ def results(study: OpenStudy) -> Results:
 
 def _complete_trial(trial: FrozenTrial, setting: Setting) -> CompleteTrial:
     violation = sum(max(0.0, over) for over in trial.constraints.values())
-    known = {name: value for name, value in trial.user_attrs.items() if name != DEATHS}
+    known = {name: value for name, value in trial.user_attrs.items() if name not in (DEATHS, PLACE)}
     return CompleteTrial(trial.number, setting, tuple(trial.values), violation == 0, violation, known)
 
 

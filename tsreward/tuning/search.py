@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from tsreward.errors import DataError, MissingExtraError, OptionError, missing_extra, unknown_name
 from tsreward.options import Options, option
-from tsreward.tuning.budget import ERROR, Heartbeats, claim, drop_waiting, fail, finished, give_back
+from tsreward.tuning.budget import ERROR, PLACE, Heartbeats, claim, drop_waiting, fail, finished, give_back
 from tsreward.tuning.objective import Outcome
 from tsreward.tuning.study import OpenStudy
 from tsreward.tuning.workers import Death, Ended, Pool, Reported, Start, deferred
@@ -129,13 +130,26 @@ def make_pruner(name: str, objectives: int, steps: int) -> BasePruner:
             f"Optuna prunes only studies with one objective, this one has {objectives}: take --pruner none, or tune "
             f"the return under a --cost-limit."
         )
-    from optuna.pruners import HyperbandPruner, MedianPruner, NopPruner
+    from optuna.pruners import MedianPruner, NopPruner
 
     if name == "none" or (name == "auto" and (objectives > 1 or steps < 2)):
         return NopPruner()
     if name == "hyperband":
-        return HyperbandPruner(min_resource=1, max_resource=max(1, steps))
+        return _hyperband(max(1, steps))
     return MedianPruner(n_startup_trials=5, n_warmup_steps=max(0, steps // 4 - 1))
+
+
+def _hyperband(steps: int) -> BasePruner:
+    """Return Optuna's pruner, whose brackets go by a trial's place in the budget where Optuna's go by its number."""
+    from optuna.pruners import HyperbandPruner
+
+    class ByPlace(HyperbandPruner):
+        def _get_bracket_id(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> int:
+            placed = copy(trial)
+            placed.number = trial.user_attrs.get(PLACE, trial.number)
+            return super()._get_bracket_id(study, placed)
+
+    return ByPlace(min_resource=1, max_resource=steps)
 
 
 def search(

@@ -11,6 +11,7 @@ import torch
 
 from tsreward.audit.auditing import audit_reward
 from tsreward.audit.search.attack import in_words, red_team, with_search
+from tsreward.audit.search.attackers import ATTACKERS
 from tsreward.audit.search.judging import PAID
 from tsreward.audit.search.options import AttackOptions, PlannerOptions
 from tsreward.audit.separation import Interval
@@ -20,6 +21,7 @@ from tsreward.errors import OptionError, ProtocolError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty
+from tsreward.sb3.playing import play
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.mahalanobis import Mahalanobis
 from tsreward.sequences.episodes import Episode
@@ -160,6 +162,38 @@ def test_a_penalty_is_exploited_by_costs_that_are_not_flagged():
     assert one.cost_rate is not None and one.cost_rate > 0.5
     assert one.unseen == 1.0
     assert "of these are not flagged" in in_words(one, replaces=False)
+
+
+class Door(Walk):
+    """The same, and whoever goes left leaves."""
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
+        obs, _, _, over, info = super().step(action)
+        return obs, 0.1, bool(self.at[0] < -1), over, info
+
+
+gymnasium.register("AttackedDoor-v0", entry_point=lambda **options: Door(**options), disable_env_checker=True)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_penalty_is_exploited_by_ending_episodes_where_that_pays(strict: bool, monkeypatch: pytest.MonkeyPatch):
+    """One that flags every step makes leaving worth while, one that flags none does not."""
+    penalty = RewardModel(Mahalanobis(1), Penalty()).fit([episode.obs for episode in EXPERT], rewards=np.ones(9))
+    penalty.scorer.forward = lambda windows: torch.full((len(windows),), 1e6 * strict)  # type: ignore[method-assign]
+    safe = [Episode(one.obs, np.full(40, 0.1), np.zeros(40)) for one in EXPERT]
+    left = play("AttackedDoor-v0", lambda obs, *_: np.tile([-1.0, 0.0], (len(obs), 1)), range(4))
+    monkeypatch.setitem(ATTACKERS, "agent", lambda *_: iter([("agent", left, 40, 1.0)]))
+    (one,) = red_team(penalty, "AttackedDoor-v0", safe, RANDOM, replace(QUICK, attackers=("agent",))).found
+    assert one.length < 0.2
+    assert (one.quits, one.is_exploit) == (strict, strict)
+    assert ("return more under the penalty" in in_words(one, replaces=False)) == strict
+
+
+def test_every_second_agent_is_trained_under_the_penalty():
+    penalty = RewardModel(Mahalanobis(1), Penalty()).fit([episode.obs for episode in EXPERT], rewards=np.ones(9))
+    options = replace(QUICK, attackers=("agent",), agent_steps=8, episodes=2)
+    found = red_team(penalty, ENV, EXPERT, RANDOM, options).found
+    assert {one.attacker for one in found} == {"agent, seed 0", "agent under the penalty, seed 1"}
 
 
 def test_what_cannot_be_searched():

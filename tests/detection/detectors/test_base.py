@@ -147,7 +147,7 @@ def test_anomalies_score_higher(fitted, task) -> None:
 
 def test_the_seed_decides(fitted, task) -> None:
     name, detector = fitted
-    again = make_detector(name, seed=1)
+    again = make_detector(name, seed=1, false_alarm_rate=None)
     again.fit(task.train)
     np.testing.assert_array_equal(again.decision_function(task.test), detector.decision_function(task.test))
 

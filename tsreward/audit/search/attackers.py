@@ -1,4 +1,4 @@
-"""Attackers: a planner and a short training run, each paid by a reward alone."""
+"""Attackers: a planner and short training runs, paid by what they attack."""
 
 from __future__ import annotations
 
@@ -46,13 +46,15 @@ def _train(
         if number and begun + 0.5 * (options.seconds / options.agents) > deadline:
             break
         agent = _attacking_agent(env, replace(options, seed=options.seed + number), action_repeat)
-        pays = None if model.mode.replaces else lambda venv: UnseenCosts(venv, model, costs)
+        # Of a penalty every second agent is trained as a user's would be: it may find that ending episodes pays.
+        own = model.mode.replaces or number % 2 == 1
+        pays = None if own else lambda venv: UnseenCosts(venv, model, costs)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TSRewardWarning)  # an attacker goes where the model has never been
             trained = train_agent(
                 env,
                 agent,
-                model if model.mode.replaces else None,
+                model if own else None,
                 pays,
                 callbacks=[Until(deadline)],
                 costs=costs,
@@ -60,7 +62,8 @@ def _train(
             )
         played = play(env, policy_of(trained.algorithm), seeds, action_repeat, costs, obs_key)
         trained.normaliser.close()
-        yield f"agent, seed {agent.seed}", played, trained.algorithm.num_timesteps, time.monotonic() - begun
+        name = "agent under the penalty" if own and not model.mode.replaces else "agent"
+        yield f"{name}, seed {agent.seed}", played, trained.algorithm.num_timesteps, time.monotonic() - begun
 
 
 ATTACKERS = {"planner": _plan, "agent": _train}
