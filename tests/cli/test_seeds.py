@@ -29,6 +29,31 @@ def test_seeds_are_the_runs_that_they_are_alone(made, tmp_path, document):
     assert main(["report", str(many), "--out", str(tmp_path / "page.html")]) == 0
 
 
+def test_shares_of_the_seeds_end_on_one_page(made, tmp_path, document, complaint):
+    train = ("train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT, "--import", "tests.tiny", "--seeds", "2")
+    many = tmp_path / "many"
+    first = document(*train, "--out", many, "--shard", "2/2", "--jobs", "1")
+    assert (first["seeds"], first["left"]) == ([1], [0])
+    assert read_status(many)["state"] == "running" and not (many / "report.html").exists()
+    refused = complaint(*train[:-1], "3", "--out", many, "--shard", "1/3")
+    assert "holds the runs of other seeds: give the same command on every machine, but for --shard" in refused
+    last = document(*train, "--out", many, "--shard", "1/2")
+    assert last["methods"]["agent"]["runs"] == 2 and (many / "report.html").exists()
+    assert read_status(many)["state"] == "finished"
+    again = document(*train, "--out", many, "--shard", "2/2")
+    assert again["methods"] == last["methods"]
+
+
+def test_shares_need_a_folder_of_their_own(made, tmp_path, complaint):
+    train = ("train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT, "--seeds", "2", "--shard")
+    assert "--shard shares the seeds of one folder: name it with --out" in complaint(*train, "1/2")
+    assert "--jobs and --shard are for several seeds" in complaint(*train[:-3], "--shard", "1/2")
+    assert "--shard takes i/n with 1 <= i <= n" in complaint(*train, "3/2", "--out", tmp_path / "many")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    assert "holds something else than shared seeds" in complaint(*train, "1/2", "--out", tmp_path / "other")
+
+
 def test_a_seed_that_is_killed_is_named_with_what_goes_on(made, tmp_path, complaint, monkeypatch):
     monkeypatch.setattr(seeds, "_begin", lambda *_: subprocess.Popen(["sh", "-c", "kill -9 $$"]))
     many = tmp_path / "many"

@@ -36,6 +36,11 @@ class RunArguments(Arguments):
     seeds: tuple[int, ...] = option((), low=0)
     """Train with several seeds side by side, one process with one thread for every core that is there, in RUN/seed-<n>
     each, and put them on one page: 5 for five seeds from --seed on, or the seeds themselves: 3 7 9."""
+    jobs: int = option(0, low=0)
+    """Seeds at a time; 0 is one for every core that is there."""
+    shard: str | None = None
+    """i/n: train every n-th of the seeds from the i-th on, as one of n machines or of a SLURM array that share the
+    folder --out. The same command goes on; whoever ends last writes the page."""
     video_every: int = option(0, low=0)
     """Decisions between two films of the agent while it trains, in RUN/films; 0 films it at the end alone."""
     tensorboard: bool = False
@@ -43,6 +48,10 @@ class RunArguments(Arguments):
     wandb: bool = False
     """Log to Weights & Biases, with what is set for it in the environment."""
     watch: WatchOptions = field(default_factory=WatchOptions)
+
+    def __post_init__(self) -> None:
+        if (self.jobs or self.shard is not None) and not self.seeds:
+            raise OptionError("--jobs and --shard are for several seeds: give --seeds.")
 
     def checkpoints(self, path: Path, agent: AgentOptions) -> Checkpoints | None:
         """Return where the run in this folder is kept; None for agents on JAX, which cannot be.
@@ -90,7 +99,7 @@ class RunArguments(Arguments):
 
 
 _CHANGED = ("resume", "steps", "save-every", "video-every", "tensorboard", "wandb", "json", "strict")
-_OWN = ("resume", "out", "config", "json", "seeds")
+_OWN = ("resume", "out", "config", "json", "seeds", "jobs", "shard")
 """What belongs to one process, not to the run."""
 
 

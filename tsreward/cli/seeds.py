@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, conclude, print_json, print_table
 from tsreward.cli.running import lasting
+from tsreward.distributed.units import shard_of
 from tsreward.errors import DataError, OptionError
 from tsreward.files import empty_folder, write_atomic
 from tsreward.interrupts import noted
@@ -43,6 +45,16 @@ def seeds_of(given: Sequence[int], first: int) -> list[int]:
     return seeds
 
 
+@dataclass(frozen=True)
+class Share:
+    """Which of the seeds are trained here, and how many at a time."""
+
+    jobs: int = 0
+    """Seeds at a time; 0 is one for every core that is there."""
+    shard: str | None = None
+    """i/n, see `shard_of`."""
+
+
 def resume_seeds(folder: Path, seeds: Sequence[int], given: Sequence[str]) -> int:
     """Go on with a run of several seeds.
 
@@ -53,27 +65,38 @@ def resume_seeds(folder: Path, seeds: Sequence[int], given: Sequence[str]) -> in
     given = lasting(given)
     if given:
         raise OptionError(f"A run of several seeds goes on as it was begun, got {given[0]}: leave it out.")
-    return train_seeds(folder, read_status(folder)["arguments"], seeds, go_on=True, as_document=False)
+    return train_seeds(folder, read_status(folder)["arguments"], seeds, go_on=True)
 
 
 def train_seeds(
-    folder: Path, arguments: Sequence[str], seeds: Sequence[int], go_on: bool = False, as_document: bool = False
+    folder: Path,
+    arguments: Sequence[str],
+    seeds: Sequence[int],
+    share: Share = Share(),
+    go_on: bool = False,
+    as_document: bool = False,
 ) -> int:
     """Train with every seed in a process of one thread; `arguments` are those of one run without a seed.
 
-    With `go_on` the folder holds such runs already: those that are done stay, the others go on from their checkpoints.
+    With `go_on`, and where the seeds are shared, the folder may hold such runs already: those that are done stay, the
+    others go on from their checkpoints.
 
     Raises:
         DataError: the folder is not empty, or a run failed.
+        OptionError: no such share.
     """
     check_reporting()
-    if not go_on:
-        empty_folder(folder)
+    mine = shard_of(seeds, share.shard)
     status = {"state": "running", "seeds": list(seeds), "arguments": list(arguments)}
+    if share.shard is not None:
+        _join(folder, status)
+    elif not go_on:
+        empty_folder(folder)
     write_atomic(folder / STATUS, as_json(status))
-    left = [seed for seed in seeds if _state(_of(folder, seed)) != "finished"]
+    left = [seed for seed in mine if _state(_of(folder, seed)) != "finished"]
+    jobs = share.jobs or len(os.sched_getaffinity(0))
     with Stages() as stages, noted(lambda number: remark("ending every seed at its next checkpoint")) as signals:
-        report = stages(f"{len(seeds)} seeds")
+        report = stages(f"{len(mine)} seeds")
         waiting = list(left)
         running: dict[int, subprocess.Popen[bytes]] = {}
         failed: dict[int, int] = {}
@@ -87,13 +110,13 @@ def train_seeds(
                     _wait(running.values())
                     write_atomic(folder / STATUS, as_json(status | {"state": "stopped"}))
                     signals.obey()
-                while waiting and len(running) < len(os.sched_getaffinity(0)):
+                while waiting and len(running) < jobs:
                     seed = waiting.pop(0)
                     log = files.enter_context((folder / f"seed-{seed}.log").open("a"))
                     running[seed] = _begin(folder, arguments, seed, log)
                 ended = [seed for seed, process in running.items() if process.poll() is not None]
                 failed |= {seed: code for seed in ended if (code := running.pop(seed).returncode)}
-                done, total = _progress(folder, seeds)
+                done, total = _progress(folder, mine)
                 if total:
                     report(done, total)
                 time.sleep(_POLL)
@@ -104,7 +127,9 @@ def train_seeds(
         last = lines[-1].removeprefix("tsreward: error: ") if lines else "it said nothing"
         if code < 0:
             last = f"{exit_cause(code)}: tsreward train --resume {folder} goes on from its last checkpoint."
-        raise DataError(f"{len(failed)} of {len(seeds)} seeds failed, seed {first} with: {last}")
+        raise DataError(f"{len(failed)} of {len(mine)} seeds failed, seed {first} with: {last}")
+    if others := [seed for seed in seeds if _state(_of(folder, seed)) != "finished"]:
+        return _told_share(folder, mine, others, as_document)
     methods = read_methods([folder])
     write_page(folder / "report.html", render_several(folder.name, methods))
     results = {"seeds": list(seeds), "methods": figures_of(methods)}
@@ -117,6 +142,37 @@ def train_seeds(
     print_table("true return of the last quarter", ["agent", "runs", "IQM", "low", "high", "mean", "std"], rows)
     told = f"{several_verdict(results['methods'])} Written to {folder}."
     conclude(told, ["tsreward", "watch", _of(folder, seeds[0])])
+    return 0
+
+
+def _join(folder: Path, status: dict[str, Any]) -> None:
+    """Make the folder of shared seeds, or join those who have made it.
+
+    Raises:
+        DataError: it holds something else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / STATUS).exists():
+        if any(not path.name.startswith(".") for path in folder.iterdir()):
+            raise DataError(f"{folder} holds something else than shared seeds: choose another name with --out.")
+        return
+    there = read_status(folder)
+    for name in ("seeds", "arguments"):
+        if there.get(name) != status[name]:
+            raise DataError(
+                f"{folder} holds the runs of other {name}: give the same command on every machine, but for --shard."
+            )
+
+
+def _told_share(folder: Path, mine: Sequence[int], others: Sequence[int], as_document: bool) -> int:
+    """Tell that this share is done, and what is left."""
+    if as_document:
+        print_json({"folder": str(folder), "seeds": list(mine), "left": list(others)})
+        return 0
+    left = ", ".join(map(str, others))
+    conclude(
+        f"{len(mine)} seeds of this share are done, {left} are left to others. Written to {folder}.", ["ls", folder]
+    )
     return 0
 
 

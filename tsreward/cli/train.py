@@ -15,7 +15,7 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, conclude, fitting, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.cli.running import RunArguments, lasting, resumed
-from tsreward.cli.seeds import resume_seeds, seeds_of, train_seeds
+from tsreward.cli.seeds import Share, resume_seeds, seeds_of, train_seeds
 from tsreward.data.sources import read_episodes
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
@@ -157,8 +157,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _train_seeds(options: Options | LikenessRun, env: str, arguments: Sequence[str]) -> int:
     seeds = seeds_of(options.seeds, options.agent.seed)
+    if options.shard is not None and options.out is None:
+        raise OptionError("--shard shares the seeds of one folder: name it with --out, the same on every machine.")
     path = options.out or run_path("train", env, seeds[0])
-    return train_seeds(path, lasting(arguments, "seed"), seeds, as_document=options.json)
+    share = Share(options.jobs, options.shard)
+    return train_seeds(path, lasting(arguments, "seed"), seeds, share, as_document=options.json)
 
 
 def run(options: Options, arguments: list[str]) -> int:

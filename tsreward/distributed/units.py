@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tsreward.errors import DataError, OptionError
 
+Work = TypeVar("Work")
 _CHARACTERS = 16
 """Hexadecimal digits of a digest in a file's name: one chance in 10^9 that two of 10^5 units are called alike."""
 
@@ -63,8 +64,8 @@ class Unit:
         return True
 
 
-def shard_of(units: Sequence[Unit], shard: str | None) -> list[Unit]:
-    """Return the units of one share: "3/8" is every eighth from the third on, so that eight machines share the work.
+def shard_of(units: Sequence[Work], shard: str | None) -> list[Work]:
+    """Return the units, or what else is shared, of one share: "3/8" is every eighth from the third on.
 
     Raises:
         OptionError: no i/n with 1 <= i <= n.
