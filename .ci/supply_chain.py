@@ -20,7 +20,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "constraints.txt"
-LOCKED_EXTRAS = ("all", "dev", "docs", "metaworld", "robotics")
+LOCKED_EXTRAS = ("all", "dev", "docs", "metaworld", "robotics", "highway")
 """What constraints.txt is for; sheeprl has a file of its own, and JAX none."""
 _USES = re.compile(r"uses: *(?P<action>[\w.-]+/[\w./-]+)@(?P<ref>[^\s#]+)")
 

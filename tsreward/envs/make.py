@@ -93,7 +93,8 @@ def make(id: str, action_repeat: int = 1, **options: Any) -> gymnasium.Env:
     An id that is registered in Gymnasium is taken from there, whatever it begins with. Of the others, one that begins
     with "dmc/" belongs to the DeepMind Control Suite (`tsreward.envs.dm_control.make_dmc`), with "atari/" to Atari
     (`tsreward.envs.atari.make_atari`), with "metaworld/" to Meta-World (`tsreward.envs.meta_world.make_meta_world`),
-    with "robotics/" to Gymnasium-Robotics (`tsreward.envs.robotics.make_robotics`), with "NAME/" to whatever family is
+    with "robotics/" to Gymnasium-Robotics (`tsreward.envs.robotics.make_robotics`), with "highway/" to highway-env
+    (`tsreward.envs.highway.make_highway`), with "NAME/" to whatever family is
     registered under that name (`ENV_FAMILIES`), with "Safety" to Safety-Gymnasium
     (`tsreward.envs.safety_gymnasium.make_safety`). In an id of a family, options may also stand after a colon, as in
     "dmc/walker-walk:frames=64,grey".
