@@ -219,3 +219,49 @@ def test_sigterm_ends_it_in_one_line_and_keeps_what_is_finished(machines, tmp_pa
 def test_series_by_data_set(form, names, expected):
     found = by_dataset(form, [small_task(name) for name in names])
     assert {name: len(tasks) for name, tasks in found.items()} == expected
+
+
+def leaderboard_file(folder, number, dim, seed, train=400):
+    """Write a file as the leaderboard's, uni- or multivariate, whose labels begin 100 rows behind the training rows."""
+    rng = np.random.default_rng(seed)
+    values, labels = rng.normal(size=(1600, dim)), np.zeros(1600, dtype=int)
+    labels[train + 100 : train + 160] = labels[1200:1230] = 1
+    values[labels == 1] += 4
+    name = f"{number:03}_{'NAB' if dim == 1 else 'SMD'}_id_{number}_Web_tr_{train}_1st_{train + 100}.csv"
+    head = ",".join([*map(str, range(dim)), "Label"])
+    np.savetxt(folder / name, np.column_stack([values, labels]), fmt="%.6g", delimiter=",", header=head, comments="")
+    return name
+
+
+def test_the_protocol_of_the_leaderboard(tmp_path, document):
+    names = [leaderboard_file(tmp_path, number, dim, number) for number, dim in ((1, 1), (2, 5), (3, 3))]
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "eva.csv").write_text("file_name\n" + "\n".join(names[:2]) + "\n")
+    common = ["bench", "detect", "--protocol", "tsb-ad", "--data", tmp_path, "--no-report", "--seeds", 1]
+    common += ["--detectors", "z_norm", "random"]
+    told = document(*common, "--out", tmp_path / "all")
+    series = table(tmp_path / "all" / "series.csv")
+    assert {row["series"] for row in series} == {name.removesuffix(".csv") for name in names}
+    for name in ("z_norm", "random"):
+        mean = np.mean([float(row["vus_pr"]) for row in series if row["detector"] == name])
+        assert told["leaderboard"][name] == pytest.approx(mean, abs=1e-12)
+    assert list(told["leaderboard"]) == ["z_norm", "random"] and told["leaderboard"]["z_norm"] > 0.5
+    few = document(*common, "--file-list", tmp_path / "lists" / "eva.csv", "--out", tmp_path / "few")
+    assert {row["series"] for row in table(tmp_path / "few" / "series.csv")} == {one[:-4] for one in names[:2]}
+    assert few["leaderboard"] != told["leaderboard"]
+
+
+def test_the_published_cut_is_that_of_the_name(tmp_path):
+    """VUS-PR is that of a detector fitted on the first tr rows alone, evaluated on all rows."""
+    from tsreward.detection import metrics
+    from tsreward.detection.datasets.tsb_ad import load_tsb_ad
+    from tsreward.detection.detectors.presets import make_detector
+
+    name = leaderboard_file(tmp_path, 7, 4, 7)
+    arguments = ["bench", "detect", "--protocol", "tsb-ad", "--data", str(tmp_path / name), "--detectors", "pca"]
+    assert main([*arguments, "--seeds", "1", "--no-report", "--out", str(tmp_path / "out")]) == 0
+    (task,) = load_tsb_ad(tmp_path / name)
+    assert len(task.train) == 400 and len(task.test) == 1600
+    scores = make_detector("pca", false_alarm_rate=None).fit(task.test.values[:400]).decision_function(task.test.values)
+    wanted = metrics.vus_pr(task.test.labels, scores, window=metrics.vus_window(task.test))
+    assert float(table(tmp_path / "out" / "series.csv")[0]["vus_pr"]) == pytest.approx(wanted, abs=1e-9)

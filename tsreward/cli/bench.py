@@ -23,6 +23,7 @@ from tsreward.detection.bench.records import Record
 from tsreward.detection.bench.runner import run_benchmark
 from tsreward.detection.bench.summary import Row, best_detector, costs, shown_mean, summary, write_tables
 from tsreward.detection.datasets.tasks import by_dataset, layouts, load_tasks
+from tsreward.detection.datasets.tsb_ad import published, read_file_list
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
@@ -63,12 +64,21 @@ class Options(Arguments):
     """Folder of the results; it is created."""
     data: Path | None = None
     """Folder or file of the data set."""
-    format: Annotated[str, tyro.conf.arg(help=f"Layout of the data: {layouts()}.")] = "smd"
+    format: Annotated[
+        str | None,
+        tyro.conf.arg(
+            help=f"Layout of the data: {layouts()}. None is tsb-ad for the protocol tsb-ad and files with the names of "
+            f"the leaderboard, else smd."
+        ),
+    ] = None
     detectors: Annotated[
         tuple[str, ...], tyro.conf.arg(help=f"Names of detectors: {', '.join(detector_names())}; pyod:HBOS is PyOD's.")
     ] = ("random", "z_norm", "pca", "ridge_var", "ensemble")
     protocol: str = "split"
-    """split fits on the training rows that the data set gives, tsb-ad on the first of the test rows."""
+    """split fits on the training rows that the data set gives, tsb-ad on the first of the test rows: in files of the
+    leaderboard as many as their names say (tr)."""
+    file_list: Path | None = None
+    """Table with a column file_name, as the leaderboard's lists: only these files, in place of --series."""
     alignment: Literal["causal", "centred"] = "causal"
     """Whether a score may look ahead (centred) or not (causal)."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
@@ -96,6 +106,16 @@ class Options(Arguments):
         for kind, name, known in (("protocol", self.protocol, PROTOCOLS), ("threshold", self.threshold, THRESHOLDS)):
             if name not in known:
                 raise unknown_name(kind, name, known)
+        if self.file_list is not None and self.series:
+            raise OptionError("Series come from one place: take either --series or --file-list.")
+
+    @property
+    def layout(self) -> str:
+        """The format, also where it is not named."""
+        if self.format is not None:
+            return self.format
+        names = self.protocol == "tsb-ad" and self.data is not None and published(self.data)
+        return "tsb-ad" if names else "smd"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -146,7 +166,8 @@ def _make(name: str, alignment: Literal["causal", "centred"], seed: int) -> Dete
 def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], dict[str, str]]:
     """Return the tasks under the protocol by data set, and why which series are left out."""
     tasks, left_out = [], {}
-    for task in load_tasks(options.data, options.format, options.series, options.columns, remark):
+    names = options.series if options.file_list is None else read_file_list(options.file_list)
+    for task in load_tasks(options.data, options.layout, names, options.columns, remark):
         labels = task.test.labels
         assert labels is not None  # a DetectionTask has them
         try:
@@ -157,7 +178,7 @@ def _prepared(options: Options) -> tuple[Mapping[str, Sequence[DetectionTask]], 
             left_out[task.name] = str(error)
     if not tasks:
         raise DataError(f"No series can be evaluated: {next(iter(left_out.values()), 'there is none.')}")
-    return by_dataset(options.format, tasks), left_out
+    return by_dataset(options.layout, tasks), left_out
 
 
 def _watch(tasks: Sequence[DetectionTask]) -> None:
@@ -224,6 +245,7 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
             "failed": [vars(record.cell) | {"error": record.error} for record in failures],
             "incomplete": [vars(record.cell) | {"missing": record.missing} for record in incomplete],
             "left_out": left_out,
+            "leaderboard": _leaderboard(options, rows),
         }
         print_json(document)
         return
@@ -238,9 +260,21 @@ def _tell(options: Options, records: Sequence[Record], left_out: Mapping[str, st
     print_table("cost", header, ([name, *_cost(cost), known[name]] for name, cost in spent.items()))
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
         print(best_detector([row for row in rows if row["dataset"] == dataset]))
-    data = ["--format", options.format, *(["--data", options.data] if options.data else [])]
+    if means := _leaderboard(options, rows):
+        count = max(row["series"] for row in rows)
+        told = ", ".join(f"{name} {mean:.3f}" for name, mean in means.items())
+        print(f"Mean VUS-PR over {count} files, as on the leaderboard: {told}.")
+    data = ["--format", options.layout, *(["--data", options.data] if options.data else [])]
     tune = ["tsreward", "tune", "--objective", "detect", "--study", options.out.with_suffix(".db"), *data]
     conclude(f"Written to {options.out}.", tune)
+
+
+def _leaderboard(options: Options, rows: Sequence[Row]) -> dict[str, float]:
+    """Return the mean VUS-PR over all files, of the detectors that have it of all; {} for other protocols."""
+    if options.protocol != "tsb-ad" or options.layout != "tsb-ad":
+        return {}
+    count = max(row["series"] for row in rows)
+    return {row["detector"]: row["vus_pr"] for row in rows if row["series"] == row["vus_pr_series"] == count}
 
 
 def _merits(row: Row) -> list[Any]:

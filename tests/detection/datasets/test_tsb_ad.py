@@ -1,9 +1,11 @@
 """The files of TSB-AD: the first rows to fit on, all rows to evaluate."""
 
+import warnings
+
 import pytest
 
-from tsreward.detection.datasets.tsb_ad import load_tsb_ad
-from tsreward.errors import DataError
+from tsreward.detection.datasets.tsb_ad import load_tsb_ad, published, read_file_list
+from tsreward.errors import DataError, TSRewardWarning
 
 NAME = "057_SMD_id_1_Facility_tr_2_1st_3.csv"
 TEXT = "0,1,Label\n0.5,1,0\n0.25,2,0\n1,3,0\n9,4,1\n"
@@ -34,14 +36,37 @@ def test_all_rows_are_evaluated(tmp_path):
         (NAME, "Label,0\n0,1\n", "the last column must be 'Label', found '0'"),
         (NAME, "Label\n0\n1\n", "has no column of values"),
         (NAME, TEXT.replace("4,1", "4,0.5"), "row 4 of label column 'Label' must be 0 .*, found '0.5'"),
-        (NAME, TEXT.replace("0.25", ""), "row 2 of column '0' must be a finite number, found nothing"),
+        (NAME, TEXT.replace("0.25", "x"), "row 2 of column '0' must be a finite number, found 'x'"),
+        (NAME.replace("tr_2", "tr_4"), TEXT.replace("0.25", ""), "gives 4 training rows, but 3 of 4 rows are left"),
+        (NAME, "0,Label\n,0\n1,\n", "every row has a missing value"),
         (NAME, TEXT + "1\n", "row 5 has 1 in place of 3 cells"),
     ],
 )
 def test_malformed_files(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
-    with pytest.raises(DataError, match=message):
+    with warnings.catch_warnings(), pytest.raises(DataError, match=message):
+        warnings.simplefilter("ignore", TSRewardWarning)
         load_tsb_ad(tmp_path)
+
+
+def test_rows_with_missing_values_are_left_out_before_the_cut(tmp_path):
+    (tmp_path / NAME).write_text("0,1,Label\n0.5,1,0\n,2,0\n1,3,0\n9,4,\n8,5,1\n")
+    with pytest.warns(TSRewardWarning, match="3 of 5 rows are left without those with missing values"):
+        (task,) = load_tsb_ad(tmp_path)
+    assert task.train.values.tolist() == [[0.5, 1], [1, 3]]
+    assert task.test.values.tolist() == [[0.5, 1], [1, 3], [8, 5]]
+    assert task.test.labels is not None and task.test.labels.tolist() == [False, False, True]
+
+
+def test_lists_of_files(tmp_path):
+    (tmp_path / "list.csv").write_text(f"file_name\n{NAME}\n")
+    assert read_file_list(tmp_path / "list.csv") == (NAME.removesuffix(".csv"),)
+    (tmp_path / "list.csv").write_text(f"file\n{NAME}\n")
+    with pytest.raises(DataError, match="no column 'file_name'"):
+        read_file_list(tmp_path / "list.csv")
+    assert not published(tmp_path)
+    (tmp_path / "list.csv").rename(tmp_path / NAME)
+    assert published(tmp_path) and published(tmp_path / NAME)
 
 
 def test_other_folders(tmp_path):
