@@ -116,9 +116,10 @@ def test_rings_of_movable_objects_are_sorted():
 
 
 def test_options_become_reward_modes():
-    mode = reward_mode(AnoSeqsOptions(form="constant", weight=2.0, false_alarm_rate=0.1))
+    mode = reward_mode(AnoSeqsOptions(form="constant", weight=2.0, false_alarm_rate=0.1, floor=0.5))
     assert isinstance(mode, Penalty)
-    assert (mode.options.form, mode.options.weight, mode.options.false_alarm_rate) == ("constant", 2.0, 0.1)
+    options = mode.options
+    assert (options.form, options.weight, options.false_alarm_rate, options.floor) == ("constant", 2.0, 0.1, 0.5)
     mode = reward_mode(AnoSeqsOptions(form="lagrangian", false_alarm_rate=0.1))
     assert isinstance(mode, Lagrangian)
     assert mode.options.false_alarm_rate == 0.1
@@ -132,6 +133,7 @@ def test_options_become_reward_modes():
         ({"window": 0}, "AnoSeqsOptions.window must be an integer >= 1"),
         ({"weight": float("nan")}, "AnoSeqsOptions.weight must be a finite number >= 0, got nan"),
         ({"algorithm": "a2c"}, "AnoSeqsOptions.algorithm must be"),
+        ({"form": "lagrangian", "floor": 0.0}, "AnoSeqsOptions.floor must be None for 'lagrangian', got 0.0"),
         ({"steps": 0}, "AnoSeqsOptions.steps must be an integer >= 1"),
     ],
 )

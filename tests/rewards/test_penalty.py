@@ -48,6 +48,19 @@ def test_tail_lies_between_half_and_all_of_the_constant_form_where_flagged_and_i
     assert ((size[flagged] >= 0.5) & (size[flagged] < 1)).all() and flagged.sum() > 100
 
 
+def test_a_floor_takes_no_more_than_it_says_and_pays_nothing() -> None:
+    assert rewards(PenaltyOptions(form="constant", weight=3.0, floor=0.0)) == pytest.approx([1.0, -2.0, 0.0, 0.0, 0.0])
+    assert rewards(PenaltyOptions(form="raw", weight=0.5, floor=0.0), unit=None)[1:] == pytest.approx([-2.0, 0, 0, 0])
+    floored = rewards(PenaltyOptions(form="tail", weight=3.0, floor=1.5))
+    assert floored == pytest.approx([1.0, -2.0, 0.5 - 6 * 0.5, -3.0, 3.0 - 6 * 0.9], abs=1e-6)
+    mode = Penalty(PenaltyOptions(form="constant", floor=0.0))
+    mode.fit(calibrated(), 1.0)
+    bad = torch.full((5,), -4.0)
+    assert mode(SCORES, calibrated().p_value(SCORES), bad).tolist() == [-4.0] * 5
+    with pytest.raises(OptionError, match="in typical single-step"):
+        Penalty(PenaltyOptions(form="raw", floor=1.0)).fit(calibrated(), None)
+
+
 def test_an_option_for_the_unit_wins_over_the_measured_one() -> None:
     assert rewards(PenaltyOptions(form="constant", weight=1.0, unit=7.0))[-1] == pytest.approx(3.0 - 7.0)
 

@@ -54,6 +54,9 @@ class AnoSeqsOptions(Options):
     weight that follows the flag rate."""
     weight: float = 8.0
     """Weight of the penalty; in typical single-step rewards unless the penalty is raw."""
+    floor: float | None = None
+    """A flagged step pays no less than minus this, in typical single-step rewards, unless the environment pays less;
+    None is no floor, and lagrangian has none."""
     false_alarm_rate: float = option(0.05, above=0, below=1)
     """Fraction of held-out safe windows that may be flagged."""
     sources: int = 2
@@ -233,8 +236,14 @@ def fit_penalty(episodes: Sequence[Episode], options: AnoSeqsOptions, report: St
 def reward_mode(options: AnoSeqsOptions) -> RewardMode:
     """Return the unfitted reward mode that `options` name."""
     if options.form == "lagrangian":
+        if options.floor is not None:
+            options.refuse("floor", "None for 'lagrangian'", "its weight follows the flag rate")
         return Lagrangian(LagrangianOptions(false_alarm_rate=options.false_alarm_rate))
-    return Penalty(PenaltyOptions(form=options.form, weight=options.weight, false_alarm_rate=options.false_alarm_rate))
+    return Penalty(
+        PenaltyOptions(
+            form=options.form, weight=options.weight, floor=options.floor, false_alarm_rate=options.false_alarm_rate
+        )
+    )
 
 
 def _agent(options: AnoSeqsOptions, seed: int) -> AgentOptions:

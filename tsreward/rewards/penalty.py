@@ -25,11 +25,16 @@ class PenaltyOptions(RewardOptions):
     """λ: how much a flagged step costs; in typical single-step rewards, but for raw."""
     unit: float | None = option(None, above=0)
     """A typical single-step |reward|, so that one weight serves all tasks; None takes it from the data given to fit."""
+    floor: float | None = None
+    """A flagged step pays no less than minus this, in units, unless the environment itself pays less; None is no floor.
+    At 0 a penalty takes away what a step would earn, and no more: living on never pays less than ending the episode,
+    where the environment's own reward does not."""
 
 
 @MODES.register("penalty")
 class Penalty(RewardMode):
-    """r' = r − weight · g(score) where the score passes the threshold, else r."""
+    """r' = r − weight · g(score) where the score passes the threshold, else r; with a floor, no less than
+    min(r, −floor · unit)."""
 
     Options = PenaltyOptions
     options: PenaltyOptions
@@ -44,7 +49,8 @@ class Penalty(RewardMode):
 
     @property
     def needs_unit(self) -> bool:
-        return self.options.form != "raw" and self.options.unit is None
+        bare = self.options.form == "raw" and not self.options.floor
+        return not bare and self.options.unit is None
 
     @property
     def measured_unit(self) -> float | None:
@@ -52,7 +58,7 @@ class Penalty(RewardMode):
 
     def fit(self, calibration: Calibration, unit: float | None, probes: Tensor | None = None) -> Self:
         self.threshold.fill_(calibration.threshold(self.options.false_alarm_rate))
-        if self.options.form != "raw":
+        if self.options.form != "raw" or self.options.floor:
             self.unit.fill_(reward_unit(self.options.unit, unit, "Penalty"))
         return self
 
@@ -65,7 +71,11 @@ class Penalty(RewardMode):
             size = self.unit * severity(p_value, self.options.false_alarm_rate)
         else:
             size = self.unit
-        return env_reward.double() - self.options.weight * size * (scores > self.threshold)
+        reward = env_reward.double()
+        paid = reward - self.options.weight * size * (scores > self.threshold)
+        if self.options.floor is None:
+            return paid
+        return torch.maximum(paid, torch.minimum(reward, -self.options.floor * self.unit))
 
     def reweighted(self, weight: float) -> Penalty:
         mode = Penalty(replace(self.options, weight=weight))
