@@ -207,3 +207,28 @@ def log_costs() -> str:
             f"| `tsreward score` of a CSV of {long['file_mb'] / 1000:.1f} GB, {long['rows']:,} rows | {scored} |",
         ]
     )
+
+
+def scale() -> str:
+    """Return what much work would take: one row per kind."""
+    records = json.loads((RESULTS / "scale.json").read_text(encoding="utf-8"))["records"]
+    records.sort(key=lambda record: record["seconds_per_million"])
+    plans = [plan["cores"] for plan in records[0]["plans"]]
+    hours = " | ".join(f"hours on {cores:,}" for cores in plans[1:])
+    lines = [
+        f"| work | core seconds for a million | core hours | read, TB | written, TB | {hours} | store busy |",
+        "|---|---|---|---|---|" + "---|" * len(plans),
+    ]
+    for record in records:
+        items, more = record["items"], record["plans"][1:]
+        core_hours = items * record["seconds_per_million"] / 1e6 / 3600
+        cells = [
+            record["work"],
+            f"{record['seconds_per_million']:,.1f}",
+            f"{core_hours:,.0f}",
+            *(f"{items * record[f'bytes_{way}_each'] / 1e12:.2f}" for way in ("read", "written")),
+            *(f"{plan['hours']:,.2f}" for plan in more),
+            f"{more[-1]['store_busy']:.0%}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)

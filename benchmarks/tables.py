@@ -102,7 +102,7 @@ def made(name: str) -> str:
         seeds = ", ".join(str(seed) for seed in sorted({record["seed"] for record in records}))
         parts.append(f"{len(records)} runs, seeds {seeds}")
     for key in ("commit", "device"):
-        values = sorted({record[key] for record in records} or {content[key]})
+        values = sorted({one[key] for one in content.get("records", []) if key in one} or {content[key]})
         parts.append(f"{key}{'s' * (len(values) > 1)} {', '.join(values)}")
     parts.append(", ".join(f"{package} {version}" for package, version in content["versions"].items()))
     return f"<small>Source: {'; '.join(parts)}.</small>"
@@ -122,6 +122,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "labels": log_tables.labels,
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
+    "scale": log_tables.scale,
     "likeness": likeness_tables.sensors,
     "likeness-pixels": likeness_tables.pixels,
     "videos": lambda: likeness_tables.videos("macro_auc", "micro_auc", "average_precision"),
