@@ -77,9 +77,8 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.speed
 	$(BIN)/python -m benchmarks.metrics_speed
 	$(BIN)/python -m benchmarks.streaming
-	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics,highway]'
 	$(BIN)/python -m benchmarks.scale
-	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics]'
+	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics,highway]'
 	$(BIN)/python -m benchmarks.experts
 	$(BIN)/python -m benchmarks.likeness
 	$(BIN)/python -m benchmarks.goal_video
