@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 
 from tsreward.detection.adaptive import AdaptiveOptions, AdaptiveThreshold
-from tsreward.detection.alarms import Alarm, Channel
+from tsreward.detection.alarms import Alarm
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.logs import LogDetector, run_lengths
 from tsreward.detection.incidents import (
     Incident,
     IncidentOptions,
     excursions,
-    most_similar,
     p_values,
     rate_threshold,
     severities,
     swings,
 )
 from tsreward.detection.questions import leaned
+from tsreward.detection.telling import Teller
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import CheckpointError, DataError, NotFittedError, OptionError, ShapeError
 from tsreward.sequences.columns import Columns
@@ -30,9 +30,7 @@ from tsreward.sequences.series import Series
 
 LONGEST = 20_000
 """Rows after which an incident that goes on is told, and a new one begins."""
-_AROUND = 100
-"""Rows on both sides of the peak that are explained."""
-_TOLD, _REMEMBERED, _VERSION = 3, 500, 1
+_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -114,9 +112,7 @@ class IncidentStream:
         self._done = {"score": 0, "stuck": 0}
         """Row before which all incidents of a kind have ended."""
         self._lengths: np.ndarray | None = None
-        self._number = 0
-        self._signatures = np.zeros((0, dim + 2))
-        """Number, kind and signature of the last incidents."""
+        self._teller = Teller(detector)
 
     @property
     def rows(self) -> int:
@@ -194,9 +190,9 @@ class IncidentStream:
 
     def finish(self) -> list[Alarm]:
         """Return the incidents that still go on at the end; more rows may come all the same."""
-        before = self._done.copy(), self._number, self._signatures
+        before = self._done.copy(), self._teller.number, self._teller.signatures
         found = self._ended(final=True)
-        self._done, self._number, self._signatures = before
+        self._done, self._teller.number, self._teller.signatures = before
         return found
 
     def state(self) -> dict[str, Any]:
@@ -206,7 +202,7 @@ class IncidentStream:
             "starts": self._starts,
             "stuck": self._stuck,
             "levels": self._levels,
-            "signatures": self._signatures,
+            "signatures": self._teller.signatures,
         }
         if self._index is not None:
             times = self._index.dtype.kind == "M"
@@ -216,7 +212,7 @@ class IncidentStream:
         if self._adaptive is not None:
             arrays |= {f"adaptive.{name}": value for name, value in self._adaptive.state().items()}
         kind = None if self._index is None else str(self._index.dtype)
-        values = {"version": _VERSION, "first": self._first, "done": self._done.copy(), "number": self._number}
+        values = {"version": _VERSION, "first": self._first, "done": self._done.copy(), "number": self._teller.number}
         return {**values, "time": kind, "arrays": arrays}
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -232,9 +228,9 @@ class IncidentStream:
         if arrays["values"].shape[1:] != self._values.shape[1:] or bool(adaptive) != (self._adaptive is not None):
             raise CheckpointError("The state is of another detector or of other options: begin with a new one.")
         self._values, self._starts, self._stuck = arrays["values"], arrays["starts"], arrays["stuck"]
-        self._levels, self._signatures = arrays["levels"], arrays["signatures"]
+        self._levels, self._teller.signatures = arrays["levels"], arrays["signatures"]
         self._lengths = arrays.get("lengths")
-        self._first, self._number = int(state["first"]), int(state["number"])
+        self._first, self._teller.number = int(state["first"]), int(state["number"])
         self._done = {kind: int(row) for kind, row in state["done"].items()}
         self._index = arrays.get("index")
         if self._index is not None and str(state["time"]).startswith("datetime64"):
@@ -288,7 +284,8 @@ class IncidentStream:
                 if (one := self._incident(kind, start, stop, scores, high)) is not None:
                     found.append((kind, one))
         found.sort(key=lambda pair: (pair[1].stop, pair[1].start))
-        return [self._alarm(kind, one) for kind, one in found]
+        rows = self._series(0, None) if found else None
+        return [self._teller.tell(kind, one, rows, self._stuck, self._first) for kind, one in found if rows is not None]
 
     def _incident(self, kind: str, start: int, stop: int, scores: np.ndarray, high: np.ndarray) -> Incident | None:
         part = scores[start:stop]
@@ -301,51 +298,6 @@ class IncidentStream:
         severity = severities(scores, np.array([start]), np.array([stop]), self.low, self._unit)
         p_value = float(p_values(severity, self._severe)[0])
         return Incident(*bounds, float(part.max()), row + self._first, float(severity[0]), p_value)
-
-    def _alarm(self, kind: str, one: Incident) -> Alarm:
-        start, stop, row = one.start - self._first, one.stop - self._first, one.row - self._first
-        if kind == "stuck":
-            blamed = self._stuck[start:stop].mean(0)
-        else:
-            begin, end = max(start, row - _AROUND), min(stop, row + _AROUND + 1)
-            blamed = np.maximum(self.detector.explain(self._series(0, None), begin, end), 0.0).mean(0)
-        share = blamed / max(float(blamed.sum()), 1e-300)
-        order = [int(place) for place in np.argsort(-share, kind="stable")[:_TOLD] if share[place] > 0]
-        expectation = self.detector.expected_
-        assert expectation is not None  # it is fitted
-        masked = self._values[row : row + 1].copy()
-        masked[0, order] = np.nan
-        expected, values = expectation.fill(masked)[0], self._values[row]
-        mean, std = expectation.mean.numpy(), expectation.scale.numpy()
-        side = np.sign(self._values[start:stop].mean(0) - mean)
-        signature = np.sqrt(share) * (side if kind == "score" else 1.0)
-        same = self._signatures[self._signatures[:, 1] == (kind == "stuck")]
-        near = most_similar(np.concatenate([same[:, 2:], signature[None]]))[-1]
-        self._number += 1
-        mark = np.concatenate([[self._number, kind == "stuck"], signature])[None]
-        self._signatures = np.concatenate([self._signatures, mark])[-_REMEMBERED:]
-        low, high, rise = mean - 2.33 * std, mean + 2.33 * std, np.zeros(len(mean), dtype=bool)
-        if isinstance(self.detector, LogDetector):
-            values, expected, (low, high) = self.detector.usual(self._series(0, None), row, expected)
-            rise = self.detector.counters_
-        names = self.detector.feature_names_in_
-        channels = tuple(
-            Channel(
-                str(place) if names is None else str(names[place]),
-                float(share[place]),
-                float(values[place]),
-                float(expected[place]),
-                float(low[place]),
-                float(high[place]),
-                bool(rise[place]),
-            )
-            for place in order
-        )
-        begin, end, peak = (
-            place + self._first if self._index is None else self._index[place] for place in (start, stop - 1, row)
-        )
-        similar = tuple((int(same[place, 0]), alike) for place, alike in near)
-        return Alarm(self._number, kind, one, begin, end, peak, channels, similar)
 
     def _forget(self) -> None:
         """Drop the rows that nothing depends on any more."""

@@ -152,7 +152,7 @@ class _Axis:
     def __init__(self, one: Watched) -> None:
         index = None if one.series.index is None else np.asarray(one.series.index)
         self.dated = index is not None and index.dtype.kind == "M"
-        self.text = "row" if index is None else "time (UTC where a zone is written)" if self.dated else "time"
+        self.text = "row" if index is None else "time"
         if index is None:
             at = np.arange(len(one.series), dtype=np.float64)
         else:

@@ -136,7 +136,9 @@ def _draw(axis: Any, chart: Chart, panel: Panel, limits: Any, small: bool) -> No
 
         locator = AutoDateLocator(maxticks=8)
         axis.xaxis.set_major_locator(locator)
-        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+        formats = ["%Y", "%b %Y", "%b %d", "%H:%M", "%H:%M", "%H:%M:%S"]
+        zeros = ["%Y", "%Y", "%b %Y", "%b %d", "%H:%M", "%H:%M"]
+        axis.xaxis.set_major_formatter(ConciseDateFormatter(locator, None, formats, None, zeros, show_offset=False))
     size = {"fontsize": 8} if small else {}
     axis.set_xlabel(panel.x, parse_math=False, **size)
     axis.set_ylabel(panel.y, parse_math=False, **size)
