@@ -186,6 +186,34 @@ def labels() -> str:
     return "\n".join(lines)
 
 
+def answers() -> str:
+    """Return what twenty answers are worth: means over series, ± over seeds, and the series on which they harm."""
+    records = json.loads((RESULTS / "answers.json").read_text(encoding="utf-8"))["records"]
+    titles = {"smd": "SMD", "asd": "ASD"}
+    heads = [f"{name}: {what}" for name in titles.values() for what in ("AU-PR", "anomalous answers", "worse on")]
+    lines = [f"| questions | {' | '.join(heads)} |", "|---|" + "---|" * len(heads)]
+    for arm, said in {"none": "none", "random": "20 at random", "asked": "20 asked by `--ask`"}.items():
+        cells = []
+        for name in titles:
+            found = {(one["series"], one["seed"]): one for one in records if one["set"] == name and one["arm"] == arm}
+            plain = {
+                (one["series"], one["seed"]): one for one in records if one["set"] == name and one["arm"] == "none"
+            }
+            seeds, series = (sorted({key[place] for key in found}) for place in (1, 0))
+            gains = {
+                one: np.mean(
+                    [found[one, seed]["average_precision"] - plain[one, seed]["average_precision"] for seed in seeds]
+                )
+                for one in series
+            }
+            means = [float(np.mean([found[one, seed]["average_precision"] for one in series])) for seed in seeds]
+            counts = f"{np.mean([one['anomalous'] for one in found.values()]):.1f}"
+            worse = f"{sum(gain < 0 for gain in gains.values())} of {len(series)}"
+            cells += [cell(means, "{:.3f}"), *(("–", "–") if arm == "none" else (counts, worse))]
+        lines.append(f"| {said} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def log_costs() -> str:
     """Return the time of the metrics, of the default detector, and the memory of a long file."""
     speed, metrics, streaming = (

@@ -120,6 +120,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "blame-smd": log_tables.blame,
     "drift": log_tables.drift,
     "labels": log_tables.labels,
+    "answers": log_tables.answers,
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
     "scale": log_tables.scale,
