@@ -77,7 +77,8 @@ def test_another_machine_needs_a_token(complaint, tmp_path: Path, monkeypatch: p
     (tmp_path / "token").write_bytes(b"\xff" * 40)
     assert "Cannot read a token" in complaint("serve", file, "--token-file", tmp_path / "token")
     monkeypatch.delenv("TSREWARD_TOKEN")
-    assert "Cannot listen on no.such.host.invalid" in complaint("serve", file, "--host", "no.such.host.invalid")
+    elsewhere = complaint("serve", file, "--host", "203.0.113.7")  # for documentation, and no machine's own
+    assert "Cannot listen on 203.0.113.7:8765: Cannot assign requested address. Choose another" in elsewhere
     assert "no such file" in complaint("serve", tmp_path / "none.safetensors").lower()
     assert "name them with --time" in complaint("serve", file, "--gap", 60)
 

@@ -34,6 +34,10 @@ EXTRAS: dict[str, list[str]] = {
     ],
     "logs,report": ["bench detect --detectors pca --data LOG --format csv --out OUT/b"],
     "logs,tune": ["tune --objective detect --data LOG --format csv --trials 1 --study OUT/s.db"],
+    "export": [
+        "fit --data DATA --scorer knn --reward likeness --layout arrival --out OUT/m",
+        "export OUT/m --out OUT/m.onnx",
+    ],
     "sb3": ["collect --env CartPole-v1 --agent random --steps 64 --num-envs 1 --out OUT/c.npz"],
     "sb3,report": [
         "collect --env CartPole-v1 --agent random --steps 600 --num-envs 1 --out OUT/c.npz",

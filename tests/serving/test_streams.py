@@ -66,6 +66,11 @@ def test_a_gap_between_requests_is_one_within_a_log(detector: LogDetector) -> No
         part = Series(part.values, None, "log", part.columns, part.index, None if start != 249 else part.starts)
         found += streams.score({"a": part})["streams"]["a"]["scores"]
     np.testing.assert_array_equal(found, plant.make_stream(detector).push(whole).scores)
+    late = plant.parts(detector, gap=600.0)[1]
+    late.score({"a": whole.rows(0, 250)})
+    older = np.append(np.arange(100), np.arange(250, 500))  # rows that were seen, long before those that come now
+    again = Series(whole.values[older], None, "log", whole.columns, index[older])
+    assert late.score({"a": again})["streams"]["a"]["scores"] == found[250:]
     _, other = plant.parts(detector, gap=600.0)
     cut = [
         other.score({"a": Series(one.values, None, "log", one.columns, one.index)})["streams"]["a"]["scores"]

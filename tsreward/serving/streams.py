@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tsreward.detection.incident_stream import IncidentStream
+from tsreward.detection.incident_stream import IncidentStream, Part
 from tsreward.errors import TSRewardError, shown
 from tsreward.sequences.series import Series
 from tsreward.serving.rows import Refused
@@ -62,7 +62,7 @@ class Streams:
             try:
                 for name, series in rows.items():
                     stream = self._streams.setdefault(name, self._make()) if name in new else self._streams[name]
-                    found[name] = self._push(name, stream, series)
+                    found[name] = self._push(stream, series)
             except Exception as error:
                 for name in new:
                     self._streams.pop(name, None)
@@ -76,21 +76,12 @@ class Streams:
             self.changed = True
             return {"streams": found}
 
-    def _push(self, name: str, stream: IncidentStream, series: Series) -> dict[str, Any]:
+    def _push(self, stream: IncidentStream, series: Series) -> dict[str, Any]:
         later = stream.later(series)
         passed = len(series) - (0 if later is None else len(later))
         first = stream.rows
-        if later is None:
-            empty: list[Any] = []
-            return {
-                "first_row": first,
-                "passed_over": passed,
-                "scores": empty,
-                "thresholds": empty,
-                "is_anomaly": empty,
-                "incidents": empty,
-            }
-        part = stream.push(self._with_gap(stream.last, later, passed))
+        nothing = Part(np.zeros(0), np.zeros(0), [])
+        part = nothing if later is None else stream.push(self._with_gap(stream.last, later))
         return {
             "first_row": first,
             "passed_over": passed,
@@ -100,10 +91,10 @@ class Streams:
             "incidents": [alarm.to_json() for alarm in part.alarms],
         }
 
-    def _with_gap(self, last: Any, series: Series, passed: int) -> Series:
+    def _with_gap(self, last: Any, series: Series) -> Series:
         """Return the rows, of which the first begins anew where the last row of the stream is too long ago."""
-        if self._gap is None or last is None or series.index is None or passed:
-            return series  # behind a row that was passed over, the gap was seen among the rows themselves
+        if self._gap is None or last is None or series.index is None:
+            return series
         step = np.asarray(series.index)[0] - last
         seconds = step / np.timedelta64(1, "s") if isinstance(step, np.timedelta64) else float(step)
         starts = np.zeros(len(series), dtype=bool) if series.starts is None else np.array(series.starts)
