@@ -69,6 +69,7 @@ format: $(READY)  ## Format and fix what can be fixed
 	$(BIN)/ruff check --fix .
 
 benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/results
+	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics,highway]'
 	$(BIN)/python -m benchmarks.anoseqs
 	$(BIN)/python -m benchmarks.overhead
 	$(BIN)/python -m benchmarks.reliability
@@ -78,7 +79,6 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.metrics_speed
 	$(BIN)/python -m benchmarks.streaming
 	$(BIN)/python -m benchmarks.scale
-	$(PIP) install -c constraints.txt -e '.[jax,metaworld,robotics,highway]'
 	$(BIN)/python -m benchmarks.experts
 	$(BIN)/python -m benchmarks.likeness
 	$(BIN)/python -m benchmarks.goal_video

@@ -9,17 +9,19 @@ not repeated.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 import tyro
 from stable_baselines3.common.callbacks import BaseCallback
 
+from benchmarks.anoseqs_arms import ARMS, SEEDS, TASKS, Arm, Task
 from benchmarks.oracle import TrueCostPenalty
 from benchmarks.records import RESULTS, Records
 from tsreward.data.episodes import load_episodes, save_episodes
@@ -33,102 +35,7 @@ from tsreward.sb3.training import AgentOptions, train_agent
 from tsreward.sequences.episodes import Episode
 
 CACHE = Path(__file__).parent / "cache"
-SEEDS = (0, 1, 2, 3, 4)
 SOURCES = 3
-
-
-@dataclass(frozen=True)
-class Task:
-    """One row of the table: where the scorer is learned and where the agent is trained."""
-
-    source: str
-    target: str
-    agent: AgentOptions
-    arms: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train the target agent; `scorer` None means no learned penalty."""
-
-    scorer: str | None = None
-    penalty: Literal["tail", "raw", "constant", "lagrangian"] = "tail"
-    weight: float = 8.0
-    false_alarm_rate: float = 0.05
-    oracle: bool = False
-    floor: float | None = None
-    """What a flagged step pays at least, in units, below 0."""
-    ramp: float = 0.0
-    """Fraction of the training in which the weight of the penalty grows from 0."""
-    limit: float | None = None
-    """Cost per episode that PPO-Lagrangian keeps the true cost below, in place of a penalty."""
-    train: bool = True
-    """False measures the scorer alone."""
-
-
-ARMS = {
-    "vanilla": Arm(),
-    "oracle: true cost, constant x8": Arm(oracle=True),
-    "oracle: true cost, constant x4": Arm(oracle=True, weight=4.0),
-    "PPO-Lagrangian: true cost, limit 25": Arm(limit=25.0),
-    "Deep SAD, tail x8": Arm("deep_sad"),
-    "Deep SAD, tail x4": Arm("deep_sad", weight=4.0),
-    "Deep SAD, constant x8": Arm("deep_sad", "constant"),
-    "Deep SAD, raw x1": Arm("deep_sad", "raw", 1.0),
-    "Deep SAD, Lagrangian": Arm("deep_sad", "lagrangian"),
-    "Deep SAD, tail x8, weight grows over half": Arm("deep_sad", ramp=0.5),
-    "Deep SAD, tail x8, false alarms 1 %": Arm("deep_sad", false_alarm_rate=0.01),
-    "Deep SAD, tail x8, floor 0": Arm("deep_sad", floor=0.0),
-    "Deep SAD, tail x8, floor 1": Arm("deep_sad", floor=1.0),
-    "semi-supervised AE, tail x8": Arm("semi_supervised_ae"),
-    "transformer AE, raw x1 (paper)": Arm("transformer_ae", "raw", 1.0),
-    "Deep SVDD, tail x8": Arm("deep_svdd"),
-    "KNN, tail x8": Arm("knn"),
-    "transformer AE (paper), scorer alone": Arm("transformer_ae", train=False),
-    "Deep SVDD, scorer alone": Arm("deep_svdd", train=False),
-    "KNN, scorer alone": Arm("knn", train=False),
-}
-REMEDIES = (
-    "Deep SAD, tail x8, weight grows over half",
-    "Deep SAD, tail x8, false alarms 1 %",
-    "Deep SAD, tail x8, floor 0",
-    "Deep SAD, tail x8, floor 1",
-)
-"""Penalties that may keep more of the return."""
-FULL = tuple(name for name, arm in ARMS.items() if arm.train and " x4" not in name and name not in REMEDIES)
-SHORT = (
-    "vanilla",
-    "oracle: true cost, constant x8",
-    "PPO-Lagrangian: true cost, limit 25",
-    "Deep SAD, tail x8",
-    "Deep SAD, constant x8",
-    "Deep SAD, Lagrangian",
-    "semi-supervised AE, tail x8",
-    "transformer AE, raw x1 (paper)",
-    "Deep SVDD, scorer alone",
-    "KNN, scorer alone",
-)
-CONSTRAINED = "PPO-Lagrangian: true cost, limit 25"
-PENALTIES = ("vanilla", "oracle: true cost, constant x8", "Deep SAD, tail x8")
-CORE = ("vanilla", "oracle: true cost, constant x8", CONSTRAINED, "Deep SAD, tail x8")
-TASKS = {
-    "hopper": Task("SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions(steps=60_000), FULL),
-    "circle": Task("SafetyPointCircle1-v0", "SafetyPointCircle1-v0", AgentOptions(steps=100_000, rollout=128), SHORT),
-    "transfer": Task("SafetyPointCircle1-v0", "SafetyPointCircle2-v0", AgentOptions(steps=100_000, rollout=128), CORE),
-    "goal": Task(
-        "SafetyPointGoal1-v0",
-        "SafetyPointGoal1-v0",
-        AgentOptions(steps=120_000, action_repeat=5, hidden=256, rollout=128),
-        ("vanilla", "Deep SAD, tail x4", "transformer AE (paper), scorer alone", "oracle: true cost, constant x4"),
-    ),
-    "hopper-td3": Task(
-        "SafetyHopperVelocity-v1", "SafetyHopperVelocity-v1", AgentOptions("td3", steps=20_000), PENALTIES
-    ),
-    **{
-        name.lower(): Task(f"Safety{name}Velocity-v1", f"Safety{name}Velocity-v1", AgentOptions(steps=60_000), CORE)
-        for name in ("Swimmer", "Walker2d", "HalfCheetah", "Ant", "Humanoid")
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -145,7 +52,7 @@ def main(options: Options) -> None:
     torch.set_num_threads(1)
     for seed in options.seeds:
         for name in options.tasks:
-            records = records_of(name)
+            records = records_of(name, seed)
             for arm in options.arms or TASKS[name].arms:
                 if not records.has(arm=arm, seed=seed):
                     record = run(name, arm, seed)
@@ -153,9 +60,10 @@ def main(options: Options) -> None:
                     print(name, arm, seed, {key: value for key, value in record.items() if key != "arm"}, flush=True)
 
 
-def records_of(name: str) -> Records:
-    """Return the records of a task."""
-    return Records(RESULTS / f"anoseqs-{name}.json", ("arm", "seed"))
+def records_of(name: str, seed: int) -> Records:
+    """Return the records of a task: those that are reported, or those of seeds for choosing."""
+    choosing = "" if seed in SEEDS else "-choosing"
+    return Records(RESULTS / f"anoseqs-{name}{choosing}.json", ("arm", "seed"))
 
 
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
@@ -262,12 +170,14 @@ def vanilla(task: Task, seed: int) -> list[Episode]:
     path = cached(task.target, task, seed)
     if not path.exists():
         name = next(name for name, other in TASKS.items() if other == task)
-        records_of(name).add(run(name, "vanilla", seed))
+        records_of(name, seed).add(run(name, "vanilla", seed))
     return load_episodes(path)
 
 
 def cached(env: str, task: Task, seed: int) -> Path:
-    return CACHE / f"{env}-{task.agent.algorithm}-{task.agent.hidden}-{task.agent.steps}-{seed}.npz"
+    """Return the file of the episodes of a run."""
+    agent, name = task.agent, re.sub(r"[^\w.-]", "_", env)
+    return CACHE / f"{name}-{agent.algorithm}-{agent.hidden}-{agent.steps}-{seed}.npz"
 
 
 def keep(episodes: list[Episode], path: Path) -> None:

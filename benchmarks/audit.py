@@ -24,7 +24,6 @@ from typing import Any, Literal
 import torch
 import tyro
 
-from benchmarks import anoseqs
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.audit_outcomes import LIKENESS, PENALTY, Outcome, likeness_outcomes, penalty_outcomes
 from benchmarks.audit_pairs import audit_likeness, audit_penalty
@@ -32,6 +31,8 @@ from benchmarks.experts import FOLDER
 from benchmarks.records import RESULTS, Records
 from tsreward.audit.auditing import Audit
 
+AUDITED = ("hopper", "circle", "transfer", "goal", "hopper-td3")
+"""Tasks of `benchmarks.anoseqs` whose penalties are audited."""
 CHOSEN_ON = ("hopper", "hopper-td3", "balance")
 """hopper-td3 trains another agent on a reward of hopper."""
 KEY = ("part", "task", "arm", "seed")
@@ -75,7 +76,7 @@ def pairs(options: Options) -> list[tuple[str, str, str, Outcome | None]]:
     """Return (part, task, arm, outcome) of every reward that is to be audited."""
     found: list[tuple[str, str, str, Outcome | None]] = []
     if PENALTY in options.parts:
-        for task in anoseqs.TASKS:
+        for task in AUDITED:
             found += [(PENALTY, task, arm, outcome) for arm, outcome in penalty_outcomes(task).items()]
     if LIKENESS in options.parts:
         known = likeness_outcomes()

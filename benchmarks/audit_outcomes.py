@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.anoseqs import ARMS, TASKS
+from benchmarks.anoseqs_arms import ARMS, TASKS
 from benchmarks.cells import RESULTS
 
 PENALTY, LIKENESS = "penalty", "likeness"

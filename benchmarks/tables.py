@@ -35,19 +35,31 @@ COLUMNS = {
     "roc": ("ROC AUC", "{:.3f}"),
     "average_precision": ("AP", "{:.3f}"),
 }
+VELOCITY = ("swimmer", "walker2d", "halfcheetah", "ant", "humanoid")
 
 
 def anoseqs(name: str) -> str:
     """Return the table of one task: mean ± standard deviation over seeds."""
+    head = ["| agent's reward | seeds | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
+    return "\n".join([*head, "|---|---|" + "---|" * len(COLUMNS), *_arms(name)])
+
+
+def several(names: tuple[str, ...]) -> str:
+    """Return the table of several tasks, each as `anoseqs` has it."""
+    head = ["| task | agent's reward | seeds | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
+    rows = [f"| {name.removesuffix('-choosing')} {row}" for name in names for row in _arms(name)]
+    return "\n".join([*head, "|---|---|---|" + "---|" * len(COLUMNS), *rows])
+
+
+def _arms(name: str) -> list[str]:
+    """Return a line for every arm of a task."""
     records = json.loads((RESULTS / f"anoseqs-{name}.json").read_text(encoding="utf-8"))["records"]
-    arms = list(dict.fromkeys(record["arm"] for record in sorted(records, key=_arm_order)))
-    lines = ["| agent's reward | seeds | " + " | ".join(title for title, _ in COLUMNS.values()) + " |"]
-    lines.append("|---|---|" + "---|" * len(COLUMNS))
-    for arm in arms:
+    lines = []
+    for arm in dict.fromkeys(record["arm"] for record in sorted(records, key=_arm_order)):
         rows = [record for record in records if record["arm"] == arm]
         cells = [cell([row[key] for row in rows if key in row], form) for key, (_, form) in COLUMNS.items()]
         lines.append(f"| {arm.replace('(paper)', '(AnoSeqs)')} | {len(rows)} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return lines
 
 
 def overhead() -> str:
@@ -114,6 +126,8 @@ TABLES: dict[str, Callable[[], str]] = {
         f"anoseqs-{name}": lambda name=name: anoseqs(name)
         for name in ("hopper", "circle", "transfer", "goal", "hopper-td3")
     },
+    "anoseqs-velocity": lambda: several(VELOCITY),
+    "anoseqs-keeping": lambda: several(("swimmer-choosing", "walker2d-choosing")),
     **{f"detection-{name}": lambda name=name: log_tables.detection(name) for name in ("smd", "asd")},
     "detection-published": log_tables.published,
     "detection-choice": log_tables.choice,
@@ -160,7 +174,7 @@ def _spread(row: dict[str, Any]) -> str:
 
 
 def _arm_order(record: dict[str, Any]) -> tuple[int, str]:
-    first = ("vanilla", "oracle", "Deep SAD", "semi", "transformer", "Deep SVDD", "KNN")
+    first = ("vanilla", "oracle", "PPO-Lagrangian", "Deep SAD", "semi", "transformer", "Deep SVDD", "KNN")
     return next((rank for rank, prefix in enumerate(first) if record["arm"].startswith(prefix)), len(first)), record[
         "arm"
     ]
