@@ -80,8 +80,8 @@ class AgentOptions(Options):
     from Python a dictionary, in a TOML file a table. `activation_fn` is relu, tanh, elu, silu, gelu or leaky_relu."""
 
     cost_limit: float | None = option(None, above=0)
-    """Cost per episode that is acceptable. ppo_lagrangian keeps to it, None is 25; for others the page of the run draws
-    it, and the verdict says whether it is kept."""
+    """Cost per episode that is acceptable. ppo_lagrangian keeps to it, None is 25; where others train on the reward of
+    a model, the page draws it, and the verdict says whether it is kept."""
     multiplier_rate: float = option(0.1, above=0)
     """How far the multiplier of the cost moves after a rollout, at most (ppo_lagrangian)."""
 

@@ -73,7 +73,7 @@ class PPOLagrangian(PPO):
     not count where nothing costs. After every rollout
     λ ← min(max(λ + `multiplier_rate` · clip(J / `cost_limit` − 1, −1, 1), 0), `multiplier_cap`), where J is the mean
     cost of the episodes that ended in it, or of the latest `num_envs` where these are fewer: the dual ascent of Ray,
-    Achiam & Amodei 2019 ("Benchmarking Safe Exploration in Deep Reinforcement Learning", section 5) with an excess that
+    Achiam & Amodei 2019 ("Benchmarking Safe Exploration in Deep Reinforcement Learning") with an excess that
     is relative and bounded, so that λ falls as fast as it rises. Costs are discounted like rewards. Where an episode is
     truncated, the critics say what would still have come; where it terminates, nothing would.
 
