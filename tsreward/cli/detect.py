@@ -23,6 +23,7 @@ from tsreward.data.columns import TableColumns
 from tsreward.detection.adaptive import AdaptiveOptions
 from tsreward.detection.alarms import Alarm, mark_known
 from tsreward.detection.datasets.own_tables import read_table
+from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.files import load_detector, save_detector
 from tsreward.detection.detectors.logs import LogDetector, seconds_of
 from tsreward.detection.detectors.presets import DEFAULT, detector_names, make_detector
@@ -177,39 +178,8 @@ def _watch(
     options: Options, name: str, normal: list[Path], recent: list[Path], state: Any, count: int | None
 ) -> Found | None:
     """Return what the rows of one asset bring; None where none is later than the state."""
-    columns = options.columns
-    parts = [read_table(path, columns=columns) for path in recent]
-    if options.train_until is not None:
-        whole = joined(parts)
-        until = place_of(options.train_until, whole)
-        if not 0 < until < len(whole):
-            raise DataError(
-                f"--train-until {options.train_until} leaves no rows on one side of {len(whole)} of {name}."
-            )
-        trained, parts = whole.rows(0, until), [whole.rows(until, len(whole))]
-    else:
-        trained = joined([read_table(path, columns=columns) for path in normal]) if normal else None
-    accepted = None
-    if options.accept is not None:
-        whole = joined(parts)
-        start, stop = (place_of(one, whole) for one in span_of(options.accept))
-        stop += stop < len(whole)
-        if start >= stop:
-            raise DataError(f"--accept {options.accept}: no row of the {len(whole)} of {name} lies there.")
-        accepted = whole.rows(start, stop)
-    path = options.out / (
-        "detector.safetensors" if options.group is None else f"detector-{file_name(name)}.safetensors"
-    )
-    if trained is None:
-        assert options.detector_file is not None  # `assets_of` has checked it
-        file = options.detector_file if options.group is None else options.detector_file / path.name
-        detector = load_detector(file)
-        detector.false_alarm_rate = options.false_alarm_rate
-    else:
-        trained = _with(trained, accepted)
-        inner = make_detector(options.detector, seed=options.seed, false_alarm_rate=None)
-        detector = LogDetector(inner, options.seasonal, false_alarm_rate=options.false_alarm_rate).fit(trained)
-        save_detector(detector, path, {"rows": len(trained), "seed": options.seed})
+    trained, parts, accepted = _rows(options, name, normal, recent)
+    detector = _detector(options, name, _with(trained, accepted))
     names = detector.feature_names_in_
     columns_in_order = None if names is None else Columns(tuple(names))
     parts = [part.in_order(columns_in_order, detector.title) for part in parts]
@@ -238,10 +208,9 @@ def _watch(
     told = alarms + ongoing
     for file in options.known:
         told = mark_known(told, *stamps_in(file, series)[:2])
-    if accepted is not None:
-        bounds = [np.array([accepted.index[place]]) if accepted.index is not None else None for place in (0, -1)]
-        if bounds[0] is not None and bounds[1] is not None:
-            told = mark_known(told, bounds[0], bounds[1])
+    if accepted is not None and accepted.index is not None:
+        index = np.asarray(accepted.index)
+        told = mark_known(told, index[:1], index[-1:])
     drift = drift_text(detector, stream, series, scores, name)
     drawn = Watched(name, series, scores, high, [since(one, before) for one in told])
     questions = [] if count is None else ask(scores, blame, count, answers.spans)
@@ -249,8 +218,52 @@ def _watch(
     return Found(drawn, told, stream, notes, len(ongoing), questions, before)
 
 
-def _with(trained: Series, accepted: Series | None) -> Series:
+def _rows(
+    options: Options, name: str, normal: list[Path], recent: list[Path]
+) -> tuple[Series | None, list[Series], Series | None]:
+    """Return the normal rows of an asset, if there are any, those to score in parts, and those that are accepted."""
+    columns = options.columns
+    parts = [read_table(path, columns=columns) for path in recent]
+    if options.train_until is not None:
+        whole = joined(parts)
+        until = place_of(options.train_until, whole)
+        if not 0 < until < len(whole):
+            raise DataError(
+                f"--train-until {options.train_until} leaves no rows on one side of {len(whole)} of {name}."
+            )
+        trained, parts = whole.rows(0, until), [whole.rows(until, len(whole))]
+    else:
+        trained = joined([read_table(path, columns=columns) for path in normal]) if normal else None
+    accepted = None
+    if options.accept is not None:
+        whole = joined(parts)
+        start, stop = (place_of(one, whole) for one in span_of(options.accept))
+        stop += stop < len(whole)
+        if start >= stop:
+            raise DataError(f"--accept {options.accept}: no row of the {len(whole)} of {name} lies there.")
+        accepted = whole.rows(start, stop)
+    return trained, parts, accepted
+
+
+def _detector(options: Options, name: str, trained: Series | None) -> Detector:
+    """Return the detector of an asset: fitted on normal rows, and saved; or read from a file."""
+    path = options.out / (
+        "detector.safetensors" if options.group is None else f"detector-{file_name(name)}.safetensors"
+    )
+    if trained is None:
+        assert options.detector_file is not None  # `assets_of` has checked it
+        file = options.detector_file if options.group is None else options.detector_file / path.name
+        detector = load_detector(file)
+        detector.false_alarm_rate = options.false_alarm_rate
+        return detector
+    inner = make_detector(options.detector, seed=options.seed, false_alarm_rate=None)
+    fitted = LogDetector(inner, options.seasonal, false_alarm_rate=options.false_alarm_rate).fit(trained)
+    save_detector(fitted, path, {"rows": len(trained), "seed": options.seed})
+    return fitted
+
+
+def _with(trained: Series | None, accepted: Series | None) -> Series | None:
     """Return the normal rows and those that were accepted as normal; windows do not go across the border."""
-    if accepted is None:
+    if trained is None or accepted is None:
         return trained
     return joined([trained, replace(accepted, starts=np.arange(len(accepted)) == 0)])
