@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,25 @@ def pixels() -> str:
     return "\n".join(lines)
 
 
+_LIKELIHOOD = "video_likelihood, "
+_PLAIN = f"{_LIKELIHOOD}VQ tokens"
+
+
 def videos(*metrics: str) -> str:
     """Return these metrics of every scorer of 64×64 frames, task by task: means over experts."""
     records = _read("visual-detection")
+    return _by_task([one for one in records if one["arm"] == _PLAIN or not one["arm"].startswith(_LIKELIHOOD)], metrics)
+
+
+def video_variants() -> str:
+    """Return what else the video likelihood could be, on the tasks where that was tried."""
+    records = [one for one in _read("visual-detection") if one["arm"].startswith(_LIKELIHOOD)]
+    tried = {(one["task"], one["seed"]) for one in records if one["arm"] != _PLAIN}
+    metrics = ("micro_auc", "half_trained_auc", "spearman")
+    return _by_task([one for one in records if (one["task"], one["seed"]) in tried], metrics)
+
+
+def _by_task(records: list[dict[str, Any]], metrics: Sequence[str]) -> str:
     tasks, arms = (list(dict.fromkeys(record[key] for record in records)) for key in ("task", "arm"))
     experts = {task: len({record["seed"] for record in records if record["task"] == task}) for task in tasks}
     lines = [f"| scorer, encoder | {' | '.join(f'{task} ({experts[task]})' for task in tasks)} |"]

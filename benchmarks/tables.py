@@ -142,6 +142,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "likeness-pixels": likeness_tables.pixels,
     "videos": lambda: likeness_tables.videos("macro_auc", "micro_auc", "average_precision"),
     "videos-graded": lambda: likeness_tables.videos("half_trained_auc", "spearman"),
+    "video-variants": likeness_tables.video_variants,
     "pixels": likeness_tables.speed,
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,
