@@ -49,7 +49,7 @@ class RunArguments(Arguments):
     """Log to Weights & Biases, with what is set for it in the environment."""
     watch: WatchOptions = field(default_factory=WatchOptions)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
         if (self.jobs or self.shard is not None) and not self.seeds:
             raise OptionError("--jobs and --shard are for several seeds: give --seeds.")
 
