@@ -18,7 +18,7 @@ from tests.hanging import must_end
 from tests.reliability.crashes import fork
 from tests.tuning.cheap import SPACE, Cheap
 from tsreward.errors import DataError, OptionError
-from tsreward.tuning.budget import ERROR, Heartbeats, claim, finished, give_back
+from tsreward.tuning.budget import ERROR, PLACE, Heartbeats, claim, finished, give_back
 from tsreward.tuning.objective import Outcome
 from tsreward.tuning.results import results
 from tsreward.tuning.search import SearchOptions, handle_event, make_pruner, make_sampler, search
@@ -171,7 +171,17 @@ def test_a_trial_that_was_given_to_another_process_ends_here(tmp_path):
             handle_event(study, pool, trial, event)
         assert answers == [False]
         assert study.trials()[0].state.name == "FAIL"
-        assert study.trials()[0].user_attrs == {}
+        assert set(study.trials()[0].user_attrs) == {PLACE}
+
+
+def test_the_default_is_tried_though_its_process_was_killed_before_it_was_drawn(tmp_path):
+    with opened(str(tmp_path / "s.db"), Cheap()) as study:
+        trial = claim(study, 9, RandomSampler)
+        assert trial is not None and trial.params == {}
+        give_back(study, trial.number)
+        again = claim(study, 9, RandomSampler)
+        assert again is not None
+        assert study.objective.space.suggest(again) == study.objective.space.defaults()
 
 
 @pytest.mark.usefixtures("interruptible")
@@ -261,5 +271,5 @@ def test_samplers_and_pruners_by_name():
         make_pruner("median", 2, 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert type(make_pruner("hyperband", 1, 8)).__name__ == "HyperbandPruner"
+        assert isinstance(make_pruner("hyperband", 1, 8), optuna.pruners.HyperbandPruner)
     assert type(make_pruner("auto", 1, 1)).__name__ == "NopPruner"

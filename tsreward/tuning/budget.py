@@ -29,7 +29,7 @@ it began, which is the same after an interruption as without one, where its numb
 
 def finished(trials: Sequence[FrozenTrial]) -> int:
     """Return how many trials have used up their part of the budget."""
-    return sum(trial.state.is_finished() and _counts(trial) for trial in trials)
+    return sum(trial.state.is_finished() and counts(trial) for trial in trials)
 
 
 def claim(study: OpenStudy, budget: int, sampler: Callable[[int], BaseSampler]) -> optuna.Trial | None:
@@ -39,12 +39,12 @@ def claim(study: OpenStudy, budget: int, sampler: Callable[[int], BaseSampler]) 
     interruption as without one.
     """
     trials = study.trials()
-    counted = sum(map(_counts, trials))
+    counted = sum(map(counts, trials))
     if counted - sum(trial.state.name == "WAITING" for trial in trials) >= budget:
         return None
     study.study.sampler = sampler(counted)
     trial = study.study.ask()
-    place = sum(_counts(other) for other in study.trials() if other.number < trial.number)
+    place = sum(counts(other) for other in study.trials() if other.number < trial.number)
     if place < budget:
         trial.set_user_attr(PLACE, place)
         return trial
@@ -68,11 +68,11 @@ def give_back(study: OpenStudy, number: int, died: str | None = None) -> None:
 
 
 def _requeue(study: OpenStudy, trial: FrozenTrial, deaths: int) -> None:
-    """Queue the setting of a trial that has ended, unless it had not been drawn to its end.
+    """Queue the setting of a trial that has ended, unless it had neither been queued nor drawn to its end.
 
     If this process is killed before, the budget has room for another setting in its place.
     """
-    setting = study.objective.space.complete(trial.params)
+    setting = study.objective.space.complete({**trial.system_attrs.get("fixed_params", {}), **trial.params})
     if setting is not None:
         study.study.enqueue_trial(study.objective.space.searched(setting), user_attrs={DEATHS: deaths})
 
@@ -84,7 +84,8 @@ def drop_waiting(study: OpenStudy) -> None:
             study.storage.fail(study.study, trial.number)
 
 
-def _counts(trial: FrozenTrial) -> bool:
+def counts(trial: FrozenTrial) -> bool:
+    """Tell whether a trial uses up a part of the budget: all do but those that were interrupted."""
     return trial.state.name != "FAIL" or ERROR in trial.user_attrs
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from tsreward.errors import DataError, MissingExtraError, OptionError, missing_extra, unknown_name
 from tsreward.options import Options, option
-from tsreward.tuning.budget import ERROR, PLACE, Heartbeats, claim, drop_waiting, fail, finished, give_back
+from tsreward.tuning.budget import ERROR, PLACE, Heartbeats, claim, counts, drop_waiting, fail, finished, give_back
 from tsreward.tuning.objective import Outcome
 from tsreward.tuning.study import OpenStudy
 from tsreward.tuning.workers import Death, Ended, Pool, Reported, Start, deferred
@@ -145,6 +145,8 @@ def _hyperband(steps: int) -> BasePruner:
 
     class ByPlace(HyperbandPruner):
         def _get_bracket_id(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> int:
+            if not counts(trial):  # what it has reported would count twice, once it is tried again
+                return -1
             placed = copy(trial)
             placed.number = trial.user_attrs.get(PLACE, trial.number)
             return super()._get_bracket_id(study, placed)
