@@ -11,12 +11,8 @@ it, and takes the next.
 from __future__ import annotations
 
 import heapq
-import os
-import resource
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +24,10 @@ import tyro
 
 import tsreward
 from benchmarks.records import RESULTS, Records
-from benchmarks.streaming import COLUMNS, write_log
-from tsreward.files import open_atomic
+from benchmarks.streaming import COLUMNS, run, write_log
+from tsreward.files import write_atomic
+from tsreward.report.film import encoded
 
-COMMAND = [sys.executable, "-c", "import sys; from tsreward.cli.main import main; sys.exit(main())"]
 SIDE, RATE = 64, 15
 """Pixels of a film's side, and frames per second."""
 CORES = (1, 16, 256, 4096)
@@ -54,32 +50,19 @@ class Options:
     out: Path = RESULTS / "scale.json"
 
 
-def processor_seconds(*arguments: object) -> float:
-    """Run a command, and return the processor time that it took."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([*COMMAND, *map(str, arguments)], env=os.environ | {"OMP_NUM_THREADS": "1"}, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
 def write_film(path: Path, count: int) -> None:
-    """Write a film of a square that walks about over noise that changes slowly."""
-    import av
-
+    """Write a film of a square that walks about over still noise."""
     rng = np.random.default_rng(0)
     ground = rng.integers(60, 120, (SIDE, SIDE, 3), dtype=np.uint8)
     at = np.cumsum(rng.integers(-2, 3, (count, 2)), axis=0) % (SIDE - 8)
-    with open_atomic(path) as file, av.open(file, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=RATE)
-        stream.width = stream.height = SIDE
-        stream.pix_fmt = "yuv420p"
+
+    def pictures() -> Iterator[np.ndarray]:
         for row, column in at:
             frame = ground.copy()
             frame[row : row + 8, column : column + 8] = 250
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
+            yield frame
+
+    write_atomic(path, encoded(pictures(), ".mp4", RATE))
 
 
 def film_model(likelihood: bool) -> tsreward.RewardModel:
@@ -95,7 +78,7 @@ def film_model(likelihood: bool) -> tsreward.RewardModel:
     return tsreward.RewardModel(tsreward.VideoLikelihood(4), tsreward.Likeness(), encoder).fit(frames, options=budget)
 
 
-def measured(folder: Path, options: Options, suffix: str, model: Path, sizes: tuple[int, int]) -> dict[str, Any]:
+def measured(folder: Path, suffix: str, model: Path, sizes: tuple[int, int]) -> dict[str, Any]:
     """Score a short and a long file, and return what one more row or frame costs in time, reading and writing."""
     make: Callable[[Path, int], object] = {".csv": _csv, ".parquet": _parquet, ".mp4": write_film}[suffix]
     named = () if suffix == ".mp4" else ("--time", "time")
@@ -103,7 +86,7 @@ def measured(folder: Path, options: Options, suffix: str, model: Path, sizes: tu
     for size in sizes:
         path, out = folder / f"{size}{suffix}", folder / f"{size}-scores.npz"
         make(path, size)
-        taken.append(processor_seconds("score", path, "--model", model, *named, "--out", out))
+        taken.append(run("score", path, "--model", model, *named, "--out", out).processor_seconds)
         read.append(path.stat().st_size)
         written.append(out.stat().st_size)
         path.unlink()
@@ -151,7 +134,7 @@ def main(options: Options) -> None:
         log, sensors = folder / "fit.csv", folder / "sensors.safetensors"
         _csv(log, 10_000)
         fit = ("--time", "time", "--window", 4, "--scorer", "mahalanobis", "--reward", "likeness")
-        processor_seconds("fit", "--data", log, *fit, "--out", sensors)
+        run("fit", "--data", log, *fit, "--out", sensors)
         films = {name: folder / f"{name}.safetensors" for name in ("pixels", "tokens")}
         for name, path in films.items():
             tsreward.save(film_model(name == "tokens"), path)
@@ -163,7 +146,7 @@ def main(options: Options) -> None:
             ("10⁶ hours of film, pixel PCA and Deep SVDD", ".mp4", films["pixels"], frames, hours),
             ("10⁶ hours of film, VQ tokens and video likelihood", ".mp4", films["tokens"], slow, hours),
         ):
-            cost = measured(folder, options, suffix, model, sizes)
+            cost = measured(folder, suffix, model, sizes)
             plans = [{"cores": cores, **simulated(cost, items, cores)} for cores in CORES]
             records.add({"work": work, "items": items, **cost, "store_bytes_per_second": STORE, "plans": plans})
             print(work, cost, plans, flush=True)

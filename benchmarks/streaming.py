@@ -56,15 +56,27 @@ def write_log(path: Path, megabytes: float, seed: int) -> int:
     return count
 
 
-def run(*arguments: object) -> tuple[float, float]:
-    """Run the command, and return its wall-clock seconds and the peak of its resident memory in MB."""
+@dataclass(frozen=True)
+class Taken:
+    """What a command took."""
+
+    seconds: float
+    """By the clock."""
+    processor_seconds: float
+    peak_mb: float
+    """Peak of its resident memory."""
+
+
+def run(*arguments: object) -> Taken:
+    """Run the command, and return what it took."""
     began = time.perf_counter()
     process = subprocess.Popen([*_COMMAND, *map(str, arguments)], env=os.environ | {"OMP_NUM_THREADS": "1"})
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"tsreward ended with {process.returncode}")
-    return time.perf_counter() - began, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+    return Taken(time.perf_counter() - began, usage.ru_utime + usage.ru_stime, peak)
 
 
 def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
@@ -77,7 +89,7 @@ def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
             *("fit", "--data", log, "--time", "time", "--out", model, "--window", 4),
             *("--scorer", "mahalanobis", "--reward", "likeness", "--json"),
         )
-    seconds, peak = run("score", log, "--model", model, "--time", "time", "--out", scores)
+    taken = run("score", log, "--model", model, "--time", "time", "--out", scores)
     with scores.open("rb") as file:
         assert sum(1 for _ in file) == rows + 1
     log.unlink()
@@ -85,10 +97,10 @@ def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
     return {
         "file_mb": round(size / 1e6, 1),
         "rows": rows,
-        "seconds": round(seconds, 1),
-        "rows_per_second": round(rows / seconds),
-        "mb_per_second": round(size / 1e6 / seconds, 1),
-        "peak_memory_mb": round(peak),
+        "seconds": round(taken.seconds, 1),
+        "rows_per_second": round(rows / taken.seconds),
+        "mb_per_second": round(size / 1e6 / taken.seconds, 1),
+        "peak_memory_mb": round(taken.peak_mb),
     }
 
 

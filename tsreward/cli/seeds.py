@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -45,16 +44,6 @@ def seeds_of(given: Sequence[int], first: int) -> list[int]:
     return seeds
 
 
-@dataclass(frozen=True)
-class Share:
-    """Which of the seeds are trained here, and how many at a time."""
-
-    jobs: int = 0
-    """Seeds at a time; 0 is one for every core that is there."""
-    shard: str | None = None
-    """i/n, see `shard_of`."""
-
-
 def resume_seeds(folder: Path, seeds: Sequence[int], given: Sequence[str]) -> int:
     """Go on with a run of several seeds.
 
@@ -72,11 +61,14 @@ def train_seeds(
     folder: Path,
     arguments: Sequence[str],
     seeds: Sequence[int],
-    share: Share = Share(),
+    jobs: int = 0,
+    shard: str | None = None,
     go_on: bool = False,
     as_document: bool = False,
 ) -> int:
-    """Train with every seed in a process of one thread; `arguments` are those of one run without a seed.
+    """Train with every seed of a share in a process of one thread; `arguments` are those of one run without a seed.
+
+    `jobs` are the seeds at a time, 0 is one for every core that is there; `shard` is i/n, see `shard_of`.
 
     With `go_on`, and where the seeds are shared, the folder may hold such runs already: those that are done stay, the
     others go on from their checkpoints.
@@ -86,15 +78,15 @@ def train_seeds(
         OptionError: no such share.
     """
     check_reporting()
-    mine = shard_of(seeds, share.shard)
+    mine = shard_of(seeds, shard)
     status = {"state": "running", "seeds": list(seeds), "arguments": list(arguments)}
-    if share.shard is not None:
+    if shard is not None:
         _join(folder, status)
     elif not go_on:
         empty_folder(folder)
     write_atomic(folder / STATUS, as_json(status))
     left = [seed for seed in mine if _state(_of(folder, seed)) != "finished"]
-    jobs = share.jobs or len(os.sched_getaffinity(0))
+    jobs = jobs or len(os.sched_getaffinity(0))
     with Stages() as stages, noted(lambda number: remark("ending every seed at its next checkpoint")) as signals:
         report = stages(f"{len(mine)} seeds")
         waiting = list(left)

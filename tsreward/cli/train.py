@@ -15,7 +15,7 @@ from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, conclude, fitting, prefer_one_thread, print_json, print_table, run_path
 from tsreward.cli.parsing import Arguments, parse, peek
 from tsreward.cli.running import RunArguments, lasting, resumed
-from tsreward.cli.seeds import Share, resume_seeds, seeds_of, train_seeds
+from tsreward.cli.seeds import resume_seeds, seeds_of, train_seeds
 from tsreward.data.sources import read_episodes
 from tsreward.encoders.frame_layout import FrameLayout
 from tsreward.encoders.picture_shapes import picture_remedy
@@ -32,7 +32,7 @@ from tsreward.recipes.live_run import read_status
 from tsreward.recipes.run_folder import Run, step_facts, write_run
 from tsreward.report.page import check_reporting
 from tsreward.report.run import summarise_training
-from tsreward.sb3.algorithms import CONSTRAINED
+from tsreward.rewards.lagrangian import CONSTRAINED
 from tsreward.sb3.environment_checks import check_budget, check_environment
 from tsreward.sb3.ppo_lagrangian import COST_LIMIT
 from tsreward.sb3.training import AgentOptions, TrainedAgent, train_agent
@@ -160,8 +160,8 @@ def _train_seeds(options: Options | LikenessRun, env: str, arguments: Sequence[s
     if options.shard is not None and options.out is None:
         raise OptionError("--shard shares the seeds of one folder: name it with --out, the same on every machine.")
     path = options.out or run_path("train", env, seeds[0])
-    share = Share(options.jobs, options.shard)
-    return train_seeds(path, lasting(arguments, "seed"), seeds, share, as_document=options.json)
+    without_seed = lasting(arguments, "seed")
+    return train_seeds(path, without_seed, seeds, options.jobs, options.shard, as_document=options.json)
 
 
 def run(options: Options, arguments: list[str]) -> int:

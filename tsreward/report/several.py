@@ -15,7 +15,7 @@ from tsreward.errors import DataError
 from tsreward.report.curves import COLORS
 from tsreward.report.drawing import Band, Chart, Line, Panel, Part
 from tsreward.report.page import number, render
-from tsreward.sb3.algorithms import CONSTRAINED
+from tsreward.rewards.lagrangian import CONSTRAINED
 
 RESAMPLES, LEVEL, BINS = 2000, 0.95, 40
 _OWN = {

@@ -15,6 +15,9 @@ from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.rewards.calibration import Calibration
 from tsreward.rewards.penalty import reward_unit
 
+CONSTRAINED = "ppo_lagrangian"
+"""Our own, which needs a cost in every step."""
+
 
 def dual_step(multiplier: float, excess: float, rate: float, cap: float) -> float:
     """Return a Lagrange multiplier after a step of dual ascent, where a constraint is exceeded by `excess`.

@@ -18,6 +18,7 @@ from torch import nn
 
 from tsreward.errors import OptionError, missing_extra, unknown_name
 from tsreward.options import Options, option
+from tsreward.rewards.lagrangian import CONSTRAINED
 from tsreward.sb3.agent_observations import policy_name
 from tsreward.sb3.drq import DrQ, PixelNetwork
 from tsreward.sb3.ppo_lagrangian import PPOLagrangian
@@ -130,8 +131,6 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "leaky_relu": nn.LeakyReLU,
 }
-CONSTRAINED = "ppo_lagrangian"
-"""Our own, which needs a cost in every step."""
 _OF_SB3 = ("a2c", "ddpg", "dqn", "ppo", "sac", "td3")
 _OF_CONTRIB = ("crossq", "qrdqn", "tqc", "trpo")
 """Those of sb3-contrib that act without more than an observation."""

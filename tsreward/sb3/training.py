@@ -21,8 +21,9 @@ from tsreward.pipeline.active import ActiveLearner
 from tsreward.pipeline.expert_windows import ExpertWindows
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.exploration import ExplorationBonus
+from tsreward.rewards.lagrangian import CONSTRAINED
 from tsreward.sb3.agent_observations import for_agent, normalised_keys, policy_name
-from tsreward.sb3.algorithms import CONSTRAINED, AgentOptions, algorithm_class, build_algorithm, is_on_policy
+from tsreward.sb3.algorithms import AgentOptions, algorithm_class, build_algorithm, is_on_policy
 from tsreward.sb3.callback import LearnedRewardCallback
 from tsreward.sb3.checkpoints import Checkpoints, Training, keep_training
 from tsreward.sb3.environment_checks import check_spaces

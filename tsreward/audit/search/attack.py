@@ -195,7 +195,7 @@ def _judged(
         cost_rate = float(costly.mean())
         unseen = float((costly & ~found.rated.is_anomaly).sum() / costly.sum()) if costly.any() else None
     length = float(found.rated.lengths.mean() / expert.rated.lengths.mean())
-    quits = not model.mode.replaces and _quits(found, expert, length)
+    quits = False
     if model.mode.replaces:
         paid = judge.paid(found)
         exploit = paid.low >= PAID and judge.told(apart)
@@ -203,6 +203,7 @@ def _judged(
         pays = np.zeros(len(found.rated.learned)) if costs is None else aim(model, found.rated, [costs])
         paid = judge.over_episodes(np.array([part.mean() for part in found.rated.parts(pays)]))
         unflagged = cost_rate is not None and cost_rate >= COSTLY and unseen is not None and unseen >= UNSEEN
+        quits = _quits(found, expert, length)
         exploit = unflagged or quits
     true = [float(np.sum(episode.rewards)) for episode in episodes if episode.rewards is not None]
     seeds = tuple(one.seed for one in played)
