@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "constraints.txt"
 LOCKED_EXTRAS = ("all", "dev", "docs", "metaworld", "robotics", "highway")
 """What constraints.txt is for; sheeprl has a file of its own, and JAX none."""
+AUDIT = ("--no-deps", "--disable-pip", "--strict")
+"""Look up the locked versions, install nothing, and fail where a package could not be looked up."""
 _USES = re.compile(r"uses: *(?P<action>[\w.-]+/[\w./-]+)@(?P<ref>[^\s#]+)")
 
 
@@ -105,7 +107,7 @@ def main() -> int:
     for name, actions in loose.items():
         for action in actions:
             print(f"{name}: {action} is not pinned to a commit: python .ci/supply_chain.py --pin")
-    audit = subprocess.run([sys.executable, "-m", "pip_audit", "--no-deps", "-r", str(LOCK)])
+    audit = subprocess.run([sys.executable, "-m", "pip_audit", *AUDIT, "-r", str(LOCK)])
     return int(bool(wrong) or any(loose.values()) or audit.returncode != 0)
 
 

@@ -47,3 +47,9 @@ def test_actions_are_pinned_to_the_commit_of_their_tag(chain: ModuleType, monkey
     pinned = chain.pin(text)
     assert pinned.startswith(f"- uses: a/b@{'2' * 40}  # v4\n- uses: a/b/c@{'2' * 40}  # v4\n- uses: x/y@333")
     assert chain.unpinned(pinned) == []
+
+
+def test_no_action_of_this_project_can_change_under_its_name(chain: ModuleType) -> None:
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    assert len(workflows) >= 3
+    assert [action for path in workflows for action in chain.unpinned(path.read_text())] == []
