@@ -214,6 +214,18 @@ def answers() -> str:
     return "\n".join(lines)
 
 
+def vectorised() -> str:
+    """Return what a step of thousands of environments takes on each path, and how often the products would fit in."""
+    records = json.loads((RESULTS / "vectorised.json").read_text(encoding="utf-8"))["records"]
+    lines = ["| scorer | path | ms a step | least | rewards/s |", "|---|---|---|---|---|"]
+    for row in sorted(records, key=lambda row: (row["scorer"], -row["ms_per_step"])):
+        lines.append(
+            f"| {row['scorer']} | {row['path']} | {row['ms_per_step']:.1f} | {row['ms_min']:.1f} | "
+            f"{_thousands(row['rewards_per_second'])} |"
+        )
+    return "\n".join(lines)
+
+
 def log_costs() -> str:
     """Return the time of the metrics, of the default detector, and the memory of a long file."""
     speed, metrics, streaming = (

@@ -138,6 +138,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
     "scale": log_tables.scale,
+    "vectorised": log_tables.vectorised,
     "likeness": likeness_tables.sensors,
     "likeness-pixels": likeness_tables.pixels,
     "videos": lambda: likeness_tables.videos("macro_auc", "micro_auc", "average_precision"),

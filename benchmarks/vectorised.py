@@ -1,10 +1,12 @@
 """Rewards of thousands of environments at once: milliseconds a step, host reads, and the distance to the slow path.
 
     python -m benchmarks.vectorised                     # about a minute of one core
+    python -m benchmarks.vectorised --compile           # and what torch.compile of the scorer changes
     python -m benchmarks.vectorised --device cuda       # on a GPU, beside the CPU's record
 
 E = 4,096 environments of D = 48 numbers, windows of K = 4, random walks that end at random. Every record names its
-device; what was not measured has no record. On the CPU the clock is the processor time of the one thread, so that
+device; what was not measured has no record. The matrix products alone are what no stream round them can take from a
+step. On the CPU the clock is the processor time of the one thread, so that
 other programs on the machine count little; they still share its caches.
 """
 
@@ -19,7 +21,7 @@ from typing import Any
 
 import torch
 import tyro
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.records import RESULTS, Records
 from benchmarks.records import device as processor
@@ -46,6 +48,7 @@ class Options:
     steps: int = 30
     rounds: int = 3
     device: str = "cpu"
+    compile: bool = False
     seed: int = 0
     out: Path = RESULTS / "vectorised.json"
 
@@ -55,18 +58,26 @@ def main(options: Options) -> None:
     records = Records(options.out, ("scorer", "path", "num_envs", "place"))
     for label, make in SCORERS.items():
         model = fitted(make(), options.seed)
-        slow, reference = seconds_of(RewardStream(model, options.num_envs), options, "cpu", rounds=1)
-        fast, scores = seconds_of(
-            DeviceStream(model.to(options.device), options.num_envs, check_every=0),
-            options,
-            options.device,
-            options.rounds,
-        )
-        gap = (scores.cpu() - reference).abs().max() / reference.std()
+        slow, reference = seconds_of(RewardStream(model, options.num_envs), options, "cpu", options.rounds)
         place = processor() if options.device == "cpu" else torch.cuda.get_device_name()
-        ways = [("DeviceStream", fast, place, float(gap)), ("RewardStream", slow, processor(), 0.0)]
+        ways = [("RewardStream", slow, processor(), 0.0)]
+        for path in ["DeviceStream"] + ["DeviceStream, torch.compile"] * options.compile:
+            if path.endswith("compile"):
+                began = time.perf_counter()
+                model.scorer.measure = torch.compile(model.scorer.measure)
+            stream = DeviceStream(model.to(options.device), options.num_envs, check_every=0)
+            fast, scores = seconds_of(stream, options, options.device, options.rounds)
+            gap = (scores.cpu() - reference).abs().max() / reference.std()
+            ways.append((path, fast, place, float(gap)))
+        if options.compile:
+            print(f"torch.compile and the steps behind it: {time.perf_counter() - began:.0f} s")
+            del model.scorer.measure
         if options.device == "cpu":
-            ways.append(("scorer.measure alone", bare(model, options), place, 0.0))
+            windows = drawn(options, WINDOW, DIM)
+            ways.append(("scorer.measure alone", bare(model.scorer.measure, windows, options), place, 0.0))
+            if label == "Deep SAD":
+                products = bare(Products(model.scorer), windows.flatten(1), options)
+                ways.append(("matrix products alone", products, place, 0.0))
         for path, seconds, where, distance in ways:
             record = {
                 "scorer": label,
@@ -116,16 +127,33 @@ def seconds_of(stream: Any, options: Options, where: str, rounds: int) -> tuple[
     return seconds, torch.stack(scores)
 
 
-def bare(model: RewardModel, options: Options) -> list[float]:
-    """Return the seconds that the scorer takes for E standardised windows, without any stream round it."""
-    windows = torch.randn(options.num_envs, WINDOW, DIM, generator=torch.Generator().manual_seed(options.seed))
+def bare(function: Callable[[Tensor], Any], rows: Tensor, options: Options) -> list[float]:
+    """Return the seconds that a function takes for E rows, without any stream round it."""
     seconds = []
     with torch.no_grad():
-        for _ in range(options.steps):
+        for _ in range(options.rounds * options.steps):
             began = time.thread_time()
-            model.scorer.measure(windows)
+            function(rows)
             seconds.append(time.thread_time() - began)
     return seconds[2:]
+
+
+class Products:
+    """The matrix products of a network's linear layers one after another, into memory that is there already."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.weights = [layer.weight.T for layer in network.modules() if isinstance(layer, nn.Linear)]
+        self.results: list[Tensor] = []
+
+    def __call__(self, rows: Tensor) -> None:
+        if not self.results:
+            self.results = [rows.new_empty(len(rows), weight.shape[1]) for weight in self.weights]
+        for weight, result in zip(self.weights, self.results, strict=True):
+            rows = torch.mm(rows, weight, out=result)
+
+
+def drawn(options: Options, *shape: int) -> Tensor:
+    return torch.randn(options.num_envs, *shape, generator=torch.Generator().manual_seed(options.seed))
 
 
 def synchronise(where: str) -> None:

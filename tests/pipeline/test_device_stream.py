@@ -20,7 +20,7 @@ from tsreward.pipeline.stream import RewardStream
 from tsreward.rewards.exploration import EnsembleDisagreement
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.scorers.base import SCORERS
-from tsreward.scorers.knn import KNN
+from tsreward.scorers.knn import KNN, KNNOptions
 from tsreward.training import TrainOptions
 
 ENVS = 40
@@ -37,11 +37,14 @@ def observations(steps: int, seed: int = 0, dim: int = 3) -> Tensor:
     return torch.randn(steps, ENVS, dim, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.mark.parametrize("host", [True, False], ids=["host", "device"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind)))
-def test_rewards_are_those_of_the_reward_stream(kind: tuple[Any, ...]) -> None:
+def test_rewards_are_those_of_the_reward_stream(kind: tuple[Any, ...], host: bool) -> None:
     mode, smoothing, skip, window, every = kind
     model = small_model(mode=mode, smoothing=smoothing, frame_skip=skip, window=window, every=every)
     slow, fast = RewardStream(model, ENVS), DeviceStream(model, ENVS)
+    fast._host = host
+    fast._batch = 16
     obs, rng = observations(30), np.random.default_rng(0)
     slow.start(obs[0])
     fast.start(obs[0])
@@ -87,6 +90,7 @@ NOT_OVER_NUMBERS = {
 
 def steady_reads(stream: DeviceStream, dim: int = 3) -> dict[str, int]:
     """Return what four steps read, two of them with ends, after two steps of settling in."""
+    stream._host = False  # as on a device that is not the host
     obs = observations(8, dim=dim)
     ended = torch.zeros(ENVS, dtype=torch.bool)
     ended[3] = True
@@ -133,6 +137,7 @@ def test_everything_lies_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {cache._key[0].dtype: cache._value for cache in caches if cache._key is not None}
     assert known == {torch.long: 40, torch.bool: True, torch.float64: False}
     monkeypatch.setattr(ReadOnce, "__call__", lambda self, tensor, read=None: known[tensor.dtype])
+    stream._host = False
     stream.model, stream._history = copy.deepcopy(model).to("meta"), None
     for name in ("_smoothed", "_age", "_damaged"):
         setattr(stream, name, getattr(stream, name).to("meta"))
@@ -176,6 +181,18 @@ def test_what_is_not_finite_is_never_paid(value: float) -> None:
     with pytest.raises(DataError, match=r"Environment\(s\) \[5\] gave NaN or inf .* within the last 6 steps"):
         stream.step(obs[6])
     assert torch.equal(stream.step(obs[7]).reward, stepped(clean, obs[6], obs[7]))
+
+
+@pytest.mark.parametrize("host", [True, False], ids=["host", "device"])
+def test_what_only_float64_can_hold_is_lost_with_its_episode(host: bool) -> None:
+    model = RewardModel(KNN(3, KNNOptions(clip=None)), Likeness()).fit(list(observations(40).double()))
+    stream, obs = DeviceStream(model, ENVS, check_every=0), observations(5).double()
+    stream._host = host
+    obs[1, 5, 1] = 1e60
+    stream.start(obs[0])
+    assert stream.step(obs[1]).reward.isnan().nonzero().flatten().tolist() == [5]
+    stream.start(obs[2], torch.arange(ENVS) == 5)
+    assert stream.step(obs[3]).reward.isfinite().all()
 
 
 def stepped(stream: DeviceStream, *obs: Tensor) -> Tensor:

@@ -82,6 +82,7 @@ def test_nothing_is_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envs, "reset", lambda **kwargs: recorded.pop(0))
     wrapped = LearnedRewardTorch(envs, model, check_every=0)
     wrapped.stream.monitor = None  # reads the first 1,000 observations
+    wrapped.stream._host = False  # as on a device that is not the host
     wrapped.reset()
     wrapped.step(None)
     with HostReads() as seen:

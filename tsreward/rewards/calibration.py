@@ -59,7 +59,7 @@ class Calibration(nn.Module):
         tensor([1.0000, 0.5000, 0.2500])
         """
         number = self._number()
-        below = torch.searchsorted(self.scores, scores.contiguous(), side="left").clamp_max(number)
+        below = torch.searchsorted(self.scores[:number], scores.contiguous(), side="left")
         return (number - below + 1) / (number + 1)
 
     def threshold(self, false_alarm_rate: float) -> float:
