@@ -11,7 +11,7 @@ import torch
 
 from tsreward.errors import OptionError
 from tsreward.pipeline.model import StepReward
-from tsreward.report.film import FilmOptions, film
+from tsreward.report.film import FilmOptions, _Drawing, film
 from tsreward.sb3.watching import Watched
 from tsreward.sequences.episodes import Episode
 
@@ -45,6 +45,14 @@ def test_flagged_steps_are_red_and_the_others_are_not() -> None:
     frames, _ = pictures(film({"agent": [watched(flagged=(9, 10))]}, ".mp4", FilmOptions(width=128)))
     red = frames[:, 20:60, 20:100, 0].mean((1, 2)) - frames[:, 20:60, 20:100, 2].mean((1, 2))
     assert np.flatnonzero(red > 15).tolist() == [10, 11]  # the picture that the step led to
+
+
+@pytest.mark.parametrize(("width", "greys"), [(128, {0, 200}), (64, {0, 200}), (32, {100})])
+def test_pictures_that_shrink_are_smoothed(width: int, greys: set[int]) -> None:
+    stripes = np.zeros((2, 48, 64, 3), np.uint8)
+    stripes[:, :, ::2] = 200
+    drawn = _Drawing("agent", replace(watched(1), frames=stripes), width)(0)
+    assert set(np.unique(drawn[: width // 2])) == greys
 
 
 def test_two_agents_side_by_side_and_episodes_in_a_row() -> None:

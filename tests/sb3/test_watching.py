@@ -13,7 +13,7 @@ from tsreward.pipeline.relabel import relabel
 from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.saved_agent import LoadedAgent, acting
 from tsreward.sb3.training import AgentOptions, train_agent
-from tsreward.sb3.watching import watch
+from tsreward.sb3.watching import _drawing_env, watch
 from tsreward.scorers.mahalanobis import Mahalanobis
 
 OPTIONS = AgentOptions("ppo", steps=64, num_envs=1, hidden=8, rollout=32)
@@ -79,6 +79,18 @@ def test_the_seed_decides_and_an_episode_can_be_cut(agent: LoadedAgent) -> None:
     np.testing.assert_array_equal(first.episode.obs, again.episode.obs)
     assert first.episode.obs[0, 1] != other.episode.obs[0, 1]
     assert len(other.frames) == 4 and first.earned is None
+
+
+def test_fewer_pictures_than_steps_show_the_one_before(agent: LoadedAgent) -> None:
+    seen = watch(agent, seed=4, pictures=10)  # of 20 steps a second
+    assert seen.frames[:, 0, 0, 0].tolist() == [0, 0, 20, 20, 40, 40, 60, 60, 80, 90]
+    assert len(watch(agent, seed=4, longest=3, pictures=1).frames) == 4
+
+
+def test_mujoco_does_not_smooth_edges_that_a_film_shrinks() -> None:
+    env = _drawing_env("InvertedPendulum-v5", 1)
+    assert env.unwrapped.model.vis.quality.offsamples == 0  # type: ignore[attr-defined]
+    env.close()
 
 
 def test_what_does_not_draw_itself_is_refused(model: RewardModel) -> None:

@@ -15,7 +15,7 @@ from tsreward.io import save
 from tsreward.io.versions import installed_versions
 from tsreward.named_warnings import given_warnings
 from tsreward.pipeline.model import RewardModel
-from tsreward.report.film import FilmOptions, film
+from tsreward.report.film import MP4_RATE, FilmOptions, film
 from tsreward.report.page import write_page
 from tsreward.report.run import plot_curves, render_run
 from tsreward.sb3.saved_agent import acting, save_agent
@@ -159,7 +159,9 @@ def film_agents(agents: Mapping[str, TrainedAgent], model: RewardModel | None, s
     Nothing is changed: not the agents, which may be in the middle of their training, and no generator.
     """
     try:
-        episodes = {name: watch(acting(agent), model, seed, costs, _FILMED) for name, agent in agents.items()}
+        episodes = {
+            name: watch(acting(agent), model, seed, costs, _FILMED, pictures=MP4_RATE) for name, agent in agents.items()
+        }
         side_by_side = {name: [one] for name, one in episodes.items()}
         return Filmed(film(side_by_side, ".mp4", FilmOptions(width=320, longest=_PICTURES)), "", episodes)
     except Exception as error:  # of any class: no film is worth a training

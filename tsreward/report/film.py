@@ -20,7 +20,7 @@ _PAPER, _INK, _QUIET = (20, 22, 26), (235, 235, 235), (140, 145, 150)
 _SCORE, _FLAG, _LIMIT = (160, 92, 214), (224, 82, 82), (232, 131, 58)
 _TINT = 0.25
 """How much of a flagged picture is red."""
-_GIF_RATE = 25.0
+_GIF_RATE, MP4_RATE = 25.0, 50.0
 """GIF viewers slow down pictures that are shown for less than 40 ms."""
 
 
@@ -84,7 +84,7 @@ def encoded(pictures: Iterable[np.ndarray], kind: str, rate: float) -> bytes:
 
 def _pace(rate: float, length: int, longest: int, kind: str) -> tuple[float, int]:
     """Return pictures per second, and of how many steps one is shown."""
-    most = _GIF_RATE if kind == ".gif" else 50.0
+    most = _GIF_RATE if kind == ".gif" else MP4_RATE
     stride = max(1, round(rate / most), -(-length // longest))
     return min(rate / stride, most), stride
 
@@ -105,7 +105,10 @@ class _Drawing:
 
     def __call__(self, step: int) -> np.ndarray:
         image_module, draw_module, font = self._pillow
-        frame = image_module.fromarray(self.watched.frames[step]).resize(self.size, image_module.Resampling.NEAREST)
+        drawn = self.watched.frames[step]
+        shrinks = drawn.shape[1] > self.size[0]  # then edges are smoothed, and else pixels are seen as they are
+        how = image_module.Resampling.BOX if shrinks else image_module.Resampling.NEAREST
+        frame = image_module.fromarray(drawn).resize(self.size, how)
         flagged = step > 0 and self.watched.earned is not None and bool(self.watched.earned.is_anomaly[step - 1])
         if flagged:
             frame = image_module.blend(frame, image_module.new("RGB", self.size, _FLAG), _TINT)

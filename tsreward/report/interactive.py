@@ -70,8 +70,9 @@ def document(chart: Chart, places: list[str]) -> str:
         )
     figures = [_figure(chart, panel, one, shared) for panel, one in zip(chart.panels, limits, strict=True)]
     whole = Document(title="")
-    for plot in figures:
-        whole.add_root(plot)
+    with whole.models.freeze():  # else every figure that is added looks at all that were added before
+        for plot in figures:
+            whole.add_root(plot)
     content = whole.to_json(deferred=False)
     roots = dict(zip((figure.id for figure in figures), places, strict=True))
     named: dict[str, str] = {}
@@ -140,23 +141,33 @@ def _figure(chart: Chart, panel: Panel, limits: Any, shared: dict[str, Any]) -> 
 
 
 def _part(plot: Any, part: Part) -> Any:
+    """Return what shows a part. Made here, and not by `plot.line` and its like, it has no looks that nothing shows."""
+    from bokeh.models import glyphs
+
     if isinstance(part, Line):
-        dash = "dashed" if part.dashed else "solid"
-        return plot.line("x", "y", source=_source(x=part.x, y=part.y), color=part.color, width=1.5, line_dash=dash)
+        looks = {"line_color": part.color, "line_width": 1.5, "line_dash": "dashed" if part.dashed else "solid"}
+        return plot.add_glyph(_source(x=part.x, y=part.y), glyphs.Line(x="x", y="y", **looks))
     if isinstance(part, Dots):
         texts = {"text": list(part.texts)} if len(part.texts) else {}
-        source, alpha = _source(x=part.x, y=part.y, **texts), 0.4 if len(part.x) > 50 else 0.85
-        return plot.scatter("x", "y", source=source, size=1.33 * part.size, color=part.color, alpha=alpha, line_width=0)
+        looks = _filled(part.color, 0.4 if len(part.x) > 50 else 0.85)
+        dots = glyphs.Scatter(x="x", y="y", size=1.33 * part.size, **looks)
+        return plot.add_glyph(_source(x=part.x, y=part.y, **texts), dots)
     if isinstance(part, Band):
-        source = _source(x=part.x, low=part.low, high=part.high)
-        return plot.varea("x", "low", "high", source=source, color=part.color, alpha=0.2)
+        area = glyphs.VArea(x="x", y1="low", y2="high", fill_color=part.color, fill_alpha=0.2)
+        return plot.add_glyph(_source(x=part.x, low=part.low, high=part.high), area)
     if isinstance(part, Shade):
         starts, stops = np.array(part.spans, float).reshape(-1, 2).T
-        source = _source(start=starts, stop=stops)
-        return plot.vstrip("start", "stop", source=source, color=part.color, alpha=0.2, line_width=0)
+        return plot.add_glyph(
+            _source(start=starts, stop=stops), glyphs.VStrip(x0="start", x1="stop", **_filled(part.color, 0.2))
+        )
     assert isinstance(part, Level)
-    draw = plot.vspan if part.vertical else plot.hspan
-    return draw([part.at], color=part.color, width=1.2, line_dash="dashed")
+    looks = {"line_color": part.color, "line_width": 1.2, "line_dash": "dashed"}
+    span = glyphs.VSpan(x="at", **looks) if part.vertical else glyphs.HSpan(y="at", **looks)
+    return plot.add_glyph(_source(at=[part.at]), span)
+
+
+def _filled(color: str, alpha: float) -> dict[str, Any]:
+    return {"fill_color": color, "fill_alpha": alpha, "line_width": 0}
 
 
 def _source(**columns: Any) -> Any:

@@ -30,7 +30,8 @@ class Watched:
     """One episode of an agent."""
 
     frames: np.ndarray
-    """What was drawn, uint8 [T + 1, H, W, 3]; the first before any action."""
+    """What was drawn, uint8 [T + 1, H, W, 3]; the first before any action. With fewer `pictures` than steps a second,
+    those between two of them are the one before."""
     rate: float
     """Frames per second of the environment's own time."""
     episode: Episode
@@ -62,6 +63,7 @@ def watch(
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     longest: int = 2_000,
     obs_key: ObsKey | None = None,
+    pictures: float | None = None,
 ) -> Watched:
     """Return one episode of an agent that takes no random actions; the same seed gives the same episode.
 
@@ -72,6 +74,7 @@ def watch(
         costs: where the cost of a step is found.
         longest: decisions after which the episode is cut.
         obs_key: what the model looks at of a Dict or a Tuple; None is what it looked at in training.
+        pictures: about as many are drawn for a second of the environment's own time, and the last; None draws all.
 
     Raises:
         OptionError: the environment does not draw itself.
@@ -85,7 +88,7 @@ def watch(
         raise OptionError("A function picked what the reward of this agent looks at: name it again with --obs-key.")
     named = None if told.obs_key is None else list(told.obs_key)
     scene = Scene(told.env, told.options.action_repeat, costs, obs_key or named, told.frames, told.sees_frames)
-    return scene.watch(lambda obs: agent(stacked([obs]))[0], model, seed, longest)
+    return scene.watch(lambda obs: agent(stacked([obs]))[0], model, seed, longest, pictures)
 
 
 def watch_again(
@@ -121,17 +124,32 @@ class Scene:
     frames: FrameLayout | None = None
     sees_frames: bool = False
 
-    def watch(self, act: Callable[[Any], Any], model: RewardModel | None, seed: int, longest: int) -> Watched:
+    def watch(
+        self,
+        act: Callable[[Any], Any],
+        model: RewardModel | None,
+        seed: int,
+        longest: int,
+        pictures: float | None = None,
+    ) -> Watched:
         """Return one episode of what `act` does with an observation."""
         reader = CostReader(self.costs)
         with kept_random_state():
-            return self._watch(act, model, seed, longest, reader)
+            return self._watch(act, model, seed, longest, reader, pictures)
 
     def _watch(
-        self, act: Callable[[Any], Any], model: RewardModel | None, seed: int, longest: int, reader: CostReader
+        self,
+        act: Callable[[Any], Any],
+        model: RewardModel | None,
+        seed: int,
+        longest: int,
+        reader: CostReader,
+        pictures: float | None,
     ) -> Watched:
         env = _drawing_env(self.env, self.action_repeat)
         parts = ObsParts("watch", env.observation_space, self.obs_key)
+        rate = float(env.metadata.get("render_fps") or 30)
+        every = 1 if pictures is None else max(1, round(rate / pictures))
         try:
             obs, info = env.reset(seed=seed)
             kept, frames = [parts.of_one(obs)], [_drawn(env, self.env)]
@@ -142,12 +160,12 @@ class Scene:
                 action = act(obs)
                 obs, reward, ended, truncated, info = env.step(action)
                 kept.append(np.array(parts.of_one(obs)))
-                frames.append(_drawn(env, self.env))
-                shown.append(info.get("frame"))
                 rewards.append(float(reward))
+                last = ended or truncated or len(rewards) == longest
+                frames.append(_drawn(env, self.env) if last or len(rewards) % every == 0 else frames[-1])
+                shown.append(info.get("frame"))
                 paid.append(reader.read(info))
                 actions.append(np.array(action))
-            rate = float(env.metadata.get("render_fps") or 30)
         finally:
             env.close()
         episode = Episode(np.stack(kept), np.array(rewards), np.array(paid), np.stack(actions), bool(ended))
@@ -184,4 +202,8 @@ def _drawing_env(env: str, action_repeat: int) -> gymnasium.Env:
     plain.close()
     if "rgb_array" not in modes:
         raise OptionError(f"{env} cannot be watched: it has no render_mode 'rgb_array', only {list(modes)}.")
-    return for_agent(make(env, action_repeat, render_mode="rgb_array"))
+    drawing = make(env, action_repeat, render_mode="rgb_array")
+    quality = getattr(getattr(getattr(drawing.unwrapped, "model", None), "vis", None), "quality", None)
+    if quality is not None:
+        quality.offsamples = 0  # MuJoCo's smoothed edges take most of the time in software, and films shrink pictures
+    return for_agent(drawing)
