@@ -36,9 +36,11 @@ test-dreamer:  ## Train world-model agents of sheeprl for real, in an environmen
 test-libraries: $(READY)  ## Run the examples for other libraries and Ray, in an environment of its own (.venv-libraries)
 	test -x .venv-libraries/bin/python || $(PYTHON) -m venv .venv-libraries
 	echo $(CURDIR)/$(VENV)/lib/python3.11/site-packages > .venv-libraries/lib/python3.11/site-packages/shared.pth
-	.venv-libraries/bin/pip install -q -c constraints.txt 'ray[default]' pettingzoo skrl
+	.venv-libraries/bin/pip install -q -c constraints.txt 'ray[default]' dm-tree pettingzoo skrl
 	.venv-libraries/bin/pip install -q --no-deps torchrl tensordict pyvers d3rlpy gym gym-notices structlog colorama \
 		dataclasses-json marshmallow typing-inspect mypy-extensions
+	.venv-libraries/bin/pip install -q --no-deps rl_zoo3 huggingface_sb3 wasabi tianshou sensai-utils deepdiff \
+		orderly-set cachebox overrides tensorboard lerobot
 	.venv-libraries/bin/python -m pytest -n 0 tests/test_library_examples.py tests/wrappers/test_pettingzoo.py \
 		tests/wrappers/test_torchrl.py tests/distributed $(ARGS)
 
