@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from benchmarks.label_splits import Split
 from tsreward.detection.detectors.composed import moving_average
 from tsreward.scorers.base import Scorer
 from tsreward.scorers.deep_svdd import DeepSVDD
-from tsreward.scorers.dqn.scorer import DQN
 from tsreward.scorers.lstm_vae import LSTMVAE, LSTMVAEOptions
 from tsreward.scorers.pca import PCA, PCAOptions
 from tsreward.scorers.ridge_var import RidgeVAR
@@ -28,20 +26,31 @@ Method = Callable[[Split, torch.Tensor], Answer]
 """(split, labels [N] of its pool with -1 where unknown) -> scores."""
 
 
-def methods(seed: int, train: TrainOptions) -> dict[str, Method]:
-    """Return what is compared with the agent that asked."""
+def unsupervised(seed: int, train: TrainOptions) -> dict[str, Callable[[Split], Answer]]:
+    """Return what is compared with the agent that asked, and needs no labels."""
     return {
-        "DQN, symmetric λ": lambda split, labels: _dqn(split, labels, "symmetric", train),
-        "DQN, no λ": lambda split, labels: _dqn(split, labels, "none", train),
-        "LSTM-VAE alone": lambda split, _: _fitted(vae(split), split, train),
-        "logistic regression": logistic,
+        "LSTM-VAE alone": lambda split: _fitted(vae(split), split, train),
+        "ridge VAR": lambda split: _fitted(RidgeVAR(split.pool.window), split, train),
+        "PCA": lambda split: _fitted(PCA(split.pool.window), split, train),
+        "PCA of the window": lambda split: _fitted(PCA(split.pool.window, PCAOptions(steps="window")), split, train),
+        "PCA, smoothed": lambda split: smoothed(_fitted(PCA(split.pool.window), split, train), split),
+        "ridge VAR, smoothed": lambda split: smoothed(_fitted(RidgeVAR(split.pool.window), split, train), split),
+        "random": lambda split: _random(split, seed),
+    }
+
+
+SCORES = ("LSTM-VAE alone", "ridge VAR", "PCA of the window")
+"""The scores that classifiers are given."""
+
+
+def with_labels(scores: dict[str, Answer], train: TrainOptions) -> dict[str, Method]:
+    """Return what is compared with the agent that asked, and learns from its labels; some know unsupervised scores."""
+    known = tuple(np.column_stack([np.log(scores[name][part] + 1e-9) for name in SCORES]) for part in (0, 1))
+    return {
+        "logistic regression": lambda split, labels: logistic(labels, *_scaled(split)),
+        "logistic regression on scores": lambda split, labels: logistic(labels, *known),
+        "boosted trees on scores and features": lambda split, labels: boosted(labels, known, split, train.seed),
         "Deep SAD": lambda split, labels: deep_sad(split, labels, train),
-        "PCA": lambda split, _: _fitted(PCA(split.pool.window), split, train),
-        "PCA, smoothed": lambda split, _: smoothed(_fitted(PCA(split.pool.window), split, train), split),
-        "PCA of the window": lambda split, _: _fitted(PCA(split.pool.window, PCAOptions(steps="window")), split, train),
-        "ridge VAR": lambda split, _: _fitted(RidgeVAR(split.pool.window), split, train),
-        "ridge VAR, smoothed": lambda split, _: smoothed(_fitted(RidgeVAR(split.pool.window), split, train), split),
-        "random": lambda split, _: _random(split, seed),
     }
 
 
@@ -54,12 +63,6 @@ def vae(split: Split) -> LSTMVAE:
     )
 
 
-def _dqn(split: Split, labels: torch.Tensor, intrinsic: Any, train: TrainOptions) -> Answer:
-    agent = DQN(split.pool.window, replace(split.agent, intrinsic=intrinsic))
-    agent.learn_from_labels(split.pool, labels, split.normal, split.active, train)
-    return answers(agent, split)
-
-
 def _fitted(scorer: Scorer, split: Split, train: TrainOptions) -> Answer:
     scorer.fit(split.unlabelled, options=train)
     return answers(scorer, split)
@@ -70,10 +73,33 @@ def _random(split: Split, seed: int) -> Answer:
     return draw.random(len(split.pool)), draw.random(len(split.evaluated))
 
 
-def logistic(split: Split, labels: torch.Tensor) -> Answer:
-    """Logistic regression on flattened windows, standardised by what is unlabelled; classes weigh the same."""
+def logistic(labels: torch.Tensor, pool: np.ndarray, evaluated: np.ndarray) -> Answer:
+    """Logistic regression on features [N, P]; classes weigh the same."""
     from sklearn.linear_model import LogisticRegression
 
+    return _classified(LogisticRegression(class_weight="balanced", max_iter=2000), labels, pool, evaluated)
+
+
+def boosted(labels: torch.Tensor, scores: tuple[np.ndarray, ...], split: Split, seed: int) -> Answer:
+    """Gradient-boosted trees on scores and the rows of the last step."""
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    last = [windows.gather(torch.arange(len(windows)))[:, -1].numpy() for windows in (split.pool, split.evaluated)]
+    pool, evaluated = (np.hstack(both) for both in zip(scores, last, strict=True))
+    return _classified(GradientBoostingClassifier(random_state=seed), labels, pool, evaluated)
+
+
+def _classified(model: Any, labels: torch.Tensor, pool: np.ndarray, evaluated: np.ndarray) -> Answer:
+    """Return the log odds of a classifier of scikit-learn; zeros where only one class is known."""
+    known = (labels >= 0).numpy()
+    if len(labels[labels >= 0].unique()) < 2:
+        return np.zeros(len(pool)), np.zeros(len(evaluated))
+    model.fit(pool[known], labels[known].numpy())
+    return model.decision_function(pool), model.decision_function(evaluated)
+
+
+def _scaled(split: Split) -> tuple[np.ndarray, np.ndarray]:
+    """Return flattened windows of the pool and of those to evaluate, standardised by what is unlabelled."""
     rows = split.unlabelled.store
     mean, std = rows.mean(0), rows.std(0).clamp_min(0.01)
 
@@ -81,12 +107,7 @@ def logistic(split: Split, labels: torch.Tensor) -> Answer:
         scaled = windows.map(lambda store: ((store - mean) / std).clamp(-10, 10))
         return scaled.gather(torch.arange(len(scaled))).flatten(1).numpy()
 
-    known = (labels >= 0).numpy()
-    if len(labels[labels >= 0].unique()) < 2:
-        return np.zeros(len(split.pool)), np.zeros(len(split.evaluated))
-    pool = flat(split.pool)
-    model = LogisticRegression(class_weight="balanced", max_iter=2000).fit(pool[known], labels[known].numpy())
-    return model.decision_function(pool), model.decision_function(flat(split.evaluated))
+    return flat(split.pool), flat(split.evaluated)
 
 
 def deep_sad(split: Split, labels: torch.Tensor, train: TrainOptions) -> Answer:

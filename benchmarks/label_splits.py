@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 
 from tsreward.detection.datasets.smd import load_smd
 from tsreward.detection.datasets.synthetic import yahoo_like
-from tsreward.scorers.dqn.environment import FEW_LABELS, DQNOptions
+from tsreward.scorers.dqn.environment import DQNOptions
 from tsreward.scorers.dqn.labelling import ActiveOptions
 from tsreward.sequences.windows import WindowSet
 
@@ -43,7 +43,7 @@ def smd_splits(folder: Path, machines: Sequence[str]) -> Iterator[Split]:
             WindowSet.from_episodes([rows], 16) for rows in (parts[0], parts[1][:half], parts[1][half:])
         )
         active = ActiveOptions(budget=len(pool) // 100)
-        yield Split(task.name, normal, pool, labels[:half], evaluated, labels[half:], FEW_LABELS, active)
+        yield Split(task.name, normal, pool, labels[:half], evaluated, labels[half:], DQNOptions(), active)
 
 
 def yahoo_split(seed: int) -> Split:
@@ -57,6 +57,6 @@ def yahoo_split(seed: int) -> Split:
     pool, evaluated = (WindowSet.from_episodes(series[name], 24) for name in ("pool", "evaluated"))
     pool_labels, labels = (np.concatenate(series[name]) for name in ("pool_labels", "labels"))
     # Its anomalies are single rows.
-    agent = replace(FEW_LABELS, error="last", vae_latent=16, vae_beta=0.01)
-    active = ActiveOptions(budget=len(pool) // 100, forest="last")
+    agent = DQNOptions(error="last", vae_latent=16, vae_beta=0.01)
+    active = ActiveOptions(budget=len(pool) // 100)
     return Split("yahoo_like", None, pool, pool_labels, evaluated, labels, agent, active)

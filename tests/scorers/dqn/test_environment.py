@@ -45,7 +45,7 @@ def test_both_successors_and_both_rewards_come_back_whatever_was_answered(action
     step = environment.step(torch.tensor([action]))
     assert step.successors[0, :, -1].tolist() == [[3, 0], [3, 1]]
     assert torch.equal(step.successors[:, action], environment.states())
-    assert step.rewards.tolist() == [[-5, 5]]  # of the row that was judged, not of the one that follows
+    assert step.rewards.tolist() == [[-2.5, 2.5]]  # of the row that was judged, not of the one that follows
 
 
 def test_the_last_window_of_an_episode_is_done_and_not_left() -> None:
@@ -76,7 +76,8 @@ def test_lambda_weighs_the_intrinsic_reward_and_unlabelled_windows_earn_nothing_
     environment = game()
     assert environment.rewards(torch.tensor([3])).tolist() == [[0, 0]]
     environment.lam = 10.0
-    torch.testing.assert_close(environment.rewards(torch.tensor([2, 3])), torch.tensor([[-7.0, 7.0], [-3.0, 3.0]]))
+    torch.testing.assert_close(environment.rewards(torch.tensor([2, 3])), torch.tensor([[-4.5, 4.5], [-3.0, 3.0]]))
+    torch.testing.assert_close(environment.prior(torch.tensor([2, 3])), torch.tensor([4.0, 6.0]))
 
 
 @pytest.mark.parametrize(("kind", "changes"), [("action", True), ("symmetric", False)])

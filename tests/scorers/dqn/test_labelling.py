@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from tsreward.errors import MissingExtraError
-from tsreward.scorers.dqn.labelling import best_apart, isolation_scores, spread_labels
+from tsreward.scorers.dqn.environment import Labels
+from tsreward.scorers.dqn.labelling import (
+    ActiveOptions,
+    ask_best_and_closest,
+    ask_first,
+    best_apart,
+    isolation_scores,
+    spread_labels,
+)
+from tsreward.sequences.windows import WindowSet
 
 
 @pytest.mark.parametrize("apart", [1, 3, 10])
@@ -63,3 +72,23 @@ def test_a_missing_scikit_learn_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     for call in (lambda: isolation_scores(windows[:, 0], 0), lambda: spread_labels(windows, labels, 1)):
         with pytest.raises(MissingExtraError, match=r"pip install .*\[logs\]"):
             call()
+
+
+@pytest.mark.parametrize(("first", "asked"), [("errors", [0, 5, 10]), ("forest", [20, 28, 36])])
+def test_the_first_questions_are_about_what_errors_or_a_forest_find_strange(first: Any, asked: list[int]) -> None:
+    rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    rows[[20, 28, 36]] += 9
+    pool = WindowSet.from_episodes([rows], window=1)
+    labels = Labels(40, budget=6, oracle=lambda positions: positions * 0)
+    options = ActiveOptions(budget=6, warm_up=0.5, apart=5, first=first)
+    ask_first(-torch.arange(40.0), pool, labels, options, seed=0)
+    assert sorted(labels.asked) == asked
+
+
+def test_half_of_the_questions_are_about_the_most_anomalous_and_half_about_the_least_certain() -> None:
+    advantages = torch.tensor([9.0, 8.0, -0.1, -7.0, 0.2, -8.0])
+    labels = Labels(6, budget=6, oracle=lambda positions: positions * 0)
+    ask_best_and_closest(advantages, labels, ActiveOptions(budget=6, apart=1), rounds_left=2)
+    assert labels.asked == [0, 1, 2]
+    ask_best_and_closest(advantages, labels, ActiveOptions(budget=6, apart=1), rounds_left=1)
+    assert labels.asked == [0, 1, 2, 4, 3, 5]

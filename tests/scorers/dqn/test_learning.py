@@ -22,8 +22,8 @@ from tsreward.scorers.dqn.learning import (
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
-TRAIN = TrainOptions(epochs=12, learning_rate=0.01)
-OPTIONS = DQNOptions(hidden=8, walkers=16, steps=8, batch=64, lambda_start=1.0, lambda_rate=0.0)
+TRAIN = TrainOptions(epochs=12)
+OPTIONS = DQNOptions(hidden=8, learning_rate=0.01, walkers=16, steps=8, batch=64, lambda_start=1.0, lambda_rate=0.0)
 CONTROL = DQNOptions(lambda_start=2.0, lambda_rate=0.1, lambda_target=1.0, lambda_min=0.5, lambda_max=4.0)
 
 
@@ -37,9 +37,9 @@ def learner(options: DQNOptions = OPTIONS, lengths: tuple[int, ...] = (40, 40), 
     errors = torch.randn(number, 3, generator=draw)
     environment = Environment(windows, labels, errors.mean(1), options)
     with seeded(train.seed):
-        network = QNetwork(2, options.hidden)
+        network = QNetwork(2, options.hidden, summaries=1)
     groups = (labels >= 0).long() + (labels == 1).long()
-    return Learner(network, environment, errors, errors.mean(1), groups, train)
+    return Learner(network, environment, errors, errors.mean(1, keepdim=True), groups, train)
 
 
 def everywhere(player: Learner) -> Tensor:
@@ -114,8 +114,8 @@ def test_epsilon_decays_while_it_plays() -> None:
 def test_random_answers_become_greedy_ones() -> None:
     player = learner(replace(OPTIONS, updates=1, walkers=500, steps=1), lengths=(600,))
     with torch.no_grad():
-        player.network.advantage_weight.zero_()
-        player.network.advantage_bias.fill_(1.0)  # always "anomaly"
+        player.environment.lam = 0.0
+        player.network.bias.fill_(1.0)  # always "anomaly"
     shares = []
     for share in (1.0, 0.2, 0.0):
         player._walk(share)
@@ -126,7 +126,7 @@ def test_random_answers_become_greedy_ones() -> None:
 
 
 def test_lambda_of_the_controller_reaches_the_game() -> None:
-    player = learner(replace(OPTIONS, lambda_rate=0.5, lambda_min=0.0, updates=1))
+    player = learner(replace(OPTIONS, lambda_rate=0.5, lambda_min=0.0, lambda_max=5.0, updates=1))
     player.play(3)
     assert player.environment.lam == player.controller.lambdas[2] != player.controller.lambdas[0]
 
@@ -135,7 +135,7 @@ def test_rare_kinds_are_met_often() -> None:
     player = learner()
     player.groups = torch.cat([torch.zeros(1000), torch.ones(10), torch.full((1,), 2.0)]).long()
     drawn = player.groups[player._drawn(5000)].bincount() / 5000
-    torch.testing.assert_close(drawn, torch.tensor([0.7, 0.15, 0.15]), atol=0.02, rtol=0)
+    torch.testing.assert_close(drawn, torch.tensor([0.5, 0.25, 0.25]), atol=0.02, rtol=0)
 
 
 def test_the_same_seed_plays_the_same_game() -> None:

@@ -1,5 +1,8 @@
 """The whole detector: what its errors look at, what only the right intrinsic reward finds, and what labels add."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +10,7 @@ from torch import Tensor
 
 from tests.scorers.dqn.conftest import QUICK, Pool
 from tests.worlds import all_windows, separation
-from tsreward.errors import DataError, OptionError, ShapeError
+from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
 from tsreward.scorers.dqn.environment import DQNOptions, Labels
 from tsreward.scorers.dqn.labelling import ActiveOptions
 from tsreward.scorers.dqn.scorer import DQN
@@ -39,12 +42,13 @@ def test_the_errors_are_those_of_the_scored_window_and_include_its_last_row(fitt
     windows = fitted.standardise(unseen)
     with torch.no_grad():
         squared = (windows - fitted.vae.reconstruct(windows)[0]).square()
-        rows = torch.cat([squared.mean(2), squared.mean((1, 2))[:, None]], 1)
+        forecast = fitted.forecaster.measure(windows)[:, None]
+        rows = torch.cat([squared.mean(2), squared.mean((1, 2))[:, None], forecast], 1)
     expected = ((rows + 1e-3).log() - fitted.error_mean) / fitted.error_std
     torch.testing.assert_close(fitted._errors(windows), expected)
     changed = windows.clone()
     changed[:, -1] += 3
-    assert (fitted._errors(changed)[:, -2:] > fitted._errors(windows)[:, -2:]).float().mean() > 0.99
+    assert (fitted._errors(changed)[:, -3:] > fitted._errors(windows)[:, -3:]).float().mean() > 0.99
 
 
 def test_a_typical_normal_window_earns_nothing_for_its_error(fitted: DQN, unseen: Tensor) -> None:
@@ -58,7 +62,7 @@ def test_the_autoencoder_is_not_touched_by_the_game(normal: WindowSet) -> None:
         scorer.fit(normal, options=QUICK)
     weights = zip(still.vae.state_dict().values(), playing.vae.state_dict().values(), strict=True)
     assert all(torch.equal(first, second) for first, second in weights)
-    assert not torch.equal(still.network.advantage_weight, playing.network.advantage_weight)
+    assert not torch.equal(still.network.error_weight, playing.network.error_weight)
 
 
 def test_without_anomalies_only_the_action_dependent_reward_changes_an_answer(
@@ -120,6 +124,33 @@ def test_the_same_labels_may_be_given_and_the_pool_may_teach_what_is_normal(
     assert not torch.equal(*scores)
 
 
+def test_before_labels_say_otherwise_the_agent_ranks_as_the_errors_do(fitted: DQN, pool: Pool) -> None:
+    windows = all_windows(pool.windows)
+    scorer = DQN(4, DQNOptions(updates=1, learning_rate=1e-9))
+    unknown = torch.full((len(pool.windows),), -1)
+    scorer.learn_from_labels(pool.windows, unknown, options=replace(QUICK, epochs=1))
+    with torch.no_grad():
+        scorer.network.error_weight.zero_()
+    assert torch.equal(scorer(windows).argsort(), scorer.errors(windows).argsort())
+    assert separation(fitted.errors(windows)[pool.labels == 0], fitted.errors(windows)[pool.labels == 1]) > 0.95
+
+
+def test_more_labels_need_no_new_autoencoder(pool: Pool, normal: WindowSet) -> None:
+    scorer = DQN(4)
+    with pytest.raises(NotFittedError, match="DQN is not fitted"):
+        scorer.learn_from_labels(pool.windows, pool.labels, normal, options=QUICK, keep=True)
+    scorer.learn_from_labels(pool.windows, pool.labels, normal, options=QUICK)
+    again = copy.deepcopy(scorer)
+    few = torch.where(torch.arange(len(pool.labels)) < 60, pool.labels, -1)
+    again.learn_from_labels(pool.windows, few, normal, options=QUICK, keep=True)
+    for part in ("vae", "forecaster"):
+        weights = (getattr(one, part).state_dict().values() for one in (scorer, again))
+        assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
+    scorer.learn_from_labels(pool.windows, few, normal, options=QUICK)
+    windows = all_windows(pool.windows)
+    assert torch.equal(scorer(windows), again(windows))
+
+
 def test_labels_that_are_none_are_refused(pool: Pool, normal: WindowSet) -> None:
     scorer = DQN(4)
     with pytest.raises(ShapeError, match=rf"one label for each of {len(pool.windows)} windows, got \[3\]"):
@@ -161,7 +192,7 @@ def test_a_wrong_option_names_itself(name: str, value: object, wanted: str) -> N
         ("propagate", -1),
         ("spread_over", 0),
         ("warm_up", 1.1),
-        ("forest", "all"),
+        ("first", "all"),
     ],
 )
 def test_a_wrong_option_of_asking_names_itself(name: str, value: object) -> None:

@@ -29,34 +29,38 @@ class DQNOptions(ScorerOptions):
     """Width of the Q-network's LSTM."""
     decay: float = 0.01
     """Weight decay of the Q-network, which sees few labels; TrainOptions.weight_decay is the autoencoder's."""
+    learning_rate: float = option(3e-4, above=0)
+    """Learning rate of the Q-network; TrainOptions.learning_rate is the autoencoder's. With a higher one few labels are
+    learned by heart."""
+    error_learning_rate: float = option(0.01, above=0)
+    """Learning rate of the few weights of the Q-network with which labels choose among the errors."""
     vae_hidden: int = 64
     vae_latent: int = 8
     vae_beta: float = 0.1
     """Weight of the autoencoder's divergence: see `LSTMVAEOptions.beta`."""
     error: Literal["window", "last"] = "window"
-    """The reconstruction error that is rewarded: the mean over the window, for anomalies that last, or that of the
-    window's last step, for single rows."""
+    """The reconstruction error that is rewarded, beside that of a linear forecast of the last step: the mean over the
+    window, for anomalies that last, or that of the window's last step, for single rows."""
 
-    true_positive: float = 5.0
+    true_positive: float = 2.5
     """Reward of answering "anomaly" to an anomaly."""
     true_negative: float = 1.0
     """Reward of answering "normal" to a normal window."""
     false_positive: float = 1.0
     """Cost of answering "anomaly" to a normal window."""
-    false_negative: float = 5.0
+    false_negative: float = 2.5
     """Cost of answering "normal" to an anomaly."""
 
     intrinsic: Literal["action", "symmetric", "none"] = "action"
     """action: λ · error is added to the reward of "anomaly" and subtracted from that of "normal". symmetric: it is
     added to both."""
-    lambda_start: float = option(1.0, search=Range(0.5, 5.0))
+    lambda_start: float = option(0.5, search=Range(0.2, 1.0))
     lambda_rate: float = option(0.1, search=Range(0.01, 1.0, log=True))
     """Change of λ per unit of reward that an episode's mean reward per step lies below `lambda_target`."""
     lambda_target: float = option(1.0, search=Range(0.0, 5.0))
-    """Mean reward per step that λ is steered to. A higher target gives the autoencoder more weight beside the labels,
-    which is right while these are few: see `FEW_LABELS`."""
+    """Mean reward per step that λ is steered to. A higher target gives the errors more weight beside the labels."""
     lambda_min: float = option(0.2, search=Range(0.05, 0.5, log=True))
-    lambda_max: float = 5.0
+    lambda_max: float = 1.0
 
     discount: float = option(0.5, below=1)
     """γ. An answer does not change what comes next, so a small one loses nothing and keeps the targets' noise low."""
@@ -69,7 +73,7 @@ class DQNOptions(ScorerOptions):
     updates: int = 20
     """Gradient steps per episode."""
     batch: int = 128
-    labelled_fraction: float = option(0.3, below=1)
+    labelled_fraction: float = option(0.5, below=1)
     """Fraction of the starts of walks and of the batches that goes to labelled windows of a pool, or negative ones."""
     target_every: int = 10
     """Updates between two copies of the online network into the target network."""
@@ -83,10 +87,6 @@ class DQNOptions(ScorerOptions):
     def check(self) -> None:
         if not self.lambda_min <= self.lambda_start <= self.lambda_max:
             self.refuse("lambda_start", f"between lambda_min={self.lambda_min} and lambda_max={self.lambda_max}")
-
-
-FEW_LABELS = DQNOptions(lambda_start=3.0, lambda_target=4.0, lambda_min=1.0)
-"""Options for a hundred labels or so in a large pool."""
 
 
 def extrinsic_rewards(
@@ -159,7 +159,7 @@ class Environment:
     >>> game.start(torch.tensor([1]))
     >>> step = game.step(torch.tensor([ANOMALY]))
     >>> step.rewards.tolist(), step.done.tolist(), game.states()[0].tolist()
-    ([[-5.0, 5.0]], [False], [[1.0, 0.0], [2.0, 1.0]])
+    ([[-2.5, 2.5]], [False], [[1.0, 0.0], [2.0, 1.0]])
     """
 
     def __init__(
@@ -214,6 +214,11 @@ class Environment:
             options.false_negative,
         )
         return known + self.lam * intrinsic_rewards(self.errors[positions], options.intrinsic)
+
+    def prior(self, positions: Tensor) -> Tensor:
+        """Return how much more [B] the intrinsic reward pays for "anomaly" than for "normal" at these windows."""
+        paid = self.lam * intrinsic_rewards(self.errors[positions], self.options.intrinsic)
+        return paid[:, ANOMALY] - paid[:, NORMAL]
 
 
 def with_flag(windows: Tensor, flags: Tensor) -> Tensor:

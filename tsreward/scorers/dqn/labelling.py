@@ -12,7 +12,6 @@ from torch import Tensor
 
 from tsreward.errors import missing_extra
 from tsreward.functional.seeding import generator
-from tsreward.functional.windows import flat_steps
 from tsreward.options import Options, option
 from tsreward.scorers.dqn.environment import ANOMALY, UNKNOWN, Labels
 from tsreward.scorers.dqn.learning import Learner
@@ -96,32 +95,36 @@ class ActiveOptions(Options):
     budget: int = 100
     """Windows that may be asked about."""
     warm_up: float = option(0.3, high=1)
-    """Fraction of the budget that is asked first, about the windows that an isolation forest scores highest."""
-    forest: Literal["last", "window"] = "window"
-    """What the forest reads: the last step of a window, where anomalies are single rows, or all its steps."""
+    """Fraction of the budget that is asked first."""
+    first: Literal["errors", "forest"] = "errors"
+    """What is asked first: the windows with the greatest errors, or those that an isolation forest scores highest."""
     rounds: int = 10
     """Times at which the rest is asked for, spread evenly over the episodes."""
     apart: int = 5
     """Least distance of the windows that are asked about at one time."""
-    propagate: int = option(100, low=0)
+    propagate: int = option(0, low=0)
     """Windows that are given a label by label spreading after every round; they need no question, and may be wrong."""
     spread_over: int = 2000
     """Unlabelled windows that take part in label spreading, sampled anew every time."""
 
 
-def ask_most_anomalous(pool: WindowSet, labels: Labels, options: ActiveOptions, seed: int) -> None:
-    """Ask about the windows of the pool with the highest scores of an isolation forest."""
+def ask_first(errors: Tensor, pool: WindowSet, labels: Labels, options: ActiveOptions, seed: int) -> None:
+    """Ask about the windows of the pool with the greatest errors [N], or scores of an isolation forest."""
     number = min(labels.left, round(options.warm_up * labels.budget))
     if number > 0:
-        rows = flat_steps(pool.gather(torch.arange(len(pool))), options.forest)
-        scores = isolation_scores(rows, seed)
-        labels.ask(best_apart(scores, labels.true == UNKNOWN, number, options.apart))
+        if options.first == "forest":
+            errors = isolation_scores(pool.gather(torch.arange(len(pool))).flatten(1), seed)
+        labels.ask(best_apart(errors, labels.true == UNKNOWN, number, options.apart))
 
 
-def ask_closest(advantages: Tensor, labels: Labels, options: ActiveOptions, rounds_left: int) -> None:
-    """Ask about the windows [N] between whose two answers the agent finds the least difference."""
+def ask_best_and_closest(advantages: Tensor, labels: Labels, options: ActiveOptions, rounds_left: int) -> None:
+    """Ask about windows [N]: half are the most anomalous to the agent, half those whose answers differ least to it.
+
+    Anomalies are rare: the closest windows alone are hardly ever any, and labels of one class teach no border.
+    """
     number = -(-labels.left // rounds_left)
-    labels.ask(best_apart(-advantages.abs(), labels.true == UNKNOWN, number, options.apart))
+    labels.ask(best_apart(advantages, labels.true == UNKNOWN, -(-number // 2), options.apart))
+    labels.ask(best_apart(-advantages.abs(), labels.true == UNKNOWN, number // 2, options.apart))
 
 
 def propagate(pool: WindowSet, labels: Labels, options: ActiveOptions, *seeds: int) -> None:
@@ -138,10 +141,10 @@ def play_and_ask(learner: Learner, pool: WindowSet, labels: Labels, options: Act
     episodes, number = learner.train.epochs, len(learner.summary)
     here = torch.arange(number - len(pool), number, device=learner.summary.device)
     rounds = min(options.rounds, episodes)
-    ask_most_anomalous(pool, labels, options, learner.train.seed)
+    ask_first(learner.environment.errors[here].cpu(), pool, labels, options, learner.train.seed)
     for turn in range(rounds):
         if labels.left:
-            ask_closest(learner.advantages(here).cpu(), labels, options, rounds - turn)
+            ask_best_and_closest(learner.advantages(here).cpu(), labels, options, rounds - turn)
         if options.propagate:
             propagate(pool, labels, options, learner.train.seed, turn)
         tell(learner, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -16,34 +16,43 @@ from tsreward.training import TrainOptions
 class QNetwork(nn.Module):
     """Q(s, a) = V(s) ± A(s) / 2 (Wang et al. 2016): A is the advantage of "anomaly" over "normal".
 
-    A reads the last state of an LSTM over the whole state. V reads the same features, of the state without its flag,
-    and does not train them: a reward that both answers share moves V alone.
+    A is what the intrinsic reward pays for the answer, plus a residual that starts at 0: before labels say otherwise,
+    the agent answers as the unsupervised errors do. The residual is linear in the last error and the summary, so that
+    few labels can choose among the errors, and in the last state of an LSTM over the whole state. V reads the same
+    features, of the state without its flag, and does not train them: a reward that both answers share moves V alone.
 
-    `errors` [B, K] and `summary` [B] are the reconstruction errors of the window's steps and of the window. They also
-    enter A directly, because the LSTM's output is bounded: an error above all known ones must still raise the score.
+    `errors` [B, K] are the reconstruction errors of the window's steps, and `summary` [B, S] what else is known of the
+    window.
     """
 
-    def __init__(self, dim: int, hidden: int) -> None:
+    def __init__(self, dim: int, hidden: int, summaries: int = 2) -> None:
         super().__init__()
         self.recurrent = nn.LSTM(dim + 2, hidden, batch_first=True)
-        bound = (hidden + 2) ** -0.5
-        self.advantage_weight = nn.Parameter(nn.init.uniform_(torch.empty(hidden + 2), -bound, bound))
-        self.advantage_bias = nn.Parameter(torch.zeros(()))
-        self.value = nn.Linear(hidden + 2, 1)
+        self.state_weight = nn.Parameter(torch.zeros(hidden))
+        self.error_weight = nn.Parameter(torch.zeros(1 + summaries))
+        self.bias = nn.Parameter(torch.zeros(()))
+        self.value = nn.Linear(hidden + 1 + summaries, 1)
+
+    def parameter_groups(self, learning_rate: float, fast: float) -> list[dict[str, Any]]:
+        """Return all parameters for an optimiser; those of the errors learn at the rate `fast`."""
+        few = {"params": [self.error_weight, self.bias], "lr": fast}
+        rest = [*self.recurrent.parameters(), self.state_weight, *self.value.parameters()]
+        return [{"params": rest, "lr": learning_rate}, few]
 
     def features(self, states: Tensor, errors: Tensor, summary: Tensor) -> Tensor:
-        """Return [B, hidden + 2] of states [B, K, D + 1]."""
+        """Return [B, hidden + 1 + S] of states [B, K, D + 1]."""
         hidden = self.recurrent(torch.cat([states, errors[..., None]], -1))[0][:, -1]
-        return torch.cat([hidden, errors[:, -1:], summary[:, None]], -1)
+        return torch.cat([hidden, errors[:, -1:], summary], -1)
 
-    def advantage(self, features: Tensor) -> Tensor:
-        """Return A [B] = Q(anomaly) − Q(normal)."""
+    def advantage(self, features: Tensor, prior: Tensor) -> Tensor:
+        """Return A [B] = Q(anomaly) − Q(normal); `prior` [B] is what the intrinsic reward pays for the difference."""
         # Not a matrix product with one column, whose bits would depend on the batch.
-        return (features * self.advantage_weight).sum(-1) + self.advantage_bias
+        weight = torch.cat([self.state_weight, self.error_weight])
+        return (features * weight).sum(-1) + self.bias + prior
 
-    def forward(self, features: Tensor, without_flag: Tensor) -> Tensor:
+    def forward(self, features: Tensor, without_flag: Tensor, prior: Tensor) -> Tensor:
         """Return Q [B, 2] from the features of a state and of the same state with the flag at 0."""
-        value, advantage = self.value(without_flag.detach()), self.advantage(features)[:, None]
+        value, advantage = self.value(without_flag.detach()), self.advantage(features, prior)[:, None]
         return torch.cat([value - advantage / 2, value + advantage / 2], 1)
 
 
@@ -96,11 +105,11 @@ class LambdaController:
 
     Below the target reward the intrinsic reward gets more weight, above it less.
 
-    >>> controller = LambdaController(DQNOptions(lambda_start=2.0, lambda_rate=0.5, lambda_target=0.0, lambda_min=1.0))
+    >>> controller = LambdaController(DQNOptions(lambda_start=0.5, lambda_rate=0.25, lambda_target=0.0))
     >>> controller.update(-1.0)
     >>> controller.update(3.0)
     >>> controller.lambdas, controller.returns
-    ([2.0, 2.5, 1.0], [-1.0, 3.0])
+    ([0.5, 0.75, 0.2], [-1.0, 3.0])
     """
 
     def __init__(self, options: DQNOptions) -> None:
@@ -180,7 +189,8 @@ class Learner:
         self.replay = Replay(self.options.replay, summary.device)
         self.target = copy.deepcopy(network).requires_grad_(False)
         # V and A have separate parameters, and Adam looks at each by itself: V cannot reach A through the optimiser.
-        self.optimiser = torch.optim.Adam(network.parameters(), train.learning_rate, weight_decay=self.options.decay)
+        weights = network.parameter_groups(self.options.learning_rate, self.options.error_learning_rate)
+        self.optimiser = torch.optim.Adam(weights, weight_decay=self.options.decay)
         self.noise = generator(train.seed, 1)
         self.updated = 0
         self.epsilons: list[float] = []
@@ -197,8 +207,7 @@ class Learner:
     @torch.no_grad()
     def advantages(self, positions: Tensor) -> Tensor:
         """Return Q(anomaly) − Q(normal) [B] at these windows, with the flag at 0."""
-        parts = [self.network.advantage(self._features(self.network, part)) for part in positions.split(4096)]
-        return torch.cat(parts)
+        return torch.cat([self._advantage(part) for part in positions.split(4096)])
 
     @torch.no_grad()
     def _walk(self, epsilon: float) -> float:
@@ -207,7 +216,7 @@ class Learner:
         game.start(self._drawn(self.options.walkers))
         for _ in range(self.options.steps):
             positions, flags = game.positions, game.flags
-            greedy = self.network.advantage(self._features(self.network, positions, flags)) > 0
+            greedy = self._advantage(positions, flags) > 0
             random = self._uniform(2, len(positions))
             actions = torch.where(random[0] < epsilon, random[1] < 0.5, greedy).long()
             step = game.step(actions)
@@ -226,7 +235,8 @@ class Learner:
                 self._both(self.target, following), self._both(self.network, following), self.options.double
             )
             wanted = targets(self.environment.rewards(batch.positions), values, batch.done, self.options.discount)
-        loss = (self.network(features, plain) - wanted).square().mean()
+        found = self.network(features, plain, self.environment.prior(batch.positions))
+        loss = (found - wanted).square().mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_value_(self.network.parameters(), 10.0)
@@ -238,15 +248,18 @@ class Learner:
     def _both(self, network: QNetwork, positions: Tensor) -> Tensor:
         """Return Q [B, 2, 2] at the windows, for either flag."""
         plain = self._features(network, positions)
-        flagged = self._features(network, positions, torch.full_like(self.summary[positions], ANOMALY))
-        return torch.stack([network(plain, plain), network(flagged, plain)], 1)
+        flagged = self._features(network, positions, torch.full(positions.shape, float(ANOMALY), device=plain.device))
+        prior = self.environment.prior(positions)
+        return torch.stack([network(plain, plain, prior), network(flagged, plain, prior)], 1)
+
+    def _advantage(self, positions: Tensor, flags: Tensor | None = None) -> Tensor:
+        features = self._features(self.network, positions, flags)
+        return self.network.advantage(features, self.environment.prior(positions))
 
     def _features(self, network: QNetwork, positions: Tensor, flags: Tensor | None = None) -> Tensor:
-        summary = self.summary[positions]
-        states = with_flag(
-            self.environment.windows.gather(positions), torch.zeros_like(summary) if flags is None else flags
-        )
-        return network.features(states, self.step_errors[positions], summary)
+        flags = torch.zeros(positions.shape, device=positions.device) if flags is None else flags
+        states = with_flag(self.environment.windows.gather(positions), flags)
+        return network.features(states, self.step_errors[positions], self.summary[positions])
 
     def _drawn(self, number: int) -> Tensor:
         """Return windows [number] to start at."""
