@@ -58,6 +58,14 @@ def document(chart: Chart, places: list[str]) -> str:
         MissingExtraError: bokeh is not installed.
     """
     check_interactive()
+    from bokeh.core.property.validation import validate
+
+    # A quarter of the time; what Bokeh converts where it validates, such as a list of ticks, is given as it is wanted.
+    with validate(False):
+        return _document(chart, places)
+
+
+def _document(chart: Chart, places: list[str]) -> str:
     from bokeh.document import Document
     from bokeh.models import CrosshairTool, Range1d, Span
 
@@ -93,7 +101,7 @@ def _renamed(value: Any, named: dict[str, str]) -> Any:
 
 
 def _figure(chart: Chart, panel: Panel, limits: Any, shared: dict[str, Any]) -> Any:
-    from bokeh.models import PlainText, Range1d, Title
+    from bokeh.models import FixedTicker, PlainText, Range1d, Title
     from bokeh.plotting import figure
 
     plot = figure(
@@ -129,7 +137,7 @@ def _figure(chart: Chart, panel: Panel, limits: Any, shared: dict[str, Any]) -> 
         plot.add_layout(Title(text=title, text_color=INK, text_font_size="12px"), "above")
     if panel.ticks:
         plot.xaxis[0].major_label_orientation = 0.35 if panel.turned else "horizontal"
-        plot.xaxis[0].ticker = list(range(len(panel.ticks)))
+        plot.xaxis[0].ticker = FixedTicker(ticks=list(range(len(panel.ticks))))
         plot.xaxis[0].major_label_overrides = {place: PlainText(text=name) for place, name in enumerate(panel.ticks)}
     if "crosshair" in shared:
         plot.add_tools(shared["crosshair"])
