@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,38 +43,6 @@ def pixels() -> str:
     return "\n".join(lines)
 
 
-_LIKELIHOOD = "video_likelihood, "
-_PLAIN = f"{_LIKELIHOOD}VQ tokens"
-
-
-def videos(*metrics: str) -> str:
-    """Return these metrics of every scorer of 64×64 frames, task by task: means over experts."""
-    records = _read("visual-detection")
-    return _by_task([one for one in records if one["arm"] == _PLAIN or not one["arm"].startswith(_LIKELIHOOD)], metrics)
-
-
-def video_variants() -> str:
-    """Return what else the video likelihood could be, on the tasks where that was tried."""
-    records = [one for one in _read("visual-detection") if one["arm"].startswith(_LIKELIHOOD)]
-    tried = {(one["task"], one["seed"]) for one in records if one["arm"] != _PLAIN}
-    metrics = ("micro_auc", "half_trained_auc", "spearman")
-    return _by_task([one for one in records if (one["task"], one["seed"]) in tried], metrics)
-
-
-def _by_task(records: list[dict[str, Any]], metrics: Sequence[str]) -> str:
-    tasks, arms = (list(dict.fromkeys(record[key] for record in records)) for key in ("task", "arm"))
-    experts = {task: len({record["seed"] for record in records if record["task"] == task}) for task in tasks}
-    lines = [f"| scorer, encoder | {' | '.join(f'{task} ({experts[task]})' for task in tasks)} |"]
-    lines.append("|---|" + "---|" * len(tasks))
-    for arm in arms:
-        cells = []
-        for task in tasks:
-            rows = [record for record in records if (record["arm"], record["task"]) == (arm, task)]
-            cells.append(" / ".join(f"{_mean(rows, metric):.3f}" for metric in metrics) if rows else "–")
-        lines.append(f"| {arm} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
 def speed() -> str:
     """Return steps per second with and without a reward from frames, and frames per second in bulk."""
     content = json.loads((RESULTS / "pixels.json").read_text(encoding="utf-8"))
@@ -91,10 +58,6 @@ def _shares(records: list[dict[str, Any]], reached: float) -> str:
         return "–"
     count = sum(record["share"] >= reached for record in records)
     return f"{cell([record['share'] for record in records], '{:.2f}')} ({count}/{len(records)})"
-
-
-def _mean(records: list[dict[str, Any]], key: str) -> float:
-    return float(np.mean([record[key] for record in records]))
 
 
 def _read(name: str) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from benchmarks import (
     likeness_tables,
     log_tables,
     tuning_tables,
+    video_tables,
     watch_tables,
 )
 from benchmarks.cells import RESULTS, cell
@@ -141,9 +142,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "vectorised": log_tables.vectorised,
     "likeness": likeness_tables.sensors,
     "likeness-pixels": likeness_tables.pixels,
-    "videos": lambda: likeness_tables.videos("macro_auc", "micro_auc", "average_precision"),
-    "videos-graded": lambda: likeness_tables.videos("half_trained_auc", "spearman"),
-    "video-variants": likeness_tables.video_variants,
+    "videos": lambda: video_tables.videos("macro_auc", "micro_auc", "average_precision"),
+    "videos-graded": lambda: video_tables.videos("half_trained_auc", "spearman"),
+    "video-systems": video_tables.video_systems,
+    "video-costs": video_tables.video_costs,
+    "video-variants": video_tables.video_variants,
     "pixels": likeness_tables.speed,
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,

@@ -201,8 +201,6 @@ class DQN(Scorer[DQNOptions]):
         else:
             self.fit(known, options=options)
         self.fitted.fill_(False)
-        with seeded(options.seed):
-            self.network = QNetwork(self.dim, self.options.hidden).to(self.mean.device)
         parts = [part.to("cpu").map(self._standardise_on_cpu) for part in (normal, pool) if part is not None]
         given = torch.full((sum(map(len, parts)),), NORMAL)
         given[-len(pool) :] = UNKNOWN
@@ -214,6 +212,8 @@ class DQN(Scorer[DQNOptions]):
 
     def _learner(self, windows: WindowSet, labels: Tensor, options: TrainOptions) -> Learner:
         windows, labels = windows.to(options.device), labels.to(options.device)
+        with seeded(options.seed):
+            self.network = QNetwork(self.dim, self.options.hidden).to(options.device)
         with torch.no_grad():
             errors = torch.cat([self._errors(part) for part in windows.batches(1024)])
         environment = Environment(windows, labels, self._rewarded(errors), self.options)
