@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.reliability.crashes import fork, one_thread
+from tsreward import files
 from tsreward.errors import DataError
 from tsreward.files import natural_key, new_folder, open_atomic, write_atomic
 
@@ -333,3 +334,10 @@ def test_leftover_folders_of_killed_writers_go_and_those_of_living_ones_stay(tmp
         with new_folder(tmp_path / "made-too"):
             assert first.exists()
     assert names(tmp_path) == ["made", "made-too"]
+
+
+def test_folders_of_users_are_made_by_one_function_that_names_them() -> None:
+    """A bare `mkdir` that fails is a traceback."""
+    package = Path(files.__file__).parent
+    bare = [path.name for path in package.rglob("*.py") if ".mkdir(parents=True" in path.read_text()]
+    assert bare == ["files.py"]

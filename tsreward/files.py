@@ -186,10 +186,19 @@ def empty_folder(path: Path) -> None:
         DataError: `path` exists and is not an empty folder, or cannot be made.
     """
     _check_empty(path)
+    make_folder(path)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those that it lies in, where it is not there.
+
+    Raises:
+        DataError: it cannot be made.
+    """
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _folder_failed(path, error) from error
+        raise DataError(f"The folder {path} cannot be made ({error.strerror}): choose another place.") from error
 
 
 def _check_empty(path: Path) -> None:

@@ -163,7 +163,7 @@ def test_a_table_without_a_threshold_is_shown(tmp_path, capsys):
         (["--page.figures", "-1"], "PageOptions.figures must be an integer >= 0, got -1."),
         (["--format", "synthetic"], "--format synthetic makes its series itself: leave --data out"),
         (["--format", "nab"], "labels/combined_windows.json"),
-        (["--out", "/dev/null/out"], "Cannot create /dev/null/out/results: Not a directory."),
+        (["--out", "/dev/null/out"], "The folder /dev/null/out/results cannot be made (Not a directory)"),
     ],
 )
 def test_what_cannot_run_is_one_line(machines, tmp_path, complaint, arguments, message):

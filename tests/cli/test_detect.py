@@ -284,6 +284,12 @@ def test_questions_are_asked_and_their_answers_change_what_is_flagged(logs: Path
     assert told and not [one for one in found(first) if one["start"] <= quiet["end"] and quiet["start"] <= one["end"]]
 
 
+def test_a_folder_that_cannot_be_made_is_named(logs: Path, tmp_path: Path, complaint) -> None:
+    (tmp_path / "file").touch()
+    told = complaint("detect", logs / "normal.csv", logs / "recent.csv", "--out", tmp_path / "file" / "found")
+    assert f"The folder {tmp_path / 'file' / 'found'} cannot be made (Not a directory): choose another place." in told
+
+
 def test_answers_are_not_asked_again_and_bad_ones_are_refused(logs: Path, tmp_path: Path, complaint) -> None:
     files = [str(logs / name) for name in ("normal.csv", "recent.csv")]
     common = ["detect", *files, *FAST, "--no-report", "--out", str(tmp_path)]

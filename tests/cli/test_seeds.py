@@ -52,6 +52,8 @@ def test_shares_need_a_folder_of_their_own(made, tmp_path, complaint):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     assert "holds something else than shared seeds" in complaint(*train, "1/2", "--out", tmp_path / "other")
+    below = tmp_path / "other" / "thesis.txt" / "many"
+    assert f"The folder {below} cannot be made (Not a directory)" in complaint(*train, "1/2", "--out", below)
 
 
 def test_a_seed_that_is_killed_is_named_with_what_goes_on(made, tmp_path, complaint, monkeypatch):

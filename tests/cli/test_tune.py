@@ -54,6 +54,7 @@ def test_a_detector_is_tuned_and_the_search_goes_on(document, complaint, tmp_pat
         (("--study", "s.db", *DETECT, "--protocol", "splt"), "Unknown protocol 'splt': did you mean 'split'?"),
         (("--study", "s.db", *DETECT, "--trials", "0"), "trials must be an integer >= 1, got 0"),
         (("--study", "s.db", *DETECT, "--out", "text.db"), "text.db is a file: name a folder with --out"),
+        (("--study", "s.db", *DETECT, "--out", "text.db/found"), "text.db is a file: name a folder with --out"),
         (("--study", "text.db", *DETECT), "text.db is damaged, or no SQLite database"),
         (("--study", "nowhere/s.db", *DETECT), "the folder nowhere does not exist. Create it first."),
         (("--study", "postgresql://host/base", *DETECT), "name the folder of the results with --out"),

@@ -115,7 +115,7 @@ def test_what_fails_leaves_nothing(tmp_path: Path, episodes: list[Episode]) -> N
         encode_episodes(conv((21, 24, 3)), episodes, tmp_path)
     assert files(tmp_path) == {}
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"The folder .* for features cannot be made"):
+    with pytest.raises(DataError, match=r"The folder .* cannot be made"):
         encode_episodes(conv(), episodes, tmp_path / "file" / "cache")
 
 

@@ -15,7 +15,7 @@ import tyro
 
 from tsreward.cli import main as commands
 from tsreward.cli.parsing import Arguments, parse
-from tsreward.files import write_atomic
+from tsreward.files import make_folder, write_atomic
 
 _HERE = "completion"
 
@@ -42,7 +42,7 @@ def run(options: Options) -> int:
         print(script, end="")
         return 0
     path = place(options.shell)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     write_atomic(path, script.encode())
     more = f"; add this line to ~/.zshrc: source {path}" if options.shell == "zsh" else ": open a new shell"
     print(f"Written to {path}{more}")

@@ -32,7 +32,7 @@ from tsreward.detection.incidents import IncidentOptions
 from tsreward.detection.questions import ask, lean
 from tsreward.detection.stream_files import read_streams, write_streams
 from tsreward.errors import DataError, OptionError
-from tsreward.files import check_writable
+from tsreward.files import check_writable, make_folder
 from tsreward.options import option
 from tsreward.report.incidents import Watched
 from tsreward.report.page import check_reporting
@@ -120,7 +120,7 @@ def run(options: Options) -> int:
     prefer_one_thread()
     if not options.no_report:
         check_reporting()
-    options.out.mkdir(parents=True, exist_ok=True)
+    make_folder(options.out)
     check_writable(options.out / "incidents.json")
     states, _ = read_streams(options.state)
     if options.follow is not None:

@@ -16,7 +16,7 @@ from tsreward.cli.output import Stages, conclude, print_json, print_table
 from tsreward.cli.running import lasting
 from tsreward.distributed.units import shard_of
 from tsreward.errors import DataError, OptionError
-from tsreward.files import empty_folder, write_atomic
+from tsreward.files import empty_folder, make_folder, write_atomic
 from tsreward.interrupts import noted
 from tsreward.pipeline.own_names import named_modules
 from tsreward.recipes.live_run import STATUS, read_status
@@ -141,9 +141,9 @@ def _join(folder: Path, status: dict[str, Any]) -> None:
     """Make the folder of shared seeds, or join those who have made it.
 
     Raises:
-        DataError: it holds something else.
+        DataError: it holds something else, or cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     if not (folder / STATUS).exists():
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             raise DataError(f"{folder} holds something else than shared seeds: choose another name with --out.")

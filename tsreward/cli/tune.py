@@ -150,8 +150,9 @@ def _folder(options: Options[Any], path: Path | None) -> Path:
     if folder is None:
         assert path is not None
         folder = path.with_name(f"{path.stem}-tuned")
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file: name a folder with --out.")
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise DataError(f"{there} is a file: name a folder with --out.")
     return folder
 
 

@@ -21,7 +21,7 @@ from tsreward.data.video.reading import check_rate, frame_batches
 from tsreward.encoders.base import Encoder, weights_digest
 from tsreward.encoders.frames import FrameOptions
 from tsreward.errors import DataError
-from tsreward.files import open_atomic
+from tsreward.files import make_folder, open_atomic
 from tsreward.functional.tensors import as_tensor
 from tsreward.sequences.episodes import Episode
 
@@ -74,10 +74,7 @@ def _cached(encoder: Encoder, what: list[Any], batches: Callable[[], Iterable[np
     described = [type(encoder).__name__, encoder.obs_shape, asdict(encoder.options)]
     weights = weights_digest([*described, torch.__version__, _device(encoder)], encoder.state_dict())
     key = hashlib.sha256(json.dumps([what, weights], sort_keys=True).encode()).hexdigest()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"The folder {folder} for features cannot be made ({error.strerror}).") from error
+    make_folder(folder)
     path = folder / f"{key}.npy"
     kind = np.dtype("<f4" if encoder.frame_shape is None else "|u1")
     if not _is_whole(path, encoder.dim, kind):

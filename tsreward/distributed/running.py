@@ -16,7 +16,7 @@ import torch
 
 from tsreward.distributed.units import Unit, check_units, shard_of
 from tsreward.errors import DataError, TSRewardError
-from tsreward.files import no_room
+from tsreward.files import make_folder, no_room
 from tsreward.interrupts import ENDING, held_back
 from tsreward.options import Options, option
 from tsreward.pipeline.own_names import import_own, named_modules
@@ -88,7 +88,7 @@ def run_units(
     """
     check_units(units)
     mine = shard_of(units, place.shard)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     left = [unit for unit in mine if not (folder / unit.file).exists()]
     ended = len(mine) - len(left)
 

@@ -12,6 +12,7 @@ import numpy as np
 from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.detection.bench.records import fingerprint
 from tsreward.errors import DataError, ShapeError
+from tsreward.files import make_folder
 from tsreward.options import Options, option
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.anoseqs import SOURCE_SEED
@@ -236,7 +237,7 @@ class AnoSeqsObjective(Objective):
             costs, key = self.options.costs, named_obs_key(self.options.obs_key)
             run = train_agent(self.options.env, agent, needs_cost=True, report=step, costs=costs, obs_key=key)
             run.normaliser.close()
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             save_episodes(run.record.all_episodes(), self._file(agent))
 
     def _pruning_value(self, run: TrainingSummary, sources: Sequence[Episode]) -> float:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tsreward.errors import DataError
-from tsreward.files import write_atomic
+from tsreward.files import make_folder, write_atomic
 from tsreward.report.drawing import BLUE, GREEN, GREY, ORANGE, Chart, Dots, Line, Panel, Part
 from tsreward.report.page import number, render, write_page
 from tsreward.tuning.objective import Objective
@@ -125,10 +124,7 @@ def write_results(found: Results, objective: Objective, folder: Path, title: str
         MissingExtraError: jinja2 or matplotlib is not installed.
     """
     page = render_study(found, objective.space, title)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"Cannot create {folder}: {error.strerror}. Name another folder with --out.") from error
+    make_folder(folder)
     chosen = {f"front-{one.number}.toml": one for one in found.front} | {"best.toml": found.best}
     for old in folder.glob("front-*.toml"):
         if old.name not in chosen:

@@ -220,7 +220,7 @@ def test_what_cannot_run(tmp_path, datasets, changes, message):
 
 def test_a_folder_that_is_a_file(tmp_path, datasets):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match=r"Cannot create .*file/results"):
+    with pytest.raises(DataError, match=r"The folder .*file/results cannot be made"):
         run_benchmark(datasets, {"x": Distance}, [0], tmp_path / "file")
 
 

@@ -36,6 +36,7 @@ from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.detectors.causality import is_causal
 from tsreward.detection.thresholds import THRESHOLDS
 from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.files import make_folder
 from tsreward.interrupts import ENDING, held_back
 from tsreward.pipeline.own_names import import_own, named_modules
 from tsreward.sequences.series import DetectionTask
@@ -84,10 +85,7 @@ def run_benchmark(
     """
     _check(datasets, detectors, seeds, threshold, false_alarm_rate, jobs)
     results = Path(folder) / "results"
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"Cannot create {results}: {error.strerror}. Choose another folder.") from error
+    make_folder(results)
     rules = [threshold, false_alarm_rate, [field.name for field in fields(Evaluation)]]
     makers = {
         (name, seed): fingerprint(name, seed, detectors[name](seed), version("tsreward"))

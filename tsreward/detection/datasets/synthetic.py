@@ -10,7 +10,7 @@ import numpy as np
 from tsreward.detection.datasets.reading import split_in_time
 from tsreward.detection.datasets.yahoo import BENCHMARKS, LABEL, TIME
 from tsreward.errors import DataError, OptionError
-from tsreward.files import natural_key, write_atomic
+from tsreward.files import make_folder, natural_key, write_atomic
 from tsreward.sequences.series import DetectionTask, Series
 
 DAY = 288  # rows
@@ -243,8 +243,5 @@ def _file_name(name: str) -> str:
 
 
 def _write(path: Path, rows: Iterable[Iterable[object]]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+    make_folder(path.parent)
     write_atomic(path, "".join(f"{','.join(map(str, cells))}\n" for cells in rows).encode())
