@@ -38,9 +38,9 @@ class DQN(Scorer[DQNOptions]):
 
     It follows the dynamic-reward LSTM-DQN (Golchin et al. 2025, arXiv 2508.18474), but for three things. The intrinsic
     reward depends on the answer: the same reward for both answers could not change which one is better. The advantage
-    begins as that reward, and labels teach what is missing: without them it ranks windows as the errors do. And half of
-    the questions are about the most anomalous windows. The window ends at the step that is classified, for the agent
-    and for the errors. A score assumes that the previous answer was "normal", so it depends on the window alone.
+    begins as that reward, and labels teach what is missing: without them it ranks windows nearly as the errors do. And
+    half of the questions are about the most anomalous windows. The window ends at the step that is classified, for the
+    agent and for the errors. A score assumes that the previous answer was "normal", so it depends on the window alone.
 
     `fit` takes the normal windows as labelled, and the negative ones as anomalies. With few labels in a larger pool,
     `learn_actively` asks for labels and `learn_from_labels` takes the given ones; both begin with `fit`. After any of
@@ -55,7 +55,6 @@ class DQN(Scorer[DQNOptions]):
     Options = DQNOptions
     uses_negative = True
     uses_held_out = True
-
     min_window = 2
 
     error_mean: Tensor
