@@ -67,7 +67,7 @@ def run(split: Split, seed: int, epochs: int) -> Iterator[dict[str, Any]]:
     known = agent.learn_actively(split.pool, oracle, split.normal, split.active, train, keep=True)
     seconds = time.perf_counter() - began
     lambdas = [round(value, 3) for value in agent.schedule[0]]
-    yield _record(split, known.true, "DQN, action-dependent λ", answers(agent, split), seconds) | {"lambdas": lambdas}
+    yield _record(split, known.true, "DQN, 1.00%", answers(agent, split), seconds) | {"lambdas": lambdas}
     yield _record(split, known.true, "its errors, no labels", _errors(agent, split), 0.0)
     agent.options = replace(split.agent, intrinsic="none")
     agent.learn_from_labels(split.pool, known.true, split.normal, split.active, train, keep=True)
