@@ -65,9 +65,9 @@ def video_costs() -> str:
     lines = ["| scorer | weights | fit, s | frames/s in bulk |", "|---|---|---|---|"]
     for name, arm in (SYSTEMS | SIMPLE).items():
         runs = [one for one in _read() if one["arm"] == arm]
-        weights = max((one.get("parameters", 0) for one in runs), default=0)
+        weights = max(one.get("parameters", 0) for one in runs)
         least, most = min(one["fit_seconds"] for one in runs), max(one["frames_per_second"] for one in runs)
-        lines.append(f"| {name} | {weights or '–':{',' if weights else ''}} | {least:.0f} | {most:,} |")
+        lines.append(f"| {name} | {weights:,} | {least:.0f} | {most:,} |")
     return "\n".join(lines)
 
 
