@@ -147,7 +147,8 @@ def test_a_folder_that_is_not_empty_is_left_alone(complaint, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     assert "exists and is not an empty folder: choose another name" in complaint(*SMALL, "--out", tmp_path)
     assert "exists and is not an empty folder" in complaint(*SMALL, "--out", tmp_path / "mine.txt")
-    assert "run: Not a directory. Nothing of it remains" in complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
+    line = complaint(*SMALL, "--out", tmp_path / "mine.txt" / "run")
+    assert "run cannot be made (Not a directory): choose another place" in line
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -157,7 +158,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_at_once(complaint, tmp_path,
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     line = complaint(*SMALL, "--out", tmp_path / "run")
-    assert f"Cannot write {tmp_path / 'run'}: Permission denied. Nothing of it remains" in line
+    assert f"The folder {tmp_path / 'run'} cannot be made (Permission denied): choose another place." in line
 
 
 def test_a_missing_matplotlib_is_told_before_any_training(complaint, tmp_path, monkeypatch):
