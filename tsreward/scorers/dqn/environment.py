@@ -217,8 +217,13 @@ class Environment:
 
     def prior(self, positions: Tensor) -> Tensor:
         """Return how much more [B] the intrinsic reward pays for "anomaly" than for "normal" at these windows."""
-        paid = self.lam * intrinsic_rewards(self.errors[positions], self.options.intrinsic)
-        return paid[:, ANOMALY] - paid[:, NORMAL]
+        return self.prior_weight * self.errors[positions]
+
+    @property
+    def prior_weight(self) -> float:
+        """The same for an error of 1."""
+        paid = intrinsic_rewards(torch.ones(1), self.options.intrinsic)[0]
+        return self.lam * float(paid[ANOMALY] - paid[NORMAL])
 
 
 def with_flag(windows: Tensor, flags: Tensor) -> Tensor:

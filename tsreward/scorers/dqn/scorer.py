@@ -19,7 +19,6 @@ from tsreward.scorers.dqn.environment import (
     Environment,
     Labels,
     Oracle,
-    intrinsic_rewards,
     with_flag,
 )
 from tsreward.scorers.dqn.labelling import ActiveOptions, play_and_ask
@@ -223,8 +222,7 @@ class DQN(Scorer[DQNOptions]):
     def _keep(self, learner: Learner) -> None:
         """Keep λ and the rewards of the episodes, and what the last λ pays for the error of a window."""
         self.schedule = learner.controller.lambdas, learner.controller.returns
-        paid = intrinsic_rewards(torch.ones(1), self.options.intrinsic)[0]
-        self.prior_weight.fill_(float(learner.environment.lam * (paid[ANOMALY] - paid[NORMAL])))
+        self.prior_weight.fill_(learner.environment.prior_weight)
 
     def _rewarded(self, errors: Tensor) -> Tensor:
         """Return the error [B] that is rewarded: the smooth maximum of reconstruction and forecast errors."""
