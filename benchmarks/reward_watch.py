@@ -12,20 +12,17 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import tyro
 
-from benchmarks.experts import SAC
+from benchmarks.controllers import TASKS
 from benchmarks.likeness_arms import ARMS
 from benchmarks.records import RESULTS, commit, device
 from tsreward.data.episode_rows import EpisodeRow
-from tsreward.data.episodes import save_episodes
 from tsreward.encoders.base import Identity
 from tsreward.files import write_atomic
 from tsreward.pipeline.expert_windows import ExpertWindows
@@ -33,67 +30,17 @@ from tsreward.recipes.likeness import run as run_recipe
 from tsreward.recipes.likeness import true_returns
 from tsreward.recipes.likeness_data import gather
 from tsreward.recipes.likeness_options import ExpertLikenessOptions
-from tsreward.sb3.algorithms import AgentOptions
-from tsreward.sb3.playing import play
 from tsreward.sb3.training import TrainingOutputs, train_agent
 
 FOLDER = RESULTS / "reward-watch"
-CACHE = Path(__file__).parent / "cache" / "reward-watch"
-_FAST = replace(SAC, final_learning_rate=0.05, action_repeat=1)
-
-
-def _swing_up(obs: np.ndarray) -> np.ndarray:
-    """Pump energy into Pendulum-v1, and hold it when it is nearly upright."""
-    cos, sin, speed = obs[:, 0:1], obs[:, 1:2], obs[:, 2:3]
-    missing = 5 - (speed**2 / 6 + 5 * cos)
-    pump = 2 * np.sign(speed + 1e-9) * np.clip(2 * missing, -1, 1)
-    return np.where(cos > 0.85, np.clip(-10 * sin - 2 * speed, -2, 2), pump)
-
-
-def _hold_up(obs: np.ndarray) -> np.ndarray:
-    """Keep the pole of InvertedPendulum-v5 upright."""
-    return np.clip(obs @ np.array([[0.3], [5.0], [0.5], [1.2]]), -3, 3)
-
-
-def _balance(obs: np.ndarray) -> np.ndarray:
-    """Keep the pole of dm_control's cart upright."""
-    return np.clip(obs[:, [0, 3, 2, 4]] @ np.array([[0.3], [0.5], [5.0], [1.2]]), -1, 1)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One environment, the budget in decisions, and a controller that is its expert."""
-
-    env: str
-    steps: int
-    expert: Callable[[np.ndarray], np.ndarray]
-    action_repeat: int = 1
-
-    @property
-    def agent(self) -> AgentOptions:
-        """How agents are trained."""
-        return replace(_FAST, action_repeat=self.action_repeat)
-
-    def demos(self) -> Path:
-        """Return a file with 24 episodes of the expert."""
-        path = CACHE / f"{self.env.replace('/', '-')}.npz"
-        if not path.exists():
-            CACHE.mkdir(parents=True, exist_ok=True)
-            save_episodes([one.episode for one in play(self.env, self.expert, range(24), self.action_repeat)], path)
-        return path
-
-
-RUNS = {
-    "pendulum": Task("Pendulum-v1", 6_000, _swing_up),
-    "inverted": Task("InvertedPendulum-v5", 6_000, _hold_up),
-    "balance": Task("dmc/cartpole-balance", 8_000, _balance, 4),
-}
 ARMS_RUN = (
     "true reward",
     "active least-squares SAD",
     "KNN, auto",
     "Deep SAD, random negatives, auto",
     "PCA, auto",
+    "forecaster, auto",
+    "transformer AE, auto",
     "constant reward",
 )
 EVALUATIONS = 10
@@ -103,7 +50,7 @@ EVALUATIONS = 10
 class Options:
     """What to run."""
 
-    tasks: tuple[str, ...] = tuple(RUNS)
+    tasks: tuple[str, ...] = tuple(TASKS)
     arms: tuple[str, ...] = ARMS_RUN
     seeds: tuple[int, ...] = (20, 21)
 
@@ -128,11 +75,17 @@ def path_of(task: str, arm: str, seed: int) -> Path:
     return FOLDER / f"{name}-{seed}.json"
 
 
+def recipe_options(name: str, arm_name: str) -> ExpertLikenessOptions:
+    """Return how the reward of a training is learned."""
+    task = TASKS[name]
+    return ExpertLikenessOptions(env=task.env, demos=task.demos(), evaluations=EVALUATIONS, **ARMS[arm_name].learned)
+
+
 def run(name: str, arm_name: str, seed: int) -> dict[str, Any]:
     """Train one agent and return its record."""
-    task, arm = RUNS[name], ARMS[arm_name]
-    agent = replace(task.agent, steps=task.steps, seed=seed)
-    options = ExpertLikenessOptions(env=task.env, demos=task.demos(), evaluations=EVALUATIONS, **arm.learned)
+    task, arm = TASKS[name], ARMS[arm_name]
+    agent = task.trained(seed)
+    options = recipe_options(name, arm_name)
     rows: list[EpisodeRow] = []
     began = time.perf_counter()
     if arm.paid == "likeness":
