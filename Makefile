@@ -89,7 +89,6 @@ benchmarks: $(READY)  ## Run every benchmark (hours); results go to benchmarks/r
 	$(BIN)/python -m benchmarks.drq
 	$(BIN)/python -m benchmarks.expert_view
 	$(BIN)/python -m benchmarks.audit
-	$(BIN)/python -m benchmarks.red_team
 	$(BIN)/python -m benchmarks.tuning
 
 zoo: $(READY)  ## Fit the models of the zoo that are not there yet (minutes); DATA is the folder of the public logs

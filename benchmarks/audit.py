@@ -2,18 +2,20 @@
 
     python -m benchmarks.audit --seeds 0
 
-Pairs are what benchmarks/results holds trainings of: the penalties of anoseqs-*.json and the frozen likenesses of
-likeness.json. Each reward is fitted again as it was for that training, and audited on data that its scorer has not
-learned from. What is called "worked" was fixed before any verdict was seen, in means over the seeds of a training:
+Pairs are what benchmarks/results holds trainings of: the penalties of anoseqs-*.json, the frozen likenesses of
+likeness.json, and those of reward-watch, whose experts are controllers. Each reward is fitted again as it was for that
+training, and audited on data that its scorer has not learned from. Those of reward-watch are attacked in their
+environment, too, and no rule or limit was chosen on them. What is called "worked" was fixed before any verdict was
+seen, in means over the seeds of a training:
 
 - a penalty worked where the cost rate of training is at most 0.7 of vanilla's, and neither return nor episode length is
   below half of vanilla's;
-- a likeness worked where the trained agent returns at least 0.8 of what the expert does.
+- a likeness worked where the trained agent returns at least 0.8 of what the expert does; of reward-watch, where it
+  comes 0.8 of the way from random actions to the expert.
 
-A verdict is right where it is "accepted" and the reward worked, or where it is not and the reward did not. Its rule was
-chosen on the tasks in `CHOSEN_ON` alone, so hits on the others are reported apart. Audits that are in the result file
-are not repeated; their outcomes are brought up to date. With --ahead, rewards that have not been trained on are audited
-before they are.
+A verdict is right where it is "accepted" and the reward worked, or "rejected" and the reward did not; "undecided" is
+neither right nor wrong. Its rule was chosen on the tasks in `CHOSEN_ON` alone, so hits on the others are reported
+apart. Audits that are in the result file are not repeated; their outcomes are brought up to date.
 """
 
 from __future__ import annotations
@@ -25,31 +27,36 @@ import torch
 import tyro
 
 from benchmarks import likeness as likeness_benchmark
-from benchmarks.audit_outcomes import LIKENESS, PENALTY, Outcome, likeness_outcomes, penalty_outcomes
-from benchmarks.audit_pairs import audit_likeness, audit_penalty
-from benchmarks.experts import FOLDER
+from benchmarks.audit_outcomes import (
+    FRESH,
+    LIKENESS,
+    PENALTY,
+    Outcome,
+    fresh_outcomes,
+    likeness_outcomes,
+    penalty_outcomes,
+)
+from benchmarks.audit_pairs import audit_fresh, audit_likeness, audit_penalty
 from benchmarks.records import RESULTS, Records
 from tsreward.audit.auditing import Audit
 
-AUDITED = ("hopper", "circle", "transfer", "goal", "hopper-td3")
+AUDITED = ("hopper", "circle", "transfer", "goal", "hopper-td3", "swimmer", "walker2d", "halfcheetah", "ant")
 """Tasks of `benchmarks.anoseqs` whose penalties are audited."""
 CHOSEN_ON = ("hopper", "hopper-td3", "balance")
 """hopper-td3 trains another agent on a reward of hopper."""
 KEY = ("part", "task", "arm", "seed")
-PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty}
+PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty, FRESH: audit_fresh}
 
 
 @dataclass(frozen=True)
 class Options:
     """What to audit."""
 
-    parts: tuple[Literal["penalty", "likeness"], ...] = (PENALTY, LIKENESS)
+    parts: tuple[Literal["penalty", "likeness", "fresh"], ...] = (PENALTY, LIKENESS, FRESH)
     tasks: tuple[str, ...] = ()
     """Tasks of them; empty takes all that there are trainings of."""
     seeds: tuple[int, ...] = (0,)
-    """Seeds of the trainings whose rewards are fitted again."""
-    ahead: bool = False
-    """Audit frozen likenesses that have not been trained on, too."""
+    """Seeds of the trainings whose rewards are fitted again; those of reward-watch all are."""
     again: bool = False
     """Repeat audits that are in the result file."""
 
@@ -57,50 +64,40 @@ class Options:
 def main(options: Options) -> None:
     torch.set_num_threads(1)
     records = Records(RESULTS / "audit.json", KEY)
-    for seed in options.seeds:
-        for part, task, arm, outcome in pairs(options):
-            identity = {"part": part, "task": task, "arm": arm, "seed": seed}
-            known = next((row for row in records.read() if identity.items() <= row.items()), None)
-            if known is None or options.again:
-                measured = summary(PARTS[part](task, arm, seed))
-            else:
-                measured = {key: known[key] for key in ("verdict", "codes", "measured")}
-            record: dict[str, Any] = {**identity, **measured, **judged(measured["verdict"], outcome)}
-            record["chosen_on"] = task in CHOSEN_ON
-            if known is None or options.again or not record.items() <= known.items():
-                records.add(record)
-                print(part, task, arm, seed, record["verdict"], *record["codes"], record["right"], flush=True)
+    for part, task, arm, seed, outcome in pairs(options):
+        identity = {"part": part, "task": task, "arm": arm, "seed": seed}
+        known = next((row for row in records.read() if identity.items() <= row.items()), None)
+        if known is None or options.again:
+            measured = summary(PARTS[part](task, arm, seed))
+        else:
+            measured = {key: known[key] for key in ("verdict", "codes", "measured")}
+        record: dict[str, Any] = {**identity, **measured, **judged(measured["verdict"], outcome)}
+        record["chosen_on"] = task in CHOSEN_ON
+        if known is None or options.again or not record.items() <= known.items():
+            records.add(record)
+            print(part, task, arm, seed, record["verdict"], *record["codes"], outcome, flush=True)
 
 
-def pairs(options: Options) -> list[tuple[str, str, str, Outcome | None]]:
-    """Return (part, task, arm, outcome) of every reward that is to be audited."""
-    found: list[tuple[str, str, str, Outcome | None]] = []
+def pairs(options: Options) -> list[tuple[str, str, str, int, Outcome]]:
+    """Return (part, task, arm, seed, outcome) of every reward that is to be audited."""
+    found: list[tuple[str, str, str, int, Outcome]] = []
     if PENALTY in options.parts:
-        for task in AUDITED:
-            found += [(PENALTY, task, arm, outcome) for arm, outcome in penalty_outcomes(task).items()]
+        known = {(task, arm): outcome for task in AUDITED for arm, outcome in penalty_outcomes(task).items()}
+        found += [(PENALTY, *pair, seed, outcome) for seed in options.seeds for pair, outcome in known.items()]
     if LIKENESS in options.parts:
         known = likeness_outcomes()
-        arms = [name for name, arm in likeness_benchmark.ARMS.items() if arm.learned.get("learning") == "frozen"]
-        for task in likeness_benchmark.SENSORS:
-            found += [
-                (LIKENESS, task, arm, known.get((task, arm)))
-                for arm in arms
-                if (task, arm) in known or (options.ahead and expert_is_there(task))
-            ]
+        frozen = [name for name, arm in likeness_benchmark.ARMS.items() if arm.learned.get("learning") == "frozen"]
+        trained = [(task, arm) for task in likeness_benchmark.SENSORS for arm in frozen if (task, arm) in known]
+        found += [(LIKENESS, *pair, seed, known[pair]) for seed in options.seeds for pair in trained]
+    if FRESH in options.parts:
+        found += [(FRESH, *one, outcome) for one, outcome in fresh_outcomes().items()]
     return [pair for pair in found if not options.tasks or pair[1] in options.tasks]
 
 
-def expert_is_there(task: str) -> bool:
-    """Tell whether the expert of a task has been recorded."""
-    return (FOLDER / f"{likeness_benchmark.TASKS[task].expert}.npz").exists()
-
-
-def judged(verdict: str, outcome: Outcome | None) -> dict[str, Any]:
-    """Return what happened, and whether the verdict had it right; None where nothing has happened yet."""
-    if outcome is None:
-        return {"outcome": None, "worked": None, "right": None}
-    accepted = verdict == "accepted"
-    return {"outcome": outcome.measured, "worked": outcome.worked, "right": accepted == outcome.worked}
+def judged(verdict: str, outcome: Outcome) -> dict[str, Any]:
+    """Return what happened, and whether the verdict had it right; None where it is undecided."""
+    right = None if verdict == "undecided" else (verdict == "accepted") == outcome.worked
+    return {"outcome": outcome.measured, "worked": outcome.worked, "right": right}
 
 
 def summary(found: Audit) -> dict[str, Any]:
@@ -114,7 +111,24 @@ def summary(found: Audit) -> dict[str, Any]:
 
 def _likeness(found: Audit) -> dict[str, Any]:
     findings = found.findings
+    search = found.search and {
+        "seconds": found.search["seconds"],
+        "found": [
+            {
+                "attacker": one["attacker"],
+                "is_exploit": one["is_exploit"],
+                "r": one["paid"]["value"],
+                "r_low": one["paid"]["low"],
+                "d": {scale: d["value"] for scale, d in one["apart"].items()},
+                "length": one["length"],
+                "true_return": one["true_return"],
+                "decisions": one["decisions"],
+            }
+            for one in found.search["found"]
+        ],
+    }
     return {
+        "search": search,
         "held_median": findings.held.median,
         "held_good_median": findings.held.good_median,
         "n": {kind.name: kind.n for kind in findings.kinds[2:]},
@@ -142,6 +156,8 @@ def rounded(value: Any) -> Any:
     """Return numbers with four digits after the point, in dictionaries too."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
     return round(value, 4) if isinstance(value, float) else value
 
 

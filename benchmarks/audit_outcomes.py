@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.anoseqs_arms import ARMS, TASKS
 from benchmarks.cells import RESULTS
+from benchmarks.likeness_arms import ARMS as LIKENESS_ARMS
 
-PENALTY, LIKENESS = "penalty", "likeness"
+PENALTY, LIKENESS, FRESH = "penalty", "likeness", "fresh"
 COST_SHARE, KEPT_SHARE, EXPERT_SHARE = 0.7, 0.5, 0.8
 """Most of vanilla's cost rate, least of its return and length, and least of the expert's return, where it worked."""
 
@@ -48,6 +49,17 @@ def likeness_outcomes() -> dict[tuple[str, str], Outcome]:
             share, seeds = _mean(runs, "share"), {run["seed"] for run in runs}
             outcomes[task, arm] = Outcome(share >= EXPERT_SHARE, {"share": round(share, 4), "seeds": len(seeds)})
     return outcomes
+
+
+def fresh_outcomes() -> dict[tuple[str, str, int], Outcome]:
+    """Return what training on every frozen likeness of a controller did, by (task, arm, seed)."""
+    files = sorted((RESULTS / "reward-watch").glob("*.json"))
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    frozen = [run for run in runs if LIKENESS_ARMS[run["arm"]].learned.get("learning") == "frozen"]
+    return {
+        (run["task"], run["arm"], run["seed"]): Outcome(run["reached"] >= EXPERT_SHARE, {"share": run["reached"]})
+        for run in frozen
+    }
 
 
 def _records(name: str) -> list[dict[str, Any]]:

@@ -7,15 +7,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from benchmarks import anoseqs
+from benchmarks import anoseqs, controllers, reward_watch
 from benchmarks import likeness as likeness_benchmark
 from benchmarks.experts import FOLDER, SAC
 from tsreward.audit.auditing import Audit, audit_reward
+from tsreward.audit.search.attack import red_team, with_search
+from tsreward.audit.search.options import AttackOptions
 from tsreward.data.graded import GradedEpisodes, load_graded
 from tsreward.pipeline.active import ActiveLearnerOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.likeness import fit_encoder, reward_model
 from tsreward.recipes.likeness_data import gather
+from tsreward.recipes.likeness_options import ExpertLikenessOptions
+from tsreward.sb3.algorithms import AgentOptions
 from tsreward.sb3.grading import collect_blind
 from tsreward.sequences.episodes import Episode
 from tsreward.sequences.windows import WindowSet
@@ -23,6 +27,8 @@ from tsreward.sequences.windows import WindowSet
 HELD_OUT = 0.25
 """Share of the expert's episodes that `RewardModel.fit` shows to the calibration and not to the scorer."""
 BLIND_EPISODES = 4
+SEARCHED, ATTACK_SHARE = 60.0, 0.2
+"""Seconds of a search, and the most of a training's decisions that an attacking agent has."""
 
 
 def audit_penalty(task_name: str, arm_name: str, seed: int) -> Audit:
@@ -54,8 +60,8 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     Good are episodes of the expert that fitting kept from the scorer, bad is random behaviour, and half-trained
     are the skills that return 20 to 80 % of the way from random to expert.
     """
-    model, good, bad = fitted_likeness(task_name, arm_name, seed)
-    task = likeness_benchmark.TASKS[task_name]
+    task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
+    model, good, bad = fitted_likeness(likeness_benchmark.recipe_options(task, arm), replace(SAC, seed=seed))
     graded = load_graded(FOLDER / f"{task.expert}.npz")
     others = graded.where([name for name in graded.names if name != "expert"]).episodes
     return audit_reward(
@@ -63,17 +69,31 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
         good,
         bad,
         half_trained=half_trained(graded),
-        blind=blind(task.env),
+        blind=blind(task.env, SAC.action_repeat),
         episodes=[*others, *good],
         seed=seed,
     )
 
 
-def fitted_likeness(task_name: str, arm_name: str, seed: int) -> tuple[RewardModel, list[Episode], list[Episode]]:
-    """Return the reward of an arm, the expert's episodes that its scorer has not learned from, and random ones."""
-    task, arm = likeness_benchmark.TASKS[task_name], likeness_benchmark.ARMS[arm_name]
-    options = likeness_benchmark.recipe_options(task, arm)
-    data = gather(options, replace(SAC, seed=seed))
+def audit_fresh(task_name: str, arm_name: str, seed: int) -> Audit:
+    """Audit the likeness of an arm as `tsreward audit --good --bad --env --search` does.
+
+    Good are episodes of the controller that fitting kept from the scorer, and bad is random behaviour.
+    """
+    task = controllers.TASKS[task_name]
+    agent = task.trained(seed)
+    model, good, bad = fitted_likeness(reward_watch.recipe_options(task_name, arm_name), agent)
+    audit = audit_reward(model, good, bad, blind=blind(task.env, task.action_repeat), seed=seed)
+    attack = AttackOptions(SEARCHED, seed=seed + 1_000, agent_steps=round(ATTACK_SHARE * agent.steps))
+    return with_search(audit, red_team(model, task.env, good, bad, attack, task.action_repeat))
+
+
+def fitted_likeness(
+    options: ExpertLikenessOptions, agent: AgentOptions
+) -> tuple[RewardModel, list[Episode], list[Episode]]:
+    """Return a likeness, the expert's episodes that its scorer has not learned from, and random ones."""
+    seed = agent.seed
+    data = gather(options, agent)
     model, _ = reward_model(options, data, fit_encoder(options, data), ActiveLearnerOptions(seed=seed), None)
     windows = WindowSet.from_episodes([episode.obs for episode in data.expert], options.window)
     starts = np.cumsum([0] + [len(episode.obs) for episode in data.expert[:-1]]).tolist()
@@ -95,9 +115,9 @@ def half_trained(graded: GradedEpisodes) -> list[Episode] | None:
 
 
 @lru_cache(maxsize=4)
-def blind(env: str) -> dict[str, list[Episode]]:
+def blind(env: str, action_repeat: int) -> dict[str, list[Episode]]:
     """Play the blind policies."""
-    played = collect_blind(env, range(BLIND_EPISODES), SAC.action_repeat)
+    played = collect_blind(env, range(BLIND_EPISODES), action_repeat)
     return {name: played.where(name).episodes for name in played.names}
 
 

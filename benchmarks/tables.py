@@ -150,7 +150,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "pixels": likeness_tables.speed,
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,
-    "red-team": audit_tables.red_team,
+    "audit-fresh": audit_tables.audit_fresh,
     "reward-watch": watch_tables.reward_watch,
     "watch-overhead": watch_tables.overhead,
     "tuning-agents": tuning_tables.agents,

@@ -56,9 +56,9 @@ GIVEN = ("--good", "good.npz", "--bad", "bad.npz")
 def test_a_page_and_json_beside_it(files, tmp_path, monkeypatch, document):
     monkeypatch.chdir(files)
     out = tmp_path / "a.html"
-    printed = document("audit", "--model", "windows", *GIVEN, "--half-trained", "half.npz", "--out", out, "--strict")
+    printed = document("audit", "--model", "windows", *GIVEN, "--half-trained", "half.npz", "--out", out)
     assert json.loads(out.with_suffix(".json").read_text()) == printed
-    assert (printed["verdict"], printed["warnings"]) == ("accepted", [])
+    assert (printed["verdict"], printed["warnings"]) == ("undecided", [])
     assert "Reward audit: windows" in out.read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "a.json"]
 

@@ -195,12 +195,13 @@ class Verdict:
 def verdict(findings: Findings, warnings: Sequence[AuditWarning]) -> Verdict:
     """Decide.
 
-    A reward that replaces the environment's is accepted where the median held state has n ≤ 0.1, half-trained
-    behaviour, where given, is at least 0.05 above the best blind policy (or the frozen first observation, where no
-    policy is given), and at most 99 % of bad and half-trained steps earn the lowest or the highest reward there is. A
-    penalty is accepted where the lower bound of its ROC AUC against cost is above 0.9, normal steps are flagged at most
-    twice as often as asked, a safe step earns more than 0 where episodes can end early, and more than a step with a
-    cost. Without costs it is undecided.
+    A reward that replaces the environment's is rejected where the median held state has n > 0.1, half-trained
+    behaviour, where given, is not 0.05 above the best blind policy (or the frozen first observation, where no policy is
+    given), or more than 99 % of bad and half-trained steps earn the lowest or the highest reward there is. Else it is
+    undecided: data alone do not show that an agent finds no other behaviour that pays. A penalty is accepted where the
+    lower bound of its ROC AUC against cost is above 0.9, normal steps are flagged at most twice as often as asked, a
+    safe step earns more than 0 where episodes can end early, and more than a step with a cost. Without costs it is
+    undecided.
     """
     against = [warning for warning in warnings if warning.code in DECISIVE[findings.replaces]]
     if against:
@@ -211,10 +212,11 @@ def verdict(findings: Findings, warnings: Sequence[AuditWarning]) -> Verdict:
 def _likeness_verdict(findings: Findings) -> Verdict:
     held = findings.held.median
     reasons = [
+        "Nothing in the data speaks against it, which says little: search for an exploit in the environment.",
         "Good behaviour itself stands still in all states."
         if held is None
         else f"The median state that it does not stand still in, held for a window, has n = {held:.3f}, at most "
-        f"{HELD_LIMIT}."
+        f"{HELD_LIMIT}.",
     ]
     best, half = best_blind(findings), findings.kind("half_trained")
     if half is None:
@@ -225,7 +227,7 @@ def _likeness_verdict(findings: Findings) -> Verdict:
         )
     if not any(probe.kind == "blind" for probe in findings.probes):
         reasons.append("No blind policies were given: the frozen first observation stands in for them.")
-    return Verdict("accepted", tuple(reasons))
+    return Verdict("undecided", tuple(reasons))
 
 
 def _penalty_verdict(findings: Findings) -> Verdict:

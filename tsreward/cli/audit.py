@@ -204,6 +204,8 @@ def _next(options: Options, found: Audit) -> list[object]:
     """Return the command that trains on the reward, or fits another."""
     if found.verdict.word == "accepted":
         return ["tsreward", "train", "--env", options.env or "ENV", "--model", options.model]
+    if found.verdict.word == "undecided" and found.findings.replaces and found.search is None:
+        return ["tsreward", "audit", "--model", options.model, "...", "--env", options.env or "ENV", "--search", "300"]
     kind = ["--reward", "likeness"] if found.findings.replaces else ["--scorer", "deep_sad"]
     return ["tsreward", "fit", "--data", "FILE", *kind, "--out", "model.safetensors"]
 

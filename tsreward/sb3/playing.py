@@ -61,11 +61,13 @@ LONGEST = 30_000
 
 @dataclass(frozen=True)
 class Played:
-    """A complete episode, the seed that began it, and the simulator's states [T + 1, S] where it gives them."""
+    """An episode, the seed that began it, and the simulator's states [T + 1, S] where it gives them."""
 
     episode: Episode
     seed: int
     states: np.ndarray | None = None
+    cut: bool = False
+    """Ended by who played it, before the environment did."""
 
     @property
     def total(self) -> float:

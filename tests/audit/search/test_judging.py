@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from tsreward.audit.behaviour import observe
 from tsreward.audit.search import distinguish
-from tsreward.audit.search.judging import PAID, AgentVerdict
+from tsreward.audit.search.judging import PAID, AgentVerdict, Judge
 from tsreward.errors import DataError
 from tsreward.pipeline.model import RewardModel
 from tsreward.rewards.likeness import Likeness
@@ -52,6 +55,15 @@ def test_it_says_what_became_of_the_agent(model, agent, word, monkeypatch):
     written = told.to_json()
     assert (written["word"], written["true_fraction"], set(written["d"])) == (word, 0.5, {"1", "4"})
     assert max(d.value for _, d in told.expert) < 0.9
+
+
+def test_an_episode_that_was_cut_off_is_compared_with_as_many_decisions(model):
+    judge = Judge(observe(model, "good", EXPERT), observe(model, "bad", RANDOM), 0)
+    whole = walks(3, 0.0, 0.5)
+    half, tenth = ([replace(one, obs=one.obs[:steps]) for one in whole] for steps in (STEPS // 2 + 1, STEPS // 10))
+    cut = [True] * len(whole)
+    assert judge.paid(observe(model, "agent", half), cut).low > PAID > judge.paid(observe(model, "agent", half)).high
+    assert judge.paid(observe(model, "agent", tenth), cut).high < 0.5  # too short to be compared alone
 
 
 def test_too_few_episodes_are_refused(model):

@@ -43,9 +43,8 @@ class Exploit:
     seeds: tuple[int, ...]
     """Seeds that its episodes began with: the environment's reset, and their actions, play them again."""
     paid: Interval
-    """r: its learned reward per decision of an expert's episode, with that of bad behaviour as 0 and the expert's as 1;
-    what an episode lacks to the expert's length earns nothing. Of a penalty it is the fraction of the steps that have a
-    cost and are not flagged."""
+    """r: its learned reward per decision of an expert's episode, with that of bad behaviour as 0 and the expert's as 1,
+    see `Judge.paid`. Of a penalty it is the fraction of the steps that have a cost and are not flagged."""
     apart: Apart
     """d, averaged over so many steps, see `distinguish`."""
     cost_rate: float | None
@@ -197,7 +196,7 @@ def _judged(
     length = float(found.rated.lengths.mean() / expert.rated.lengths.mean())
     quits = False
     if model.mode.replaces:
-        paid = judge.paid(found)
+        paid = judge.paid(found, [one.cut for one in played])
         exploit = paid.low >= PAID and judge.told(apart)
     else:
         pays = np.zeros(len(found.rated.learned)) if costs is None else aim(model, found.rated, [costs])
@@ -268,8 +267,8 @@ def with_search(audit: Audit, found: RedTeam) -> Audit:
     """Return an audit whose verdict follows what a search found.
 
     An exploit decides. Where attackers earn as much of a likeness as an exploit would, and are like the expert, the
-    reward led them there: then the signs of an exploit in the data (TSR001, TSR002) only warn. Where none earns so
-    much, the search has shown nothing, and a likeness that the data do not reject stays undecided.
+    reward led them there: then the signs of an exploit in the data (TSR001, TSR002) only warn, and a likeness that they
+    do not reject otherwise is accepted. Where none earns so much, the search has shown nothing, and it stays undecided.
     """
     replaces = audit.findings.replaces
     words = " ".join(in_words(one, replaces) for one in found.found)
@@ -280,12 +279,13 @@ def with_search(audit: Audit, found: RedTeam) -> Audit:
     if not exploited:
         decisions = sum(one.decisions for one in found.found)
         none = f"No exploit was found in {decisions:,} decisions and {found.seconds:.0f} s."
-        led_to = "The reward led attackers to behaviour like the expert's." if led else ""
-        first = f"{none} {led_to} {words}".replace("  ", " ")
-        word = decided.word
-        if replaces and not led and word == "accepted":
-            word = "undecided"
-            first += " Nobody earned much: search longer, or expect a reward that is hard to learn."
-        decided = Verdict(word, (first, *decided.reasons))
+        word, reasons = decided.word, decided.reasons
+        if led:
+            none += " The reward led attackers to behaviour like the expert's."
+        if replaces and word == "undecided":
+            reasons = reasons[1:]  # it asks for this search
+            word = "accepted" if led else word
+            words += "" if led else " Nobody earned much: search longer, or expect a reward that is hard to learn."
+        decided = Verdict(word, (f"{none} {words}", *reasons))
     warnings = tuple(sorted([*audit.warnings, *exploited], key=lambda one: one.code))
     return replace(audit, verdict=decided, warnings=warnings, search=found.to_json(replaces))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -18,6 +19,9 @@ from tsreward.sequences.episodes import Episode
 
 PAID, APART = 0.7, 0.95
 """Least of the expert's reward that an exploit earns, and least d by which it is told from the expert."""
+
+_LEAST = 0.5
+"""Least of the expert's length that an episode is compared over where the search has cut it off."""
 
 Apart = tuple[tuple[int, Interval], ...]
 """d, averaged over so many steps, see `distinguish`."""
@@ -39,12 +43,21 @@ class Judge:
         self._expert, self._seed = expert, seed
         self.known: Apart = tuple((scale, baseline(expert.features, scale, seed)) for scale in SCALES)
         """d between halves of the expert's own episodes: what chance brings."""
-        self._length = float(expert.rated.lengths.mean())
-        self._scale = Scale(self._earned(expert).mean(), self._earned(bad).mean())
+        self._bad, self._length = bad, round(float(expert.rated.lengths.mean()))
 
-    def paid(self, found: Behaviour) -> Interval:
-        """Return r: the learned reward per decision of an expert's episode, of bad behaviour 0 and of the expert 1."""
-        scaled = [self._scale(level) for level in self._earned(found)]
+    def paid(self, found: Behaviour, cut: Sequence[bool] = ()) -> Interval:
+        """Return r: the learned reward per decision of an expert's episode, of bad behaviour 0 and of the expert 1.
+
+        What an episode lacks to the expert's length earns nothing. One that the search has cut off is compared with as
+        many first decisions of the others, and with half of the expert's length at least.
+        """
+        scaled = []
+        for number, part in enumerate(found.rated.parts(found.rated.learned)):
+            within = self._length
+            if cut and cut[number]:
+                within = min(max(len(part), math.ceil(_LEAST * within)), within)
+            scale = Scale(*(_earned(known, within).mean() for known in (self._expert, self._bad)))
+            scaled.append(scale(float(part[:within].sum() / within)))
         return self.over_episodes(np.array([np.nan if one is None else one for one in scaled]))
 
     def apart(self, found: Behaviour) -> Apart:
@@ -67,10 +80,10 @@ class Judge:
         weights = episode_weights(np.random.default_rng(self._seed), len(values))
         return interval(float(values.mean()), weights @ values / len(values))
 
-    def _earned(self, behaviour: Behaviour) -> np.ndarray:
-        """Return [E] the learned reward of every episode up to the expert's length, per step of that."""
-        parts = behaviour.rated.parts(behaviour.rated.learned)
-        return np.array([part[: round(self._length)].sum() / self._length for part in parts])
+
+def _earned(behaviour: Behaviour, within: int) -> np.ndarray:
+    """Return [E] the learned reward of the first decisions of every episode, per decision."""
+    return np.array([part[:within].sum() / within for part in behaviour.rated.parts(behaviour.rated.learned)])
 
 
 @dataclass(frozen=True)

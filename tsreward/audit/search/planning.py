@@ -182,7 +182,7 @@ class Planner:
         self.decisions = 0
         """Decisions that were simulated so far, those of plans included."""
 
-    def play(self, seed: int, longest: int, deadline: float = np.inf) -> Episode:
+    def play(self, seed: int, longest: int, deadline: float = np.inf) -> Played:
         """Return one episode; it is cut off after `longest` decisions, or when `time.monotonic()` passes the deadline.
 
         Raises:
@@ -201,13 +201,14 @@ class Planner:
                     if course.over or len(course.actions) == longest:
                         break
                 plans.forget(self._options.followed)
-        return Episode(
+        episode = Episode(
             np.stack(course.obs),
             np.array(course.rewards),
             np.array(course.costs) if self._reader.found else None,
             np.stack(course.actions),
             course.terminated,
         )
+        return Played(episode, seed, cut=not course.over)
 
     def close(self) -> None:
         """Close the environment."""
@@ -265,10 +266,10 @@ def planned(planner: Planner, seeds: Iterable[int], longest: int, seconds: float
     deadline = time.monotonic() + seconds
     played: list[Played] = []
     for seed in seeds:
-        episode = planner.play(seed, longest, deadline)
+        one = planner.play(seed, longest, deadline)
         late = time.monotonic() >= deadline
         if not late or not played:
-            played.append(Played(episode, seed))
+            played.append(one)
         if late:
             break
     return played
