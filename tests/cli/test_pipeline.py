@@ -9,7 +9,7 @@ import pytest
 
 from tsreward.cli.main import main
 from tsreward.data.episode_rows import read_rows
-from tsreward.data.episodes import load_episodes
+from tsreward.data.episodes import load_episodes, save_episodes
 from tsreward.io import load
 from tsreward.rewards.likeness import Likeness
 from tsreward.sb3.saved_agent import load_agent
@@ -46,6 +46,25 @@ def test_collect_training(tmp_path, document):
     episodes = load_episodes(out)
     assert all(episode.costs is None for episode in episodes)
     assert episodes[0].actions is not None
+
+
+def test_fit_reads_one_file_at_a_time(made, tmp_path, document):
+    """The same in files of their own: what is normal, what is not, and the unit of the penalty."""
+    episodes = load_episodes(made.episodes)
+    files = [tmp_path / f"{place}.npz" for place in range(4)]
+    for place, path in enumerate(files):
+        save_episodes(episodes[place::4], path)
+    shown = [
+        document("fit", "--data", *files, "--scorer", "mahalanobis", "--out", tmp_path / "m.safetensors", *more)
+        for more in (("--held-out", "0"), ("--by-file",))
+    ]
+    assert [one["normal_windows"] for one in shown] == [shown[0]["normal_windows"]] * 2
+    assert shown[1]["roc"] is None
+    learned = document(
+        "fit", "--data", *files, "--by-file", "--train.epochs", "15", "--out", tmp_path / "deep.safetensors"
+    )
+    assert learned["negative_windows"] > 0
+    assert load(tmp_path / "deep.safetensors").mode.unit > 0
 
 
 def test_fit_from_episodes_with_costs(made, tmp_path, document):

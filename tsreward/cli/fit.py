@@ -25,7 +25,14 @@ from tsreward.io import save
 from tsreward.options import option
 from tsreward.pipeline.model import RewardModel
 from tsreward.recipes.expert_view import compare_with_env
-from tsreward.recipes.fitting import agreement_with_cost, encoder_for, fit_reward, hold_out, warn_of_weak_scorer
+from tsreward.recipes.fitting import (
+    agreement_with_cost,
+    encoder_for,
+    fit_reward,
+    fit_reward_by_file,
+    hold_out,
+    warn_of_weak_scorer,
+)
 from tsreward.rewards.base import MODES, RewardMode, RewardOptions
 from tsreward.scorers.base import ScorerOptions
 from tsreward.scorers.presets import scorer_names, scorer_preset
@@ -70,6 +77,10 @@ class Options(Arguments, Generic[ScorerT, RewardT]):
     """TOML file whose table [fit] gives options, as best.toml of tsreward tune; those on the command line win."""
     held_out: float = option(0.2, below=1)
     """Share of the episodes with costs that is kept from the fit, for the ROC that is printed; 0 is none."""
+    by_file: bool = False
+    """Hold one file of --data in memory at a time, and read each several times: for data larger than memory. knn and
+    what learns by gradient learn from a sample of 500,000 windows, scorers in closed form (mahalanobis, pca, ridge_var)
+    from all of them; there is no ROC."""
     json: bool = False
     """Print what was fitted as one JSON document."""
 
@@ -110,7 +121,8 @@ def _reward(name: str, form: str | None) -> str:
 def run(options: Options[Any, Any]) -> int:
     """Fit, write the file, print a summary."""
     check_output(options.out)
-    episodes = filled(read_episodes(options.data, options.columns, remark))
+    first = options.data[:1] if options.by_file else options.data
+    episodes = filled(read_episodes(first, options.columns, remark))
     files = {str(path) if is_minari(path) else path.name: digest(path) for path in options.data}
     _check_length(options, episodes)
     if (layout := likely_layout(episodes[0].obs)) is not None:
@@ -120,13 +132,15 @@ def run(options: Options[Any, Any]) -> int:
         )
     scorer, mode = scorer_preset(options.scorer, options.scorer_options), _mode(options)
     _check_unit(mode, episodes)
-    learn, held = _held_out(episodes, options)
+    learn, held = (episodes, []) if options.by_file else _held_out(episodes, options)
     with Stages() as stages:
         encoder = _encoder(options, episodes)
-        report = stages("scorer")
-        fitted = fit_reward(
-            learn, options.window, scorer, mode, encoder, options.train, lambda done, total, _: report(done, total)
-        )
+        stage = stages("scorer")
+        how = (options.window, scorer, mode, encoder, options.train, lambda done, total, _: stage(done, total))
+        if options.by_file:
+            fitted = fit_reward_by_file(lambda place: _of_file(options, place), len(options.data), *how)
+        else:
+            fitted = fit_reward(learn, *how)
     fitted.model.frames = options.columns.frames
     save(fitted.model, options.out, note={"env": options.env, "seed": options.train.seed, "data": files})
     roc = precision = None
@@ -165,6 +179,11 @@ def run(options: Options[Any, Any]) -> int:
         print_table("Model", ["what", "value"], summary.items())
         conclude(_verdict(fitted.normal, roc, len(held)), _next(options))
     return 0
+
+
+def _of_file(options: Options[Any, Any], place: int) -> list[Episode]:
+    """Return the episodes of one of several files, whose columns the model puts in order."""
+    return filled(read_episodes(options.data[place], options.columns))
 
 
 _TOLD = ("TSR005", "TSR007", "TSR015")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gymnasium
+import numpy as np
 
 from tsreward.envs.atari import AtariGame
 from tsreward.envs.mujoco_moments import restore_physics, restore_task, save_physics, save_task
@@ -22,8 +24,8 @@ class _Moment(NamedTuple):
 class SavedStates:
     """Keeps moments of an environment, and goes back to them: the same actions then have the same outcome.
 
-    dm_control, Atari, Safety-Gymnasium and the MuJoCo environments of Gymnasium can do so, and environments
-    with methods `save_moment()` and `restore_moment(moment)`.
+    dm_control, Atari, Safety-Gymnasium, the MuJoCo and the classic-control environments of Gymnasium can do so, and
+    environments with methods `save_moment()` and `restore_moment(moment)`.
     Of Atari the random numbers are kept too, and with them which actions will stick.
 
     >>> env = gymnasium.make("InvertedPendulum-v5")
@@ -74,8 +76,16 @@ def _ways(env: Any) -> tuple[Callable[[], Any], Callable[[Any], None]]:
     if hasattr(env, "set_state") and hasattr(env, "data") and hasattr(env, "model"):
         model, data = env.model, env.data
         return lambda: save_physics(model, data), lambda state: restore_physics(model, data, state)
+    if type(env).__module__.startswith("gymnasium.envs.classic_control."):
+        return lambda: _plain(env), lambda moment: vars(env).update(copy.deepcopy(moment))
     raise OptionError(
         f"{type(env).__name__} cannot go back to an earlier moment, as planning needs it: dm_control, Atari, "
-        f"Safety-Gymnasium and the MuJoCo environments of Gymnasium can, and those with save_moment() and "
-        f"restore_moment(moment)."
+        f"Safety-Gymnasium, the MuJoCo and the classic-control environments of Gymnasium can, and those with "
+        f"save_moment() and restore_moment(moment)."
     )
+
+
+def _plain(env: Any) -> dict[str, Any]:
+    """Return a copy of the attributes that are numbers or hold some; what draws has other ones."""
+    kinds = (type(None), bool, int, float, np.generic, np.ndarray, list, tuple)
+    return {name: copy.deepcopy(value) for name, value in vars(env).items() if isinstance(value, kinds)}

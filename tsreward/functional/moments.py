@@ -1,5 +1,7 @@
 """Means, covariances, Mahalanobis distances and ridge regression."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -25,6 +27,52 @@ class ColumnScales(NamedTuple):
     """How far from the mean a value of a constant column may lie and still be the same; 0 for other columns."""
 
 
+class ColumnStatistics(NamedTuple):
+    """What is known of the columns of some rows, in float64; those of two sets of rows are put together by `merged`."""
+
+    count: int
+    low: Float64[Tensor, " d"]
+    high: Float64[Tensor, " d"]
+    mean: Float64[Tensor, " d"]
+    std: Float64[Tensor, " d"]
+    step: float
+    """Relative step between neighbouring numbers of the rows' dtype."""
+
+    @classmethod
+    def of(cls, rows: Shaped[Tensor, "n d"]) -> ColumnStatistics:
+        """Return the statistics of rows of any dtype, one or more."""
+        wide = rows.double()
+        low, high = wide.aminmax(dim=0)
+        # From the lowest value and in units of the range, no sum loses digits to an offset, no square is out of bounds.
+        unit = torch.where(high > low, high - low, 1.0)
+        within = (wide - low) / unit
+        std = unit * within.std(0, correction=0)
+        return cls(len(rows), low, high, low + unit * within.mean(0), std, _step(rows.dtype))
+
+    def merged(self, other: ColumnStatistics) -> ColumnStatistics:
+        """Return the statistics of these rows and others (Chan, Golub & LeVeque 1983).
+
+        >>> one, two = (ColumnStatistics.of(torch.tensor(rows)) for rows in ([[1.0]], [[3.0], [5.0]]))
+        >>> float(one.merged(two).mean), round(float(one.merged(two).std), 4)
+        (3.0, 1.633)
+        """
+        count = self.count + other.count
+        share, apart = other.count / count, other.mean - self.mean
+        spread = (1 - share) * self.std.square() + share * other.std.square() + share * (1 - share) * apart.square()
+        low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
+        step = max(self.step, other.step)
+        return ColumnStatistics(count, low, high, self.mean + share * apart, spread.sqrt(), step)
+
+    def scales(self, std_floor: float) -> ColumnScales:
+        """Return what rows are standardised with, see `column_scales`."""
+        span = self.high - self.low
+        tolerance = _ROUNDING * self.step * torch.maximum(self.low.abs(), self.high.abs())
+        constant = span <= tolerance
+        mean = torch.where(constant, self.low + span / 2, self.mean)
+        std = torch.where(constant, 0.0, torch.maximum(self.std, std_floor * span))
+        return ColumnScales(mean, std, torch.where(constant, tolerance, 0.0))
+
+
 def column_scales(rows: Shaped[Tensor, "n d"], std_floor: float) -> ColumnScales:
     """Return mean and standard deviation of every column, in float64; of a constant column the value and 0.
 
@@ -36,17 +84,7 @@ def column_scales(rows: Shaped[Tensor, "n d"], std_floor: float) -> ColumnScales
     >>> column_scales(torch.tensor([[1.0, 7.0], [3.0, 7.0]]), std_floor=0.01).std
     tensor([1., 0.], dtype=torch.float64)
     """
-    wide = rows.double()
-    low, high = wide.aminmax(dim=0)
-    span = high - low
-    tolerance = _ROUNDING * _step(rows.dtype) * torch.maximum(low.abs(), high.abs())
-    constant = span <= tolerance
-    # From the lowest value and in units of the range, no sum loses digits to an offset and no square is out of bounds.
-    unit = torch.where(constant, 1.0, span)
-    within = (wide - low) / unit
-    mean = torch.where(constant, low + span / 2, low + unit * within.mean(0))
-    std = torch.where(constant, 0.0, unit * within.std(0, correction=0).clamp_min(std_floor))
-    return ColumnScales(mean, std, torch.where(constant, tolerance, 0.0))
+    return ColumnStatistics.of(rows).scales(std_floor)
 
 
 def unusual_columns(rows: Shaped[Tensor, "n d"]) -> dict[str, list[int]]:

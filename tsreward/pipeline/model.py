@@ -21,6 +21,7 @@ from tsreward.pipeline.profile import DataProfile
 from tsreward.rewards.base import RewardMode
 from tsreward.rewards.calibration import Calibration
 from tsreward.scorers.base import Scorer
+from tsreward.scorers.closed_form import ClosedForm
 from tsreward.sequences.columns import Columns, ordered
 from tsreward.sequences.episodes import Episode, as_episodes
 from tsreward.sequences.expectation import Expectation
@@ -28,11 +29,16 @@ from tsreward.sequences.frame_rows import FrameReader
 from tsreward.sequences.frames import is_frame
 from tsreward.sequences.parts import as_rows
 from tsreward.sequences.row_options import RowKeywords, RowOptions
+from tsreward.sequences.shards import Shards
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
 Windows = WindowSet | Sequence[Any]
 """Windows over raw observations; or episodes: arrays, tensors or DataFrames [T, *obs], or `Episode`s."""
+
+
+_CALIBRATED = 1_000_000
+"""Held-out windows of shards that are enough for a calibration."""
 
 
 class StepReward(NamedTuple):
@@ -211,7 +217,59 @@ class RewardModel(nn.Module):
         self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
         self.scorer.fit(learned, bad, options, report)
         self.scorer.to("cpu")
-        self._calibrate(normal, held, probe, rewards)
+        self._calibrate(normal, self._smoothed(held), probe, rewards)
+        return self
+
+    def fit_shards(
+        self,
+        normal: Sequence[Windows],
+        negative: Windows | None = None,
+        rewards: np.ndarray | Tensor | None = None,
+        options: TrainOptions = TrainOptions(),  # noqa: B008 - frozen
+        calibration_fraction: float = 0.25,
+        report: Report | None = None,
+        sample: int = 500_000,
+    ) -> Self:
+        """Fit on data that memory does not hold at once, and return the model; one shard is held at a time.
+
+        Scorers in closed form (Mahalanobis, PCA, RidgeVAR) learn from all of the data, as `fit` does up to rounding.
+        All others learn from `sample` windows, drawn from all shards in blocks of 256. A fraction of the shards is
+        never shown to the scorer: calibration comes from their first million windows, in the order that they are drawn.
+
+        Args:
+            normal: shards, two or more, each what `fit` takes: windows, or episodes [T, *obs]. A shard is read several
+                times, so a sequence that reads files when they are asked for is meant, such as `Shards`.
+            negative: windows or episodes of known anomalous behaviour, for scorers that learn from it.
+            rewards: environment rewards; their mean absolute value is the unit of a penalty.
+            options: how networks are trained.
+            calibration_fraction: the fraction of the shards that is held out.
+            report: called after every epoch.
+            sample: windows that scorers learn from which are not in closed form, and that what is known of the
+                observations (`profile`, `expected`) comes from.
+
+        Raises:
+            DataError: fewer than two shards, too little or damaged data, or columns that differ.
+            ShapeError: observations of another shape than the encoder's.
+        """
+        self.columns = self.expected = None
+        shards = Shards(len(normal), lambda place: self.windows(normal[place]))
+        learned, held = shards.split(calibration_fraction, options.seed + 1)
+        self.columns = shards[0].columns
+        drawn = learned.sample(sample, options.seed)
+        self.meet(drawn)
+        self._wide_encoder, self._wide_scorer = WideBatches(), WideBatches()
+        bad = None if negative is None else self.features(self.windows(negative))
+        if isinstance(self.scorer, ClosedForm):
+            self.scorer.fit_shards(learned.map(self.features), options)
+        else:
+            self.scorer.fit(self.features(drawn), bad, options, report)
+        self.scorer.to("cpu")
+        scores: list[Tensor] = []
+        for shard in held.map(self.features):
+            scores.append(self._smoothed(shard))
+            if sum(map(len, scores)) >= _CALIBRATED:
+                break
+        self._calibrate(drawn, torch.cat(scores), bad if self.mode.uses_probes else None, rewards)
         return self
 
     def calibrate(
@@ -247,16 +305,20 @@ class RewardModel(nn.Module):
         if self.encoder.obs_shape is None or self.expected is None:
             self.meet(normal)
         probe = self.features(self.windows(probes, **rows)) if probes is not None and self.mode.uses_probes else None
-        self._calibrate(normal, self.features(normal), probe, rewards)
+        self._calibrate(normal, self._smoothed(self.features(normal)), probe, rewards)
         return self
 
     def _calibrate(
-        self, normal: WindowSet, held: WindowSet, probe: WindowSet | None, rewards: np.ndarray | Tensor | None
+        self, normal: WindowSet, scores: Tensor, probe: WindowSet | None, rewards: np.ndarray | Tensor | None
     ) -> None:
-        self.calibration.fit(self.smooth(self.score_windows(held), held.first))
+        """Fit calibration on scores [N] of held-out windows, and the mode."""
+        self.calibration.fit(scores)
         unit = None if rewards is None else float(torch.as_tensor(as_array(rewards), dtype=torch.float64).abs().mean())
         self.mode.fit(self.calibration, unit, None if probe is None else self.score_windows(probe))
         self.profile.fit(normal.store[normal.last], rewards)
+
+    def _smoothed(self, windows: WindowSet) -> Tensor:
+        return self.smooth(self.score_windows(windows), windows.first)
 
     def meet(self, normal: WindowSet) -> None:
         """Take the shape of observations, the names of columns and what is expected of missing values from normal data.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +22,12 @@ from tsreward.pipeline.scores import score_episodes
 from tsreward.rewards.base import MODES, RewardMode
 from tsreward.scorers.presets import ScorerPreset
 from tsreward.sequences.episodes import Episode, columns_of, safe_windows
+from tsreward.sequences.shards import BLOCK, Shards
 from tsreward.sequences.windows import WindowSet
 from tsreward.training import Report, TrainOptions
 
+_NEGATIVES, _REWARDS = 100_000, 1_000_000
+"""Unsafe windows, and rewards, that are kept at most of files that are read one at a time."""
 WEAK_ROC = 0.7
 """Below it, the ROC of a score against cost is worth a warning."""
 
@@ -58,32 +61,81 @@ def fit_reward(
         ShapeError: the episodes have another observation than the encoder.
     """
     model = RewardModel(scorer.build(window), mode, encoder)
-    if any(episode.costs is not None for episode in episodes):
-        normal, unsafe = safe_windows(episodes, window)
-    else:
-        columns, episodes = columns_of(episodes)
-        normal, unsafe = WindowSet.from_episodes([episode.obs for episode in episodes], window).named(columns), None
+    normal, unsafe = _windows(episodes, window)
     negative = unsafe if scorer.negative else None
     rewards = [episode.rewards for episode in episodes if episode.rewards is not None]
     model.fit(normal, negative, np.concatenate(rewards) if rewards else None, options, report=report)
-    _tell_of_costs(episodes, mode, scorer, unsafe)
+    costs = any(episode.costs is not None for episode in episodes)
+    _tell_of_costs(sum(map(len, episodes)), costs, bool(rewards), mode, scorer, unsafe is not None)
     return Fitted(model, len(normal), 0 if negative is None else len(negative))
 
 
+def fit_reward_by_file(
+    read: Callable[[int], Sequence[Episode]],
+    files: int,
+    window: int,
+    scorer: ScorerPreset,
+    mode: RewardMode,
+    encoder: Encoder,
+    options: TrainOptions,
+    report: Report | None = None,
+) -> Fitted:
+    """Fit a model as `fit_reward` does, on files of which memory holds one at a time; see `RewardModel.fit_shards`.
+
+    Of unsafe windows, a sample of 100,000 at most is kept, and of rewards one of a million.
+
+    Args:
+        read: returns the episodes of a file, by its place; a file is read several times.
+        files: how many there are, two or more.
+        window, scorer, mode, encoder, options, report: as for `fit_reward`.
+
+    Raises:
+        StrictError: a penalty has seen no cost, or none above 0, where warnings are errors.
+        DataError: fewer than two files, or what `fit_reward` refuses.
+        ShapeError: the episodes have another observation than the encoder.
+    """
+    model = RewardModel(scorer.build(window), mode, encoder)
+    noise, number, steps = generator(options.seed), 0, 0
+    unsafe, rewards, costs = [], [], []
+    for place in range(files):
+        episodes = read(place)
+        normal, bad = _windows(episodes, window)
+        number, steps = number + len(normal), steps + sum(map(len, episodes))
+        costs += [episode.costs is not None for episode in episodes]
+        if bad is not None:
+            unsafe.append(bad.blocks(min(1.0, _NEGATIVES / files / len(bad)), BLOCK, noise))
+        paid = [episode.rewards for episode in episodes if episode.rewards is not None]
+        if paid:
+            rewards.append(np.concatenate(paid)[:: 1 + sum(map(len, paid)) * files // _REWARDS])
+    if any(costs) and not all(costs):
+        raise DataError("Some episodes have costs, and others have none: give files of one kind.")
+    _tell_of_costs(steps, any(costs), bool(rewards), mode, scorer, bool(unsafe))
+    negative = WindowSet.concat(unsafe) if unsafe and scorer.negative else None
+    shards = Shards(files, lambda place: _windows(read(place), window)[0])
+    model.fit_shards(shards, negative, np.concatenate(rewards) if rewards else None, options, report=report)
+    return Fitted(model, number, 0 if negative is None else len(negative))
+
+
+def _windows(episodes: Sequence[Episode], window: int) -> tuple[WindowSet, WindowSet | None]:
+    """Return the windows that are normal, and those known to be unsafe, if any."""
+    if any(episode.costs is not None for episode in episodes):
+        return safe_windows(episodes, window)
+    columns, episodes = columns_of(episodes)
+    return WindowSet.from_episodes([episode.obs for episode in episodes], window).named(columns), None
+
+
 def _tell_of_costs(
-    episodes: Sequence[Episode], mode: RewardMode, scorer: ScorerPreset, unsafe: WindowSet | None
+    steps: int, costs: bool, rewards: bool, mode: RewardMode, scorer: ScorerPreset, unsafe: bool
 ) -> None:
     """Warn where nothing in the data says what is unsafe although the model is to know it."""
-    costly = [episode for episode in episodes if episode.costs is not None]
-    steps = sum(map(len, episodes))
-    if not costly:
-        if not mode.replaces and any(episode.rewards is not None for episode in episodes):
+    if not costs:
+        if not mode.replaces and rewards:
             warn(
                 "no costs",
                 f"A {MODES.name_of(type(mode))} is fitted on {steps:,} steps without any cost, so all of them count as "
                 f"safe: name where costs are with cost_key (--cost-key), or leave out what is unsafe yourself.",
             )
-    elif unsafe is None and (not mode.replaces or scorer.negative):
+    elif not unsafe and (not mode.replaces or scorer.negative):
         warn(
             "costs of one kind",
             f"None of {steps:,} steps has a cost above 0, so the model learned from safe windows alone, and nothing "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tsreward.errors import DataError, NotFittedError, OptionError, ShapeError
-from tsreward.functional.moments import ColumnScales, column_scales, standardise
+from tsreward.functional.moments import ColumnScales, ColumnStatistics, standardise
 from tsreward.functional.seeding import seeded
 from tsreward.functional.tensors import ReadOnce, in_chunks
 from tsreward.options import Options, Range, option
@@ -306,10 +306,12 @@ class Scorer(nn.Module, ABC, Generic[OptionsT]):
 
     def _renew(self, normal: WindowSet, seed: int) -> None:
         """Be unfitted, with fresh weights, on the CPU; keep the moments of the last steps of the windows."""
-        rows = normal.store[normal.last]
-        self._create(rows.shape[1], seed)
+        self._renew_for(ColumnStatistics.of(normal.store[normal.last]), seed)
+
+    def _renew_for(self, normal: ColumnStatistics, seed: int) -> None:
+        self._create(len(normal.mean), seed)
         self.to("cpu")
-        self.mean, self.std, self.tolerance = column_scales(rows, self.options.std_floor)
+        self.mean, self.std, self.tolerance = normal.scales(self.options.std_floor)
 
     def _create(self, dim: int, seed: int) -> None:
         self.fitted.fill_(False)

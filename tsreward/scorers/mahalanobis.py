@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,9 +17,8 @@ from tsreward.functional.moments import (
 )
 from tsreward.functional.windows import flat_steps
 from tsreward.options import Range, option
-from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
-from tsreward.sequences.windows import WindowSet
-from tsreward.training import Report, TrainOptions
+from tsreward.scorers.base import SCORERS, ScorerOptions
+from tsreward.scorers.closed_form import ClosedForm
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class MahalanobisOptions(ScorerOptions):
 
 
 @SCORERS.register("mahalanobis")
-class Mahalanobis(Scorer[MahalanobisOptions]):
+class Mahalanobis(ClosedForm[MahalanobisOptions]):
     """Mahalanobis distance ‖(x − μ) W‖ with W Wᵀ the inverse covariance of the normal data.
 
     >>> from tsreward.sequences.windows import WindowSet
@@ -46,8 +46,6 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
 
     Options = MahalanobisOptions
     graph = True
-    uses_negative = False
-    uses_held_out = False
 
     centre: Tensor
     factor: Tensor
@@ -57,16 +55,10 @@ class Mahalanobis(Scorer[MahalanobisOptions]):
         self.register_buffer("centre", torch.zeros(columns))
         self.register_buffer("factor", torch.eye(columns))
 
-    def learn(
-        self,
-        normal: tuple[WindowSet, WindowSet],
-        negative: tuple[WindowSet, WindowSet] | None,
-        options: TrainOptions,
-        report: Report | None,
-    ) -> None:
+    def learn_batches(self, batches: Iterator[Tensor], number: int) -> None:
         if self.options.covariance == "diagonal":
             return  # the windows are standardised already
-        mean, covariance = mean_and_covariance(flat_steps(b, self.options.steps) for b in normal[0].batches(4096))
+        mean, covariance = mean_and_covariance(flat_steps(batch, self.options.steps) for batch in batches)
         self.centre.copy_(mean)
         self.factor.copy_(precision_factor(covariance, self.options.shrinkage))
 

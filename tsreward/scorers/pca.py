@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,9 +14,8 @@ from tsreward.functional.moments import mean_and_covariance, principal_component
 from tsreward.functional.tensors import row_product
 from tsreward.functional.windows import flat_steps
 from tsreward.options import Range, option
-from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
-from tsreward.sequences.windows import WindowSet
-from tsreward.training import Report, TrainOptions
+from tsreward.scorers.base import SCORERS, ScorerOptions
+from tsreward.scorers.closed_form import ClosedForm
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class PCAOptions(ScorerOptions):
 
 
 @SCORERS.register("pca")
-class PCA(Scorer[PCAOptions]):
+class PCA(ClosedForm[PCAOptions]):
     """Distance of a window to the principal components of normal windows.
 
     `residual` is ‖x − x̂‖² / P with x̂ the projection onto the kept components; at least one direction of the P is
@@ -53,8 +53,6 @@ class PCA(Scorer[PCAOptions]):
 
     Options = PCAOptions
     graph = True
-    uses_negative = False
-    uses_held_out = False
 
     centre: Tensor
     directions: Tensor
@@ -69,14 +67,8 @@ class PCA(Scorer[PCAOptions]):
         self.register_buffer("directions", torch.eye(columns))
         self.register_buffer("weights", torch.zeros(columns))
 
-    def learn(
-        self,
-        normal: tuple[WindowSet, WindowSet],
-        negative: tuple[WindowSet, WindowSet] | None,
-        options: TrainOptions,
-        report: Report | None,
-    ) -> None:
-        mean, covariance = mean_and_covariance(flat_steps(b, self.options.steps) for b in normal[0].batches(4096))
+    def learn_batches(self, batches: Iterator[Tensor], number: int) -> None:
+        mean, covariance = mean_and_covariance(flat_steps(batch, self.options.steps) for batch in batches)
         ratio, directions = principal_components(covariance)
         kept = torch.arange(len(ratio)) < self._number(ratio)
         if self.options.score == "residual":

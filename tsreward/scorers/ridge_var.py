@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +11,8 @@ from torch import Tensor
 from tsreward.functional.moments import mean_and_covariance, ridge_from_moments
 from tsreward.functional.tensors import row_product
 from tsreward.options import Range, option
-from tsreward.scorers.base import SCORERS, Scorer, ScorerOptions
-from tsreward.sequences.windows import WindowSet
-from tsreward.training import Report, TrainOptions
+from tsreward.scorers.base import SCORERS, ScorerOptions
+from tsreward.scorers.closed_form import ClosedForm
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RidgeVAROptions(ScorerOptions):
 
 
 @SCORERS.register("ridge_var")
-class RidgeVAR(Scorer[RidgeVAROptions]):
+class RidgeVAR(ClosedForm[RidgeVAROptions]):
     """Mean squared error of predicting the last step linearly from the K − 1 before it.
 
     >>> from tsreward.sequences.windows import WindowSet
@@ -46,8 +46,6 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
 
     Options = RidgeVAROptions
     graph = True
-    uses_negative = False
-    uses_held_out = False
     min_window = 2
 
     weight: Tensor
@@ -59,15 +57,9 @@ class RidgeVAR(Scorer[RidgeVAROptions]):
         self.register_buffer("bias", torch.zeros(self.dim))
         self.register_buffer("scale", torch.ones(self.dim))
 
-    def learn(
-        self,
-        normal: tuple[WindowSet, WindowSet],
-        negative: tuple[WindowSet, WindowSet] | None,
-        options: TrainOptions,
-        report: Report | None,
-    ) -> None:
-        mean, covariance = mean_and_covariance(batch.flatten(1) for batch in normal[0].batches(4096))
-        fit = ridge_from_moments(mean, covariance, self.dim, self.options.ridge / len(normal[0]))
+    def learn_batches(self, batches: Iterator[Tensor], number: int) -> None:
+        mean, covariance = mean_and_covariance(batch.flatten(1) for batch in batches)
+        fit = ridge_from_moments(mean, covariance, self.dim, self.options.ridge / number)
         self.weight.copy_(fit.weight)
         self.bias.copy_(fit.bias)
         if self.options.scale_residuals:

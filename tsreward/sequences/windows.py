@@ -169,6 +169,46 @@ class WindowSet:
             raise ShapeError(f"WindowSet.where expects flags [{len(self)}], got {list(keep.shape)}.")
         return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip, self.columns)
 
+    def blocks(self, fraction: float, size: int, noise: torch.Generator) -> WindowSet:
+        """Return a copy of about `fraction` of the windows, in blocks of up to `size` that follow each other.
+
+        Each block is an episode of its own, whose first windows have the same history as before. The rest of the store
+        is not kept.
+
+        >>> windows = WindowSet.from_episodes([torch.arange(8.0)[:, None]], window=2)
+        >>> half = windows.blocks(0.5, 2, torch.Generator().manual_seed(0))
+        >>> half.gather(torch.arange(len(half)))[..., 0]
+        tensor([[0., 0.],
+                [0., 1.],
+                [1., 2.],
+                [2., 3.]])
+        """
+        if fraction >= 1:
+            return self
+        begins = torch.cat([torch.ones(1, dtype=torch.bool), self.first[1:] != self.first[:-1]])
+        at = torch.arange(len(self))
+        within = at - torch.where(begins, at, 0).cummax(0).values
+        begins = begins | (within % size == 0)  # [B], where a block begins
+        edges = torch.cat([begins.nonzero()[:, 0], torch.tensor([len(self)])])
+        number = len(edges) - 1
+        drawn = torch.randperm(number, generator=noise)[: round(fraction * number)].sort().values
+        stores, last, first, length = [], [], [], 0
+        for begin, end in zip(edges[drawn].tolist(), edges[drawn + 1].tolist(), strict=True):
+            low = max(int(self.first[begin]), int(self.last[begin]) - (self.window - 1) * self.frame_skip)
+            stores.append(self.store[low : int(self.last[end - 1]) + 1])
+            last.append(self.last[begin:end] - low + length)
+            first.append(torch.full((end - begin,), length))
+            length += len(stores[-1])
+        empty = torch.zeros(0, dtype=torch.long)
+        return WindowSet(
+            torch.cat([self.store[:0], *stores]),
+            torch.cat([empty, *last]),
+            torch.cat([empty, *first]),
+            self.window,
+            self.frame_skip,
+            self.columns,
+        )
+
     def any_step(self, flags: Tensor | np.ndarray) -> Tensor:
         """Tell for every window [B] whether any of its steps is flagged; `flags` has one entry per row of the store."""
         flags = torch.as_tensor(flags, dtype=torch.bool)
