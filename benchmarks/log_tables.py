@@ -249,6 +249,18 @@ def log_costs() -> str:
     )
 
 
+def fit_by_file() -> str:
+    """Return one row per scorer and number of files that were fitted on, one held in memory at a time."""
+    records = json.loads((RESULTS / "streaming.json").read_text(encoding="utf-8"))["fitting"]
+    lines = ["| scorer | files | rows | data, GB | processor seconds | peak memory, MB |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| {one['scorer']} | {one['files']} | {one['rows']:,} | {one['data_mb'] / 1e3:.2f} | "
+        f"{one['processor_seconds']:.0f} | {one['peak_memory_mb']:,} |"
+        for one in records
+    ]
+    return "\n".join(lines)
+
+
 def scale() -> str:
     """Return what much work would take: one row per kind."""
     records = json.loads((RESULTS / "scale.json").read_text(encoding="utf-8"))["records"]

@@ -1,9 +1,10 @@
-"""What scoring a long CSV log takes: peak memory and rows per second of `tsreward score`, for a short and a long file.
+"""What a long log takes: peak memory and rows per second of `tsreward score` and `tsreward fit --by-file`.
 
-    python -m benchmarks.streaming
+    python -m benchmarks.streaming --parts fit
 
-The log has 38 sensors and a time column. The model is Mahalanobis distance over windows of 4 rows, fitted on the short
-file. The command runs in a process of its own, whose peak resident memory the system reports when it ends.
+The log has 38 sensors and a time column. `score` reads a short and a long CSV file; the model is Mahalanobis distance
+over windows of 4 rows, fitted on the short file. `fit --by-file` reads few and many Parquet files, of which all are the
+same file under several names. Commands run in processes of their own, whose peak resident memory the system reports.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import tyro
 
 from benchmarks.records import RESULTS, commit, device
@@ -28,6 +30,7 @@ from tsreward.recipes.run_folder import installed_versions
 
 COLUMNS = 38
 SHORT_MB = 3
+FITTED = ("mahalanobis", "deep_svdd")
 _BLOCK = 10_000
 _COMMAND = [sys.executable, "-c", "import sys; from tsreward.cli.main import main; sys.exit(main())"]
 
@@ -38,6 +41,11 @@ class Options:
 
     megabytes: int = 2000
     """Size of the long file; it is written to the temporary folder, and deleted."""
+    files: tuple[int, ...] = (2, 20)
+    """Parquet files to fit on."""
+    rows: int = 500_000
+    """Rows of each."""
+    parts: tuple[Literal["score", "fit"], ...] = ("score", "fit")
     seed: int = 0
     out: Path = RESULTS / "streaming.json"
 
@@ -104,21 +112,58 @@ def measure(folder: Path, megabytes: float, seed: int) -> dict[str, Any]:
     }
 
 
-def main(options: Options) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        records = [measure(Path(folder), size, options.seed) for size in (SHORT_MB, options.megabytes)]
-    content = {
-        "columns": COLUMNS,
-        "scorer": "mahalanobis",
-        "window": 4,
-        "seed": options.seed,
+def measure_fit(folder: Path, rows: int, files: int, scorer: str, seed: int) -> dict[str, Any]:
+    """Write a Parquet file into the folder, unless it is there, and fit on several names of it."""
+    first = folder / "0.parquet"
+    if not first.exists():
+        rng = np.random.default_rng(seed)
+        values = rng.normal(size=(rows, COLUMNS)) @ rng.normal(size=(COLUMNS, COLUMNS)) / 6
+        frame = pd.DataFrame(values.astype(np.float32), columns=[f"sensor{number}" for number in range(COLUMNS)])
+        frame.to_parquet(first)
+    paths = [folder / f"{number}.parquet" for number in range(files)]
+    for path in paths:
+        if not path.exists():
+            os.link(first, path)
+    taken = run(
+        *("fit", "--data", *paths, "--by-file", "--out", folder / "model.safetensors", "--window", 4),
+        *("--scorer", scorer, "--reward", "likeness", "--json"),
+    )
+    return {
+        "scorer": scorer,
+        "files": files,
+        "rows": rows * files,
+        "data_mb": round(rows * files * COLUMNS * 4 / 1e6),
+        "processor_seconds": round(taken.processor_seconds, 1),
+        "rows_per_second": round(rows * files / taken.processor_seconds),
+        "peak_memory_mb": round(taken.peak_mb),
         "commit": commit(),
         "device": device(),
-        "versions": installed_versions() | {"pandas": version("pandas")},
-        "records": records,
     }
+
+
+def main(options: Options) -> None:
+    content = json.loads(options.out.read_text()) if options.out.exists() else {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "score" in options.parts:
+            content |= {
+                "columns": COLUMNS,
+                "scorer": "mahalanobis",
+                "window": 4,
+                "seed": options.seed,
+                "commit": commit(),
+                "device": device(),
+                "versions": installed_versions() | {"pandas": version("pandas")},
+                "records": [measure(folder, size, options.seed) for size in (SHORT_MB, options.megabytes)],
+            }
+        if "fit" in options.parts:
+            content["fitting"] = [
+                measure_fit(folder, options.rows, files, scorer, options.seed)
+                for scorer in FITTED
+                for files in options.files
+            ]
     write_atomic(options.out, (json.dumps(content, indent=1) + "\n").encode())
-    for record in records:
+    for record in [*content.get("records", []), *content.get("fitting", [])]:
         print(record)
 
 

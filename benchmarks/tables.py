@@ -139,6 +139,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": log_tables.speed,
     "log-costs": log_tables.log_costs,
     "scale": log_tables.scale,
+    "fit-by-file": log_tables.fit_by_file,
     "vectorised": log_tables.vectorised,
     "likeness": likeness_tables.sensors,
     "likeness-pixels": likeness_tables.pixels,
