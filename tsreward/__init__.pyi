@@ -140,6 +140,7 @@ from .sequences.episodes import safe_windows as safe_windows
 from .sequences.probes import probe_windows as probe_windows
 from .sequences.series import DetectionTask as DetectionTask
 from .sequences.series import Series as Series
+from .sequences.shards import Shards as Shards
 from .sequences.windows import WindowSet as WindowSet
 from .training import TrainOptions as TrainOptions
 from .wrappers.gymnasium_env import LearnedReward as LearnedReward
