@@ -19,7 +19,7 @@ LEVELS = [
     {"training"},
     {"encoders", "scorers", "rewards"},
     {"pipeline"},
-    {"io"},
+    {"distributed", "io"},
     {"data"},
     {"envs"},
     {"wrappers"},
@@ -29,7 +29,7 @@ LEVELS = [
     {"report"},
     {"recipes", "testing"},
     {"tuning"},
-    {"distributed", "serving"},
+    {"serving"},
     {"cli"},
     {"__main__"},
 ]

@@ -16,7 +16,7 @@ import pytest
 from tests.detection.bench.fakes import small_task
 from tests.hanging import must_end
 from tsreward.cli.main import main
-from tsreward.detection.bench.runner import Work
+from tsreward.detection.bench.runner import CellWork
 from tsreward.detection.datasets.synthetic import smd_like, write_smd
 from tsreward.detection.datasets.tasks import by_dataset
 from tsreward.sequences.series import DetectionTask, Series
@@ -65,7 +65,7 @@ def test_json_and_going_on(machines, tmp_path, document, monkeypatch):
     assert set(first["costs"]) == {"random", "z_norm", "pca"}
     assert first["table"] == json.loads((tmp_path / "table.json").read_text())
     assert not (tmp_path / "report.html").exists()
-    monkeypatch.setattr(Work, "run", None)  # nothing is left to do
+    monkeypatch.setattr(CellWork, "run", None)  # nothing is left to do
     assert document(*arguments) == first
 
 
@@ -158,7 +158,7 @@ def test_a_table_without_a_threshold_is_shown(tmp_path, capsys):
         (["--threshold", "conform"], "Unknown threshold 'conform': did you mean 'conformal'?"),
         (["--series", "machine-1-9"], "Unknown series 'machine-1-9': did you mean"),
         (["--seeds", "0"], "--seeds must be an integer >= 1, got 0."),
-        (["--jobs", "0"], "--jobs must be an integer >= 1, got 0."),
+        (["--jobs", "0"], "PlaceOptions.jobs must be an integer >= 1, got 0."),
         (["--false-alarm-rate", "1"], "--false-alarm-rate must be a number in (0, 1), got 1.0."),
         (["--page.figures", "-1"], "PageOptions.figures must be an integer >= 0, got -1."),
         (["--format", "synthetic"], "--format synthetic makes its series itself: leave --data out"),

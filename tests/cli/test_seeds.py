@@ -47,7 +47,7 @@ def test_shares_of_the_seeds_end_on_one_page(made, tmp_path, document, complaint
 def test_shares_need_a_folder_of_their_own(made, tmp_path, complaint):
     train = ("train", "--env", "Tiny/Cost-v0", "--model", made.model, *AGENT, "--seeds", "2", "--shard")
     assert "--shard shares the seeds of one folder: name it with --out" in complaint(*train, "1/2")
-    assert "--jobs and --shard are for several seeds" in complaint(*train[:-3], "--shard", "1/2")
+    assert "--jobs, --ray and --shard are for several seeds" in complaint(*train[:-3], "--shard", "1/2")
     assert "--shard takes i/n with 1 <= i <= n" in complaint(*train, "3/2", "--out", tmp_path / "many")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")

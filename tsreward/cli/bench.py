@@ -27,6 +27,7 @@ from tsreward.detection.datasets.tsb_ad import published, read_file_list
 from tsreward.detection.detectors.base import Detector
 from tsreward.detection.detectors.presets import detector_names, make_detector
 from tsreward.detection.thresholds import THRESHOLDS
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import write_atomic
 from tsreward.io.versions import installed_versions
@@ -94,8 +95,7 @@ class Options(Arguments):
     """Share of normal rows that the threshold may flag."""
     quick: bool = False
     """A first look in seconds: of the detectors only those that fit in closed form, with one seed."""
-    jobs: int = 1
-    """Results made at a time, each in its own process."""
+    place: tyro.conf.OmitArgPrefixes[PlaceOptions] = field(default_factory=PlaceOptions)
     page: PageOptions = field(default_factory=PageOptions)
     no_report: bool = False
     """Write no report.html."""
@@ -146,9 +146,14 @@ def run(options: Options) -> int:
             options.out,
             threshold=options.threshold,
             false_alarm_rate=options.false_alarm_rate,
-            jobs=options.jobs,
+            place=options.place,
             progress=stages("results"),
         )
+    left = len(options.detectors) * options.seeds * sum(map(len, datasets.values())) - len(records)
+    if left:
+        remark(f"{left} results are left to others: these are the tables of those that are there")
+    if not records:
+        raise DataError(f"Share {options.place.shard} has no results, and the others have none yet: wait for them.")
     write_tables(records, options.out)
     _describe(options)
     if not options.no_report:

@@ -38,6 +38,8 @@ class RunArguments(Arguments):
     each, and put them on one page: 5 for five seeds from --seed on, or the seeds themselves: 3 7 9."""
     jobs: int = option(0, low=0)
     """Seeds at a time; 0 is one for every core that is there."""
+    ray: str | None = None
+    """Address of a Ray cluster (auto, HOST:PORT, local) that trains the seeds; its nodes see the same folders."""
     shard: str | None = None
     """i/n: train every n-th of the seeds from the i-th on, as one of n machines or of a SLURM array that share the
     folder --out. The same command goes on; whoever ends last writes the page."""
@@ -50,8 +52,10 @@ class RunArguments(Arguments):
     watch: WatchOptions = field(default_factory=WatchOptions)
 
     def check(self) -> None:
-        if (self.jobs or self.shard is not None) and not self.seeds:
-            raise OptionError("--jobs and --shard are for several seeds: give --seeds.")
+        if (self.jobs or self.shard is not None or self.ray is not None) and not self.seeds:
+            raise OptionError("--jobs, --ray and --shard are for several seeds: give --seeds.")
+        if self.jobs and self.ray is not None:
+            self.refuse("jobs", "0 with ray", "Ray decides how many run")
 
     def checkpoints(self, path: Path, agent: AgentOptions) -> Checkpoints | None:
         """Return where the run in this folder is kept; None for agents on JAX, which cannot be.
@@ -99,7 +103,7 @@ class RunArguments(Arguments):
 
 
 _CHANGED = ("resume", "steps", "save-every", "video-every", "tensorboard", "wandb", "json", "strict")
-_OWN = ("resume", "out", "config", "json", "seeds", "jobs", "shard")
+_OWN = ("resume", "out", "config", "json", "seeds", "jobs", "ray", "shard")
 """What belongs to one process, not to the run."""
 
 

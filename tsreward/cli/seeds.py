@@ -6,14 +6,16 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, conclude, print_json, print_table
 from tsreward.cli.running import lasting
+from tsreward.distributed.running import PlaceOptions, run_works
 from tsreward.distributed.units import shard_of
 from tsreward.errors import DataError, OptionError
 from tsreward.files import empty_folder, make_folder, write_atomic
@@ -63,19 +65,22 @@ def train_seeds(
     seeds: Sequence[int],
     jobs: int = 0,
     shard: str | None = None,
+    ray: str | None = None,
     go_on: bool = False,
     as_document: bool = False,
 ) -> int:
     """Train with every seed of a share in a process of one thread; `arguments` are those of one run without a seed.
 
-    `jobs` are the seeds at a time, 0 is one for every core that is there; `shard` is i/n, see `shard_of`.
+    `jobs` are the seeds at a time, 0 is one for every core that is there; `shard` is i/n, see `shard_of`; `ray` is the
+    address of a cluster that trains them in place of this machine.
 
     With `go_on`, and where the seeds are shared, the folder may hold such runs already: those that are done stay, the
     others go on from their checkpoints.
 
     Raises:
-        DataError: the folder is not empty, or a run failed.
+        DataError: the folder is not empty, a run failed, or Ray cannot be reached.
         OptionError: no such share.
+        MissingExtraError: Ray is named and not installed.
     """
     check_reporting()
     mine = shard_of(seeds, shard)
@@ -86,40 +91,18 @@ def train_seeds(
         empty_folder(folder)
     write_atomic(folder / STATUS, as_json(status))
     left = [seed for seed in mine if _state(_of(folder, seed)) != "finished"]
-    jobs = jobs or len(os.sched_getaffinity(0))
-    with Stages() as stages, noted(lambda number: remark("ending every seed at its next checkpoint")) as signals:
+    with Stages() as stages:
         report = stages(f"{len(mine)} seeds")
-        waiting = list(left)
-        running: dict[int, subprocess.Popen[bytes]] = {}
-        failed: dict[int, int] = {}
-        with ExitStack() as files:
-            while waiting or running:
-                if signals.number is not None:
-                    waiting.clear()
-                    for process in running.values():
-                        with suppress(ProcessLookupError):
-                            process.send_signal(signals.number)
-                    _wait(running.values())
-                    write_atomic(folder / STATUS, as_json(status | {"state": "stopped"}))
-                    signals.obey()
-                while waiting and len(running) < jobs:
-                    seed = waiting.pop(0)
-                    log = files.enter_context((folder / f"seed-{seed}.log").open("a"))
-                    running[seed] = _begin(folder, arguments, seed, log)
-                ended = [seed for seed, process in running.items() if process.poll() is not None]
-                failed |= {seed: code for seed in ended if (code := running.pop(seed).returncode)}
-                done, total = _progress(folder, mine)
-                if total:
-                    report(done, total)
-                time.sleep(_POLL)
+        if ray is None:
+            failed = _side_by_side(folder, arguments, left, jobs, status, lambda: report(*_progress(folder, mine)))
+        else:
+            works = [partial(_train, folder.resolve(), arguments, seed) for seed in left]
+            told = run_works(works, PlaceOptions(ray=ray), lambda: report(*_progress(folder, mine)))
+            failed = {left[number]: failure.why for number, failure in told.items()}
     if failed:
         write_atomic(folder / STATUS, as_json(status | {"state": "failed"}))
-        first, code = next(iter(failed.items()))
-        lines = (folder / f"seed-{first}.log").read_text(errors="replace").splitlines()
-        last = lines[-1].removeprefix("tsreward: error: ") if lines else "it said nothing"
-        if code < 0:
-            last = f"{exit_cause(code)}: tsreward train --resume {folder} goes on from its last checkpoint."
-        raise DataError(f"{len(failed)} of {len(mine)} seeds failed, seed {first} with: {last}")
+        first, why = next(iter(failed.items()))
+        raise DataError(f"{len(failed)} of {len(mine)} seeds failed, seed {first} with: {why}")
     if others := [seed for seed in seeds if _state(_of(folder, seed)) != "finished"]:
         return _told_share(folder, mine, others, as_document)
     methods = read_methods([folder])
@@ -135,6 +118,66 @@ def train_seeds(
     told = f"{several_verdict(results['methods'])} Written to {folder}."
     conclude(told, ["tsreward", "watch", _of(folder, seeds[0])])
     return 0
+
+
+def _side_by_side(
+    folder: Path,
+    arguments: Sequence[str],
+    seeds: Sequence[int],
+    jobs: int,
+    status: dict[str, Any],
+    report: Callable[[], None],
+) -> dict[int, str]:
+    """Train on this machine, and return why some seeds failed."""
+    jobs = jobs or len(os.sched_getaffinity(0))
+    waiting = list(seeds)
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    failed: dict[int, str] = {}
+    with ExitStack() as files:
+        signals = files.enter_context(noted(lambda number: remark("ending every seed at its next checkpoint")))
+        while waiting or running:
+            if signals.number is not None:
+                waiting.clear()
+                for process in running.values():
+                    with suppress(ProcessLookupError):
+                        process.send_signal(signals.number)
+                _wait(running.values())
+                write_atomic(folder / STATUS, as_json(status | {"state": "stopped"}))
+                signals.obey()
+            while waiting and len(running) < jobs:
+                seed = waiting.pop(0)
+                log = files.enter_context(_log(folder, seed).open("a"))
+                running[seed] = _begin(folder, arguments, seed, log)
+            ended = [seed for seed, process in running.items() if process.poll() is not None]
+            codes = {seed: running.pop(seed).returncode for seed in ended}
+            failed |= {seed: _why(folder, seed, code) for seed, code in codes.items() if code}
+            report()
+            time.sleep(_POLL)
+    return failed
+
+
+def _train(folder: Path, arguments: Sequence[str], seed: int) -> None:
+    """Train with one seed, or go on.
+
+    Raises:
+        DataError: it failed.
+    """
+    with _log(folder, seed).open("a") as log:
+        code = _begin(folder, arguments, seed, log).wait()
+    if code:
+        raise DataError(_why(folder, seed, code))
+
+
+def _why(folder: Path, seed: int, code: int) -> str:
+    """Return why a run failed that ended with a code."""
+    if code < 0:
+        return f"{exit_cause(code)}: tsreward train --resume {folder} goes on from its last checkpoint."
+    lines = _log(folder, seed).read_text(errors="replace").splitlines()
+    return lines[-1].removeprefix("tsreward: error: ") if lines else "it said nothing"
+
+
+def _log(folder: Path, seed: int) -> Path:
+    return folder / f"seed-{seed}.log"
 
 
 def _join(folder: Path, status: dict[str, Any]) -> None:
@@ -205,7 +248,7 @@ def _progress(folder: Path, seeds: Sequence[int]) -> tuple[int, int]:
     """Return the steps that were done and are to do in all runs together, as far as these are known."""
     known = list(_done(folder, seeds))
     done, totals = sum(done for done, _ in known), [total for _, total in known]
-    return done, len(seeds) * max(totals, default=0)
+    return done, len(seeds) * max(totals, default=1)
 
 
 def _done(folder: Path, seeds: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -161,7 +161,7 @@ def _train_seeds(options: Options | LikenessRun, env: str, arguments: Sequence[s
         raise OptionError("--shard shares the seeds of one folder: name it with --out, the same on every machine.")
     path = options.out or run_path("train", env, seeds[0])
     without_seed = lasting(arguments, "seed")
-    return train_seeds(path, without_seed, seeds, options.jobs, options.shard, as_document=options.json)
+    return train_seeds(path, without_seed, seeds, options.jobs, options.shard, options.ray, as_document=options.json)
 
 
 def run(options: Options, arguments: list[str]) -> int:

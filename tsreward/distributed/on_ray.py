@@ -1,23 +1,21 @@
-"""Units on a Ray cluster: plain tasks on whole units, begun again elsewhere where a worker or a node dies."""
+"""Work on a Ray cluster: plain tasks on whole pieces, begun again elsewhere where a worker or a node dies."""
 
 from __future__ import annotations
 
 import os
 import socket
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from tsreward.distributed.running import RETRIES, completed, one_thread
-from tsreward.distributed.units import Unit
+from tsreward.distributed.running import Failure, Work, attempt, ended, one_thread
 from tsreward.errors import DataError, missing_extra
 from tsreward.pipeline.own_names import import_own, named_modules
 
 LOCAL = "local"
 
 
-def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable[[], None]) -> dict[str, str]:
-    """Do units on a cluster, and return why some failed.
+def run_on_ray(works: Sequence[Work], address: str, step: Callable[[], None], retries: int) -> dict[int, Failure]:
+    """Do works on a cluster, and return why some failed, by their place among them.
 
     Every node must see the folder and the inputs under the same paths. A connection that is there is used and left.
 
@@ -30,7 +28,7 @@ def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable
         import ray  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise missing_extra("ray", "ray") from error
-    if not units:
+    if not works:
         return {}
     mine = not ray.is_initialized()
     try:
@@ -43,12 +41,12 @@ def run_on_ray(units: Sequence[Unit], folder: Path, address: str, step: Callable
                 configure_logging=False,
                 log_to_driver=False,
             )
-        return _gathered(ray, units, folder.resolve(), step)
+        return _gathered(ray, works, step, retries)
     except (OSError, RuntimeError, ray.exceptions.RayError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(
-            f"The Ray cluster {address} was lost or cannot be reached ({first[:200]}): finished files are in {folder}; "
-            f"the same command goes on."
+            f"The Ray cluster {address} was lost or cannot be reached ({first[:200]}): what is finished stays, and the "
+            f"same command goes on."
         ) from error
     finally:
         if mine and ray.is_initialized():
@@ -66,27 +64,28 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def _gathered(ray: Any, units: Sequence[Unit], folder: Path, step: Callable[[], None]) -> dict[str, str]:
-    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_work)
-    waiting = {task.remote(unit, folder, named_modules()): unit for unit in units}
-    failed: dict[str, str] = {}
+def _gathered(ray: Any, works: Sequence[Work], step: Callable[[], None], retries: int) -> dict[int, Failure]:
+    task = ray.remote(num_cpus=1, max_retries=retries)(_work)
+    waiting = {task.remote(work, named_modules()): number for number, work in enumerate(works)}
+    failed: dict[int, Failure] = {}
     while waiting:
         ready, _ = ray.wait(list(waiting), num_returns=1)
         for one in ready:
-            unit = waiting.pop(one)
+            number = waiting.pop(one)
             try:
-                told = ray.get(one)
-            except ray.exceptions.WorkerCrashedError:
-                told = f"its process ended {RETRIES + 1} times."
+                why = ray.get(one)
+                failure = None if why is None else Failure(why)
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError):
+                failure = Failure(ended(retries + 1), True)
             except ray.exceptions.RayTaskError as error:
-                told = str(error.cause)
-            if told is not None:
-                failed[unit.name] = told
+                failure = Failure(str(error.cause))
+            if failure is not None:
+                failed[number] = failure
             step()
     return failed
 
 
-def _work(unit: Unit, folder: Path, own: Sequence[str]) -> str | None:
+def _work(work: Work, own: Sequence[str]) -> str | None:
     one_thread()
     import_own(own)
-    return completed(unit, folder)
+    return attempt(work)

@@ -1,16 +1,16 @@
-"""`run_units`: the same units done here, in processes, or on Ray, into one folder."""
+"""`run_works` and `run_units`: the same work done here, in processes, or on Ray."""
 
 from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -24,6 +24,8 @@ from tsreward.pipeline.own_names import import_own, named_modules
 RETRIES = 3
 """How often work is begun again whose process was killed."""
 Progress = Callable[[int, int], object]
+Work = Callable[[], object]
+"""What leaves its result in files. It is sent to other processes: a `functools.partial` of a function of a module."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ run.
     def check(self) -> None:
         if self.ray is not None and self.jobs > 1:
             self.refuse("ray", "None where jobs is above 1", "Ray decides how many run")
+
+
+class Failure(NamedTuple):
+    """Why work failed."""
+
+    why: str
+    killed: bool = False
+    """Its process ended, rather than that it raised."""
 
 
 @dataclass(frozen=True)
@@ -98,23 +108,51 @@ def run_units(
         if progress is not None:
             progress(ended, len(mine))
 
+    homes = sorted({_home(unit.task) for unit in left})
+    found = run_works([partial(unit.complete, folder.resolve()) for unit in left], place, step, homes)
+    failed = {left[number].name: failure.why for number, failure in sorted(found.items())}
+    done = tuple(unit.name for unit in left if unit.name not in failed)
+    return Done(done, tuple(unit.name for unit in mine if unit not in left), failed)
+
+
+def run_works(
+    works: Sequence[Work],
+    place: PlaceOptions,
+    step: Callable[[], None] = lambda: None,
+    preload: Iterable[str] = (),
+    retries: int = RETRIES,
+) -> dict[int, Failure]:
+    """Do works, and return why some failed, by their place among them; `place.shard` is not looked at.
+
+    Args:
+        works: what is to do.
+        place: where.
+        step: called after each.
+        preload: modules that processes share, in place of importing them each.
+        retries: how often a work is begun again whose process was killed.
+
+    Raises:
+        DataError: Ray cannot be reached, or was lost.
+        MissingExtraError: Ray is named and not installed.
+    """
     if place.ray is not None:
         from tsreward.distributed.on_ray import run_on_ray
 
-        failed = run_on_ray(left, folder, place.ray, step)
-    elif place.jobs > 1:
-        failed = _in_processes(left, folder, place.jobs, step)
-    else:
-        failed = {unit.name: told for unit in left if (told := _here(unit, folder, step)) is not None}
-    done = tuple(unit.name for unit in left if unit.name not in failed)
-    there = tuple(unit.name for unit in mine if unit not in left)
-    return Done(done, there, {unit.name: failed[unit.name] for unit in left if unit.name in failed})
+        return run_on_ray(works, place.ray, step, retries)
+    if place.jobs > 1:
+        return _in_processes(works, place.jobs, step, preload, retries)
+    failed = {}
+    for number, work in enumerate(works):
+        if (why := attempt(work)) is not None:
+            failed[number] = Failure(why)
+        step()
+    return failed
 
 
-def completed(unit: Unit, folder: Path) -> str | None:
-    """Do a unit, and return why it failed, or None."""
+def attempt(work: Work) -> str | None:
+    """Do a work, and return why it failed, or None."""
     try:
-        unit.complete(folder)
+        work()
     except TSRewardError as error:
         return str(error)
     except Exception as error:
@@ -125,54 +163,51 @@ def completed(unit: Unit, folder: Path) -> str | None:
     return None
 
 
-def _here(unit: Unit, folder: Path, step: Callable[[], None]) -> str | None:
-    told = completed(unit, folder)
-    step()
-    return told
-
-
 @dataclass(frozen=True)
 class _Running:
-    unit: Unit
+    number: int
     process: Any
     tries: int
 
 
-def _in_processes(units: Sequence[Unit], folder: Path, jobs: int, step: Callable[[], None]) -> dict[str, str]:
-    """Do units in up to `jobs` processes, and return why some failed."""
+def _in_processes(
+    works: Sequence[Work], jobs: int, step: Callable[[], None], preload: Iterable[str], retries: int
+) -> dict[int, Failure]:
+    """Do works in up to `jobs` processes, and return why some failed."""
     server = "forkserver" in get_all_start_methods()
     context: Any = get_context("forkserver" if server else "spawn")
     if server:  # heavy packages are imported once, not by every process
-        context.set_forkserver_preload([__name__, *sorted({_home(unit) for unit in units})])
-    waiting = [(unit, 1) for unit in reversed(units)]
+        context.set_forkserver_preload([__name__, *preload])
+    waiting = [(number, 1) for number in reversed(range(len(works)))]
     running: dict[Connection, _Running] = {}
-    failed: dict[str, str] = {}
+    failed: dict[int, Failure] = {}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                unit, tries = waiting.pop()
+                number, tries = waiting.pop()
                 here, there = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(unit, folder, there, named_modules()), daemon=True)
-                with held_back():
+                process = context.Process(target=_work, args=(works[number], there, named_modules()), daemon=True)
+                with held_back():  # half of what a process is sent would be a traceback of its own
                     process.start()
                 there.close()
-                running[here] = _Running(unit, process, tries)
+                running[here] = _Running(number, process, tries)
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 one = running.pop(ready)
                 try:
-                    told = ready.recv()
+                    why = ready.recv()
+                    failure = None if why is None else Failure(why)
                 except (EOFError, OSError):  # it was killed
                     one.process.join()
-                    if one.tries <= RETRIES:
-                        waiting.append((one.unit, one.tries + 1))
+                    if one.tries <= retries:
+                        waiting.append((one.number, one.tries + 1))
                         continue
-                    told = f"its process ended {one.tries} times ({_cause(one.process.exitcode)})"
+                    failure = Failure(f"{ended(one.tries)} ({_cause(one.process.exitcode)})", True)
                 finally:
                     ready.close()
                 one.process.join()
-                if told is not None:
-                    failed[one.unit.name] = told
+                if failure is not None:
+                    failed[one.number] = failure
                 step()
     finally:
         for one in running.values():
@@ -181,22 +216,26 @@ def _in_processes(units: Sequence[Unit], folder: Path, jobs: int, step: Callable
     return failed
 
 
-def _home(unit: Unit) -> str:
-    """Return the module of a unit's function."""
-    task = unit.task
-    while isinstance(task, partial):
-        task = task.func
-    return str(getattr(task, "__module__", None) or __name__)
+def _home(work: Any) -> str:
+    """Return the module of the function of a work."""
+    while isinstance(work, partial):
+        work = work.func
+    return str(getattr(work, "__module__", None) or __name__)
 
 
-def _work(unit: Unit, folder: Path, connection: Connection, own: Sequence[str]) -> None:
-    """Do a unit in a process of one thread, and send why it failed, or None."""
+def _work(work: Work, connection: Connection, own: Sequence[str]) -> None:
+    """Do a work in a process of one thread, and send why it failed, or None."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the server of processes was started while they were blocked
     one_thread()
     import_own(own)
-    connection.send(completed(unit, folder))
+    connection.send(attempt(work))
+
+
+def ended(tries: int) -> str:
+    """Return what is told of work whose process was killed."""
+    return "its process ended" + (f" {tries} times" if tries > 1 else "")
 
 
 def one_thread() -> None:

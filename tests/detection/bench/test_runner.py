@@ -14,9 +14,10 @@ from tests.detection.bench.fakes import Broken, Counted, Distance, Dying, Hungry
 from tsreward.detection.bench import runner
 from tsreward.detection.bench.evaluate import evaluate
 from tsreward.detection.bench.records import read_scores
-from tsreward.detection.bench.runner import Work, run_benchmark
+from tsreward.detection.bench.runner import CellWork, run_benchmark
 from tsreward.detection.bench.summary import summary
 from tsreward.detection.detectors.base import held_out_scores
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError
 from tsreward.sequences.series import DetectionTask, Series
 
@@ -208,7 +209,6 @@ def test_a_failed_evaluation_keeps_the_scores(tmp_path, datasets, fits):
         ({"seeds": [1, 1]}, r"Each seed is given once, got \[1, 1\]"),
         ({"threshold": "conform"}, "Unknown threshold 'conform': did you mean 'conformal'"),
         ({"false_alarm_rate": 1.0}, "between 0 and 1, got 1.0"),
-        ({"jobs": 0}, "at least 1, got 0"),
     ],
 )
 def test_what_cannot_run(tmp_path, datasets, changes, message):
@@ -264,6 +264,7 @@ def test_without_proc_the_peak_of_the_process_counts(monkeypatch):
 
 
 DATASETS = {"set": [small_task("a", 1), small_task("b", 2)]}
+TWO = PlaceOptions(jobs=2)
 
 
 def timeless(records):
@@ -275,30 +276,38 @@ def test_processes_give_the_same_results(tmp_path):
     alone = run_benchmark(DATASETS, detectors, [0, 1], tmp_path / "alone")
     seen = []
     spread = run_benchmark(
-        DATASETS, detectors, [0, 1], tmp_path / "spread", jobs=2, progress=lambda *at: seen.append(at)
+        DATASETS, detectors, [0, 1], tmp_path / "spread", place=TWO, progress=lambda *at: seen.append(at)
     )
     assert timeless(spread) == timeless(alone)
     assert seen == [(done, 8) for done in range(9)]
 
 
+def test_shares_make_what_one_makes(tmp_path):
+    detectors = {"x": Distance, "y": Distance}
+    first = run_benchmark(DATASETS, detectors, [0], tmp_path / "shared", place=PlaceOptions(shard="1/2"))
+    assert [record.cell.detector for record in first] == ["x", "x"]
+    both = run_benchmark(DATASETS, detectors, [0], tmp_path / "shared", place=PlaceOptions(shard="2/2"))
+    assert timeless(both) == timeless(run_benchmark(DATASETS, detectors, [0], tmp_path / "alone"))
+
+
 def test_a_process_that_dies_is_a_failure_of_its_cell(tmp_path):
     detectors = {"dying": Dying, "x": partial(Counted, tmp_path / "fits")}
-    records = run_benchmark(DATASETS, detectors, [0], tmp_path, jobs=2)
+    records = run_benchmark(DATASETS, detectors, [0], tmp_path, place=TWO)
     assert [record.error for record in records] == [
         None,
         None,
-        "Its process was ended by SIGKILL: out of memory?",
+        "Its process ended (SIGKILL): out of memory?",
         None,
     ]
-    run_benchmark(DATASETS, detectors, [0], tmp_path, jobs=2)
+    run_benchmark(DATASETS, detectors, [0], tmp_path, place=TWO)
     assert (tmp_path / "fits").read_bytes() == b".."
 
 
 def test_results_that_cannot_be_written(tmp_path, monkeypatch):
     (tmp_path / "results").mkdir()
-    monkeypatch.setattr(Work, "finished", lambda self, folder: _fill(folder, self.cell.stem))
-    with pytest.raises(DataError, match=r"The process of x on [ab] ended with 1: what it wrote to stderr says why"):
-        run_benchmark(DATASETS, {"x": Distance}, [0], tmp_path, jobs=2)
+    monkeypatch.setattr(CellWork, "finished", lambda self, folder: _fill(folder, self.cell.stem))
+    with pytest.raises(DataError, match=r"x on [ab]: .* Results that are finished are kept\."):
+        run_benchmark(DATASETS, {"x": Distance}, [0], tmp_path, place=TWO)
 
 
 def _fill(folder, stem):

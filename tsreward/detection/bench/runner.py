@@ -5,21 +5,18 @@ from __future__ import annotations
 import contextlib
 import re
 import resource
-import signal
 import sys
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from importlib.metadata import version
 from itertools import product
-from multiprocessing import get_all_start_methods, get_context
-from multiprocessing.connection import wait
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import torch
 
 from tsreward.detection.bench.evaluate import Evaluation, evaluate, found_threshold
 from tsreward.detection.bench.records import (
@@ -35,10 +32,10 @@ from tsreward.detection.bench.records import (
 from tsreward.detection.detectors.base import Detector, held_out_scores
 from tsreward.detection.detectors.causality import is_causal
 from tsreward.detection.thresholds import THRESHOLDS
-from tsreward.errors import DataError, OptionError, TSRewardError, unknown_name
+from tsreward.distributed.running import PlaceOptions, run_works
+from tsreward.distributed.units import shard_of
+from tsreward.errors import DataError, OptionError, unknown_name
 from tsreward.files import make_folder
-from tsreward.interrupts import ENDING, held_back
-from tsreward.pipeline.own_names import import_own, named_modules
 from tsreward.sequences.series import DetectionTask
 
 
@@ -50,10 +47,10 @@ def run_benchmark(
     *,
     threshold: str = "conformal",
     false_alarm_rate: float = 0.01,
-    jobs: int = 1,
+    place: PlaceOptions = PlaceOptions(),  # noqa: B008 - frozen
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Record]:
-    """Run every detector on every series with every seed, and return the records in that order.
+    """Run every detector on every series with every seed, and return the records that there are in that order.
 
     Each result is a file in the folder `results` inside `folder`. One that is there already is not made again, unless
     the series, the detector's options or the version of the package changed; where only labels, threshold or rate did,
@@ -66,12 +63,14 @@ def run_benchmark(
         folder: is created.
         threshold: rule of `tsreward.detection.thresholds`: conformal, quantile or pot.
         false_alarm_rate: fraction of normal rows that may pass the threshold.
-        jobs: with 2 or more, every result is made in a fresh process, that many at a time.
+        place: where results are made: here, in processes, on Ray; of a share, the others are left to others. A process
+            that is killed, e.g. because memory ran out, is recorded as the failure of its cell. What makes the
+            detectors is sent to processes: functions of a module or `functools.partial` of them, not lambdas.
         progress: called with (done, total) of the results that are not there yet.
 
     Raises:
         OptionError: nothing to run, an unknown threshold, a rate outside (0, 1), or a name or seed given twice.
-        DataError: the folder cannot be written.
+        DataError: the folder cannot be written, or Ray cannot be reached.
 
     >>> import tempfile
     >>> from tsreward.detection.datasets.synthetic import smd_like
@@ -83,7 +82,7 @@ def run_benchmark(
     >>> [(row["detector"], row["series"], row["vus_pr"] > 0.5) for row in summary(records)]
     [('pca', 2, True), ('random', 2, False)]
     """
-    _check(datasets, detectors, seeds, threshold, false_alarm_rate, jobs)
+    _check(datasets, detectors, seeds, threshold, false_alarm_rate)
     results = Path(folder) / "results"
     make_folder(results)
     rules = [threshold, false_alarm_rate, [field.name for field in fields(Evaluation)]]
@@ -97,14 +96,16 @@ def run_benchmark(
             values, labels = fingerprint(task.train.values, task.test.values), fingerprint(task.test.labels, *rules)
             for (name, seed), maker in makers.items():
                 cell, inputs = Cell(name, dataset, task.name, seed), fingerprint(values, maker)
-                works.append(Work(cell, task, detectors[name], inputs, labels, threshold, false_alarm_rate))
-    missing = [work for work in works if work.finished(results) is None]
-    _run_all(missing, results, jobs, progress)
+                works.append(CellWork(cell, task, detectors[name], inputs, labels, threshold, false_alarm_rate))
+    missing = [work for work in shard_of(works, place.shard) if work.finished(results) is None]
+    _run_all(missing, results.resolve(), place, progress)
     records = (read_record(results, work.cell) for work in works)
     return [record for record in records if record is not None]
 
 
-def _run_all(works: Sequence[Work], results: Path, jobs: int, progress: Callable[[int, int], None] | None) -> None:
+def _run_all(
+    works: Sequence[CellWork], results: Path, place: PlaceOptions, progress: Callable[[int, int], None] | None
+) -> None:
     count = 0
 
     def done() -> None:
@@ -115,12 +116,19 @@ def _run_all(works: Sequence[Work], results: Path, jobs: int, progress: Callable
 
     if progress is not None:
         progress(0, len(works))
-    if jobs > 1:
-        spread(works, results, jobs, done)
+    if place.jobs == 1 and place.ray is None:
+        for work in works:
+            work.run(results)
+            done()
         return
-    for work in works:
-        work.run(results)
-        done()
+    failed = run_works([partial(_run_work, work, results) for work in works], place, done, _PRELOADED, retries=0)
+    for number, failure in failed.items():
+        work = works[number]
+        if not failure.killed:
+            raise DataError(
+                f"{work.cell.detector} on {work.cell.series}: {failure.why} Results that are finished are kept."
+            )
+        work.failed(results, f"{failure.why[0].upper()}{failure.why[1:]}: out of memory?")
 
 
 def _check(
@@ -129,7 +137,6 @@ def _check(
     seeds: Sequence[int],
     threshold: str,
     false_alarm_rate: float,
-    jobs: int,
 ) -> None:
     if not detectors or not seeds or not any(datasets.values()):
         raise OptionError(
@@ -146,8 +153,6 @@ def _check(
         raise unknown_name("threshold", threshold, THRESHOLDS)
     if not 0 < false_alarm_rate < 1:
         raise OptionError(f"The false-alarm rate lies between 0 and 1, got {false_alarm_rate}.")
-    if jobs < 1:
-        raise OptionError(f"The number of jobs is at least 1, got {jobs}.")
 
 
 class PeakMemory:
@@ -185,7 +190,7 @@ def _peak() -> int:
 
 
 @dataclass(frozen=True)
-class Work:
+class CellWork:
     """All that the result of a cell needs."""
 
     cell: Cell
@@ -281,53 +286,7 @@ def _told(error: Exception) -> str:
 _PRELOADED = ["torch", "tsreward.detection.detectors.presets", "tsreward.detection.bench.runner"]
 
 
-def spread(works: Sequence[Work], folder: Path, jobs: int, done: Callable[[], None]) -> None:
-    """Run every work in a fresh process, `jobs` at a time; call `done` after each.
-
-    A process that a signal ends, e.g. because memory ran out, is recorded as the failure of its cell. What makes the
-    detectors is sent to the processes: functions of a module or `functools.partial` of them, not lambdas.
-
-    Raises:
-        DataError: a process could not write its results.
-    """
-    context = get_context("forkserver") if "forkserver" in get_all_start_methods() else get_context("spawn")
-    context.set_forkserver_preload(_PRELOADED)  # torch takes seconds to import, once and not in every process
-    waiting, running = deque(works), {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                work = waiting.popleft()
-                process = context.Process(
-                    target=_run_in_process, args=(work, folder, torch.get_num_threads(), named_modules()), daemon=True
-                )
-                with held_back():  # half of what a process is sent would be a traceback of its own
-                    process.start()
-                running[process.sentinel] = (process, work)
-            for sentinel in wait(list(running)):
-                process, work = running.pop(sentinel)
-                process.join()
-                if process.exitcode < 0:
-                    name = signal.Signals(-process.exitcode).name
-                    work.failed(folder, f"Its process was ended by {name}" + ": out of memory?" * (name == "SIGKILL"))
-                elif process.exitcode:
-                    raise DataError(
-                        f"The process of {work.cell.detector} on {work.cell.series} ended with {process.exitcode}: "
-                        f"what it wrote to stderr says why. Results that are finished are kept."
-                    )
-                done()
-    finally:
-        for process, _ in running.values():
-            process.kill()
-            process.join()
-
-
-def _run_in_process(work: Work, folder: Path, threads: int, own: Sequence[str]) -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the server of processes was started while they were blocked
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the first one ends the others
-    torch.set_num_threads(threads)
+def _run_work(work: CellWork, folder: Path) -> None:
+    """Make a result in a process of its own; what a detector prints is no result of a command."""
     with redirect_stdout(sys.stderr):
-        try:
-            import_own(own)
-            work.run(folder)
-        except TSRewardError as error:
-            raise SystemExit(str(error)) from None  # one line on stderr, and exit code 1
+        work.run(folder)
