@@ -20,8 +20,8 @@ from unittest.mock import patch
 import torch
 import tyro
 
+from benchmarks.controllers import TASKS
 from benchmarks.records import RESULTS, commit, device
-from benchmarks.reward_watch import RUNS
 from tsreward.data.episodes import load_episodes
 from tsreward.files import write_atomic
 from tsreward.pipeline.expert_windows import ExpertWindows
@@ -65,7 +65,7 @@ class Options:
 
 def main(options: Options) -> None:
     torch.set_num_threads(1)
-    task = RUNS["pendulum"]
+    task = TASKS["pendulum"]
     expert = [one.obs for one in load_episodes(task.demos())]
     model = RewardModel(scorer_preset("deep_svdd").build(4), Likeness()).fit(expert)
     records = []

@@ -30,7 +30,7 @@ class ColumnScales(NamedTuple):
 class ColumnStatistics(NamedTuple):
     """What is known of the columns of some rows, in float64; those of two sets of rows are put together by `merged`."""
 
-    count: int
+    number: int
     low: Float64[Tensor, " d"]
     high: Float64[Tensor, " d"]
     mean: Float64[Tensor, " d"]
@@ -56,12 +56,12 @@ class ColumnStatistics(NamedTuple):
         >>> float(one.merged(two).mean), round(float(one.merged(two).std), 4)
         (3.0, 1.633)
         """
-        count = self.count + other.count
-        share, apart = other.count / count, other.mean - self.mean
+        number = self.number + other.number
+        share, apart = other.number / number, other.mean - self.mean
         spread = (1 - share) * self.std.square() + share * other.std.square() + share * (1 - share) * apart.square()
         low, high = torch.minimum(self.low, other.low), torch.maximum(self.high, other.high)
         step = max(self.step, other.step)
-        return ColumnStatistics(count, low, high, self.mean + share * apart, spread.sqrt(), step)
+        return ColumnStatistics(number, low, high, self.mean + share * apart, spread.sqrt(), step)
 
     def scales(self, std_floor: float) -> ColumnScales:
         """Return what rows are standardised with, see `column_scales`."""

@@ -50,6 +50,6 @@ class ClosedForm(Scorer[OptionsT]):
             known.append(ColumnStatistics.of(shard.store[shard.last]))
         every = reduce(ColumnStatistics.merged, known)
         self._renew_for(every, options.seed)
-        self.learn_batches(normal.map(lambda shard: shard.map(self.standardise)).batches(_BATCH), every.count)
+        self.learn_batches(normal.map(lambda shard: shard.map(self.standardise)).batches(_BATCH), every.number)
         self.fitted.fill_(True)
         return self.to(options.device).eval()
