@@ -31,6 +31,7 @@ from benchmarks.audit_outcomes import (
     FRESH,
     LIKENESS,
     PENALTY,
+    SEARCHED,
     Outcome,
     fresh_outcomes,
     likeness_outcomes,
@@ -44,8 +45,8 @@ AUDITED = ("hopper", "circle", "transfer", "goal", "hopper-td3", "swimmer", "wal
 """Tasks of `benchmarks.anoseqs` whose penalties are audited."""
 CHOSEN_ON = ("hopper", "hopper-td3", "balance")
 """hopper-td3 trains another agent on a reward of hopper."""
-KEY = ("part", "task", "arm", "seed")
-PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty, FRESH: audit_fresh}
+KEY = ("part", "task", "arm", "seed", "seconds")
+PARTS = {LIKENESS: audit_likeness, PENALTY: audit_penalty}
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ class Options:
     """Tasks of them; empty takes all that there are trainings of."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the trainings whose rewards are fitted again; those of reward-watch all are."""
+    seconds: float = SEARCHED
+    """Of a search."""
     again: bool = False
     """Repeat audits that are in the result file."""
 
@@ -65,10 +68,12 @@ def main(options: Options) -> None:
     torch.set_num_threads(1)
     records = Records(RESULTS / "audit.json", KEY)
     for part, task, arm, seed, outcome in pairs(options):
-        identity = {"part": part, "task": task, "arm": arm, "seed": seed}
+        seconds = options.seconds if part == FRESH else None
+        identity = {"part": part, "task": task, "arm": arm, "seed": seed, "seconds": seconds}
         known = next((row for row in records.read() if identity.items() <= row.items()), None)
         if known is None or options.again:
-            measured = summary(PARTS[part](task, arm, seed))
+            found = PARTS[part](task, arm, seed) if seconds is None else audit_fresh(task, arm, seed, seconds)
+            measured = summary(found)
         else:
             measured = {key: known[key] for key in ("verdict", "codes", "measured")}
         record: dict[str, Any] = {**identity, **measured, **judged(measured["verdict"], outcome)}

@@ -13,6 +13,8 @@ from benchmarks.cells import RESULTS
 from benchmarks.likeness_arms import ARMS as LIKENESS_ARMS
 
 PENALTY, LIKENESS, FRESH = "penalty", "likeness", "fresh"
+SEARCHED = 60.0
+"""Seconds of a search, where no others are asked for."""
 COST_SHARE, KEPT_SHARE, EXPERT_SHARE = 0.7, 0.5, 0.8
 """Most of vanilla's cost rate, least of its return and length, and least of the expert's return, where it worked."""
 

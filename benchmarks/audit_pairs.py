@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks import anoseqs, controllers, reward_watch
 from benchmarks import likeness as likeness_benchmark
+from benchmarks.audit_outcomes import SEARCHED
 from benchmarks.experts import FOLDER, SAC
 from tsreward.audit.auditing import Audit, audit_reward
 from tsreward.audit.search.attack import red_team, with_search
@@ -27,8 +28,8 @@ from tsreward.sequences.windows import WindowSet
 HELD_OUT = 0.25
 """Share of the expert's episodes that `RewardModel.fit` shows to the calibration and not to the scorer."""
 BLIND_EPISODES = 4
-SEARCHED, ATTACK_SHARE = 60.0, 0.2
-"""Seconds of a search, and the most of a training's decisions that an attacking agent has."""
+ATTACK_SHARE = 0.2
+"""Most of a training's decisions that an attacking agent has."""
 
 
 def audit_penalty(task_name: str, arm_name: str, seed: int) -> Audit:
@@ -75,7 +76,7 @@ def audit_likeness(task_name: str, arm_name: str, seed: int) -> Audit:
     )
 
 
-def audit_fresh(task_name: str, arm_name: str, seed: int) -> Audit:
+def audit_fresh(task_name: str, arm_name: str, seed: int, seconds: float = SEARCHED) -> Audit:
     """Audit the likeness of an arm as `tsreward audit --good --bad --env --search` does.
 
     Good are episodes of the controller that fitting kept from the scorer, and bad is random behaviour.
@@ -84,7 +85,7 @@ def audit_fresh(task_name: str, arm_name: str, seed: int) -> Audit:
     agent = task.trained(seed)
     model, good, bad = fitted_likeness(reward_watch.recipe_options(task_name, arm_name), agent)
     audit = audit_reward(model, good, bad, blind=blind(task.env, task.action_repeat), seed=seed)
-    attack = AttackOptions(SEARCHED, seed=seed + 1_000, agent_steps=round(ATTACK_SHARE * agent.steps))
+    attack = AttackOptions(seconds, seed=seed + 1_000, agent_steps=round(ATTACK_SHARE * agent.steps))
     return with_search(audit, red_team(model, task.env, good, bad, attack, task.action_repeat))
 
 

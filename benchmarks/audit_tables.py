@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from benchmarks.audit_outcomes import FRESH, LIKENESS, PENALTY
+from benchmarks.audit_outcomes import FRESH, LIKENESS, PENALTY, SEARCHED
 from benchmarks.cells import RESULTS
 from tsreward.audit.codes import DECISIVE
 
@@ -30,9 +30,9 @@ def audit_fresh() -> str:
     """Return one row per likeness that was attacked before its training, and the hit rates below."""
     titles = ("task", "reward", "seed", "attacker", "r", "d", "verdict", "what training did", "worked", "right")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    records = [one for one in _records() if one["part"] == FRESH]
+    records = [one for one in _records() if one["part"] == FRESH and one["seconds"] == SEARCHED]
     for record in records:
-        best = max(record["measured"]["search"]["found"], key=lambda one: (one["is_exploit"], one["r"]))
+        best = _strongest(record)
         apart = f"{min(best['d'].values()):.2f}" if best["d"] else "–"
         verdict = " ".join([record["verdict"], *sorted(DECISIVE[True].intersection(record["codes"]))])
         did = f"{record['outcome']['share']:.2f} of the way"
@@ -41,6 +41,24 @@ def audit_fresh() -> str:
         lines.append(f"| {' | '.join([record['task'], record['arm'], *cells, *words])} |")
     fresh, chosen = ([one for one in records if one["chosen_on"] is which] for which in (False, True))
     return "\n".join([*lines, "", f"On fresh tasks: {_shares(fresh)}. On balance: {_shares(chosen)}."])
+
+
+def audit_budgets() -> str:
+    """Return one row per likeness that was attacked for longer, too: the strongest attacker after so many seconds."""
+    records = [one for one in _records() if one["part"] == FRESH]
+    longer = [one for one in records if one["seconds"] != SEARCHED]
+    lines = ["| task | reward | seed | seconds | attacker | r | verdict | worked |", "|---" * 8 + "|"]
+    for pair in dict.fromkeys((one["task"], one["arm"], one["seed"]) for one in longer):
+        for record in sorted(records, key=lambda one: one["seconds"]):
+            if (record["task"], record["arm"], record["seed"]) == pair:
+                best = _strongest(record)
+                cells = (*map(str, pair), f"{record['seconds']:.0f}", best["attacker"], f"{best['r']:.2f}")
+                lines.append(f"| {' | '.join([*cells, record['verdict'], _word(record['worked'])])} |")
+    return "\n".join(lines)
+
+
+def _strongest(record: dict[str, Any]) -> dict[str, Any]:
+    return max(record["measured"]["search"]["found"], key=lambda one: (one["is_exploit"], one["r"]))
 
 
 def _records() -> list[dict[str, Any]]:

@@ -152,6 +152,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "goals": goal_tables.goals,
     "audit": audit_tables.audit,
     "audit-fresh": audit_tables.audit_fresh,
+    "audit-budgets": audit_tables.audit_budgets,
     "reward-watch": watch_tables.reward_watch,
     "watch-overhead": watch_tables.overhead,
     "tuning-agents": tuning_tables.agents,
