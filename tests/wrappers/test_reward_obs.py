@@ -306,7 +306,7 @@ def test_a_wrong_function_is_refused_in_the_first_reset(likeness, function, erro
 
 def hindsight(env: Any, goals: int) -> SAC:
     kinds = {"n_sampled_goal": goals, "goal_selection_strategy": "future"}
-    kinds = {"replay_buffer_class": HerReplayBuffer, "replay_buffer_kwargs": kinds}
+    kinds = {"replay_buffer_class": HerReplayBuffer, "replay_buffer_kwargs": kinds, "buffer_size": 1000}
     return SAC("MultiInputPolicy", env, learning_starts=50, policy_kwargs={"net_arch": [8]}, seed=0, **kinds)
 
 
