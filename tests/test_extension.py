@@ -36,6 +36,22 @@ probe = torch.randn(7, 2, 2)
 assert torch.equal(again.scorer(probe), model.scorer(probe))
 """
 
+IN_TURN = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from tsreward.cli.main import main
+ran = []
+for line in sys.argv[1:]:
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main(line.split())
+        except SystemExit as ended:  # as --help does
+            code = ended.code or 0
+    ran.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(ran))
+"""
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
@@ -78,32 +94,41 @@ def command(work: Path, site: Path | None, line: str) -> subprocess.CompletedPro
     return python(work, "-m", "tsreward", *line.split(), site=site)
 
 
+def commands(work: Path, site: Path, *lines: str) -> list[tuple[int, str, str]]:
+    """Return exit code, stdout and stderr of commands that one process runs one after the other."""
+    run = python(work, "-c", IN_TURN, *lines, site=site)
+    assert run.returncode == 0, run.stderr
+    return [tuple(one) for one in json.loads(run.stdout)]
+
+
 def test_fit_save_and_load_in_python(installed, work):
     run = python(work, "-c", IN_PYTHON, site=installed)
     assert run.returncode == 0, run.stderr
 
 
 def test_the_command_line_knows_its_names_and_options(installed, work):
-    run = command(work, installed, "fit --scorer far --help")
-    assert "dqn, far, forecaster" in run.stdout
-    assert "--scorer.power FLOAT" in run.stdout
-    assert "What distances are raised to." in run.stdout
-    run = command(work, installed, "bench --help")
-    assert "nab, pairs" in run.stdout
+    (_, fit, _), (_, bench, _) = commands(work, installed, "fit --scorer far --help", "bench --help")
+    assert "dqn, far, forecaster" in fit
+    assert "--scorer.power FLOAT" in fit
+    assert "What distances are raised to." in fit
+    assert "nab, pairs" in bench
 
 
 def test_fit_and_check(installed, work):
     line = "fit --scorer far --scorer.power 3 --reward likeness --data log.npy --out far.safetensors --json"
-    run = command(work, installed, line)
-    assert run.returncode == 0, run.stderr
-    run = command(work, installed, "check far.safetensors --data log.npy")
-    assert run.returncode == 0, run.stdout + run.stderr
-    info = json.loads(command(work, installed, "info far.safetensors --json").stdout)
-    assert info["scorer"]["package"] == "tiny-pack"
-    assert info["scorer"]["options"]["power"] == 3.0
-
-    run = command(work, installed, "fit --scorer far --scorer.power 0 --data log.npy --out x.safetensors")
-    assert run.stderr == "tsreward: error: FarOptions.power must be a finite number > 0, got 0.0.\n"
+    assert commands(work, installed, line)[0][0] == 0
+    check, info, refused = commands(  # in another process than the one that made the file
+        work,
+        installed,
+        "check far.safetensors --data log.npy",
+        "info far.safetensors --json",
+        "fit --scorer far --scorer.power 0 --data log.npy --out x.safetensors",
+    )
+    assert check[0] == 0, check
+    scorer = json.loads(info[1])["scorer"]
+    assert scorer["package"] == "tiny-pack"
+    assert scorer["options"]["power"] == 3.0
+    assert refused[2] == "tsreward: error: FarOptions.power must be a finite number > 0, got 0.0.\n"
 
 
 def test_without_the_package_its_file_is_refused_with_its_name(installed, work):
@@ -126,7 +151,7 @@ def test_bench(installed, work):
 def test_tune(installed, work):
     pytest.importorskip("optuna")
     line = (
-        "tune --study s.db --objective detect --format pairs --data pairs --fix scorer=far window=2 --trials 3 --json"
+        "tune --study s.db --objective detect --format pairs --data pairs --fix scorer=far window=2 --trials 2 --json"
     )
     run = command(work, installed, line)
     assert run.returncode == 0, run.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from tsreward.rewards.penalty import Penalty, PenaltyOptions
 from tsreward.scorers.deep_svdd import DeepSVDD
 from tsreward.scorers.knn import KNN
 from tsreward.sequences.episodes import Episode
+from tsreward.training import TrainOptions
 
 
 @pytest.fixture(scope="module")
@@ -216,8 +218,11 @@ def test_a_search_needs_an_environment_and_two_kinds(files, tmp_path, monkeypatc
     assert "good.npz is given both as --good and as --bad" in complaint("audit", "--model", "windows", *same, *out)
 
 
-def test_a_repaired_model_is_written(tmp_path, document, complaint):
-    model = RewardModel(DeepSVDD(1), Penalty()).fit([one.obs for one in walked((0.0, 0.3))], rewards=np.ones(9))
+def test_a_repaired_model_is_written(tmp_path, document, complaint, monkeypatch):
+    brief = TrainOptions(epochs=2, windows_per_epoch=256)
+    monkeypatch.setattr("tsreward.cli.audit.TrainOptions", lambda seed: replace(brief, seed=seed))
+    up = [one.obs for one in walked((0.0, 0.3))]
+    model = RewardModel(DeepSVDD(1), Penalty()).fit(up, rewards=np.ones(9), options=brief)
     save(model, tmp_path / "model")
     for name, episodes in (("good", EXPERT), ("bad", RANDOM), ("learn", walked((0.3, 0.0), 6))):
         save_episodes(episodes, tmp_path / f"{name}.npz")

@@ -61,7 +61,7 @@ def test_fit_reads_one_file_at_a_time(made, tmp_path, document):
     assert [one["normal_windows"] for one in shown] == [shown[0]["normal_windows"]] * 2
     assert shown[1]["roc"] is None
     learned = document(
-        "fit", "--data", *files, "--by-file", "--train.epochs", "15", "--out", tmp_path / "deep.safetensors"
+        "fit", "--data", *files, "--by-file", "--train.epochs", "2", "--out", tmp_path / "deep.safetensors"
     )
     assert learned["negative_windows"] > 0
     assert load(tmp_path / "deep.safetensors").mode.unit > 0
@@ -99,7 +99,22 @@ def test_fit_follows_the_names_of_scorer_and_mode(made, tmp_path, document):
 
 def test_fit_says_when_there_was_nothing_unsafe(made, tmp_path, capsys):
     out = tmp_path / "m.safetensors"
-    assert main(["fit", "--data", str(made.costless), "--out", str(out), "--train.epochs", "1"]) == 0
+    assert (
+        main(
+            [
+                "fit",
+                "--data",
+                str(made.costless),
+                "--out",
+                str(out),
+                "--train.epochs",
+                "1",
+                "--train.windows-per-epoch",
+                "64",
+            ]
+        )
+        == 0
+    )
     out, err = capsys.readouterr()
     assert "tsreward: warning: A penalty is fitted on 480 steps without any cost, so all of them count as safe" in err
     assert "normal_windows" in out

@@ -110,7 +110,7 @@ def test_it_is_frozen_and_no_part_of_the_state(encoder: CLIPEncoder) -> None:
 
 def fitted(encoder: CLIPEncoder) -> RewardModel:
     model = RewardModel(KNN(2), Likeness(), encoder)
-    model.fit([frames(14, seed=seed) for seed in range(4)], options=TrainOptions(epochs=1))
+    model.fit([frames(14, seed=seed) for seed in range(4)], options=TrainOptions(epochs=1, windows_per_epoch=64))
     return model
 
 

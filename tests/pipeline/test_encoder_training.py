@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_weights_and_the_scorer_stays_unfitted() ->
 def test_what_was_trained_is_saved(tmp_path: Path) -> None:
     trained, good, bad = model(), noisy(3, 0, 40), noisy(3, 1, 160)
     train_encoder(trained, good, bad, TrainOptions(epochs=1, windows_per_epoch=64))
-    trained.fit(good, bad, options=TrainOptions(epochs=1))
+    trained.fit(good, bad, options=TrainOptions(epochs=1, windows_per_epoch=64))
     tsreward.save(trained, tmp_path / "model.safetensors")
     again = tsreward.load(tmp_path / "model.safetensors")
     assert torch.equal(again.encode(good[0]), trained.encode(good[0]))

@@ -25,7 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("collect --env Tiny/Cost-v0 --agent random --steps 64 --out OUT/new.npz", "new.npz"),
     "fit": ("fit --data DATA --scorer mahalanobis --reward likeness --out OUT/new.safetensors", "new.safetensors"),
     "fit with its state": (
-        "fit --data DATA --train.epochs 1 --train.state OUT/state --out OUT/new.safetensors",
+        "fit --data DATA --train.epochs 1 --train.windows-per-epoch 512 --train.state OUT/state "
+        "--out OUT/new.safetensors",
         "new.safetensors",
     ),
     "score": ("score DATA --model MODEL --out OUT/new.csv", "new.csv"),
@@ -48,7 +49,7 @@ def inputs(folder: Path) -> dict[str, str]:
     data, model, rng = folder / "data.npz", folder / "model.safetensors", np.random.default_rng(0)
     for command in (
         f"collect --env Tiny/Cost-v0 --agent random --steps 480 --out {data}",
-        f"fit --data {data} --train.epochs 2 --out {model}",
+        f"fit --data {data} --train.epochs 2 --train.windows-per-epoch 4000 --out {model}",
     ):
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             assert main(command.split()) == 0

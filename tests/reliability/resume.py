@@ -24,7 +24,11 @@ from tsreward.recipes.live_run import read_status
 from tsreward.sb3.checkpoints import Checkpoints
 
 COMMANDS = {
-    "fit": ("fit --data DATA --scorer deep_svdd --train.epochs 12 --train.state OUT/state --out OUT/new", "new"),
+    "fit": (
+        "fit --data DATA --scorer deep_svdd --train.epochs 12 --train.windows-per-epoch 4000 "
+        "--train.state OUT/state --out OUT/new",
+        "new",
+    ),
     "score": ("score DATA --model MODEL --out OUT/new.csv", "new.csv"),
     "relabel": ("relabel DATA --model MODEL --out OUT/new.npz", "new.npz"),
 }

@@ -28,5 +28,5 @@ def test_a_killed_training_goes_on(files: dict[str, str], tmp_path: Path):
 
 
 def test_a_training_that_is_told_to_end_keeps_its_checkpoint(files: dict[str, str], tmp_path: Path):
-    seen = signal_training(files, tmp_path, signals=3, seed=0)
+    seen = signal_training(files, tmp_path, signals=2, seed=0)
     assert {wrong: seen[wrong] for wrong in ("hung", "code", "traceback", "lost", "state") if seen[wrong]} == {}

@@ -82,7 +82,7 @@ def test_of_one_picture_the_moments_say_nothing(kind: type[GoalVideo | ForwardBa
     with pytest.raises(DataError, match=r"stand still, .*: give \w+Options\(features='raw'\)"):
         kind(2).fit(picture, **negative)  # type: ignore[arg-type]
     raw = kind(2, kind.Options(features="raw"))  # type: ignore[arg-type]
-    scores = raw.fit(picture, options=TrainOptions(epochs=1), **negative).score_all(seen)  # type: ignore[arg-type]
+    scores = raw.fit(picture, options=TrainOptions(epochs=1, windows_per_epoch=64), **negative).score_all(seen)  # type: ignore[arg-type]
     assert len(scores.unique()) > (1 if kind is GoalVideo else 20)
 
 

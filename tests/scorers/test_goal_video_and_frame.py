@@ -21,6 +21,7 @@ from tsreward.sequences.windows import WindowSet
 from tsreward.training import TrainOptions
 
 FRAME = {"hidden": 16, "latent": 8, "path_length": 20}
+BRIEF = TrainOptions(epochs=2, windows_per_epoch=2_000)
 
 
 def films() -> list[Tensor]:
@@ -35,7 +36,7 @@ def walks() -> list[Tensor]:
 
 def fitted(**options: float) -> GoalVideoAndFrame:
     scorer = GoalVideoAndFrame(6, GoalVideoAndFrameOptions(**FRAME, frames=3, **options))  # type: ignore[arg-type]
-    return scorer.fit(WindowSet.from_episodes(films(), 6), WindowSet.from_episodes(walks(), 6), TrainOptions(epochs=2))
+    return scorer.fit(WindowSet.from_episodes(films(), 6), WindowSet.from_episodes(walks(), 6), BRIEF)
 
 
 def test_with_one_weight_0_it_ranks_as_the_other_alone() -> None:
@@ -45,7 +46,7 @@ def test_with_one_weight_0_it_ranks_as_the_other_alone() -> None:
     alone = video.fit(held_in)(windows)
     assert torch.equal(fitted(frame_weight=0.0)(windows).argsort(), alone.argsort())
     frame = ForwardBackward(6, ForwardBackwardOptions(**FRAME))  # type: ignore[arg-type]
-    frame.fit(WindowSet.from_episodes(films(), 6), WindowSet.from_episodes(walks(), 6), TrainOptions(epochs=2))
+    frame.fit(WindowSet.from_episodes(films(), 6), WindowSet.from_episodes(walks(), 6), BRIEF)
     found, wanted = fitted(video_weight=0.0)(windows), frame(windows)
     assert torch.corrcoef(torch.stack([found, wanted]))[0, 1] > 0.99
 

@@ -34,7 +34,7 @@ def fitted(name: str, encoder: Any = None, **options: Any) -> RewardModel:
     cls: type[Scorer] = SCORERS[name]
     model = RewardModel(cls(4, cls.Options(**options)), Likeness(), encoder)
     bad = walks(3, 9) if cls.needs_negative else None
-    return model.fit(walks(6, 0), bad, options=TrainOptions(epochs=1))
+    return model.fit(walks(6, 0), bad, options=TrainOptions(epochs=1, windows_per_epoch=2_000))
 
 
 def windows() -> np.ndarray:

@@ -42,8 +42,9 @@ def train_encoder(
     >>> model = RewardModel(DeepSVDD(2), Likeness(), ConvEncoder((8, 8, 1), ConvOptions(dim=8, channels=(4,))))
     >>> dark = [torch.randint(0, 90, (20, 8, 8, 1), dtype=torch.uint8) for _ in range(4)]
     >>> light = [255 - frames for frames in dark]
-    >>> train_encoder(model, dark, light, TrainOptions(epochs=1, windows_per_epoch=64))
-    >>> model = model.fit(dark, light)
+    >>> brief = TrainOptions(epochs=1, windows_per_epoch=64)
+    >>> train_encoder(model, dark, light, brief)
+    >>> model = model.fit(dark, light, options=brief)
     """
     encoder, scorer = model.encoder, copy.deepcopy(model.scorer)
     if not isinstance(encoder, ConvEncoder):

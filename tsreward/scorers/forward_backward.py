@@ -71,7 +71,7 @@ class ForwardBackward(GradientScorer[ForwardBackwardOptions]):
     >>> windows = WindowSet.from_episodes(walks, window=2)
     >>> from tsreward.training import TrainOptions
     >>> scorer = ForwardBackward(2, ForwardBackwardOptions(hidden=16, latent=8))
-    >>> scorer.fit(windows, windows, TrainOptions(epochs=1))(torch.zeros(3, 2, 2)).shape
+    >>> scorer.fit(windows, windows, TrainOptions(epochs=1, windows_per_epoch=64))(torch.zeros(3, 2, 2)).shape
     torch.Size([3])
     >>> ForwardBackwardOptions(path_length=60, discount=0.95)
     Traceback (most recent call last):

@@ -48,7 +48,7 @@ class GoalVideoAndFrame(GradientScorer[GoalVideoAndFrameOptions]):
     >>> windows = WindowSet.from_episodes(walks, window=9)
     >>> scorer = GoalVideoAndFrame(9, GoalVideoAndFrameOptions(frames=3, hidden=16, latent=8))
     >>> from tsreward.training import TrainOptions
-    >>> scorer.fit(windows, windows, TrainOptions(epochs=1))(torch.zeros(4, 9, 2)).shape
+    >>> scorer.fit(windows, windows, TrainOptions(epochs=1, windows_per_epoch=64))(torch.zeros(4, 9, 2)).shape
     torch.Size([4])
     """
 

@@ -87,7 +87,7 @@ class MaskedAutoencoder(GradientScorer[MaskedAutoencoderOptions]):
     >>> episodes = [torch.randint(0, 256, (20, 16 * 16 * 3), dtype=torch.uint8) for _ in range(4)]
     >>> scorer = MaskedAutoencoder(3, MaskedAutoencoderOptions(frame_shape=(16, 16, 3), patch=4, width=8, heads=2))
     >>> windows = WindowSet.from_episodes(episodes, window=3, frame_skip=3)
-    >>> scorer.fit(windows, options=TrainOptions(epochs=1))(windows.gather(torch.arange(5))).shape
+    >>> scorer.fit(windows, options=TrainOptions(epochs=1, windows_per_epoch=64))(windows.gather(torch.arange(5))).shape
     torch.Size([5])
     """
 

@@ -42,7 +42,8 @@ class TransformerAE(Reconstruction[TransformerAEOptions]):
     >>> from tsreward.sequences.windows import WindowSet
     >>> episodes = [torch.randn(20, 3, generator=torch.Generator().manual_seed(seed)) for seed in range(4)]
     >>> scorer = TransformerAE(window=4)
-    >>> scorer = scorer.fit(WindowSet.from_episodes(episodes, window=4), options=TrainOptions(epochs=1))
+    >>> windows = WindowSet.from_episodes(episodes, window=4)
+    >>> scorer = scorer.fit(windows, options=TrainOptions(epochs=1, windows_per_epoch=64))
     >>> scorer(torch.zeros(2, 4, 3)).shape
     torch.Size([2])
     """

@@ -61,7 +61,7 @@ class VideoLikelihood(Scorer[VideoLikelihoodOptions]):
     >>> episodes = [torch.randint(0, 4, (20, 9)).float() for _ in range(4)]
     >>> scorer = VideoLikelihood(4, VideoLikelihoodOptions(codes=4, width=16))
     >>> windows = WindowSet.from_episodes(episodes, window=4)
-    >>> scorer.fit(windows, options=TrainOptions(epochs=1))(windows.gather(torch.arange(3))).shape
+    >>> scorer.fit(windows, options=TrainOptions(epochs=1, windows_per_epoch=64))(windows.gather(torch.arange(3))).shape
     torch.Size([3])
     """
 
