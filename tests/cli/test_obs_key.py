@@ -26,7 +26,7 @@ ENVS = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def envs():
     for id, make in ENVS.items():
         gymnasium.register(id, make, disable_env_checker=True)
@@ -41,9 +41,10 @@ def collected(path, id, *words, agent="random", steps=320):
     return load_episodes(path)
 
 
-@pytest.fixture
-def model(tmp_path):
-    """A likeness to random walks, and a penalty."""
+@pytest.fixture(scope="module")
+def model(envs, tmp_path_factory):
+    """A likeness to random walks, and a penalty, which tests read and never write."""
+    tmp_path = tmp_path_factory.mktemp("walks")
     collected(tmp_path / "walk.npz", "Parts/Walk-v0")
     for reward in ("likeness", "penalty"):
         words = [
