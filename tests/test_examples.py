@@ -50,10 +50,10 @@ def taught(names: dict[str, Any], act: Callable, patch: pytest.MonkeyPatch) -> l
     return trained
 
 
-def shortened(file: str, length: int = 100) -> Callable[..., Any]:
-    """Return what an example does, with episodes of so many decisions: the pole falls in the first thirty."""
+def shortened(file: str, steps: int = 400) -> Callable[..., Any]:
+    """Return what an example does, with episodes of so many simulated steps, four a decision: the pole falls soon."""
     main = runpy.run_path(str(EXAMPLES / file))["main"]
-    main.__globals__["ENV"] += f":max_episode_steps={length}"
+    main.__globals__["ENV"] += f":max_episode_steps={steps}"
     return main
 
 
