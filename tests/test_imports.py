@@ -13,7 +13,7 @@ import tsreward
 PACKAGE = Path(tsreward.__file__).parent
 LEVELS = [
     {"errors"},
-    {"files", "interrupts", "named_warnings", "options", "registry", "user_modules"},
+    {"files", "interrupts", "named_warnings", "options", "pretrained", "registry", "user_modules"},
     {"functional"},
     {"sequences"},
     {"training"},

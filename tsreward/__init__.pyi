@@ -114,6 +114,7 @@ from .scorers.external import ExternalOptions as ExternalOptions
 from .scorers.external import ExternalScorer as ExternalScorer
 from .scorers.external import HTTPJudge as HTTPJudge
 from .scorers.external import external_scorer as external_scorer
+from .scorers.forecast_judge import ForecastJudge as ForecastJudge
 from .scorers.forecaster import Forecaster as Forecaster
 from .scorers.forward_backward import ForwardBackward as ForwardBackward
 from .scorers.forward_backward import ForwardBackwardOptions as ForwardBackwardOptions

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -18,6 +17,7 @@ from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
 from tsreward.errors import DataError, missing_extra
 from tsreward.functional.pixels import clip_pixels
 from tsreward.options import option
+from tsreward.pretrained import check_digest, locate, unreadable
 
 if TYPE_CHECKING:
     from transformers import CLIPVisionModelWithProjection
@@ -123,32 +123,6 @@ class Description(NamedTuple):
     preprocessing: dict[str, Any]
 
 
-def check_digest(source: str, found: str, wanted: str) -> None:
-    """Check that weights are those that an encoder was made with, by their SHA-256.
-
-    Raises:
-        DataError: they are others.
-    """
-    if found != wanted:
-        raise DataError(
-            f"The weights of {source} have SHA-256 {found[:12]}..., and the encoder was made with {wanted[:12]}...: "
-            f"its scores would mean nothing. Call connect with the right folder."
-        )
-
-
-def locate(source: str) -> str:
-    """Return the full path of a folder, or a name on the hub as it is.
-
-    Raises:
-        DataError: it can be neither.
-    """
-    if source and Path(source).is_dir():
-        return str(Path(source).resolve())
-    if not re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", source, re.ASCII) or ".." in source:
-        raise DataError(f"{source!a} is neither a folder nor a name on the hub like openai/clip-vit-base-patch16.")
-    return source
-
-
 def read_description(place: Place) -> Description:
     """Return what config.json and preprocessor_config.json say; without the second, CLIP's own values.
 
@@ -228,28 +202,6 @@ def _where(place: Place) -> dict[str, Any]:
 def _unreadable(place: Place, error: Exception) -> DataError:
     content = "config.json and model.safetensors there, as save_pretrained of a CLIP writes them"
     return unreadable("CLIP", place.source, content, place.call if place.local_only else None, error)
-
-
-def unreadable(what: str, source: str, content: str, download: str | None, error: Exception) -> DataError:
-    """Return the one-line error for weights that cannot be read, whatever the packages and the hub's client raised.
-
-    Args:
-        what: whose weights they are.
-        source: folder, or name on the hub.
-        content: what is put into a folder.
-        download: the call or the option that would allow a download, where none was tried; else None.
-        error: what was raised.
-    """
-    if Path(source).is_dir():
-        remedy = f"Put {content}."
-    elif download is not None:
-        remedy = f"Only this machine was searched: {download} may download it."
-    else:
-        remedy = "Check the name; without a network, download it elsewhere and give its folder."
-    reason = (str(error).strip().splitlines() or [""])[0]
-    return DataError(
-        f"No {what} with .safetensors weights can be read from {source} ({type(error).__name__}: {reason}). {remedy}"
-    )
 
 
 Precision = Literal["float32", "float16", "bfloat16"]

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from tsreward.encoders.base import ENCODERS, weights_digest
-from tsreward.encoders.clip import check_digest, locate, unreadable
 from tsreward.encoders.frames import FrameEncoder, FrameOptions, Rectangle
 from tsreward.errors import DataError, OptionError, missing_extra, shown
 from tsreward.functional.pixels import area_mean, clip_pixels
 from tsreward.named_warnings import warn
 from tsreward.options import option
+from tsreward.pretrained import check_digest, locate, unreadable
 
 
 class Network(NamedTuple):

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tsreward.encoders.base import Encoder
-from tsreward.encoders.clip import CLIPEncoder, locate
+from tsreward.encoders.clip import CLIPEncoder
 from tsreward.errors import DataError, OptionError, missing_extra, shown
 from tsreward.functional.tensors import as_tensor
+from tsreward.pretrained import locate
 
 
 def goal_frame(

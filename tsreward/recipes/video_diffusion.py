@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from tsreward.encoders.clip import locate, unreadable
 from tsreward.errors import DataError, OptionError, missing_extra
 from tsreward.files import write_atomic
 from tsreward.functional.pixels import resize_bicubic
@@ -23,6 +22,7 @@ from tsreward.functional.seeding import generator, seeded
 from tsreward.functional.tensors import as_tensor
 from tsreward.named_warnings import warn
 from tsreward.options import Options, option
+from tsreward.pretrained import locate, unreadable
 from tsreward.training import check_device
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
