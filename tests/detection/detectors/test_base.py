@@ -6,7 +6,6 @@ import pytest
 from sklearn.base import clone
 
 from tsreward.detection.datasets.synthetic import smd_like
-from tsreward.detection.detectors import presets
 from tsreward.detection.detectors.base import DETECTORS, Detector
 from tsreward.detection.detectors.composed import Ensemble, Smoothed
 from tsreward.detection.detectors.presets import make_detector
@@ -29,20 +28,8 @@ def task():
     return smd_like(seed=0, count=1, steps=1200, dim=6)[0]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def brief():
-    """Let networks be trained for a third of the time: that is enough for what is promised here."""
-
-    def options(seed: int, epochs: int = 30) -> TrainOptions:
-        return TrainOptions(epochs=min(epochs, 10), windows_per_epoch=2_000, patience=6, seed=seed)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(presets, "train_options", options)
-        yield
-
-
 @pytest.fixture(scope="module", params=NAMES)
-def fitted(request, task, brief):
+def fitted(request, task):
     detector = make_detector(request.param, seed=1)
     assert detector.fit(task.train) is detector
     return request.param, detector
