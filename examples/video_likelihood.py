@@ -40,9 +40,7 @@ def film_strip(frames: np.ndarray, scores: np.ndarray, path: Path, count: int = 
     figure.savefig(path, dpi=120)
 
 
-def main(
-    epochs: int, episodes: int = 6, windows_per_epoch: int = 3_200, out: Path | None = None
-) -> tuple[float, float, float]:
+def main(epochs: int, episodes: int = 6, out: Path | None = None) -> tuple[float, float, float]:
     """Return the mean score of unseen expert and random episodes, in nats a frame, and the ROC AUC between them."""
     clumsy = blind_policy("random", tsreward.make(ENV).action_space, seed=0)
     expert, random = filmed(balance, range(2 * episodes)), filmed(clumsy, range(100, 100 + 2 * episodes))
@@ -50,7 +48,7 @@ def main(
     tokenizer.fit([*expert[:episodes], *random[:episodes]])  # codes for what experts never do, too
 
     model = tsreward.RewardModel(tsreward.VideoLikelihood(window=4), tsreward.Likeness("negative"), tokenizer)
-    budget = tsreward.TrainOptions(epochs=epochs, batch_size=64, windows_per_epoch=windows_per_epoch)
+    budget = tsreward.TrainOptions(epochs=epochs, batch_size=64, windows_per_epoch=3_200)
     model.fit(expert[:episodes], options=budget)
     good, bad = (np.concatenate([each.numpy() for each in model.score(of[episodes:])]) for of in (expert, random))
     if out is not None:
