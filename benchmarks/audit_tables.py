@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from benchmarks.audit_outcomes import FRESH, LIKENESS, PENALTY, SEARCHED
@@ -36,7 +37,7 @@ def audit_fresh() -> str:
         apart = f"{min(best['d'].values()):.2f}" if best["d"] else "–"
         verdict = " ".join([record["verdict"], *sorted(DECISIVE[True].intersection(record["codes"]))])
         did = f"{record['outcome']['share']:.2f} of the way"
-        cells = (f"{record['seed']}", best["attacker"], f"{best['r']:.2f}", apart, verdict, did)
+        cells = (f"{record['seed']}", best["attacker"], _r(best), apart, verdict, did)
         words = (_word(record["worked"]), _word(record["right"]))
         lines.append(f"| {' | '.join([record['task'], record['arm'], *cells, *words])} |")
     fresh, chosen = ([one for one in records if one["chosen_on"] is which] for which in (False, True))
@@ -52,9 +53,14 @@ def audit_budgets() -> str:
         for record in sorted(records, key=lambda one: one["seconds"]):
             if (record["task"], record["arm"], record["seed"]) == pair:
                 best = _strongest(record)
-                cells = (*map(str, pair), f"{record['seconds']:.0f}", best["attacker"], f"{best['r']:.2f}")
+                cells = (*map(str, pair), f"{record['seconds']:.0f}", best["attacker"], _r(best))
                 lines.append(f"| {' | '.join([*cells, record['verdict'], _word(record['worked'])])} |")
     return "\n".join(lines)
+
+
+def _r(found: dict[str, Any]) -> str:
+    """Return r; none where the expert earns no more than bad behaviour over its own length."""
+    return "–" if math.isnan(found["r"]) else f"{found['r']:.2f}"
 
 
 def _strongest(record: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.cells import RESULTS
-from tsreward.data.alarms import ALARMS, DEFAULT, Watched, find_alarms
+from tsreward.data.alarms import ALARMS, DEFAULT, FIRST_LOOK, GROWTH, Watched, find_alarms
 from tsreward.data.episode_rows import EpisodeRow
 from tsreward.functional.trend import mann_kendall
 
@@ -92,9 +92,11 @@ def _flat(run: Run) -> float | None:
 
 
 def _shorter(run: Run) -> float | None:
-    for number in range(8, len(run.rows) + 1):
-        if mann_kendall(np.array([row.length for row in run.rows[:number]])).z < -_USUAL:
+    lengths, number = np.array([row.length for row in run.rows]), FIRST_LOOK
+    while number <= len(lengths):
+        if mann_kendall(lengths[:number]).z < -_USUAL:
             return run.rows[number - 1].step / run.steps
+        number = max(number + 1, int(GROWTH * number))  # as often as alarms look
     return None
 
 

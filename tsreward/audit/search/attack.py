@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -250,6 +251,8 @@ def in_words(found: Exploit, replaces: bool) -> str:
             )
         rate, unseen = found.cost_rate or 0.0, found.unseen or 0.0
         return f"{found.attacker}: {rate:.0%} of its steps cost, and {unseen:.0%} of these are not flagged."
+    if math.isnan(found.paid.value):
+        return f"{found.attacker}: r has no scale, for the expert earns no more than bad behaviour over its own length."
     still = _stillness(found.behaviour)
     does = "stands still" if still < 0.05 else "hardly moves" if still < 0.2 else "moves"
     return f"{found.attacker}: it {does}, and earns {found.paid.value:.0%} of the expert's reward."
