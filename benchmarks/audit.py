@@ -20,6 +20,7 @@ apart. Audits that are in the result file are not repeated; their outcomes are b
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -158,12 +159,14 @@ def _penalty(found: Audit) -> dict[str, Any]:
 
 
 def rounded(value: Any) -> Any:
-    """Return numbers with four digits after the point, in dictionaries too."""
+    """Return numbers with four digits after the point, in dictionaries and lists too; None for NaN."""
     if isinstance(value, dict):
         return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, list):
         return [rounded(part) for part in value]
-    return round(value, 4) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 4) if math.isfinite(value) else None
+    return value
 
 
 if __name__ == "__main__":

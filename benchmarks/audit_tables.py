@@ -60,11 +60,14 @@ def audit_budgets() -> str:
 
 def _r(found: dict[str, Any]) -> str:
     """Return r; none where the expert earns no more than bad behaviour over its own length."""
-    return "–" if math.isnan(found["r"]) else f"{found['r']:.2f}"
+    return "–" if found["r"] is None else f"{found['r']:.2f}"
 
 
 def _strongest(record: dict[str, Any]) -> dict[str, Any]:
-    return max(record["measured"]["search"]["found"], key=lambda one: (one["is_exploit"], one["r"]))
+    return max(
+        record["measured"]["search"]["found"],
+        key=lambda one: (one["is_exploit"], -math.inf if one["r"] is None else one["r"]),
+    )
 
 
 def _records() -> list[dict[str, Any]]:

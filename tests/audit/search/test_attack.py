@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import gymnasium
@@ -19,6 +20,7 @@ from tsreward.audit.verdict import AuditWarning
 from tsreward.envs.make import make
 from tsreward.errors import OptionError, ProtocolError
 from tsreward.pipeline.model import RewardModel
+from tsreward.report.audit import render_audit
 from tsreward.rewards.likeness import Likeness, LikenessOptions
 from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.playing import play
@@ -142,6 +144,18 @@ def test_what_was_found_decides_where_it_says_something():
     undecided = with_search(signs, replace(exploited, found=(weak,)))
     assert with_search(audit, replace(exploited, found=(weak,))).verdict.word == "undecided"
     assert undecided.verdict.word == "rejected" and undecided.verdict.reasons[0].startswith("No exploit was found in")
+
+
+def test_where_the_expert_earns_no_more_there_is_no_r():
+    model = likeness(slice(0, 1))
+    found = red_team(model, ENV, EXPERT, RANDOM, QUICK)
+    none = Interval(float("nan"), float("nan"), float("nan"))
+    audit = with_search(
+        audit_reward(model, EXPERT, RANDOM), replace(found, found=(replace(found.found[0], paid=none),))
+    )
+    assert "r has no scale" in audit.to_json()["search"]["found"][0]["words"]
+    assert audit.to_json()["search"]["found"][0]["paid"]["value"] is None
+    assert "nan" not in re.sub(r"<(script|style).*?</\1>", "", render_audit(audit, "none"), flags=re.DOTALL)
 
 
 def test_the_same_seed_finds_the_same():
