@@ -86,21 +86,21 @@ def _loaded(source: str, revision: str | None, local_only: bool) -> tuple[Any, s
     try:
         config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=False, **where)
         kind = config.model_type
-        if kind in _CLASSES:
-            if "patch" in kind:
-                config.num_input_channels = 1  # weights that columns share do not depend on it, and others do not fit
-            made = getattr(transformers, _CLASSES[kind])
-            model, report = made.from_pretrained(
-                source, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **where
+        if kind not in _CLASSES:
+            raise DataError(
+                f"{source} holds a {kind}, no forecaster that is known here: take one of {', '.join(_CLASSES)}."
             )
+        if "patch" in kind:
+            config.num_input_channels = 1  # weights that columns share do not depend on it, and others do not fit
+        model, report = getattr(transformers, _CLASSES[kind]).from_pretrained(
+            source, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **where
+        )
+    except DataError:
+        raise
     except Exception as error:
         content = "config.json and model.safetensors there, as save_pretrained writes them"
         download = "ForecastJudge(..., local_only=False)" if local_only else None
         raise unreadable("forecaster", source, content, download, error) from error
-    if kind not in _CLASSES:
-        raise DataError(
-            f"{source} holds a {kind}, no forecaster that is known here: take one of {', '.join(_CLASSES)}."
-        )
     if absent := sorted(map(str, {*report["missing_keys"], *report["mismatched_keys"]})):
         raise DataError(f"{source} lacks weights of a {kind}, or they do not fit: {', '.join(absent[:3])}.")
     return model.eval().requires_grad_(False), kind
