@@ -154,6 +154,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "audit-fresh": audit_tables.audit_fresh,
     "audit-budgets": audit_tables.audit_budgets,
     "reward-watch": watch_tables.reward_watch,
+    "controllers": watch_tables.controllers,
     "watch-overhead": watch_tables.overhead,
     "tuning-agents": tuning_tables.agents,
     "tuning-detectors": tuning_tables.detectors,

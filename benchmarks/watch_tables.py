@@ -59,6 +59,21 @@ def reward_watch() -> str:
     return "\n".join([*lines, "", ending])
 
 
+def controllers() -> str:
+    """Return one row per reward, one column per task: how far agents came that were paid by it."""
+    files = sorted((RESULTS / "reward-watch").glob("*.json"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    reached: dict[str, dict[str, list[float]]] = {}
+    for one in records:
+        reached.setdefault(one["arm"], {}).setdefault(one["task"], []).append(one["reached"])
+    tasks = sorted({one["task"] for one in records})
+    lines = [f"| reward | {' | '.join(tasks)} |", "|---" * (len(tasks) + 1) + "|"]
+    for arm, by_task in sorted(reached.items(), key=lambda item: item[0] != "true reward"):
+        cells = [", ".join(f"{value:.2f}" for value in by_task.get(task, [])) or "–" for task in tasks]
+        lines.append(f"| {arm} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def overhead() -> str:
     """Return one row per way to train: the part of processor time that a watch takes."""
     records = json.loads((RESULTS / "watch-overhead.json").read_text(encoding="utf-8"))["records"]
