@@ -48,7 +48,7 @@ def test_collect_training(tmp_path, document):
     assert episodes[0].actions is not None
 
 
-def test_fit_reads_one_file_at_a_time(made, tmp_path, document):
+def test_fit_reads_one_file_at_a_time(made, tmp_path, document, complaint):
     """The same in files of their own: what is normal, what is not, and the unit of the penalty."""
     episodes = load_episodes(made.episodes)
     files = [tmp_path / f"{place}.npz" for place in range(4)]
@@ -58,6 +58,8 @@ def test_fit_reads_one_file_at_a_time(made, tmp_path, document):
         document("fit", "--data", *files, "--scorer", "mahalanobis", "--out", tmp_path / "m.safetensors", *more)
         for more in (("--held-out", "0"), ("--by-file",))
     ]
+    alone = complaint("fit", "--data", files[0], "--by-file", "--out", tmp_path / "m.safetensors")
+    assert "takes two files or more, of which some are held out, got 1" in alone
     assert [one["normal_windows"] for one in shown] == [shown[0]["normal_windows"]] * 2
     assert shown[1]["roc"] is None
     learned = document(

@@ -94,6 +94,8 @@ def fit_reward_by_file(
         DataError: fewer than two files, or what `fit_reward` refuses.
         ShapeError: the episodes have another observation than the encoder.
     """
+    if files < 2:
+        raise DataError(f"One file at a time takes two files or more, of which some are held out, got {files}: cut it.")
     model = RewardModel(scorer.build(window), mode, encoder)
     noise, number, steps = generator(options.seed), 0, 0
     unsafe, rewards, costs = [], [], []

@@ -55,8 +55,7 @@ class Shards(Sequence[WindowSet]):
             yield from shard.batches(size)
 
     def sample(self, most: int, seed: int) -> WindowSet:
-        """Return `most` windows or a block fewer, drawn from all shards in blocks that follow each other; all there are
-        of fewer.
+        """Return about `most` windows, drawn from all shards in blocks, one at least of each; all there are of fewer.
 
         Reads every shard twice: once to count.
         """

@@ -170,7 +170,7 @@ class WindowSet:
         return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip, self.columns)
 
     def blocks(self, fraction: float, size: int, noise: torch.Generator) -> WindowSet:
-        """Return a copy of about `fraction` of the windows, in blocks of up to `size` that follow each other.
+        """Return a copy of about `fraction` of the windows: blocks, one at least, of up to `size` that follow each other.
 
         Each block is an episode of its own, whose first windows have the same history as before. The rest of the store
         is not kept.
@@ -183,7 +183,7 @@ class WindowSet:
                 [1., 2.],
                 [2., 3.]])
         """
-        if fraction >= 1:
+        if fraction >= 1 or not len(self):
             return self
         begins = torch.cat([torch.ones(1, dtype=torch.bool), self.first[1:] != self.first[:-1]])
         at = torch.arange(len(self))
@@ -191,7 +191,7 @@ class WindowSet:
         begins = begins | (within % size == 0)  # [B], where a block begins
         edges = torch.cat([begins.nonzero()[:, 0], torch.tensor([len(self)])])
         number = len(edges) - 1
-        drawn = torch.randperm(number, generator=noise)[: round(fraction * number)].sort().values
+        drawn = torch.randperm(number, generator=noise)[: max(1, round(fraction * number))].sort().values
         stores, last, first, length = [], [], [], 0
         for begin, end in zip(edges[drawn].tolist(), edges[drawn + 1].tolist(), strict=True):
             low = max(int(self.first[begin]), int(self.last[begin]) - (self.window - 1) * self.frame_skip)
