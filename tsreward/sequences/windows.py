@@ -170,7 +170,7 @@ class WindowSet:
         return WindowSet(self.store, self.last[keep], self.first[keep], self.window, self.frame_skip, self.columns)
 
     def blocks(self, fraction: float, size: int, noise: torch.Generator) -> WindowSet:
-        """Return a copy of about `fraction` of the windows: blocks, one at least, of up to `size` that follow each other.
+        """Return a copy of about `fraction` of the windows, in blocks, one at least, of up to `size` in a row.
 
         Each block is an episode of its own, whose first windows have the same history as before. The rest of the store
         is not kept.
