@@ -55,13 +55,17 @@ def likeness_outcomes() -> dict[tuple[str, str], Outcome]:
 
 def fresh_outcomes() -> dict[tuple[str, str, int], Outcome]:
     """Return what training on every frozen likeness of a controller did, by (task, arm, seed)."""
-    files = sorted((RESULTS / "reward-watch").glob("*.json"))
-    runs = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    frozen = [run for run in runs if LIKENESS_ARMS[run["arm"]].learned.get("learning") == "frozen"]
+    frozen = [run for run in watched_trainings() if LIKENESS_ARMS[run["arm"]].learned.get("learning") == "frozen"]
     return {
         (run["task"], run["arm"], run["seed"]): Outcome(run["reached"] >= EXPERT_SHARE, {"share": run["reached"]})
         for run in frozen
     }
+
+
+def watched_trainings() -> list[dict[str, Any]]:
+    """Return the records of benchmarks/reward_watch.py, in the order of their files."""
+    files = sorted((RESULTS / "reward-watch").glob("*.json"))
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
 def _records(name: str) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.audit_outcomes import watched_trainings
 from benchmarks.cells import RESULTS
 from tsreward.data.alarms import ALARMS, DEFAULT, FIRST_LOOK, GROWTH, Watched, find_alarms
 from tsreward.data.episode_rows import EpisodeRow
@@ -30,9 +31,7 @@ class Run(NamedTuple):
 
 def runs() -> list[Run]:
     """Return all runs that there are."""
-    files = sorted((RESULTS / "reward-watch").glob("*.json"))
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
-    return [Run(_rows(one), one["steps"], one["reached"] >= WORKED) for one in records]
+    return [Run(_rows(one), one["steps"], one["reached"] >= WORKED) for one in watched_trainings()]
 
 
 def reward_watch() -> str:
@@ -61,8 +60,7 @@ def reward_watch() -> str:
 
 def controllers() -> str:
     """Return one row per reward, one column per task: how far agents came that were paid by it."""
-    files = sorted((RESULTS / "reward-watch").glob("*.json"))
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+    records = watched_trainings()
     reached: dict[str, dict[str, list[float]]] = {}
     for one in records:
         reached.setdefault(one["arm"], {}).setdefault(one["task"], []).append(one["reached"])
