@@ -288,6 +288,9 @@ def test_shares_make_what_one_makes(tmp_path):
     assert [record.cell.detector for record in first] == ["x", "x"]
     both = run_benchmark(DATASETS, detectors, [0], tmp_path / "shared", place=PlaceOptions(shard="2/2"))
     assert timeless(both) == timeless(run_benchmark(DATASETS, detectors, [0], tmp_path / "alone"))
+    changed = {"set": [remade(DATASETS["set"][0], values=DATASETS["set"][0].test.values + 1), DATASETS["set"][1]]}
+    mine = run_benchmark(changed, detectors, [0], tmp_path / "shared", place=PlaceOptions(shard="1/2"))
+    assert [(one.cell.detector, one.cell.series) for one in mine] == [("x", "a"), ("x", "b"), ("y", "b")]  # y is older
 
 
 def test_a_process_that_dies_is_a_failure_of_its_cell(tmp_path):

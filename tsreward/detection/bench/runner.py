@@ -99,8 +99,9 @@ def run_benchmark(
                 works.append(CellWork(cell, task, detectors[name], inputs, labels, threshold, false_alarm_rate))
     missing = [work for work in shard_of(works, place.shard) if work.finished(results) is None]
     _run_all(missing, results.resolve(), place, progress)
-    records = (read_record(results, work.cell) for work in works)
-    return [record for record in records if record is not None]
+    records = ((work, read_record(results, work.cell)) for work in works)
+    # Those of other shares may be of an earlier run.
+    return [record for work, record in records if record is not None and work.made(record)]
 
 
 def _run_all(
@@ -123,12 +124,12 @@ def _run_all(
         return
     failed = run_works([partial(_run_work, work, results) for work in works], place, done, _PRELOADED, retries=0)
     for number, failure in failed.items():
-        work = works[number]
-        if not failure.killed:
-            raise DataError(
-                f"{work.cell.detector} on {work.cell.series}: {failure.why} Results that are finished are kept."
-            )
-        work.failed(results, f"{failure.why[0].upper()}{failure.why[1:]}: out of memory?")
+        if failure.killed:
+            works[number].failed(results, f"{failure.why[0].upper()}{failure.why[1:]}: out of memory?")
+    if raised := {number: failure.why for number, failure in failed.items() if not failure.killed}:
+        number, why = next(iter(raised.items()))
+        cell = works[number].cell
+        raise DataError(f"{cell.detector} on {cell.series}: {why} Results that are finished are kept.")
 
 
 def _check(
@@ -201,13 +202,16 @@ class CellWork:
     threshold: str
     false_alarm_rate: float
 
+    def made(self, record: Record) -> bool:
+        """Tell whether a record is of these inputs and this evaluation."""
+        return (record.inputs, record.evaluation) == (self.inputs, self.evaluation)
+
     def finished(self, folder: Path) -> Record | None:
         """Return the record in the folder, if it is of these inputs and this evaluation, whole and without an error."""
         found = read_record(folder, self.cell)
-        if found is None or found.error is not None or found.inputs != self.inputs:
+        if found is None or found.error is not None or not self.made(found):
             return None
-        whole = found.evaluation == self.evaluation and read_scores(folder, found) is not None
-        return found if whole else None
+        return found if read_scores(folder, found) is not None else None
 
     def run(self, folder: Path) -> Record:
         """Fit, score and evaluate; only evaluate, where the folder holds the scores of these inputs.
