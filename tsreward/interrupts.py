@@ -12,16 +12,6 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 """What ends a command."""
 
 
-@contextmanager
-def held_back() -> Iterator[None]:
-    """Let signals that end a command wait until the block has ended; processes begun in it start with them blocked."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 class NotedSignal:
     """The first signal that came, which ends the command when `obey` is called."""
 
@@ -59,4 +49,19 @@ def noted(tell: Callable[[int], None]) -> Iterator[NotedSignal]:
     finally:
         for one, handler in signals._handlers.items():
             signal.signal(one, handler)
-    signals.obey()
+        signals.obey()
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let the first signal that ends a command wait until the block has ended.
+
+    Processes begun in the block start with these signals blocked. That alone would hold nothing back here: another
+    thread of this process takes a signal that the main one blocks, and Python hands it to the main one at once.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        with noted(lambda number: None):
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context
@@ -187,10 +188,10 @@ def _in_processes(
                 number, tries = waiting.pop()
                 here, there = context.Pipe(duplex=False)
                 process = context.Process(target=_work, args=(works[number], there, named_modules()), daemon=True)
-                with held_back():  # half of what a process is sent would be a traceback of its own
+                with held_back():  # a process that is sent half, or not ended below, would tell of it by a traceback
                     process.start()
+                    running[here] = _Running(number, process, tries)
                 there.close()
-                running[here] = _Running(number, process, tries)
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 one = running.pop(ready)
@@ -230,7 +231,8 @@ def _work(work: Work, connection: Connection, own: Sequence[str]) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # the server of processes was started while they were blocked
     one_thread()
     import_own(own)
-    connection.send(attempt(work))
+    with suppress(BrokenPipeError):  # nobody waits any more
+        connection.send(attempt(work))
 
 
 def ended(tries: int) -> str:

@@ -142,10 +142,10 @@ class Pool:
         others = [here, *self._running, *self._closed] if self._forks else []  # else they are not inherited
         arguments = (self._objective, setting, there, others, named_modules())
         process = self._context.Process(target=work, args=arguments, name=f"trial-{trial.number}", daemon=True)
-        with held_back():  # half of what a process is sent would be a traceback of its own
+        with held_back():  # a process that is sent half, or not ended by `kill`, would tell of it by a traceback
             process.start()
+            self._running[here] = _Running(trial, process, here)
         there.close()
-        self._running[here] = _Running(trial, process, here)
 
     def events(self, seconds: float) -> Iterator[tuple[optuna.Trial, Reported | Ended | Death]]:
         """Yield what trials have sent, waiting so long for the first; `answer` a `Reported`, the others have ended."""
