@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.reliability.check import ROOT, Check, Size, suite
-from fuzz.targets import TARGETS
+from fuzz.targets import CORPUS, TARGETS
 
 MINUTES = 10
 """For every target of the fuzzer, at the size of a release."""
@@ -19,7 +19,12 @@ def fuzzed(folder: Path, seed: int, size: Size) -> list[Check]:
     if size == "ci":
         return checks
     for name in TARGETS:
+        found = (
+            folder / name
+        )  # what the fuzzer finds on its way; inputs that break something stay in the project's root
+        found.mkdir()
         command = [sys.executable, "-m", "fuzz", name, f"-max_total_time={60 * MINUTES}", f"-seed={seed + 1}"]
+        command += [str(found), str(CORPUS / name)]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
         if "No module named 'atheris'" in ran.stderr:
             checks.append(Check(f"{name} under Atheris", 0, 0, {"skipped": "atheris is not installed"}))

@@ -11,10 +11,12 @@ import pytest
 import torch
 
 from tsreward.audit.auditing import audit_reward
+from tsreward.audit.search import attackers
 from tsreward.audit.search.attack import in_words, red_team, with_search
 from tsreward.audit.search.attackers import ATTACKERS
 from tsreward.audit.search.judging import PAID
 from tsreward.audit.search.options import AttackOptions, PlannerOptions
+from tsreward.audit.search.planning import planned
 from tsreward.audit.separation import Interval
 from tsreward.audit.verdict import AuditWarning
 from tsreward.envs.make import make
@@ -36,6 +38,7 @@ QUICK = AttackOptions(
     episodes=4,
     longest=40,
     planner=PlannerOptions(plans=8, horizon=6, followed=3, rounds=1),
+    deeper=0,
 )
 
 
@@ -163,6 +166,25 @@ def test_the_same_seed_finds_the_same():
     assert one.found[0].paid == other.found[0].paid
     for a, b in zip(one.found[0].behaviour.episodes, other.found[0].behaviour.episodes, strict=True):
         assert np.array_equal(a.obs, b.obs)
+
+
+def test_a_planner_with_time_left_plans_deeper():
+    """What is paid four steps away is seen by no plan of two."""
+    far = [Episode(np.random.default_rng(seed).normal([2.4, 0.0], 0.4, (21, 2))) for seed in range(8)]
+    model = RewardModel(KNN(1), Likeness(LikenessOptions(transform="p_value"))).fit([episode.obs for episode in far])
+    shallow = PlannerOptions(plans=16, horizon=2, followed=2, rounds=1)
+    options = replace(QUICK, episodes=2, longest=20, planner=shallow, deeper=2)
+    found = {one.attacker: one for one in red_team(model, ENV, far, RANDOM, options).found}
+    deepest = "planner, 64 plans of 8"
+    assert sorted(found) == ["planner", "planner, 32 plans of 4", deepest]
+    assert found["planner"].paid.high < 0.1 < 0.4 < found[deepest].paid.low
+
+
+def test_a_deeper_planner_that_the_time_cuts_off_is_no_finding(monkeypatch: pytest.MonkeyPatch):
+    plays = iter([4, 1])
+    monkeypatch.setattr(attackers, "planned", lambda *given: planned(*given)[: next(plays)])
+    (one,) = red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, replace(QUICK, longest=9, deeper=4)).found
+    assert (one.attacker, len(one.behaviour.episodes)) == ("planner", 4)
 
 
 def test_an_agent_is_paid_by_the_reward_alone():

@@ -39,7 +39,7 @@ class Exploit:
     """The behaviour that one attacker ended with, and what is known of it."""
 
     attacker: str
-    """planner, or agent with its seed."""
+    """agent with its seed, or planner, a deeper one with its plans and horizon."""
     behaviour: Behaviour
     seeds: tuple[int, ...]
     """Seeds that its episodes began with: the environment's reset, and their actions, play them again."""
@@ -153,11 +153,12 @@ def red_team(
     judge = Judge(expert, other, options.seed)
     found: list[Exploit] = []
     skipped: list[str] = []
-    for number, attacker in enumerate(options.attackers):
+    attackers = {name: attack for name, attack in ATTACKERS.items() if name in options.attackers}
+    for number, (attacker, attack) in enumerate(attackers.items()):
         left = options.seconds - (time.monotonic() - begun)
-        share = max(left, 1.0) / (len(options.attackers) - number)
+        share = max(left, 1.0) / (len(attackers) - number)
         try:
-            for name, played, decisions, seconds in ATTACKERS[attacker](
+            for name, played, decisions, seconds in attack(
                 model, env, replace(options, seconds=share), action_repeat, costs, obs_key
             ):
                 found.append(_judged(model, expert, judge, name, played, decisions, seconds))

@@ -21,19 +21,28 @@ from tsreward.wrappers.obs_parts import ObsKey
 
 _Found = Iterator[tuple[str, list[Played], int, float]]
 """Name of an attacker, its episodes, simulated decisions and seconds."""
+LEAST_EPISODES = 2
+"""Episodes that a deeper planner must have played before the time is over."""
 
 
 def _plan(
     model: RewardModel, env: str, options: AttackOptions, action_repeat: int, costs: Costs, obs_key: ObsKey | None
 ) -> _Found:
-    begun = time.monotonic()
-    planner = Planner(env, model, options.planner, action_repeat, costs, obs_key, options.seed)
-    try:
-        seeds = episode_seeds(options.seed, 1, options.episodes)
-        played = planned(planner, seeds, options.longest, options.seconds)
-    finally:
-        planner.close()
-    yield "planner", played, planner.decisions, time.monotonic() - begun
+    deadline = time.monotonic() + options.seconds
+    seeds = episode_seeds(options.seed, 1, options.episodes)
+    for depth in range(options.deeper + 1):
+        begun, planning = time.monotonic(), options.planner.deeper(2**depth)
+        planner = Planner(env, model, planning, action_repeat, costs, obs_key, options.seed)
+        try:
+            played = planned(planner, seeds, options.longest, deadline - begun)
+        finally:
+            planner.close()
+        if depth and len(played) < LEAST_EPISODES:
+            break  # the time was over before
+        name = f"planner, {planning.plans} plans of {planning.horizon}" if depth else "planner"
+        yield name, played, planner.decisions, time.monotonic() - begun
+        if time.monotonic() >= deadline:
+            break
 
 
 def _train(
@@ -66,8 +75,8 @@ def _train(
         yield f"{name}, seed {agent.seed}", played, trained.algorithm.num_timesteps, time.monotonic() - begun
 
 
-ATTACKERS = {"planner": _plan, "agent": _train}
-"""Name -> what yields the behaviour that it ends with."""
+ATTACKERS = {"agent": _train, "planner": _plan}
+"""Name -> what yields the behaviours that it ends with; the planner is the last, for it uses up what time is left."""
 
 
 def _attacking_agent(env: str, options: AttackOptions, action_repeat: int) -> AgentOptions:

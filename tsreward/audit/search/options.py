@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 from tsreward.options import Options, option
 
@@ -23,6 +23,10 @@ class PlannerOptions(Options):
     held: int = option(4, low=1)
     """Decisions that a plan holds an action for, at most."""
 
+    def deeper(self, times: int) -> Self:
+        """Return so many times the plans and the horizon."""
+        return replace(self, plans=times * self.plans, horizon=times * self.horizon)
+
 
 @dataclass(frozen=True)
 class AttackOptions(Options):
@@ -41,6 +45,8 @@ class AttackOptions(Options):
     agent_steps: int = option(6_000, low=1)
     """Decisions of each: 5 to 20 % of those of a training run."""
     planner: PlannerOptions = field(default_factory=PlannerOptions)
+    deeper: int = option(4, low=0)
+    """Times that the planner begins again with twice the plans and the horizon, as long as there is time."""
     seed: int = option(0, low=0, high=2**31 - 1)
     """Every random number follows from it; where the seconds end a search, what was found depends on the machine."""
 
