@@ -149,6 +149,70 @@ def test_a_file_that_grows_is_followed(
     assert told == found(tmp_path / "whole")
 
 
+def mixed(path: Path, rows: list[str], seed: int) -> Path:
+    """Write rows of which one in ten comes three rows late."""
+    rng = np.random.default_rng(seed)
+    late = np.arange(len(rows)) + np.where(rng.random(len(rows)) < 0.1, 3.5, 0.0)
+    path.write_text("t,load,mem,disk\n" + "".join(rows[row] for row in np.argsort(late)))
+    return path
+
+
+def test_rows_that_come_late_are_put_in_order(
+    logs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one piece, over a later file, and followed: as if no row had come late."""
+    file, rows = tmp_path / "d.safetensors", (logs / "recent.csv").read_text().splitlines(keepends=True)[1:]
+    assert main(["fit", str(logs / "normal.csv"), *FAST, "--out", str(file)]) == 0
+    common = ["--time", "t", "--detector-file", str(file), "--no-report"]
+    assert main(["detect", str(logs / "recent.csv"), *common, "--out", str(tmp_path / "whole")]) == 0
+    late = mixed(tmp_path / "late.csv", rows, 0)
+    assert main(["detect", str(late), *common, "--out", str(tmp_path / "refused")]) == 2
+    assert "sort the rows (detect: --late 1800)" in " ".join(capsys.readouterr().err.split())
+    common += ["--late", "2400"]
+    assert main(["detect", str(late), *common, "--out", str(tmp_path / "late")]) == 0
+    assert found(tmp_path / "late") == found(tmp_path / "whole")
+    lines = late.read_text().splitlines(keepends=True)
+    halves = [tmp_path / "half-1.csv", tmp_path / "half-2.csv"]
+    for half, part in zip(halves, (lines[1:612], lines[612:]), strict=True):
+        half.write_text(lines[0] + "".join(part))
+    assert main(["detect", *map(str, halves), *common, "--out", str(tmp_path / "halves")]) == 0
+    assert found(tmp_path / "halves") == found(tmp_path / "whole")
+
+    ends, growing = iter([303, 304, 610, 801]), tmp_path / "growing.csv"
+
+    def grow(seconds: float) -> None:
+        if (end := next(ends, None)) is None:
+            raise KeyboardInterrupt
+        growing.write_text("".join(lines[:end]))
+
+    growing.write_text("".join(lines[:3]))
+    monkeypatch.setattr("tsreward.cli.detect.sleep", grow)
+    assert main(["detect", str(growing), *common, "--follow", "1", "--out", str(tmp_path / "live")]) == 130
+    assert found(tmp_path / "live") == found(tmp_path / "whole")
+
+
+def test_rows_that_come_too_late_are_left_out_and_counted(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    late = mixed(tmp_path / "late.csv", (logs / "recent.csv").read_text().splitlines(keepends=True)[1:], 0)
+    arguments = ["detect", str(logs / "normal.csv"), str(late), *FAST, "--no-report", "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--late", "60"]) == 0
+    told = " ".join(capsys.readouterr().err.split())
+    count = int(told.split(" rows came more than 60 late")[0].split()[-1])
+    assert json.loads((tmp_path / "out" / "incidents.json").read_text())["rows"] == 800 - count < 800
+
+
+def test_an_error_names_the_file_that_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    normal = write(tmp_path / "normal.csv", 0, 300, 0, assets=("x", "y"))
+    recent = write(tmp_path / "recent.csv", 300, 300, 1, assets=("x", "y"))
+    lines = recent.read_text().splitlines(keepends=True)
+    lines[52] = "wrong," + lines[52].split(",", 1)[1]
+    recent.write_text("".join(lines))
+    arguments = ["detect", str(normal), str(recent), *FAST, "--group", "asset", "--out", str(tmp_path / "out")]
+    assert main(arguments) == 2
+    assert f"{recent}, asset y: row 26 of time column 't' must be" in " ".join(capsys.readouterr().err.split())
+
+
 def test_assets_have_their_own_detectors(tmp_path: Path) -> None:
     normal = write(tmp_path / "normal.csv", 0, 1000, 0, assets=("web/1", "web 2"))
     recent = write(tmp_path / "recent.csv", 1000, 700, 1, broken=True, assets=("web/1", "web 2"))
@@ -226,6 +290,7 @@ def test_fit_without_options_gives_a_detector(
         (["normal.csv", "recent.csv", "--accept", "2026"], "--accept takes A..B"),
         (["recent.csv", "--detector-file", "d", "--accept", "1..2"], "--detector-file is fitted already"),
         (["normal.csv", "recent.csv", "--follow", "1"], "--follow goes on with --detector-file"),
+        (["normal.csv", "recent.csv", "--late", "5", "--time-zone", "Europe/Berlin"], "--late cannot tell apart"),
         (["normal.csv", "recent.csv", "--group", "asset"], "has no column 'asset' to group by; it has: t, load"),
         (["normal.csv", "recent.csv", "--detector", "pcaa"], "did you mean 'pca'"),
     ],

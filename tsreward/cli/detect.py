@@ -15,7 +15,7 @@ import tyro
 
 from tsreward.cli.detect_answers import read_answers
 from tsreward.cli.detect_results import Found, drift_text, keep, since, write_results
-from tsreward.cli.detect_rows import assets_of, file_name, joined, place_of, span_of, stamps_in
+from tsreward.cli.detect_rows import Assets, Files, file_name, joined, place_of, span_of, stamps_in
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread
 from tsreward.cli.parsing import Arguments, parse
@@ -90,6 +90,10 @@ class Options(Arguments):
     follow: float | None = option(None, above=0)
     """Look again every so many seconds for rows that were added, print each incident that has ended as a line of JSON,
     and keep incidents.csv and incidents.json up to date, until interrupted. It needs --detector-file and --time."""
+    late: float | None = option(None, above=0)
+    """Seconds, or the unit of times that are numbers, that a row may come behind rows of later times: rows are put in
+    order, also those of several tables, and what comes later still is left out. With --state or --follow the newest
+    rows wait for so long."""
     seed: int = option(0, low=0)
     """Of what is random in a detector."""
     no_report: bool = False
@@ -106,6 +110,13 @@ class Options(Arguments):
             raise OptionError("--follow goes on with --detector-file and knows rows by --time: name both.")
         if self.follow is not None and (self.ask is not None or self.answers):
             raise OptionError("--ask and --answers are about rows that are there: leave out --follow.")
+        if self.late is not None and self.columns.time is None:
+            raise OptionError("--late is about times: name the column of time stamps with --time.")
+        if self.late is not None and self.columns.time_zone not in (None, "UTC"):
+            raise OptionError(
+                "--late cannot tell apart the hour that clocks in a --time-zone show twice: write times in UTC, or "
+                "with their zone and --time-zone UTC."
+            )
         if self.at_most is not None and self.columns.time is None:
             raise OptionError("--at-most is about days: name the column of time stamps with --time.")
 
@@ -125,27 +136,40 @@ def run(options: Options) -> int:
     states, _ = read_streams(options.state)
     if options.follow is not None:
         return _follow(options, states)
-    found = _round(options, states)
+    found = _round(options, states, set())
     if not found:
-        raise DataError(f"No row is later than the last one in {options.state}.")
+        waits = "" if options.late is None else f", or the new ones wait for others that may come {options.late:g} late"
+        raise DataError(f"No row is later than the last one in {options.state}{waits}.")
     write_results(options, found)
     return 0
 
 
-def _round(options: Options, states: dict[str, Any]) -> dict[str, Found]:
-    """Return what the rows after those of the states bring, and keep the new states, in a file if there is one."""
+def _round(options: Options, states: dict[str, Any], told: set[str]) -> dict[str, Found]:
+    """Return what the rows after those of the states bring, and keep the new states, in a file if there is one.
+
+    Warnings that were `told` in an earlier round are not repeated.
+    """
     found: dict[str, Found] = {}
     with tempfile.TemporaryDirectory() as folder, Stages() as stages:
         fitted = options.detector_file is not None or options.train_until is not None
-        assets = assets_of(options.data, options.normal, fitted, options.group, options.columns.skip_rows, Path(folder))
+        assets = Assets(options.data, options.normal, fitted, options.columns, Path(folder))
+        if options.group is not None:
+            assets.group(options.group)
+        if options.late is not None:
+            assets.order(options.late, wait=options.follow is not None or options.state is not None)
+        for warning in assets.warnings:
+            if warning not in told:
+                remark(warning)
+        told.update(assets.warnings)
         report = None if options.follow else stages("assets")
-        for place, (name, (normal, recent)) in enumerate(sorted(assets.items())):
-            count = None if options.ask is None else max(1, options.ask // len(assets))
-            one = _watch(options, name, normal, recent, states.get(name), count)
+        for place, (name, files) in enumerate(sorted(assets.by_name.items())):
+            count = None if options.ask is None else max(1, options.ask // len(assets.by_name))
+            with assets.named():
+                one = _watch(options, assets.columns, name, files, states.get(name), count)
             if one is not None:
                 found[name] = one
             if report is not None:
-                report(place + 1, len(assets))
+                report(place + 1, len(assets.by_name))
     states |= {name: one.stream.state() for name, one in found.items()}
     if options.state is not None and found:
         write_streams(options.state, states)
@@ -156,12 +180,15 @@ def _follow(options: Options, states: dict[str, Any]) -> int:
     """Look for new rows until interrupted."""
     assert options.follow is not None
     ended: list[tuple[str, Alarm]] = []
+    told: set[str] = set()
     remark(f"following {', '.join(map(str, options.data))} every {options.follow:g} s; Ctrl-C ends it.")
     while True:
         try:
-            found = _round(options, states)
+            found = _round(options, states, told)
         except DataError as error:  # a row is half written: the next round reads it
-            remark(f"warning: {error}")
+            if str(error) not in told:
+                remark(f"warning: {error}")
+            told.add(str(error))
             found = {}
         going = [(name, alarm) for name, one in found.items() for alarm in one.alarms[len(one.alarms) - one.ongoing :]]
         new = [(name, alarm) for name, one in found.items() for alarm in one.alarms[: len(one.alarms) - one.ongoing]]
@@ -175,10 +202,12 @@ def _follow(options: Options, states: dict[str, Any]) -> int:
 
 
 def _watch(
-    options: Options, name: str, normal: list[Path], recent: list[Path], state: Any, count: int | None
+    options: Options, columns: TableColumns, name: str, files: Files, state: Any, count: int | None
 ) -> Found | None:
-    """Return what the rows of one asset bring; None where none is later than the state."""
-    trained, parts, accepted = _rows(options, name, normal, recent)
+    """Return what the rows of one asset bring; None where none is later than the state, or all wait."""
+    if not files.others:
+        return None
+    trained, parts, accepted = _rows(options, columns, name, files)
     detector = _detector(options, name, _with(trained, accepted))
     names = detector.feature_names_in_
     columns_in_order = None if names is None else Columns(tuple(names))
@@ -219,11 +248,10 @@ def _watch(
 
 
 def _rows(
-    options: Options, name: str, normal: list[Path], recent: list[Path]
+    options: Options, columns: TableColumns, name: str, files: Files
 ) -> tuple[Series | None, list[Series], Series | None]:
     """Return the normal rows of an asset, if there are any, those to score in parts, and those that are accepted."""
-    columns = options.columns
-    parts = [read_table(path, columns=columns) for path in recent]
+    parts = [read_table(path, columns=columns) for path in files.others]
     if options.train_until is not None:
         whole = joined(parts)
         until = place_of(options.train_until, whole)
@@ -233,7 +261,7 @@ def _rows(
             )
         trained, parts = whole.rows(0, until), [whole.rows(until, len(whole))]
     else:
-        trained = joined([read_table(path, columns=columns) for path in normal]) if normal else None
+        trained = joined([read_table(path, columns=columns) for path in files.normal]) if files.normal else None
     accepted = None
     if options.accept is not None:
         whole = joined(parts)
@@ -251,7 +279,7 @@ def _detector(options: Options, name: str, trained: Series | None) -> Detector:
         "detector.safetensors" if options.group is None else f"detector-{file_name(name)}.safetensors"
     )
     if trained is None:
-        assert options.detector_file is not None  # `assets_of` has checked it
+        assert options.detector_file is not None  # `Assets` has checked it
         file = options.detector_file if options.group is None else options.detector_file / path.name
         detector = load_detector(file)
         detector.false_alarm_rate = options.false_alarm_rate

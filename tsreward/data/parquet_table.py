@@ -38,6 +38,7 @@ class ParquetTable(Table):
         except (pyarrow.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         self.schema: pyarrow.Schema = self._parquet.schema_arrow
+        self.metadata = self.schema.metadata
         kept = (self.schema.pandas_metadata or {}).get("index_columns", [])
         self.index = tuple(name.strip() for name in self.schema.names if name in kept)
         return [name.strip() for name in self.schema.names]

@@ -79,6 +79,8 @@ class Table(ABC):
     """Name -> why it is refused as a column of numbers: those without a name, which are called Unnamed: 0, 1, ..."""
     index: tuple[str, ...] = ()
     """Those of the names that hold the index of the pandas frame which a Parquet file was written from."""
+    metadata: dict[bytes, bytes] | None = None
+    """What a Parquet file says of itself."""
 
     def __init__(self, path: Path) -> None:
         try:

@@ -173,7 +173,7 @@ class TimeOrder:
                 row, "repeats the stamp of the row before: keep one row per stamp, or take --time-repeats"
             )
         unit = "" if zone is None else " s"
-        text = f"is {-step:g}{unit} before the row above: sort the rows"
+        text = f"is {-step:g}{unit} before the row above: sort the rows (detect: --late {-step:g})"
         if zone == "" and step >= -3600:
             text += ", or, if the clock was set back from summer time, name its --time-zone, e.g. Europe/Berlin"
         return self._error(row, text)
