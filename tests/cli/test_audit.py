@@ -176,7 +176,16 @@ def test_a_search_decides_and_its_exploit_can_be_played_again(tmp_path, document
         save_episodes(episodes, tmp_path / f"{name}.npz")
     given = ("--model", tmp_path / "model", "--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
     plan = QUICK.planner
-    attack = ("--attack.attackers", "planner", "--attack.episodes", "4", "--attack.longest", "40")
+    attack = (
+        "--attack.attackers",
+        "planner",
+        "--attack.episodes",
+        "4",
+        "--attack.longest",
+        "40",
+        "--attack.deeper",
+        "0",
+    )
     sizes = (f"--attack.planner.{name}" for name in ("plans", "horizon", "followed", "rounds"))
     values = (plan.plans, plan.horizon, plan.followed, plan.rounds)
     planner = [word for pair in zip(sizes, map(str, values), strict=True) for word in pair]
@@ -228,7 +237,16 @@ def test_a_repaired_model_is_written(tmp_path, document, complaint, monkeypatch)
         save_episodes(episodes, tmp_path / f"{name}.npz")
     given = ("--model", tmp_path / "model", "--good", tmp_path / "good.npz", "--bad", tmp_path / "bad.npz")
     search = ("--env", ENV, "--search", "100000", "--attack.attackers", "planner", "--attack.episodes", "2")
-    small = ("--attack.longest", "20", "--attack.planner.plans", "4", "--attack.planner.horizon", "4")
+    small = (
+        "--attack.longest",
+        "20",
+        "--attack.deeper",
+        "0",
+        "--attack.planner.plans",
+        "4",
+        "--attack.planner.horizon",
+        "4",
+    )
     assert "--repair searches and fits anew" in complaint(
         "audit", *given, "--repair", "1", "--out", tmp_path / "a.html"
     )

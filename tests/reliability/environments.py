@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 EXTRAS: dict[str, list[str]] = {
     "": [
-        "fit --data DATA --scorer knn --reward likeness --layout arrival --out OUT/m",
+        "fit --data DATA --scorer knn --reward likeness --out OUT/m",
         "score DATA --model OUT/m --out OUT/s.npz",
         "info OUT/m",
-        "check OUT/m --data DATA --layout arrival",
+        "check OUT/m --data DATA",
         "completion bash",
     ],
     "logs": [
@@ -35,7 +35,7 @@ EXTRAS: dict[str, list[str]] = {
     "logs,report": ["bench detect --detectors pca --data LOG --format csv --out OUT/b"],
     "logs,tune": ["tune --objective detect --data LOG --format csv --trials 1 --study OUT/s.db"],
     "export": [
-        "fit --data DATA --scorer knn --reward likeness --layout arrival --out OUT/m",
+        "fit --data DATA --scorer knn --reward likeness --out OUT/m",
         "export OUT/m --out OUT/m.onnx",
     ],
     "sb3": ["collect --env CartPole-v1 --agent random --steps 64 --num-envs 1 --out OUT/c.npz"],
@@ -103,9 +103,9 @@ def _write_inputs(place: Path) -> None:
 
 
 def _python(version: str) -> str | None:
-    """Return the Python of a version, on the path or among those of pyenv."""
+    """Return the Python of a version, among those of pyenv, whose own commands may lead nowhere, or on the path."""
     kept = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-    return shutil.which(f"python{version}") or (str(kept[-1]) if kept else None)
+    return str(kept[-1]) if kept else shutil.which(f"python{version}")
 
 
 if __name__ == "__main__":

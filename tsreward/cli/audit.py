@@ -19,6 +19,7 @@ from tsreward.data.columns import DataColumns
 from tsreward.data.episodes import save_episodes
 from tsreward.data.graded import load_graded
 from tsreward.data.sources import read_episodes
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import DataError, OptionError, TSRewardError
 from tsreward.files import write_atomic
 from tsreward.io import load, save
@@ -74,6 +75,10 @@ class Options(Arguments):
     action_repeat: int | None = None
     """Environment steps that each of their actions is held for; 1, or what the graded file says."""
     columns: tyro.conf.OmitArgPrefixes[DataColumns] = field(default_factory=DataColumns)
+    jobs: int = option(1, low=1)
+    """With 2, attackers search side by side in processes, each for all of the seconds."""
+    ray: str | None = None
+    """Address of a Ray cluster (auto, HOST:PORT) on which attackers search side by side; local starts one here."""
     seed: int = option(0, low=0)
     strict: bool = field(default=False, kw_only=True)
     """Exit with 1 where there is any warning, or the verdict is not that the reward is accepted; with 2 at the first
@@ -92,6 +97,8 @@ class Options(Arguments):
             raise OptionError(
                 "--repair searches and fits anew: give --search and --env, and with --learn what is learned from."
             )
+        if (self.jobs > 1 or self.ray is not None) and (self.search is None or self.env is None):
+            raise OptionError("--jobs and --ray share the attackers of a search: give --search and --env.")
         if same := {path.resolve() for path in self.good} & {path.resolve() for path in self.bad}:
             raise OptionError(f"{min(same)} is given both as --good and as --bad.")
         if self.out.suffix.lower() != ".html":
@@ -182,7 +189,7 @@ def _searched(
     assert options.env is not None and options.search is not None
     attack = replace(options.attack, seconds=options.search, seed=options.seed)
     costs = _costs(options)
-    team = red_team(model, options.env, sets["good"], sets["bad"], attack, action_repeat, costs)
+    team = red_team(model, options.env, sets["good"], sets["bad"], attack, action_repeat, costs, place=_place(options))
     found = with_search(found, team)
     if not team.exploits:
         return found, None
@@ -219,7 +226,10 @@ def _repair(options: Options, model: RewardModel, sets: dict[str, list[Episode]]
     attack = replace(options.attack, seconds=options.search, seed=options.seed)
     costs, train = _costs(options), TrainOptions(seed=options.seed)
     good, bad = sets["good"], sets["bad"]
-    repaired = repair(model, options.env, expert, good, bad, options.repair, attack, train, action_repeat, costs)
+    place = _place(options)
+    repaired = repair(
+        model, options.env, expert, good, bad, options.repair, attack, train, action_repeat, costs, place=place
+    )
     for number, search in enumerate(repaired.searches):
         best = search.found[0]
         word = f"{len(search.exploits)} exploits" if search.exploits else "no exploit"
@@ -228,6 +238,10 @@ def _repair(options: Options, model: RewardModel, sets: dict[str, list[Episode]]
     note = {"repaired": str(options.model), "rounds": len(repaired.searches) - 1, "holds": repaired.holds}
     save(repaired.model, path, note=note)
     remark(f"{'holds' if repaired.holds else 'is still exploited'}: written to {path}; audit it as any other")
+
+
+def _place(options: Options) -> PlaceOptions:
+    return PlaceOptions(options.jobs, options.ray)
 
 
 def _costs(options: Options) -> CostOptions:

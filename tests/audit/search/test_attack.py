@@ -13,12 +13,13 @@ import torch
 from tsreward.audit.auditing import audit_reward
 from tsreward.audit.search import attackers
 from tsreward.audit.search.attack import in_words, red_team, with_search
-from tsreward.audit.search.attackers import ATTACKERS
+from tsreward.audit.search.attackers import ATTACKERS, attacks
 from tsreward.audit.search.judging import PAID
 from tsreward.audit.search.options import AttackOptions, PlannerOptions
 from tsreward.audit.search.planning import planned
 from tsreward.audit.separation import Interval
 from tsreward.audit.verdict import AuditWarning
+from tsreward.distributed.running import PlaceOptions
 from tsreward.envs.make import make
 from tsreward.errors import OptionError, ProtocolError
 from tsreward.pipeline.model import RewardModel
@@ -28,6 +29,7 @@ from tsreward.rewards.penalty import Penalty
 from tsreward.sb3.playing import play
 from tsreward.scorers.knn import KNN
 from tsreward.scorers.mahalanobis import Mahalanobis
+from tsreward.sequences.costs import CostOptions
 from tsreward.sequences.episodes import Episode
 
 ENV, ONWARD = "AttackedWalk-v0", "AttackedStroll-v0"
@@ -185,6 +187,32 @@ def test_a_deeper_planner_that_the_time_cuts_off_is_no_finding(monkeypatch: pyte
     monkeypatch.setattr(attackers, "planned", lambda *given: planned(*given)[: next(plays)])
     (one,) = red_team(likeness(slice(0, 2)), ENV, EXPERT, RANDOM, replace(QUICK, longest=9, deeper=4)).found
     assert (one.attacker, len(one.behaviour.episodes)) == ("planner", 4)
+
+
+def test_side_by_side_attackers_find_what_they_find_one_after_the_other():
+    pushed = play("Pendulum-v1", lambda obs, *_: np.full((len(obs), 1), 2), range(4))
+    model = RewardModel(KNN(2), Likeness()).fit([one.episode.obs for one in pushed])
+    options = replace(QUICK, attackers=("planner", "agent"), episodes=2, agents=1, agent_steps=64)
+    given = (model, "Pendulum-v1", options, 1, CostOptions(), None)
+    (one, _), (other, _) = (attacks(*given, PlaceOptions(jobs)) for jobs in (1, 2))
+    assert [each.attacker for each in one] == ["agent, seed 0", "planner"]
+    for a, b in zip(one, other, strict=True):
+        assert (a.attacker, a.decisions, len(a.played)) == (b.attacker, b.decisions, len(b.played))
+        for mine, theirs in zip(a.played, b.played, strict=True):
+            assert (mine.seed, mine.cut, mine.episode.terminated) == (
+                theirs.seed,
+                theirs.cut,
+                theirs.episode.terminated,
+            )
+            for name in ("obs", "rewards", "actions"):
+                assert np.array_equal(getattr(mine.episode, name), getattr(theirs.episode, name))
+
+
+def test_an_attacker_in_a_process_that_cannot_act_is_told():
+    seen = [Episode(np.random.default_rng(seed).normal(size=(30, 1))) for seed in range(8)]
+    model = RewardModel(KNN(1), Likeness()).fit([episode.obs for episode in seen])
+    with pytest.raises(OptionError, match=r"No attacker can act in FrozenLake-v1.* planner: .*cannot go back"):
+        red_team(model, "FrozenLake-v1", seen, seen, QUICK, place=PlaceOptions(2))
 
 
 def test_an_agent_is_paid_by_the_reward_alone():

@@ -13,16 +13,15 @@ import numpy as np
 from tsreward.audit.auditing import Audit
 from tsreward.audit.behaviour import Behaviour, observe
 from tsreward.audit.codes import EXPLOITED, SIGNS
-from tsreward.audit.search.attackers import ATTACKERS
+from tsreward.audit.search.attackers import Attack, attacks
 from tsreward.audit.search.judging import PAID, Apart, Judge
 from tsreward.audit.search.options import AttackOptions
 from tsreward.audit.search.planning import aim
 from tsreward.audit.separation import Interval
 from tsreward.audit.verdict import AuditWarning, Verdict, verdict
-from tsreward.errors import OptionError
+from tsreward.distributed.running import PlaceOptions
 from tsreward.pipeline.model import RewardModel
 from tsreward.sb3.environment_checks import check_environment
-from tsreward.sb3.playing import Played
 from tsreward.sequences.costs import CostOptions, Costs
 from tsreward.sequences.episodes import Episode
 from tsreward.wrappers.obs_parts import ObsKey
@@ -121,6 +120,7 @@ def red_team(
     action_repeat: int = 1,
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     obs_key: ObsKey | None = None,
+    place: PlaceOptions = PlaceOptions(),  # noqa: B008 - frozen
 ) -> RedTeam:
     """Search for behaviour in an environment that a reward pays for and that is not the expert's.
 
@@ -140,6 +140,7 @@ def red_team(
         action_repeat: environment steps that every action is held for.
         costs: where the cost of a step is found.
         obs_key: what the model looks at of a Dict or a Tuple.
+        place: in processes or on Ray, attackers search side by side, each for all of the seconds.
 
     Raises:
         OptionError: there is no such environment, or no attacker can act in it.
@@ -151,21 +152,8 @@ def red_team(
     check_environment(env, needs_cost=not model.mode.replaces, costs=costs, obs_key=obs_key)
     expert, other = observe(model, "good", good), observe(model, "bad", bad)
     judge = Judge(expert, other, options.seed)
-    found: list[Exploit] = []
-    skipped: list[str] = []
-    attackers = {name: attack for name, attack in ATTACKERS.items() if name in options.attackers}
-    for number, (attacker, attack) in enumerate(attackers.items()):
-        left = options.seconds - (time.monotonic() - begun)
-        share = max(left, 1.0) / (len(attackers) - number)
-        try:
-            for name, played, decisions, seconds in attack(
-                model, env, replace(options, seconds=share), action_repeat, costs, obs_key
-            ):
-                found.append(_judged(model, expert, judge, name, played, decisions, seconds))
-        except OptionError as error:
-            skipped.append(f"{attacker}: {error}")
-    if not found:
-        raise OptionError(f"No attacker can act in {env}. {' '.join(skipped)}")
+    ended, skipped = attacks(model, env, options, action_repeat, costs, obs_key, place)
+    found = [_judged(model, expert, judge, one) for one in ended]
     rewards = expert.column("rewards")
     return RedTeam(
         env,
@@ -181,12 +169,10 @@ def _judged(
     model: RewardModel,
     expert: Behaviour,
     judge: Judge,
-    attacker: str,
-    played: Sequence[Played],
-    decisions: int,
-    seconds: float,
+    ended: Attack,
 ) -> Exploit:
     """Say what the behaviour of an attacker is."""
+    attacker, played, decisions, seconds = ended
     episodes = [one.episode for one in played]
     found = observe(model, attacker, episodes)
     apart, costs = judge.apart(found), found.column("costs")

@@ -9,6 +9,7 @@ import numpy as np
 
 from tsreward.audit.search.attack import RedTeam, red_team
 from tsreward.audit.search.options import AttackOptions
+from tsreward.distributed.running import PlaceOptions
 from tsreward.errors import OptionError
 from tsreward.pipeline.model import RewardModel
 from tsreward.sequences.costs import CostOptions, Costs
@@ -45,6 +46,7 @@ def repair(
     action_repeat: int = 1,
     costs: Costs = CostOptions(),  # noqa: B008 - frozen
     obs_key: ObsKey | None = None,
+    place: PlaceOptions = PlaceOptions(),  # noqa: B008 - frozen
 ) -> Repaired:
     """Search for exploits and fit the scorer anew with them as negatives, until none is found or the rounds are over.
 
@@ -63,6 +65,7 @@ def repair(
         action_repeat: environment steps that every action is held for.
         costs: where the cost of a step is found.
         obs_key: what the model looks at of a Dict or a Tuple.
+        place: where attackers search, see `red_team`.
 
     Raises:
         OptionError: the scorer does not learn from negatives, or no round.
@@ -78,7 +81,7 @@ def repair(
     current, searches, negatives = model, [], list(bad)
     for number in range(rounds + 1):
         attack = replace(options, seed=options.seed + 1_000 * number)
-        found = red_team(current, env, good, bad, attack, action_repeat, costs, obs_key)
+        found = red_team(current, env, good, bad, attack, action_repeat, costs, obs_key, place)
         searches.append(found)
         if not found.exploits or number == rounds:
             break
