@@ -123,5 +123,5 @@ DECISIVE = {
 """Codes for which a reward is rejected, by whether it replaces the environment's; all others only warn."""
 
 EXPLOITED, CLIMBED = "TSR016", "TSR017"
-SIGNS = frozenset({"TSR001", "TSR002"})
-"""Codes that foretell an exploit, from data alone."""
+SIGNS = frozenset({"TSR001", "TSR002", "TSR010"})
+"""Codes that foretell, from data alone, what a search sees: an exploit, or a reward that leads nowhere."""

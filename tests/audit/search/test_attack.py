@@ -134,7 +134,8 @@ def test_behaviour_that_is_like_the_expert_is_no_exploit():
     assert found.found[0].paid.low > PAID and not found.exploits
 
 
-def test_what_was_found_decides_where_it_says_something():
+@pytest.mark.parametrize("sign", ["TSR001", "TSR002", "TSR010"])
+def test_what_was_found_decides_where_it_says_something(sign: str):
     model = likeness(slice(0, 1))
     audit = audit_reward(model, EXPERT, RANDOM)
     exploited = red_team(model, ENV, EXPERT, RANDOM, QUICK)
@@ -142,7 +143,7 @@ def test_what_was_found_decides_where_it_says_something():
     found = with_search(audit, exploited)
     assert (found.verdict.word, "TSR016" in [each.code for each in found.warnings]) == ("rejected", True)
     assert found.search is not None and found.search["found"][0]["words"] in found.verdict.reasons[0]
-    signs = replace(audit, warnings=(AuditWarning("TSR001", "seen"),))
+    signs = replace(audit, warnings=(AuditWarning(sign, "seen"),))
     like = replace(exploited, found=(replace(one, is_exploit=False),))
     assert with_search(signs, like).verdict.word == "accepted"  # the reward led there
     weak = replace(one, is_exploit=False, paid=Interval(0.1, 0.1, 0.1))

@@ -257,7 +257,7 @@ def with_search(audit: Audit, found: RedTeam) -> Audit:
     """Return an audit whose verdict follows what a search found.
 
     An exploit decides. Where attackers earn as much of a likeness as an exploit would, and are like the expert, the
-    reward led them there: then the signs of an exploit in the data (TSR001, TSR002) only warn, and a likeness that they
+    reward led them there: then what data foretell of that (TSR001, TSR002, TSR010) only warns, and a likeness that they
     do not reject otherwise is accepted. Where none earns so much, the search has shown nothing, and it stays undecided.
     """
     replaces = audit.findings.replaces
