@@ -69,12 +69,12 @@ def work(
     threading.Thread(target=_listen, args=(connection, answers), daemon=True).start()
 
     def report(step: int, value: float) -> None:
-        connection.send(Reported(step, value))
+        _send(connection, Reported(step, value))
         if not answers.get():
             raise Pruned
 
     with redirect_stdout(sys.stderr):  # what simulators print
-        connection.send(_ended(objective, setting, report, own))
+        _send(connection, _ended(objective, setting, report, own))
 
 
 def _ended(objective: Objective, setting: Setting, report: Any, own: Sequence[str]) -> Ended:
@@ -92,8 +92,16 @@ def _ended(objective: Objective, setting: Setting, report: Any, own: Sequence[st
         return Ended(error=f"{type(error).__name__}: {error}")
 
 
+def _send(connection: Connection, told: Reported | Ended) -> None:
+    """Send; when the other end is gone, so is the use of this process."""
+    try:
+        connection.send(told)
+    except BrokenPipeError:
+        os._exit(1)
+
+
 def _listen(connection: Connection, answers: SimpleQueue[bool]) -> None:
-    """Pass answers on; when the other end is gone, so is the use of this process."""
+    """Pass answers on, as long as the other end is there."""
     try:
         while True:
             answers.put(connection.recv())
