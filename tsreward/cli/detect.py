@@ -14,8 +14,9 @@ import numpy as np
 import tyro
 
 from tsreward.cli.detect_answers import read_answers
+from tsreward.cli.detect_assets import Assets, Files, file_name
 from tsreward.cli.detect_results import Found, drift_text, keep, since, write_results
-from tsreward.cli.detect_rows import Assets, Files, file_name, joined, place_of, span_of, stamps_in
+from tsreward.cli.detect_rows import joined, place_of, span_of, stamps_in
 from tsreward.cli.main import remark
 from tsreward.cli.output import Stages, prefer_one_thread
 from tsreward.cli.parsing import Arguments, parse

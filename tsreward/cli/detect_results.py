@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tsreward.cli.detect_answers import write_questions
-from tsreward.cli.detect_rows import ONE
+from tsreward.cli.detect_assets import ONE
 from tsreward.cli.main import remark
 from tsreward.cli.output import conclude, print_json, print_table
 from tsreward.detection.alarms import Alarm, written
