@@ -19,9 +19,7 @@ def fuzzed(folder: Path, seed: int, size: Size) -> list[Check]:
     if size == "ci":
         return checks
     for name in TARGETS:
-        found = (
-            folder / name
-        )  # what the fuzzer finds on its way; inputs that break something stay in the project's root
+        found = folder / name  # inputs that break something lie in the project's root instead
         found.mkdir()
         command = [sys.executable, "-m", "fuzz", name, f"-max_total_time={60 * MINUTES}", f"-seed={seed + 1}"]
         command += [str(found), str(CORPUS / name)]

@@ -13,7 +13,8 @@ from tsreward.data.table import Rows
 from tsreward.data.tables import open_table
 from tsreward.errors import DataError
 from tsreward.sequences.stamp_reader import StampReader
-from tsreward.sequences.time import StampError, Stamps
+from tsreward.sequences.time import Stamps
+from tsreward.sequences.time_order import TimeOrder
 
 if TYPE_CHECKING:
     import pyarrow
@@ -100,12 +101,7 @@ def in_time_order(
             raise DataError(f"{one} has no column '{column}'; it has: {', '.join(table.column_names)}.")
         if table.schema != tables[0].schema:
             raise DataError(f"{one} has other columns than {paths[0]}: give files of one kind.")
-        cells = _texts(table, column)
-        try:
-            read.append(reader.read(cells))
-        except StampError as error:
-            row, cell = error.position + 1, cells[error.position]
-            raise DataError(f"{one}: row {row} of time column '{column}' must be {error}, found {cell!r}.") from error
+        read.append(TimeOrder(one, column, reader=reader).read(_texts(table, column), 1))
     stamps = reduce(Stamps.join, read)
     times = stamps.since(stamps)
     newest = np.maximum.accumulate(times)
