@@ -202,14 +202,17 @@ def test_rows_that_come_too_late_are_left_out_and_counted(
     assert json.loads((tmp_path / "out" / "incidents.json").read_text())["rows"] == 800 - count < 800
 
 
-def test_an_error_names_the_file_that_was_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("late", [(), ("--late", "60")])
+def test_an_error_names_the_file_that_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], late: tuple[str, ...]
+) -> None:
     normal = write(tmp_path / "normal.csv", 0, 300, 0, assets=("x", "y"))
     recent = write(tmp_path / "recent.csv", 300, 300, 1, assets=("x", "y"))
     lines = recent.read_text().splitlines(keepends=True)
     lines[52] = "wrong," + lines[52].split(",", 1)[1]
     recent.write_text("".join(lines))
     arguments = ["detect", str(normal), str(recent), *FAST, "--group", "asset", "--out", str(tmp_path / "out")]
-    assert main(arguments) == 2
+    assert main([*arguments, *late]) == 2
     assert f"{recent}, asset y: row 26 of time column 't' must be" in " ".join(capsys.readouterr().err.split())
 
 

@@ -100,9 +100,10 @@ class Assets:
                     continue
                 path = self._folder / f"{number}-{side}.parquet"
                 reader = StampReader(self.columns.time_format, self.columns.time_zone)
-                found = in_time_order(
-                    paths, self.columns.time, late, path, reader, self.columns.skip_rows, wait and side == 1
-                )
+                with self.named():
+                    found = in_time_order(
+                        paths, self.columns.time, late, path, reader, self.columns.skip_rows, wait and side == 1
+                    )
                 words = ", ".join(self._words.get(str(one), str(one)) for one in paths)
                 self._words[str(path)] = f"{words}, in the order of {self.columns.time}"
                 if found.path is not None:
